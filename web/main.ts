@@ -1,0 +1,8 @@
+// The page's entry: it puts the app into the document, and nothing more.
+import { mount } from 'svelte';
+import App from './App.svelte';
+
+const target = document.getElementById('app');
+if (target === null) throw new Error('index.html must hold an element with the id "app"');
+
+mount(App, { target });
