@@ -25,7 +25,9 @@ async function findChromium() {
   const chosen = process.env['CHROMIUM_PATH'];
   if (chosen) {
     if (existsSync(chosen)) return chosen;
-    throw new Error(`No Chromium at CHROMIUM_PATH=${chosen}. Correct the path, or unset it to use the bundled browser.`);
+    throw new Error(
+      `No Chromium at CHROMIUM_PATH=${chosen}. Correct the path, or unset it to use the bundled browser.`,
+    );
   }
   if (process.platform === 'linux' && process.arch === 'x64') {
     // Read when the package is imported: it then unpacks the browser's own libraries and fonts too.

@@ -16,5 +16,7 @@ const server = await preview({
   logLevel: 'warn',
   preview: { host: '127.0.0.1', port: Number(process.env['PORT'] ?? 4173) },
 });
-console.log(`\n  queuelab is running at  ${server.resolvedUrls?.local[0]}\n\n  Open it in a browser. Ctrl-C stops it.\n`);
+console.log(
+  `\n  queuelab is running at  ${server.resolvedUrls?.local[0]}\n\n  Open it in a browser. Ctrl-C stops it.\n`,
+);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
