@@ -1,4 +1,5 @@
-// `npm start`: serves the built web app on a free port of this machine and prints where, until Ctrl-C. Builds it if `npm ci` did not.
+// `npm start`: serves the built web app to this machine, on the first free port from 4173 on, and prints where; Ctrl-C stops it. Builds
+// the app first if `npm ci` did not.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +15,7 @@ const server = await preview({
   configFile: `${root}/vite.config.ts`,
   root: `${root}/web`,
   logLevel: 'warn',
-  preview: { host: '127.0.0.1', port: Number(process.env['PORT'] ?? 4173) },
+  preview: { host: '127.0.0.1' },
 });
 console.log(
   `\n  queuelab is running at  ${server.resolvedUrls?.local[0]}\n\n  Open it in a browser. Ctrl-C stops it.\n`,
