@@ -1,0 +1,61 @@
+/**
+ * What every broker's file exports: a `BrokerKind`. It describes the options (so that the parser, the reference and the app can), says in words
+ * what the broker lacks, and builds a running cluster: its node machines, its places, and the ports through which clients speak to it.
+ */
+import type { ConsumerHost, ConsumerPort, ConsumerPortSpec, ProducerHost, ProducerPort, ProducerPortSpec } from '../clients/ports.ts';
+import type { Command, Setup } from '../machine.ts';
+import type { OptionTable, OptionValues } from '../options.ts';
+import type { ActorId } from '../types.ts';
+
+/** One `bindings:` line of a queue or exchange: from which exchange, by which key or headers. */
+export interface Binding {
+  readonly exchange: string;
+  readonly key: string;
+  readonly arguments: OptionValues;
+}
+
+/** A declared queue, topic, exchange or endpoint, options parsed and defaults filled in. */
+export interface Declared {
+  readonly name: string;
+  readonly options: OptionValues;
+  /** For queues and exchanges of an exchange broker; else empty. */
+  readonly bindings: readonly Binding[];
+}
+
+export interface BrokerSpec {
+  /** `broker` when the scenario has a single one. */
+  readonly name: string;
+  readonly options: OptionValues;
+  readonly queues: readonly Declared[];
+  readonly topics: readonly Declared[];
+  readonly exchanges: readonly Declared[];
+}
+
+export interface BrokerKind {
+  readonly kind: string;
+  /** As people write it: `SQS`, `RabbitMQ`. */
+  readonly title: string;
+  /** One or two sentences: what it is among the others. */
+  readonly about: string;
+  readonly options: OptionTable;
+  /** Options of each thing that can be declared; absent where this broker has no such thing. */
+  readonly queues?: OptionTable;
+  readonly topics?: OptionTable;
+  readonly exchanges?: OptionTable;
+  readonly producers: OptionTable;
+  readonly consumers: OptionTable;
+  /** By an option's or word's name: what to say when somebody asks it of this broker. */
+  readonly lacks: Readonly<Record<string, string>>;
+  /** What is simplified, one sentence each; shown to the user. */
+  readonly simplifications: readonly string[];
+  build(spec: BrokerSpec, setup: Setup): Cluster;
+}
+
+export interface Cluster {
+  /** The broker nodes, in the order of their numbers. Empty for the direct call. */
+  readonly nodes: readonly ActorId[];
+  producerPort(spec: ProducerPortSpec, host: ProducerHost, setup: Setup): ProducerPort;
+  consumerPort(spec: ConsumerPortSpec, host: ConsumerHost, setup: Setup): ConsumerPort;
+  /** Which nodes a timeline command such as `redrive` or `seek` is handed to. */
+  nodesFor(command: Command): readonly ActorId[];
+}

@@ -1,0 +1,411 @@
+/**
+ * Every fact that can be recorded: its name (a verb in the past tense), what its fields mean, how loud it is, and the one plain
+ * sentence made from them. A fact has a time, an actor, a message, a cause, and four small fields: `place` (where), `peer` (the other
+ * actor), `value` and `detail` (unsigned integers). The log shows the sentence, captions use it, a screen reader speaks it.
+ *
+ * To add one: a line in FACTS. The position is its code in the trace, so add at the end of its section only before a release.
+ */
+
+/** Why something was refused, returned, dropped, dead-lettered or lost. The code in `detail` is the index here. */
+export const REASONS = [
+  'none',
+  'nacked',
+  'lock expired',
+  'connection lost',
+  'handler failed',
+  'poison',
+  'too many deliveries',
+  'rejected by the consumer',
+  'TTL passed',
+  'queue full',
+  'retention',
+  'compaction',
+  'no route',
+  'not durable',
+  'not flushed',
+  'not replicated',
+  'target down',
+  'by chance',
+  'split',
+  'cut by a rule',
+  'buffer full',
+  'timed out',
+  'retries used up',
+  'not enough replicas',
+  'no leader',
+  'fenced',
+  'over capacity',
+  'duplicate',
+  'transaction aborted',
+  'purged',
+  'consumer gone',
+  'delay over',
+  'redriven',
+  'fault',
+  'stopped',
+  'refused by the broker',
+  'missing target',
+  'cycle',
+  'sequence gap',
+  'session timeout',
+  'left the group',
+  'joined the group',
+  'poll interval exceeded',
+  'outcome unknown',
+  'filtered out',
+  'disk full',
+  'leader moved',
+  'balance too low',
+  'link closed',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** The code of a reason, for `detail`. */
+export const R: Readonly<Record<Reason, number>> = indexOf(REASONS);
+
+/** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
+export const FATES = ['passed', 'lost by chance', 'lost in the split', 'lost by a rule', 'duplicated', 'lost: link clogged'] as const;
+
+/** Outcome of `applied`, in detail: 1 the first time, 2 again and it changed the state again, 3 again without any change, 4 refused by the store. */
+export const APPLIED = { first: 1, again: 2, unchanged: 3, refused: 4 } as const;
+
+/** How loud a fact is. `quiet` ones are left out of the default log; `fault` ones are orange; `notable` ones are stops of "next notable fact". */
+export type Tone = 'quiet' | 'normal' | 'notable' | 'fault';
+
+/** A fact with its names looked up, as sentences need it. `peer`, `place` are '' when the fact has none. */
+export interface NamedFact {
+  readonly actor: string;
+  readonly message: number;
+  readonly place: string;
+  readonly peer: string;
+  readonly value: number;
+  readonly detail: number;
+}
+
+export interface FactSpec {
+  readonly tone: Tone;
+  /** What `value` means (with its unit), where it is used. */
+  readonly value?: string;
+  /** What `detail` means, where it is used; `reason` is an index of REASONS. */
+  readonly detail?: string;
+  readonly sentence: (fact: NamedFact) => string;
+}
+
+const why = (fact: NamedFact): string => REASONS[fact.detail] ?? 'unknown reason';
+const m = (fact: NamedFact): string => (fact.message > 0 ? `message ${fact.message}` : 'nothing');
+const M = (fact: NamedFact): string => `Message ${fact.message}`;
+const at = (fact: NamedFact): string => (fact.place === '' ? '' : ` in ${fact.place}`);
+const seconds = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`);
+const attempt = (n: number): string => (n <= 1 ? '' : `, ${ordinal(n)} time`);
+
+export const FACTS = {
+  // messages: producing
+  produced: {
+    tone: 'normal',
+    value: 'size in bytes',
+    detail: '1 when the message is poison',
+    sentence: (f) => `${f.actor} made ${m(f)}${f.detail === 1 ? ', which is poison' : ''}.`,
+  },
+  sent: {
+    tone: 'quiet',
+    value: 'time on the way in µs',
+    detail: 'hop kind + 8 × fate',
+    sentence: (f) => {
+      const fate = f.detail >> 3;
+      const what = HOP_WORDS[f.detail & 7] ?? 'a hop';
+      const about = f.message > 0 ? `${what} for message ${f.message}` : what;
+      return fate === 0 || fate === 4
+        ? `${f.actor} sent ${about} to ${f.peer}${fate === 4 ? ', and the network made a second copy' : ''}.`
+        : `${capital(about)} from ${f.actor} to ${f.peer} was ${FATES[fate] ?? 'lost'}.`;
+    },
+  },
+  unreachable: {
+    tone: 'fault',
+    detail: 'reason',
+    sentence: (f) => `What ${f.peer} sent for ${m(f)} found ${f.actor} down.`,
+  },
+  confirmed: {
+    tone: 'normal',
+    value: 'offset, if the place has offsets',
+    sentence: (f) => `${f.actor} was told that ${m(f)} is stored${at(f)}.`,
+  },
+  retried: {
+    tone: 'notable',
+    value: 'attempt, from 2',
+    detail: 'reason',
+    sentence: (f) => `${f.actor} sent ${m(f)} again, attempt ${f.value} (${why(f)}).`,
+  },
+  'gave-up': {
+    tone: 'fault',
+    value: '1 when it surely is not stored, 0 when the outcome is unknown',
+    detail: 'reason',
+    sentence: (f) =>
+      `${f.actor} gave up on ${m(f)} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
+  },
+  shed: {
+    tone: 'notable',
+    detail: 'reason',
+    sentence: (f) => `${f.actor} dropped ${m(f)} before sending it (${why(f)}).`,
+  },
+  blocked: {
+    tone: 'notable',
+    detail: 'reason',
+    sentence: (f) => `${f.actor} waits with ${m(f)}: ${why(f)}.`,
+  },
+
+  // messages: at the broker
+  routed: { tone: 'quiet', sentence: (f) => `${f.actor} routed ${m(f)} to ${f.place}.` },
+  unroutable: { tone: 'notable', sentence: (f) => `${M(f)} matched no binding of ${f.place}.` },
+  returned: { tone: 'notable', sentence: (f) => `${f.actor} returned ${m(f)} to ${f.peer}: no route.` },
+  appended: {
+    tone: 'normal',
+    value: 'offset, or 0 in a queue',
+    detail: '1 when it is delayed and not yet visible; 2 when only written by a follower',
+    sentence: (f) => `${f.place} stored ${m(f)}${f.detail === 1 ? ', hidden until its delay is over' : ''}.`,
+  },
+  replicated: {
+    tone: 'quiet',
+    value: 'the replica holds all offsets below this one',
+    sentence: (f) => `${f.actor} copied ${f.place} up to offset ${f.value}.`,
+  },
+  'watermark-moved': {
+    tone: 'quiet',
+    value: 'the high watermark: offsets below it are committed',
+    sentence: (f) => `The high watermark of ${f.place} is ${f.value}.`,
+  },
+  'became-visible': { tone: 'normal', sentence: (f) => `${M(f)} became visible${at(f)}: its delay is over.` },
+  deduplicated: {
+    tone: 'notable',
+    sentence: (f) => `${f.actor} recognised ${m(f)} as a duplicate${at(f)} and did not take it again.`,
+  },
+  rejected: {
+    tone: 'fault',
+    detail: 'reason',
+    sentence: (f) => `${f.place === '' ? f.actor : f.place} refused ${m(f)}: ${why(f)}.`,
+  },
+  delivered: {
+    tone: 'normal',
+    value: 'lock in ms; 0 when the broker holds no lock by time',
+    detail: 'attempt, from 1',
+    sentence: (f) =>
+      `${f.place} handed ${m(f)} to ${f.peer}${attempt(f.detail)}${f.value > 0 ? `, locked for ${seconds(f.value)}` : ''}.`,
+  },
+  extended: {
+    tone: 'normal',
+    value: 'the lock now ends this many ms from now',
+    sentence: (f) => `${f.peer} extended its lock on ${m(f)} by ${seconds(f.value)}.`,
+  },
+  'lock-expired': {
+    tone: 'fault',
+    detail: 'attempt',
+    sentence: (f) => `The lock on ${m(f)} ended before ${f.peer} acked it.`,
+  },
+  acked: {
+    tone: 'normal',
+    detail: 'attempt',
+    sentence: (f) => `${f.place} removed ${m(f)}: ${f.peer} acked it.`,
+  },
+  nacked: { tone: 'notable', detail: 'attempt', sentence: (f) => `${f.peer} gave ${m(f)} back to ${f.place}.` },
+  'ack-refused': {
+    tone: 'fault',
+    detail: 'reason',
+    sentence: (f) => `${f.place === '' ? f.actor : f.place} ignored an ack of ${m(f)} by ${f.peer}: ${why(f)}.`,
+  },
+  requeued: {
+    tone: 'notable',
+    value: 'position in the queue, 0 is the head',
+    detail: 'reason',
+    sentence: (f) => `${f.place} made ${m(f)} ready again (${why(f)}).`,
+  },
+  'dead-lettered': {
+    tone: 'fault',
+    value: 'deliveries so far',
+    detail: 'reason',
+    sentence: (f) => `${M(f)} was dead-lettered to ${f.place} after ${f.value} deliveries (${why(f)}).`,
+  },
+  redriven: { tone: 'notable', sentence: (f) => `${M(f)} was moved back to ${f.place}.` },
+  expired: { tone: 'notable', detail: 'reason', sentence: (f) => `${M(f)} expired${at(f)} (${why(f)}).` },
+  evicted: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.place} dropped ${m(f)}: ${why(f)}.` },
+  lost: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.place === '' ? f.actor : f.place} lost ${m(f)}: ${why(f)}.` },
+
+  // messages: at the consumer
+  received: { tone: 'quiet', detail: 'attempt', sentence: (f) => `${f.actor} received ${m(f)}${attempt(f.detail)}.` },
+  begun: {
+    tone: 'normal',
+    value: 'how long the work will take, in ms, rounded up',
+    detail: 'attempt',
+    sentence: (f) => `${f.actor} began ${m(f)}${attempt(f.detail)}.`,
+  },
+  applied: {
+    tone: 'normal',
+    value: "the row's value afterwards",
+    detail: '1 first time, 2 again and changed again, 3 again without change, 4 refused by the store',
+    sentence: (f) =>
+      f.detail === 3
+        ? `${f.peer} wrote message ${f.message} to ${f.place} again; nothing changed.`
+        : f.detail === 4
+          ? `${f.place} refused the write of ${m(f)} by ${f.peer}.`
+          : `${f.peer} wrote ${m(f)} to ${f.place}${f.detail === 2 ? ' again' : ''}.`,
+  },
+  failed: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.actor} failed on ${m(f)}: ${why(f)}.` },
+  skipped: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.actor} skipped ${m(f)}: ${why(f)}.` },
+  settled: {
+    tone: 'normal',
+    value: '0 ack, 1 requeue, 2 reject, 3 leave',
+    detail: 'attempt',
+    sentence: (f) => `${f.actor} ${['acked', 'gave back', 'rejected', 'left'][f.value] ?? 'settled'} ${m(f)}.`,
+  },
+
+  // logs and groups
+  committed: {
+    tone: 'normal',
+    value: 'next offset to read',
+    detail: 'place number of the group',
+    sentence: (f) => `${f.peer === '' ? f.actor : f.peer} committed offset ${f.value} of ${f.place}.`,
+  },
+  'commit-refused': {
+    tone: 'fault',
+    value: 'the offset asked for',
+    detail: 'reason',
+    sentence: (f) => `The commit of ${f.peer} for ${f.place} was refused: ${why(f)}.`,
+  },
+  joined: { tone: 'notable', value: 'generation', sentence: (f) => `${f.peer} asked to join group ${f.place}.` },
+  left: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.peer} is out of group ${f.place} (${why(f)}).` },
+  'rebalance-begun': {
+    tone: 'notable',
+    value: 'the generation that ends',
+    detail: 'reason',
+    sentence: (f) => `Group ${f.place} began to rebalance (${why(f)}).`,
+  },
+  rebalanced: { tone: 'notable', value: 'generation', sentence: (f) => `Group ${f.place} is at generation ${f.value}.` },
+  assigned: {
+    tone: 'notable',
+    value: 'generation',
+    detail: 'place number of the group',
+    sentence: (f) => `${f.place} was assigned to ${f.peer}.`,
+  },
+  revoked: {
+    tone: 'notable',
+    value: 'generation',
+    detail: 'place number of the group',
+    sentence: (f) => `${f.place} was taken from ${f.peer}.`,
+  },
+  sought: {
+    tone: 'notable',
+    value: 'offset',
+    detail: 'place number of the group',
+    sentence: (f) => `${f.place} will be read from offset ${f.value}.`,
+  },
+  elected: {
+    tone: 'notable',
+    value: 'leader epoch',
+    detail: '1 when the election was unclean',
+    sentence: (f) => `${f.peer} became leader of ${f.place}, epoch ${f.value}${f.detail === 1 ? ', by an unclean election' : ''}.`,
+  },
+  'leader-lost': { tone: 'fault', value: 'leader epoch', sentence: (f) => `${f.place} has no leader.` },
+  'isr-changed': {
+    tone: 'notable',
+    value: 'bit i is set when replica number i+1 of the cluster is in sync',
+    sentence: (f) => `The in-sync set of ${f.place} is now ${bits(f.value)}.`,
+  },
+  truncated: {
+    tone: 'fault',
+    value: 'the log now ends here',
+    sentence: (f) => `${f.actor} cut ${f.place} back to offset ${f.value}.`,
+  },
+  'log-start-moved': { tone: 'notable', value: 'log start offset', sentence: (f) => `${f.place} now starts at offset ${f.value}.` },
+  fenced: { tone: 'fault', value: 'epoch', sentence: (f) => `${f.peer} was fenced: a newer instance has taken its place.` },
+  'txn-begun': { tone: 'normal', value: 'producer id', sentence: (f) => `${f.actor} began a transaction.` },
+  'txn-committed': { tone: 'notable', value: 'producer id', sentence: (f) => `The transaction of ${f.peer} was committed.` },
+  'txn-aborted': { tone: 'notable', value: 'producer id', sentence: (f) => `The transaction of ${f.peer} was aborted.` },
+  subscribed: { tone: 'notable', sentence: (f) => `${f.peer} consumes from ${f.place}.` },
+  cancelled: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.peer} no longer consumes from ${f.place} (${why(f)}).` },
+  'channel-closed': {
+    tone: 'fault',
+    value: 'reply code, such as 404 or 406',
+    detail: 'reason',
+    sentence: (f) => `${f.actor} closed the channel of ${f.peer} with ${f.value} (${why(f)}).`,
+  },
+
+  // actors, network, timeline
+  started: { tone: 'quiet', sentence: (f) => `${f.actor} started.` },
+  crashed: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.actor} crashed.` },
+  restarted: { tone: 'notable', sentence: (f) => `${f.actor} is up again.` },
+  stopped: { tone: 'notable', sentence: (f) => `${f.actor} was shut down.` },
+  paused: { tone: 'fault', value: 'ms', sentence: (f) => `${f.actor} stalled for ${seconds(f.value)}.` },
+  resumed: { tone: 'notable', sentence: (f) => `${f.actor} goes on, believing that nothing happened.` },
+  slowed: {
+    tone: 'fault',
+    value: 'work takes this many hundredths of its usual time',
+    sentence: (f) => (f.value === 100 ? `${f.actor} works at its usual speed again.` : `${f.actor} works ${f.value / 100} times as long.`),
+  },
+  fixed: { tone: 'notable', sentence: (f) => `${f.actor} runs a new version that bears poison.` },
+  'connection-lost': { tone: 'notable', sentence: (f) => `${f.actor} noticed that the connection to ${f.peer} is gone.` },
+  split: { tone: 'fault', value: 'number of the timeline entry, from 0', sentence: () => 'The network split.' },
+  healed: { tone: 'notable', value: 'number of the timeline entry, from 0', sentence: () => 'The network healed.' },
+  'fault-begun': {
+    tone: 'fault',
+    value: 'number of the timeline entry, from 0',
+    sentence: (f) => `Line ${f.value + 1} of the timeline took effect.`,
+  },
+  'fault-ended': {
+    tone: 'notable',
+    value: 'number of the timeline entry, from 0',
+    sentence: (f) => `Line ${f.value + 1} of the timeline ended.`,
+  },
+  changed: {
+    tone: 'notable',
+    value: 'number of the timeline entry, from 0',
+    sentence: (f) => `A setting was changed by line ${f.value + 1} of the timeline.`,
+  },
+  'alert-raised': { tone: 'fault', value: 'number of the alert, from 0', sentence: (f) => `Alert ${f.place}: the limit was passed.` },
+  'alert-cleared': { tone: 'notable', value: 'number of the alert, from 0', sentence: (f) => `Alert ${f.place}: back within its limit.` },
+  scaled: { tone: 'notable', value: 'number of instances', sentence: (f) => `${f.place} now has ${f.value} instances.` },
+} as const satisfies Record<string, FactSpec>;
+
+export type FactName = keyof typeof FACTS;
+/** The code of a kind in the trace: its position in FACTS, from 1. */
+export type FactKind = number;
+
+/** Names by code; index 0 is no fact. */
+export const FACT_NAMES: readonly (FactName | '')[] = ['', ...(Object.keys(FACTS) as FactName[])];
+
+/** Codes by name: `F.appended`. */
+export const F: Readonly<Record<FactName, FactKind>> = indexOf(FACT_NAMES.filter((name) => name !== ''), 1);
+
+/** What the page and the log say of a hop, by index of HOPS. */
+const HOP_WORDS = [
+  'a request',
+  'a reply',
+  'a delivery',
+  'an ack',
+  'a write',
+  "a write's answer",
+  'a replica fetch',
+  'a control message',
+];
+
+/** "1st", "2nd", "3rd", "11th". */
+export function ordinal(n: number): string {
+  const tens = n % 100;
+  const suffix = tens > 10 && tens < 14 ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th');
+  return `${n}${suffix}`;
+}
+
+function bits(mask: number): string {
+  const names: string[] = [];
+  for (let i = 0; i < 32; i++) if ((mask >>> i) & 1) names.push(`b${i + 1}`);
+  return names.length === 0 ? 'empty' : names.join(', ');
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function indexOf<Name extends string>(names: readonly Name[], from = 0): Readonly<Record<Name, number>> {
+  const codes: Partial<Record<Name, number>> = {};
+  names.forEach((name, i) => {
+    codes[name] = i + from;
+  });
+  return codes as Record<Name, number>;
+}

@@ -1,0 +1,141 @@
+/**
+ * What one RabbitMQ queue holds and the rules that bind it: arrival, length limits, expiry, delivery counts, and who consumes.
+ * It does not send, route, dead-letter or keep time: it says which message leaves and the broker decides what becomes of it.
+ * Classic and quorum queues are the same structure with another ready list and other rules, given once at declaration.
+ * Source: rules R21–R23, R32–R34, R36, R39–R47, R59–R63.
+ */
+import type { Micros } from '../types.ts';
+import type { AmqpMessage } from './amqp-message.ts';
+import { messageTtlUs } from './amqp-message.ts';
+import type { ConsumerMode, Taker } from './competing-consumers.ts';
+import { CompetingConsumers } from './competing-consumers.ts';
+import type { QueuedMessage, QuorumPriorities, ReadyList } from './ready-list.ts';
+import { ClassicReadyList, NEVER, QuorumReadyList } from './ready-list.ts';
+
+/** `x-overflow`. The last one is for classic queues only (R44). */
+export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+
+interface CommonRules {
+  readonly consumers: ConsumerMode;
+  /** `x-max-length` and `x-max-length-bytes`, of ready messages; absent is no limit (R43). */
+  readonly maxLength: number | undefined;
+  readonly maxLengthBytes: number | undefined;
+  readonly overflow: Overflow;
+  /** `x-message-ttl`; absent is none, 0 expires what no consumer takes at once (R38, R41). */
+  readonly messageTtlUs: Micros | undefined;
+}
+
+export interface ClassicRules extends CommonRules {
+  readonly type: 'classic';
+  /** `x-max-priority`; 0 is a queue without priorities (R56). */
+  readonly maxPriority: number;
+}
+
+export interface QuorumRules extends CommonRules {
+  readonly type: 'quorum';
+  readonly priorities: QuorumPriorities;
+  /** A message whose failures exceed this is removed; absent is no limit (R62). */
+  readonly deliveryLimit: number | undefined;
+  /** Whether basic.nack counts as a failure as basic.reject does: it did before 4.3 (R63). */
+  readonly countsNacks: boolean;
+}
+
+export type QueueRules = ClassicRules | QuorumRules;
+
+/** How a delivery ended without an ack and without being rejected for good. */
+export type Return = 'nack' | 'reject' | 'lost' | 'timeout';
+
+/** A quorum queue that refuses publishes takes them again when it is this far below its limit, in tenths. */
+const QUORUM_RELIEF_TENTHS = 8;
+
+export class RabbitQueue<C extends Taker> {
+  readonly rules: QueueRules;
+  readonly ready: ReadyList;
+  readonly consumers: CompetingConsumers<C>;
+  /** Delivered or fetched, and not settled. The channels hold them. */
+  unacked = 0;
+  #nextPosition = 0;
+  #refusing = false;
+
+  constructor(rules: QueueRules) {
+    this.rules = rules;
+    this.ready =
+      rules.type === 'classic'
+        ? new ClassicReadyList(rules.maxPriority)
+        : new QuorumReadyList(rules.priorities, rules.deliveryLimit !== undefined);
+    this.consumers = new CompetingConsumers(rules.consumers);
+  }
+
+  /**
+   * Whether a publish of this size is refused (R47). A classic queue refuses what would take it over its limit. A quorum queue refuses only
+   * once it is over, since the publisher's channel learns of it late, and goes on until it is a fifth below.
+   */
+  refuses(sizeBytes: number): boolean {
+    const { rules, ready } = this;
+    if (rules.overflow === 'drop-head') return false;
+    if (rules.type === 'classic') {
+      return (
+        ready.length + 1 > (rules.maxLength ?? NEVER) || ready.sizeBytes + sizeBytes > (rules.maxLengthBytes ?? NEVER)
+      );
+    }
+    if (this.#refusing) {
+      this.#refusing = !(
+        isRelieved(ready.length, rules.maxLength) && isRelieved(ready.sizeBytes, rules.maxLengthBytes)
+      );
+    } else {
+      this.#refusing = this.#isOverLimit();
+    }
+    return this.#refusing;
+  }
+
+  /** A record for a message that arrives now; the lower of the two TTLs counts from here (R38, R39). It is not yet ready. */
+  admit(message: AmqpMessage, nowUs: Micros): QueuedMessage {
+    const own = messageTtlUs(message);
+    const queues = this.rules.messageTtlUs;
+    let expiresAtUs = NEVER;
+    if (own !== undefined) expiresAtUs = nowUs + own;
+    if (queues !== undefined) expiresAtUs = Math.min(expiresAtUs, nowUs + queues);
+    const entry = { message, position: this.#nextPosition, expiresAtUs, deliveries: 0, failures: 0, stored: false };
+    this.#nextPosition += 1;
+    return entry;
+  }
+
+  /** With `drop-head`: takes the head while the queue is over its limit (R45, R46). A requeue may do that too (R36 is for the others). */
+  takeOverflow(): QueuedMessage | undefined {
+    return this.rules.overflow === 'drop-head' && this.#isOverLimit() ? this.ready.take() : undefined;
+  }
+
+  /**
+   * A delivery comes back. Gives its place in the ready list (0 is the head), or −1 when it has now failed too often:
+   * it is not put back and has to leave with reason delivery_limit (R62). Unacknowledged it is no longer in either case.
+   */
+  giveBack(entry: QueuedMessage, how: Return): number {
+    this.unacked -= 1;
+    const { rules } = this;
+    if (rules.type === 'quorum') {
+      const failed = how === 'lost' || how === 'reject' || (how === 'nack' && rules.countsNacks);
+      if (failed) entry.failures += 1;
+      if (failed && entry.failures > (rules.deliveryLimit ?? NEVER)) return -1;
+    }
+    return this.ready.giveBack(entry, how === 'lost' || how === 'timeout');
+  }
+
+  /** Drops from the ready list what would not survive a crash of the node, and gives it. Call when nothing is unacknowledged. */
+  loseUnstored(): QueuedMessage[] {
+    const entries = this.ready.entries();
+    const lost = entries.filter((entry) => !entry.stored);
+    if (lost.length === 0) return lost;
+    this.ready.clear();
+    for (const entry of entries) if (entry.stored) this.ready.add(entry);
+    return lost;
+  }
+
+  #isOverLimit(): boolean {
+    const { rules, ready } = this;
+    return ready.length > (rules.maxLength ?? NEVER) || ready.sizeBytes > (rules.maxLengthBytes ?? NEVER);
+  }
+}
+
+function isRelieved(amount: number, limit: number | undefined): boolean {
+  return limit === undefined || amount <= Math.trunc((limit * QUORUM_RELIEF_TENTHS) / 10);
+}

@@ -1,0 +1,330 @@
+/**
+ * The append-only record of every fact of a run: columns of typed arrays in chunks, 24 bytes a fact, with the tables that give the numbers their
+ * names. A run produces nothing else; all that a person sees is folded from it. Chunks are plain buffers, so a trace moves from the worker to
+ * the page without copying, and a prefix of a trace is a trace.
+ */
+import { FACT_NAMES, FACTS, type FactKind, type FactName, type NamedFact } from '../core/facts.ts';
+import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId } from '../core/types.ts';
+
+/** Facts in a chunk. */
+export const CHUNK = 16384;
+const BYTES = 24;
+const WIDE = 255;
+const TWO32 = 4294967296;
+
+/**
+ * One chunk. Times are offsets from `base` modulo 2³² µs; `carries` lists the positions at which the offset wrapped (about every 71 min), so that
+ * 32 bits are enough. `details` of 255 and more are in the trace's `wide` map.
+ */
+interface Chunk {
+  readonly buffer: ArrayBuffer;
+  readonly times: Uint32Array;
+  readonly messages: Uint32Array;
+  readonly causes: Uint32Array;
+  readonly wheres: Uint32Array;
+  readonly values: Uint32Array;
+  readonly actors: Uint16Array;
+  readonly kinds: Uint8Array;
+  readonly details: Uint8Array;
+  readonly base: Micros;
+  readonly carries: number[];
+}
+
+/** A message as the trace remembers it: what stories, colours and checks need. */
+export interface TracedMessage {
+  readonly id: MessageId;
+  readonly producer: ActorId;
+  readonly sequence: number;
+  readonly key: string | null;
+  readonly routingKey: string;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly amount: number;
+  readonly poison: boolean;
+  readonly producedAtUs: Micros;
+}
+
+/** One fact, looked up. For people, files and tests; folds over long traces read the columns. */
+export interface Fact {
+  readonly id: FactId;
+  readonly timeUs: Micros;
+  readonly name: FactName;
+  readonly actor: ActorId;
+  readonly message: MessageId;
+  readonly place: PlaceId;
+  readonly peer: ActorId;
+  readonly value: number;
+  readonly detail: number;
+  readonly cause: FactId;
+}
+
+/** What is moved between threads for a stretch of facts; see `Trace.take` and `Trace.give`. */
+export interface TracePart {
+  readonly count: number;
+  readonly digest: string;
+  readonly endedAtUs: Micros;
+  readonly firstChunk: number;
+  readonly chunks: readonly { readonly buffer: ArrayBuffer; readonly base: Micros; readonly carries: readonly number[] }[];
+  readonly wide: readonly (readonly [FactId, number])[];
+  readonly actors: readonly Actor[];
+  readonly places: readonly Place[];
+  /** Messages from number `firstMessage` on. */
+  readonly firstMessage: MessageId;
+  readonly messages: readonly TracedMessage[];
+}
+
+export class Trace {
+  /** Facts so far; they are numbered 1 … count. */
+  count = 0;
+  /** Where virtual time stood when the run ended (or stands, while it goes on). */
+  endedAtUs: Micros = 0;
+  readonly actors: Actor[] = [{ id: 0, name: 'world', kind: 'world', group: 'world' }];
+  readonly places: Place[] = [{ id: 0, name: '', kind: 'none', parent: '', deadLetter: false }];
+
+  #chunks: Chunk[] = [];
+  #messages: TracedMessage[] = [];
+  #wide = new Map<FactId, number>();
+  #last: Chunk | null = null;
+  #lastHigh = 0;
+  #hashA = 0x243f6a88;
+  #hashB = 0x85a308d3;
+
+  /** Records one fact; returns its number. Times never fall. */
+  append(
+    time: Micros,
+    kind: FactKind,
+    actor: ActorId,
+    message: MessageId,
+    place: PlaceId,
+    peer: ActorId,
+    value: number,
+    detail: number,
+    cause: FactId,
+  ): FactId {
+    const i = this.count % CHUNK;
+    let chunk = this.#last;
+    if (chunk === null || i === 0) {
+      chunk = newChunk(time);
+      this.#chunks.push(chunk);
+      this.#last = chunk;
+      this.#lastHigh = 0;
+    }
+    const id = ++this.count;
+    const offset = time - chunk.base;
+    const high = Math.floor(offset / TWO32);
+    while (this.#lastHigh < high) {
+      chunk.carries.push(i);
+      this.#lastHigh++;
+    }
+    const where = place | (peer << 16);
+    chunk.times[i] = offset - high * TWO32;
+    chunk.messages[i] = message;
+    chunk.causes[i] = cause;
+    chunk.wheres[i] = where;
+    chunk.values[i] = value;
+    chunk.actors[i] = actor;
+    chunk.kinds[i] = kind;
+    if (detail >= WIDE) {
+      chunk.details[i] = WIDE;
+      this.#wide.set(id, detail);
+    } else chunk.details[i] = detail;
+
+    // The digest: two lanes of multiply and rotate over every field.
+    let a = this.#hashA;
+    let b = this.#hashB;
+    a = Math.imul(a ^ (time | 0), 0x9e3779b1);
+    b = Math.imul(b ^ where, 0x85ebca6b);
+    a = ((a << 13) | (a >>> 19)) ^ message;
+    b = ((b << 15) | (b >>> 17)) ^ value;
+    a = Math.imul(a, 0xc2b2ae35) ^ (kind | (actor << 8) | ((time / TWO32) << 24));
+    b = Math.imul(b, 0x27d4eb2f) ^ (cause + detail);
+    this.#hashA = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) ^ b;
+    this.#hashB = Math.imul(b ^ (b >>> 13), 0x297a2d39) ^ ((a << 7) | (a >>> 25));
+    return id;
+  }
+
+  addActor(actor: Actor): void {
+    this.actors.push(actor);
+  }
+
+  addPlace(place: Place): void {
+    this.places.push(place);
+  }
+
+  addMessage(message: Message): void {
+    this.#messages.push(message);
+  }
+
+  /** Rolling hash over all facts so far, as `9f3c41ae-0b1d22f7`. */
+  get digest(): string {
+    return `${hex(this.#hashA)}-${hex(this.#hashB)}`;
+  }
+
+  /** Number of messages made so far; they are numbered 1 … messageCount. */
+  get messageCount(): number {
+    return this.#messages.length;
+  }
+
+  message(id: MessageId): TracedMessage {
+    const message = this.#messages[id - 1];
+    if (message === undefined) throw new RangeError(`no message ${id}; the trace has 1 … ${this.#messages.length}`);
+    return message;
+  }
+
+  time(id: FactId): Micros {
+    const i = (id - 1) % CHUNK;
+    const chunk = this.#chunk(id);
+    let high = 0;
+    if (chunk.carries.length > 0) for (const from of chunk.carries) if (from <= i) high++;
+    return chunk.base + high * TWO32 + (chunk.times[i] as number);
+  }
+
+  kind(id: FactId): FactKind {
+    return this.#chunk(id).kinds[(id - 1) % CHUNK] as number;
+  }
+
+  actor(id: FactId): ActorId {
+    return this.#chunk(id).actors[(id - 1) % CHUNK] as number;
+  }
+
+  messageOf(id: FactId): MessageId {
+    return this.#chunk(id).messages[(id - 1) % CHUNK] as number;
+  }
+
+  cause(id: FactId): FactId {
+    return this.#chunk(id).causes[(id - 1) % CHUNK] as number;
+  }
+
+  place(id: FactId): PlaceId {
+    return (this.#chunk(id).wheres[(id - 1) % CHUNK] as number) & 0xffff;
+  }
+
+  peer(id: FactId): ActorId {
+    return (this.#chunk(id).wheres[(id - 1) % CHUNK] as number) >>> 16;
+  }
+
+  value(id: FactId): number {
+    return this.#chunk(id).values[(id - 1) % CHUNK] as number;
+  }
+
+  detail(id: FactId): number {
+    const detail = this.#chunk(id).details[(id - 1) % CHUNK] as number;
+    return detail === WIDE ? (this.#wide.get(id) ?? WIDE) : detail;
+  }
+
+  name(id: FactId): FactName {
+    const name = FACT_NAMES[this.kind(id)];
+    if (name === undefined || name === '') throw new RangeError(`no fact ${id}; the trace has 1 … ${this.count}`);
+    return name;
+  }
+
+  fact(id: FactId): Fact {
+    return {
+      id,
+      timeUs: this.time(id),
+      name: this.name(id),
+      actor: this.actor(id),
+      message: this.messageOf(id),
+      place: this.place(id),
+      peer: this.peer(id),
+      value: this.value(id),
+      detail: this.detail(id),
+      cause: this.cause(id),
+    };
+  }
+
+  /** The fact in one plain sentence. */
+  sentence(id: FactId): string {
+    const named: NamedFact = {
+      actor: this.actorName(this.actor(id)),
+      message: this.messageOf(id),
+      place: this.placeName(this.place(id)),
+      peer: this.peer(id) === 0 ? '' : this.actorName(this.peer(id)),
+      value: this.value(id),
+      detail: this.detail(id),
+    };
+    return FACTS[this.name(id)].sentence(named);
+  }
+
+  actorName(id: ActorId): string {
+    return this.actors[id]?.name ?? `actor ${id}`;
+  }
+
+  placeName(id: PlaceId): string {
+    return this.places[id]?.name ?? `place ${id}`;
+  }
+
+  /** The last fact at or before a time; 0 when there is none. */
+  lastAt(time: Micros): FactId {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.time(middle) <= time) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /**
+   * What has been added since `since` (a part's `count`, 0 for all), for another thread. Whole chunks from the first that changed; pass the buffers of
+   * chunks that will not grow any more to `postMessage`'s transfer list only when this side no longer reads them.
+   */
+  take(since: FactId, sinceMessage: MessageId): TracePart {
+    const firstChunk = Math.floor(since / CHUNK);
+    return {
+      count: this.count,
+      digest: this.digest,
+      endedAtUs: this.endedAtUs,
+      firstChunk,
+      chunks: this.#chunks.slice(firstChunk).map(({ buffer, base, carries }) => ({ buffer, base, carries })),
+      wide: [...this.#wide].filter(([id]) => id > since),
+      actors: this.actors,
+      places: this.places,
+      firstMessage: sinceMessage + 1,
+      messages: this.#messages.slice(sinceMessage),
+    };
+  }
+
+  /** Takes in a part made by `take` of another trace. Reading is all that this trace is good for afterwards; `partDigest` is its digest. */
+  give(part: TracePart): void {
+    this.#chunks.length = part.firstChunk;
+    for (const { buffer, base, carries } of part.chunks) this.#chunks.push(chunkOver(buffer, base, [...carries]));
+    for (const [id, detail] of part.wide) this.#wide.set(id, detail);
+    this.actors.splice(0, this.actors.length, ...part.actors);
+    this.places.splice(0, this.places.length, ...part.places);
+    this.#messages.length = part.firstMessage - 1;
+    for (const message of part.messages) this.#messages.push(message);
+    this.count = part.count;
+    this.endedAtUs = part.endedAtUs;
+  }
+
+  #chunk(id: FactId): Chunk {
+    const chunk = this.#chunks[((id - 1) / CHUNK) | 0];
+    if (chunk === undefined) throw new RangeError(`no fact ${id}; the trace has 1 … ${this.count}`);
+    return chunk;
+  }
+}
+
+function newChunk(base: Micros): Chunk {
+  return chunkOver(new ArrayBuffer(CHUNK * BYTES), base, []);
+}
+
+function chunkOver(buffer: ArrayBuffer, base: Micros, carries: number[]): Chunk {
+  return {
+    buffer,
+    times: new Uint32Array(buffer, 0, CHUNK),
+    messages: new Uint32Array(buffer, CHUNK * 4, CHUNK),
+    causes: new Uint32Array(buffer, CHUNK * 8, CHUNK),
+    wheres: new Uint32Array(buffer, CHUNK * 12, CHUNK),
+    values: new Uint32Array(buffer, CHUNK * 16, CHUNK),
+    actors: new Uint16Array(buffer, CHUNK * 20, CHUNK),
+    kinds: new Uint8Array(buffer, CHUNK * 22, CHUNK),
+    details: new Uint8Array(buffer, CHUNK * 23, CHUNK),
+    base,
+    carries,
+  };
+}
+
+function hex(n: number): string {
+  return (n >>> 0).toString(16).padStart(8, '0');
+}
