@@ -1,6 +1,7 @@
 // `npm test`: every check of the repository, one after the other, whatever became of the one before. Ends with exactly one line
 // `N passed, N failed`; each test counts as one, and so does each step that is not a set of tests. The exit status is 1 if
-// anything failed. A skipped test counts as failed, because it shows nothing.
+// anything failed. A skipped test counts as failed, because it shows nothing. With arguments only these parts run: `checks`,
+// `unit`, `browser` (`npm run check` is the first).
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -22,10 +23,19 @@ const suites = [
   { name: 'browser', project: 'browser' },
 ];
 
+const parts = process.argv.slice(2);
+const known = ['checks', ...suites.map((suite) => suite.project)];
+const unknown = parts.find((part) => !known.includes(part));
+if (unknown !== undefined) {
+  console.error(`npm test knows no part "${unknown}"; its parts are ${known.join(', ')}.`);
+  process.exit(2);
+}
+const wanted = (/** @type {string} */ part) => parts.length === 0 || parts.includes(part);
+
 let passed = 0;
 let failed = 0;
 
-for (const { name, command } of checks) {
+for (const { name, command } of wanted('checks') ? checks : []) {
   process.stdout.write(`${name} ... `);
   const startedAt = Date.now();
   const { ok, output } = await run(command, 'pipe');
@@ -36,7 +46,7 @@ for (const { name, command } of checks) {
 }
 
 mkdirSync(`${root}/dist/test`, { recursive: true });
-for (const { name, project } of suites) {
+for (const { name, project } of suites.filter((suite) => wanted(suite.project))) {
   console.log(`${name} ...`);
   const startedAt = Date.now();
   const countsFile = `dist/test/${project}.json`;

@@ -37,6 +37,7 @@ const planted: readonly Planted[] = [
     source: "import './parts/fine.ts';\n\nexport const x = Math.floor(7 / 2) >>> 0;",
     complaint: '',
   },
+  { path: 'core/constant.ts', source: 'export const x = 2 ** 30;', complaint: '' },
   { path: 'core/parts/fine.ts', source: "import '../package.ts';", complaint: '' },
 
   { path: 'sim/svelte.ts', source: "import 'svelte';", complaint: 'sim knows neither browser nor screen.' },
