@@ -37,7 +37,8 @@ export function murmur2(bytes: Uint8Array): number {
   const blocks = length >> 2;
   for (let block = 0; block < blocks; block++) {
     const at = block << 2;
-    let k = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
+    let k =
+      byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
     k = Math.imul(k, MULTIPLIER);
     k ^= k >>> 24;
     hash = Math.imul(hash, MULTIPLIER) ^ Math.imul(k, MULTIPLIER);

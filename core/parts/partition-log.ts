@@ -114,7 +114,8 @@ export class PartitionLog<V> {
     for (const record of batch) batchBytes += record.sizeBytes;
     const first = batch[0];
     if (first === undefined) return;
-    if (first.offset < this.end) throw new Error(`an append at offset ${first.offset} lies below the log end ${this.end}`);
+    if (first.offset < this.end)
+      throw new Error(`an append at offset ${first.offset} lies below the log end ${this.end}`);
     if (this.shouldRoll(batchBytes, first.timestampUs)) this.roll();
     const active = this.active();
     if (active.records.length === 0) active.firstTimestampUs = first.timestampUs;
@@ -145,7 +146,8 @@ export class PartitionLog<V> {
 
   /** Closes the active segment, if it holds anything. */
   roll(): void {
-    if (this.active().records.length > 0 || this.active().baseOffset < this.end) this.segments.push(emptySegment(this.end));
+    if (this.active().records.length > 0 || this.active().baseOffset < this.end)
+      this.segments.push(emptySegment(this.end));
   }
 
   /** The record at `offset`, or the next one above it; undefined at the end. A removed offset continues at the next. Source: K82. */
@@ -276,7 +278,8 @@ export class PartitionLog<V> {
   }
 
   private dropBelowStart(): void {
-    while ((this.segments[1]?.baseOffset ?? Number.MAX_SAFE_INTEGER) <= this.start) this.dropBytes(this.segments.shift());
+    while ((this.segments[1]?.baseOffset ?? Number.MAX_SAFE_INTEGER) <= this.start)
+      this.dropBytes(this.segments.shift());
   }
 
   private dropBytes(segment: Segment<V> | undefined): void {

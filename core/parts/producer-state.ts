@@ -75,7 +75,8 @@ export class ProducerStates {
     const last = known.batches[known.batches.length - 1];
     if (batch.epoch > known.epoch || last === undefined) {
       if (batch.firstSequence !== 0) return refused('OUT_OF_ORDER_SEQUENCE_NUMBER');
-    } else if (batch.firstSequence !== sequenceAfter(last.lastSequence, 1)) return refused('OUT_OF_ORDER_SEQUENCE_NUMBER');
+    } else if (batch.firstSequence !== sequenceAfter(last.lastSequence, 1))
+      return refused('OUT_OF_ORDER_SEQUENCE_NUMBER');
     if (known.inTransaction && !batch.transactional) return refused('INVALID_TXN_STATE');
     return APPEND;
   }

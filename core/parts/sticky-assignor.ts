@@ -29,7 +29,10 @@ export function assignSticky(topics: TopicSizes, members: readonly GroupSubscrip
 }
 
 /** The sticky result without the partitions that are in transfer. Source: K54, K65. */
-export function assignCooperativeSticky(topics: TopicSizes, members: readonly GroupSubscription[]): CooperativeAssignment {
+export function assignCooperativeSticky(
+  topics: TopicSizes,
+  members: readonly GroupSubscription[],
+): CooperativeAssignment {
   const prior = priorOwnership(topics, members);
   const target = stickyFrom(topics, members, prior);
   const owner = new Map<PartitionName, string>();

@@ -31,7 +31,11 @@ class GeneralSearch {
   private readonly moves = new Map<PartitionName, Move>();
   private mustRevoke = false;
 
-  constructor(topics: TopicSizes, members: readonly GroupSubscription[], owned: ReadonlyMap<string, readonly PartitionName[]>) {
+  constructor(
+    topics: TopicSizes,
+    members: readonly GroupSubscription[],
+    owned: ReadonlyMap<string, readonly PartitionName[]>,
+  ) {
     this.topics = topics;
     for (const topic of topics.keys()) this.subscribers.set(topic, []);
     for (const member of members) {
@@ -46,7 +50,9 @@ class GeneralSearch {
   run(members: readonly GroupSubscription[]): Assignment {
     const partitions = this.partitionsByScarcity();
     const fresh = [...this.holdings.values()].every((held) => held.length === 0);
-    const unassigned = partitions.filter((partition) => !this.holder.has(partition) && this.subscribersOf(partition).length > 0);
+    const unassigned = partitions.filter(
+      (partition) => !this.holder.has(partition) && this.subscribersOf(partition).length > 0,
+    );
     for (const partition of unassigned) this.give(partition, this.leastLoaded(topicOf(partition)));
 
     const movable = (partition: PartitionName) => this.subscribersOf(partition).length >= 2;
@@ -110,7 +116,8 @@ class GeneralSearch {
   private leastLoaded(topic: string): string {
     let best: string | undefined;
     for (const id of this.subscribers.get(topic) ?? []) {
-      if (best === undefined || this.load(id) < this.load(best) || (this.load(id) === this.load(best) && id < best)) best = id;
+      if (best === undefined || this.load(id) < this.load(best) || (this.load(id) === this.load(best) && id < best))
+        best = id;
     }
     return best as string;
   }
@@ -130,7 +137,12 @@ class GeneralSearch {
         const holder = this.holder.get(partition) as string;
         const older = this.before.get(partition)?.memberId;
         const load = this.load(holder);
-        if (older !== undefined && older !== holder && this.wants.get(older)?.has(topicOf(partition)) && load > this.load(older) + 1) {
+        if (
+          older !== undefined &&
+          older !== holder &&
+          this.wants.get(older)?.has(topicOf(partition)) &&
+          load > this.load(older) + 1
+        ) {
           this.move(partition, holder, older);
           modified = true;
         } else if (this.subscribersOf(partition).some((other) => load > this.load(other) + 1)) {

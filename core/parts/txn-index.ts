@@ -106,7 +106,11 @@ export class AbortedFilter {
     readonly transactional: boolean;
     readonly control: 'none' | 'COMMIT' | 'ABORT';
   }): boolean {
-    for (let txn = this.pending[this.next]; txn !== undefined && txn.firstOffset <= record.offset; txn = this.pending[this.next]) {
+    for (
+      let txn = this.pending[this.next];
+      txn !== undefined && txn.firstOffset <= record.offset;
+      txn = this.pending[this.next]
+    ) {
       this.aborting.add(txn.producerId);
       this.next++;
     }
