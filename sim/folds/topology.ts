@@ -1,0 +1,767 @@
+/**
+ * The state of the stage after a fact: who is up, what every consumer holds and at which sub-step, what lies in each queue and partition, who owns
+ * what, what the stores saw, which faults last. One object that follows the trace fact by fact (`apply`) and that can be copied cheaply (`fork`), so
+ * that keyframes are affordable. It trusts the facts and checks nothing; what is on the network at a time is `transit.ts`.
+ */
+
+import type { SettleWhen } from '../../core/clients/ports.ts';
+import { APPLIED, F } from '../../core/facts.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
+import type { Scenario } from '../scenario/types.ts';
+import type { Trace } from '../trace.ts';
+import { Pages } from './pages.ts';
+import { QueueState } from './queue-state.ts';
+
+/** What the fold needs to know beside the trace: when each consumer settles. */
+export type TopologyScenario = {
+  readonly consumers: Readonly<Record<string, Pick<Scenario['consumers'][string], 'settle'>>>;
+};
+
+/** `unstarted`: not there yet (an instance that autoscaling adds later). `stopped`: shut down in good order; `down`: crashed. */
+export type ActorStatus = 'unstarted' | 'up' | 'down' | 'paused' | 'slow' | 'stopped';
+
+/** The last sub-step that a consumer took with a message in hand. `received` and not begun is prefetched. */
+export type Step = 'received' | 'begun' | 'applied' | 'failed';
+
+export interface InHand {
+  readonly message: MessageId;
+  /** The queue or partition it came from. */
+  readonly place: PlaceId;
+  readonly attempt: number;
+  step: Step;
+  /** When it took that step. */
+  sinceUs: Micros;
+  readonly receivedUs: Micros;
+  /** When the work is expected to be done; 0 before it has begun. */
+  endsUs: Micros;
+  /** It was settled before it was processed. */
+  settled: boolean;
+}
+
+export interface ActorState {
+  readonly id: ActorId;
+  status: ActorStatus;
+  /** Since when it has that status, and the fact that says so (0 at the start). */
+  sinceUs: Micros;
+  statusFact: FactId;
+  /** When a pause ends; 0 otherwise. */
+  untilUs: Micros;
+  /** Hundredths of its usual working time; 100 unless slow. */
+  pace: number;
+  /** What a consumer holds, in the order received. */
+  hand: InHand[];
+  /** A producer waits because it may not send. */
+  blocked: boolean;
+  produced: number;
+  confirmed: number;
+  retried: number;
+  gaveUp: number;
+  shed: number;
+  received: number;
+  settled: number;
+  failed: number;
+}
+
+export interface Committed {
+  readonly group: PlaceId;
+  /** Next offset to read. */
+  offset: number;
+}
+
+/** A partition's log as its leader has it. Offsets run from `logStart` to before `end`. */
+export interface PartitionState {
+  readonly place: PlaceId;
+  logStart: number;
+  end: number;
+  /** Offsets below it are committed; `end` in clusters that record no watermark. */
+  watermark: number;
+  /** 0 while there is none. */
+  leader: ActorId;
+  epoch: number;
+  /** Bit i is set when replica number i+1 is in sync. */
+  inSync: number;
+  /** Per node that holds a replica: its log ends before this offset. */
+  replicas: { readonly node: ActorId; end: number }[];
+  committed: Committed[];
+  /** Offset → message; 0 where there is none (a transaction marker). */
+  records: Pages;
+  hasWatermark: boolean;
+}
+
+export interface GroupState {
+  readonly place: PlaceId;
+  generation: number;
+  members: ActorId[];
+  assignment: { readonly partition: PlaceId; readonly consumer: ActorId; readonly generation: number }[];
+  rebalancing: boolean;
+  sinceUs: Micros;
+}
+
+/** Effects on a store (or, under place 0, at the consumers themselves). */
+export interface StoreState {
+  readonly place: PlaceId;
+  /** First effects of a message. */
+  applied: number;
+  /** Effects that changed the state again. */
+  twice: number;
+  unchanged: number;
+  refused: number;
+  /** Last value of the first 64 keys; the key is the message's, `''` for none. */
+  rows: Map<string, number>;
+  lastMessage: MessageId;
+  lastUs: Micros;
+}
+
+export interface ExchangeState {
+  readonly place: PlaceId;
+  routed: number;
+  unroutable: number;
+  lastMessage: MessageId;
+}
+
+/** A fault of the timeline that lasts: a split, an interference. What happened to one actor is in its status. */
+export interface ActiveFault {
+  /** Index in the scenario's timeline. */
+  readonly entry: number;
+  readonly kind: 'split' | 'fault';
+  readonly sinceUs: Micros;
+  readonly fact: FactId;
+}
+
+const ROWS_KEPT = 64;
+
+export class Topology {
+  /** The last fact applied; 0 before the first. */
+  fact: FactId = 0;
+  /** Its time. */
+  timeUs: Micros = 0;
+  /** By actor id. */
+  actors: ActorState[] = [];
+  /** By place id; holes where a place is of another kind or was not touched yet. */
+  readonly queues: (QueueState | undefined)[] = [];
+  readonly partitions: (PartitionState | undefined)[] = [];
+  readonly groups: (GroupState | undefined)[] = [];
+  readonly stores: (StoreState | undefined)[] = [];
+  readonly exchanges: (ExchangeState | undefined)[] = [];
+  faults: ActiveFault[] = [];
+  /** Numbers of the alerts that are raised. */
+  alerts: number[] = [];
+
+  readonly #scenario: TopologyScenario;
+  /** By message: [partition, offset] where it was appended last. */
+  #offsets: Pages;
+
+  constructor(scenario: TopologyScenario, offsets = new Pages(2)) {
+    this.#scenario = scenario;
+    this.#offsets = offsets;
+  }
+
+  /** Takes in the next fact. Facts must come in order, without gaps. */
+  apply(trace: Trace, id: FactId): void {
+    const time = trace.time(id);
+    const actorId = trace.actor(id);
+    const message = trace.messageOf(id);
+    const place = trace.place(id);
+    const peer = trace.peer(id);
+    this.fact = id;
+    this.timeUs = time;
+    const actor = this.#actor(actorId);
+    const kind = trace.kind(id);
+    if (actor.status === 'unstarted') setStatus(actor, 'up', time, id);
+
+    switch (kind) {
+      // Hops are a question to the trace; replica fetches and polls make most facts of a log cluster.
+      case F.sent:
+        return;
+      case F.produced:
+        actor.produced++;
+        return;
+      case F.confirmed:
+        actor.confirmed++;
+        actor.blocked = false;
+        return;
+      case F.retried:
+        actor.retried++;
+        return;
+      case F['gave-up']:
+        actor.gaveUp++;
+        actor.blocked = false;
+        return;
+      case F.shed:
+        actor.shed++;
+        return;
+      case F.blocked:
+        actor.blocked = true;
+        return;
+      case F.routed:
+      case F.unroutable:
+        this.#route(trace, id, message, place, kind === F.routed);
+        return;
+      case F.rejected:
+        this.#count(trace, place, 'refused');
+        return;
+      case F.deduplicated:
+        if (trace.actors[actorId]?.kind === 'consumer') this.#recognised(trace, actor, message, place, time);
+        else this.#count(trace, place, 'refused');
+        return;
+
+      // queues and partitions
+      case F.appended:
+        this.#append(trace, id, actorId, message, place, time);
+        return;
+      case F['became-visible']:
+        this.#queue(trace, place)?.becameVisible(message, time);
+        return;
+      case F.delivered: {
+        const lockMs = trace.value(id);
+        this.#queue(trace, place)?.deliver(
+          message,
+          peer,
+          trace.detail(id),
+          time,
+          lockMs > 0 ? time + lockMs * 1000 : 0,
+        );
+        return;
+      }
+      case F.extended:
+        this.#queue(trace, place)?.extend(message, peer, time + trace.value(id) * 1000);
+        return;
+      case F.acked: {
+        const queue = this.#queue(trace, place);
+        if (queue?.remove(message, peer, trace.detail(id))) queue.settled++;
+        return;
+      }
+      case F['lock-expired']:
+        this.#queue(trace, place)?.release(message, peer, trace.detail(id), 0, time);
+        // A consumer whose handler failed and left it at that has nothing more to do with it.
+        if (peer !== 0) dropFromHand(this.#actor(peer), message, place, 'failed');
+        return;
+      case F.nacked:
+        this.#queue(trace, place)?.release(message, peer, trace.detail(id), 0, time);
+        return;
+      case F.requeued:
+        this.#queue(trace, place)?.release(message, peer, 0, trace.value(id), time);
+        return;
+      case F['dead-lettered']: {
+        const source = this.#source(trace, id, message, place);
+        if (source?.remove(message, 0, 0)) source.deadLettered++;
+        return;
+      }
+      case F.redriven: {
+        const source = this.#source(trace, id, message, place);
+        if (source?.remove(message, 0, 0)) source.redriven++;
+        return;
+      }
+      case F.expired: {
+        const queue = this.#queue(trace, place);
+        if (queue?.remove(message, 0, 0)) queue.expired++;
+        return;
+      }
+      case F.evicted: {
+        const queue = this.#queue(trace, place);
+        if (queue?.remove(message, 0, 0)) queue.evicted++;
+        return;
+      }
+      case F.lost: {
+        const queue = this.#queue(trace, place);
+        if (queue?.remove(message, 0, 0)) queue.lost++;
+        return;
+      }
+
+      // the consumer's sub-steps
+      case F.received:
+        actor.received++;
+        actor.hand.push(newInHand(message, place, trace.detail(id), time));
+        return;
+      case F.begun: {
+        const held =
+          inHand(actor, message, place, trace.detail(id)) ?? newInHand(message, place, trace.detail(id), time);
+        if (!actor.hand.includes(held)) actor.hand.push(held);
+        held.step = 'begun';
+        held.sinceUs = time;
+        held.endsUs = time + trace.value(id) * 1000;
+        return;
+      }
+      case F.applied:
+        this.#store(place).lastUs = time;
+        this.#applied(trace, id, message, place);
+        this.#worked(trace, this.#actor(peer === 0 ? actorId : peer), message, time, 'applied');
+        return;
+      case F.failed:
+        actor.failed++;
+        this.#worked(trace, actor, message, time, 'failed');
+        return;
+      case F.skipped:
+        this.#worked(trace, actor, message, time, 'failed');
+        return;
+      case F.settled: {
+        actor.settled++;
+        const held = inHand(actor, message, place, trace.detail(id));
+        if (held === undefined) return;
+        if (held.step === 'received' && this.#settles(trace, actorId) === 'before-processing') held.settled = true;
+        else actor.hand.splice(actor.hand.indexOf(held), 1);
+        return;
+      }
+
+      // logs and groups
+      case F.replicated: {
+        const partition = this.#partition(trace, place);
+        if (partition !== undefined) setReplica(partition, actorId, trace.value(id));
+        return;
+      }
+      case F['watermark-moved']: {
+        const partition = this.#partition(trace, place);
+        if (partition === undefined) return;
+        partition.watermark = trace.value(id);
+        partition.hasWatermark = true;
+        return;
+      }
+      case F.committed:
+      case F.sought: {
+        const partition = this.#partition(trace, place);
+        if (partition !== undefined) commit(partition, trace.detail(id), trace.value(id));
+        return;
+      }
+      case F.elected: {
+        const partition = this.#partition(trace, place);
+        if (partition === undefined) return;
+        partition.leader = peer;
+        partition.epoch = trace.value(id);
+        const replica = partition.replicas.find(({ node }) => node === peer);
+        if (replica !== undefined) partition.end = replica.end;
+        return;
+      }
+      case F['leader-lost']: {
+        const partition = this.#partition(trace, place);
+        if (partition !== undefined) partition.leader = 0;
+        return;
+      }
+      case F['isr-changed']: {
+        const partition = this.#partition(trace, place);
+        if (partition !== undefined) partition.inSync = trace.value(id);
+        return;
+      }
+      case F.truncated: {
+        const partition = this.#partition(trace, place);
+        if (partition === undefined) return;
+        setReplica(partition, actorId, trace.value(id));
+        if (partition.leader === actorId) partition.end = trace.value(id);
+        return;
+      }
+      case F['log-start-moved']: {
+        const partition = this.#partition(trace, place);
+        if (partition === undefined) return;
+        partition.logStart = trace.value(id);
+        if (partition.end < partition.logStart) partition.end = partition.logStart;
+        return;
+      }
+      case F.joined: {
+        const group = this.#group(place);
+        if (!group.members.includes(peer)) group.members.push(peer);
+        return;
+      }
+      case F.left: {
+        const group = this.#group(place);
+        group.members = group.members.filter((member) => member !== peer);
+        group.assignment = group.assignment.filter(({ consumer }) => consumer !== peer);
+        return;
+      }
+      case F['rebalance-begun']: {
+        const group = this.#group(place);
+        group.rebalancing = true;
+        group.sinceUs = time;
+        return;
+      }
+      case F.rebalanced: {
+        const group = this.#group(place);
+        group.rebalancing = false;
+        group.generation = trace.value(id);
+        group.sinceUs = time;
+        return;
+      }
+      case F.assigned: {
+        const group = this.#group(trace.detail(id));
+        group.assignment = group.assignment.filter(({ partition }) => partition !== place);
+        group.assignment.push({ partition: place, consumer: peer, generation: trace.value(id) });
+        return;
+      }
+      case F.revoked: {
+        const group = this.#group(trace.detail(id));
+        group.assignment = group.assignment.filter((owned) => owned.partition !== place || owned.consumer !== peer);
+        const consumer = this.#actor(peer);
+        consumer.hand = consumer.hand.filter((held) => held.place !== place || held.step !== 'received');
+        return;
+      }
+
+      // actors, network, timeline
+      case F.crashed:
+        setStatus(actor, 'down', time, id);
+        actor.hand = [];
+        actor.blocked = false;
+        return;
+      case F.started:
+      case F.restarted:
+        setStatus(actor, 'up', time, id);
+        actor.hand = [];
+        return;
+      case F.stopped:
+        setStatus(actor, 'stopped', time, id);
+        actor.hand = [];
+        return;
+      case F.paused:
+        setStatus(actor, 'paused', time, id);
+        actor.untilUs = time + trace.value(id) * 1000;
+        return;
+      case F.resumed:
+        if (actor.status === 'paused') setStatus(actor, actor.pace === 100 ? 'up' : 'slow', time, id);
+        return;
+      case F.slowed:
+        actor.pace = trace.value(id);
+        if (actor.status === 'up' || actor.status === 'slow')
+          setStatus(actor, actor.pace === 100 ? 'up' : 'slow', time, id);
+        return;
+      case F['connection-lost']: {
+        // Whoever noticed it, the consumer of the two drops what it has not begun.
+        const consumer = trace.actors[actorId]?.kind === 'consumer' ? actor : this.#actor(peer);
+        if (consumer.hand.length > 0) consumer.hand = consumer.hand.filter(({ step }) => step !== 'received');
+        return;
+      }
+      case F.split:
+      case F['fault-begun']:
+        this.faults = this.faults.concat({
+          entry: trace.value(id),
+          kind: kind === F.split ? 'split' : 'fault',
+          sinceUs: time,
+          fact: id,
+        });
+        return;
+      case F.healed:
+      case F['fault-ended']:
+        this.#ended(trace.value(id), kind === F.healed ? 'split' : 'fault');
+        return;
+      case F['alert-raised']:
+        this.alerts = this.alerts.concat(trace.value(id));
+        return;
+      case F['alert-cleared']:
+        this.alerts = this.alerts.filter((alert) => alert !== trace.value(id));
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A copy that shares what neither changes. Both may go on. */
+  fork(): Topology {
+    const copy = new Topology(this.#scenario, this.#offsets.fork());
+    copy.fact = this.fact;
+    copy.timeUs = this.timeUs;
+    copy.actors = this.actors.map((actor) => ({ ...actor, hand: actor.hand.map((held) => ({ ...held })) }));
+    this.queues.forEach((queue, place) => {
+      copy.queues[place] = queue?.fork();
+    });
+    this.partitions.forEach((partition, place) => {
+      copy.partitions[place] = partition && {
+        ...partition,
+        replicas: partition.replicas.map((replica) => ({ ...replica })),
+        committed: partition.committed.map((committed) => ({ ...committed })),
+        records: partition.records.fork(),
+      };
+    });
+    this.groups.forEach((group, place) => {
+      copy.groups[place] = group && { ...group, members: group.members.slice(), assignment: group.assignment.slice() };
+    });
+    this.stores.forEach((store, place) => {
+      copy.stores[place] = store && { ...store, rows: new Map(store.rows) };
+    });
+    this.exchanges.forEach((exchange, place) => {
+      copy.exchanges[place] = exchange && { ...exchange };
+    });
+    copy.faults = this.faults;
+    copy.alerts = this.alerts;
+    return copy;
+  }
+
+  /** Bytes that a fork now would add to those that earlier forks hold, about. */
+  get forkBytes(): number {
+    let bytes = 4096 + this.#offsets.pages.length * 9 + this.#offsets.madeBytes;
+    for (const actor of this.actors) bytes += 160 + actor.hand.length * 96;
+    for (const queue of this.queues) if (queue !== undefined) bytes += queue.forkBytes;
+    for (const partition of this.partitions) {
+      if (partition !== undefined) bytes += 200 + partition.records.pages.length * 9 + partition.records.madeBytes;
+    }
+    for (const store of this.stores) if (store !== undefined) bytes += 100 + store.rows.size * 48;
+    return bytes;
+  }
+
+  /** The partitions that a consumer owns, over all groups. */
+  owned(consumer: ActorId): PlaceId[] {
+    const owned: PlaceId[] = [];
+    for (const group of this.groups) {
+      for (const one of group?.assignment ?? []) if (one.consumer === consumer) owned.push(one.partition);
+    }
+    return owned;
+  }
+
+  /** Committed records that a group has still to commit in one partition. A group that never committed lags by the whole log. */
+  lag(partition: PartitionState, group: PlaceId): number {
+    const committed = partition.committed.find((one) => one.group === group);
+    const from = Math.max(committed?.offset ?? 0, partition.logStart);
+    return Math.max(0, (partition.hasWatermark ? partition.watermark : partition.end) - from);
+  }
+
+  /** Where a message lies in a partition's log; null when it was appended elsewhere since, or never. */
+  offsetOf(message: MessageId, partition: PlaceId): number | null {
+    return this.#offsets.get(message, 0) === partition && partition !== 0 ? this.#offsets.get(message, 1) : null;
+  }
+
+  #actor(id: ActorId): ActorState {
+    while (this.actors.length <= id) this.actors.push(newActor(this.actors.length));
+    return this.actors[id] as ActorState;
+  }
+
+  #queue(trace: Trace, place: PlaceId): QueueState | undefined {
+    const queue = this.queues[place];
+    if (queue !== undefined) return queue;
+    if (trace.places[place]?.kind !== 'queue') return undefined;
+    while (this.queues.length <= place) this.queues.push(undefined);
+    const made = new QueueState(place);
+    this.queues[place] = made;
+    return made;
+  }
+
+  #partition(trace: Trace, place: PlaceId): PartitionState | undefined {
+    const partition = this.partitions[place];
+    if (partition !== undefined) return partition;
+    if (trace.places[place]?.kind !== 'partition') return undefined;
+    while (this.partitions.length <= place) this.partitions.push(undefined);
+    const made = newPartition(place);
+    this.partitions[place] = made;
+    return made;
+  }
+
+  #group(place: PlaceId): GroupState {
+    while (this.groups.length <= place) this.groups.push(undefined);
+    let group = this.groups[place];
+    if (group === undefined) {
+      group = { place, generation: 0, members: [], assignment: [], rebalancing: false, sinceUs: this.timeUs };
+      this.groups[place] = group;
+    }
+    return group;
+  }
+
+  #store(place: PlaceId): StoreState {
+    while (this.stores.length <= place) this.stores.push(undefined);
+    let store = this.stores[place];
+    if (store === undefined) {
+      store = { place, applied: 0, twice: 0, unchanged: 0, refused: 0, rows: new Map(), lastMessage: 0, lastUs: 0 };
+      this.stores[place] = store;
+    }
+    return store;
+  }
+
+  #exchange(place: PlaceId): ExchangeState {
+    while (this.exchanges.length <= place) this.exchanges.push(undefined);
+    let exchange = this.exchanges[place];
+    if (exchange === undefined) {
+      exchange = { place, routed: 0, unroutable: 0, lastMessage: 0 };
+      this.exchanges[place] = exchange;
+    }
+    return exchange;
+  }
+
+  #route(trace: Trace, id: FactId, message: MessageId, place: PlaceId, matched: boolean): void {
+    // `routed` names the queue; the exchange is the one that its cause names, where it does.
+    const from = trace.places[place]?.kind === 'exchange' ? place : exchangeOf(trace, id);
+    if (from === 0) return;
+    const exchange = this.#exchange(from);
+    if (matched) exchange.routed++;
+    else exchange.unroutable++;
+    exchange.lastMessage = message;
+  }
+
+  #count(trace: Trace, place: PlaceId, what: 'refused'): void {
+    const queue = this.#queue(trace, place);
+    if (queue !== undefined) queue[what]++;
+  }
+
+  #append(trace: Trace, id: FactId, node: ActorId, message: MessageId, place: PlaceId, time: Micros): void {
+    const queue = this.#queue(trace, place);
+    if (queue !== undefined) {
+      queue.append(message, time, trace.detail(id) === 1, deathsBefore(trace, id, message));
+      return;
+    }
+    const partition = this.#partition(trace, place);
+    if (partition === undefined) return;
+    const offset = trace.value(id);
+    setReplica(partition, node, offset + 1);
+    if (trace.detail(id) === 2) return;
+    if (partition.leader === 0 && partition.epoch === 0) partition.leader = node;
+    partition.records.set(offset, 0, message);
+    partition.end = offset + 1;
+    if (message === 0) return;
+    this.#offsets.set(message, 0, place);
+    this.#offsets.set(message, 1, offset);
+  }
+
+  /** The queue that a message leaves for `target`: the one that the causes name, else any other that holds it. */
+  #source(trace: Trace, id: FactId, message: MessageId, target: PlaceId): QueueState | undefined {
+    let cause = trace.cause(id);
+    for (let steps = 0; cause !== 0 && steps < 8; steps++) {
+      const queue = this.queues[trace.place(cause)];
+      if (queue !== undefined && queue.place !== target && queue.holds(message)) return queue;
+      cause = trace.cause(cause);
+    }
+    return this.queues.find((queue) => queue !== undefined && queue.place !== target && queue.holds(message));
+  }
+
+  #settles(trace: Trace, consumer: ActorId): SettleWhen {
+    const declared = trace.actors[consumer]?.group ?? '';
+    return this.#scenario.consumers[declared]?.settle ?? 'after-processing';
+  }
+
+  #recognised(trace: Trace, actor: ActorState, message: MessageId, place: PlaceId, time: Micros): void {
+    const held = actor.hand.find((one) => one.message === message && one.place === place);
+    if (held === undefined) return;
+    if (held.settled || this.#settles(trace, actor.id) === 'on-delivery')
+      actor.hand.splice(actor.hand.indexOf(held), 1);
+    else {
+      held.step = 'applied';
+      held.sinceUs = time;
+    }
+  }
+
+  /** The work on a message is over, well or badly. What was settled before that is out of the consumer's hands now. */
+  #worked(trace: Trace, actor: ActorState, message: MessageId, time: Micros, step: 'applied' | 'failed'): void {
+    const held = actor.hand.find((one) => one.message === message && one.step !== 'received');
+    if (held === undefined) return;
+    if (held.settled || this.#settles(trace, actor.id) === 'on-delivery')
+      actor.hand.splice(actor.hand.indexOf(held), 1);
+    else {
+      held.step = step;
+      held.sinceUs = time;
+    }
+  }
+
+  #applied(trace: Trace, id: FactId, message: MessageId, place: PlaceId): void {
+    const store = this.#store(place);
+    const outcome = trace.detail(id);
+    if (outcome === APPLIED.first) store.applied++;
+    else if (outcome === APPLIED.again) store.twice++;
+    else if (outcome === APPLIED.unchanged) store.unchanged++;
+    else store.refused++;
+    store.lastMessage = message;
+    if (place === 0 || message === 0) return;
+    const key = trace.message(message).key ?? '';
+    if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id));
+  }
+
+  #ended(entry: number, kind: ActiveFault['kind']): void {
+    this.faults = this.faults.filter((fault) => fault.entry !== entry || fault.kind !== kind);
+  }
+}
+
+/** The stage after fact `id` (0: before the first), folded from the start. */
+export function topologyAt(trace: Trace, scenario: TopologyScenario, id: FactId): Topology {
+  const topology = new Topology(scenario);
+  for (let i = 1; i <= id; i++) topology.apply(trace, i);
+  return topology;
+}
+
+function newActor(id: ActorId): ActorState {
+  return {
+    id,
+    status: id === 0 ? 'up' : 'unstarted',
+    sinceUs: 0,
+    statusFact: 0,
+    untilUs: 0,
+    pace: 100,
+    hand: [],
+    blocked: false,
+    produced: 0,
+    confirmed: 0,
+    retried: 0,
+    gaveUp: 0,
+    shed: 0,
+    received: 0,
+    settled: 0,
+    failed: 0,
+  };
+}
+
+function setStatus(actor: ActorState, status: ActorStatus, time: Micros, fact: FactId): void {
+  actor.status = status;
+  actor.sinceUs = time;
+  actor.statusFact = fact;
+  actor.untilUs = 0;
+}
+
+function newInHand(message: MessageId, place: PlaceId, attempt: number, time: Micros): InHand {
+  return { message, place, attempt, step: 'received', sinceUs: time, receivedUs: time, endsUs: 0, settled: false };
+}
+
+function inHand(actor: ActorState, message: MessageId, place: PlaceId, attempt: number): InHand | undefined {
+  for (const held of actor.hand) {
+    if (held.message === message && held.place === place && held.attempt === attempt) return held;
+  }
+  return undefined;
+}
+
+function dropFromHand(actor: ActorState, message: MessageId, place: PlaceId, step: Step): void {
+  const at = actor.hand.findIndex((held) => held.message === message && held.place === place && held.step === step);
+  if (at >= 0) actor.hand.splice(at, 1);
+}
+
+function newPartition(place: PlaceId): PartitionState {
+  return {
+    place,
+    logStart: 0,
+    end: 0,
+    watermark: 0,
+    leader: 0,
+    epoch: 0,
+    inSync: 0,
+    replicas: [],
+    committed: [],
+    records: new Pages(1),
+    hasWatermark: false,
+  };
+}
+
+function setReplica(partition: PartitionState, node: ActorId, end: number): void {
+  for (const replica of partition.replicas) {
+    if (replica.node !== node) continue;
+    replica.end = end;
+    return;
+  }
+  partition.replicas.push({ node, end });
+}
+
+function commit(partition: PartitionState, group: PlaceId, offset: number): void {
+  for (const committed of partition.committed) {
+    if (committed.group !== group) continue;
+    committed.offset = offset;
+    return;
+  }
+  partition.committed.push({ group, offset });
+}
+
+/** How often a message had been delivered before it was dead-lettered, if that is why it is appended here. */
+function deathsBefore(trace: Trace, id: FactId, message: MessageId): number {
+  let cause = trace.cause(id);
+  for (let steps = 0; cause !== 0 && steps < 3 && trace.messageOf(cause) === message; steps++) {
+    if (trace.kind(cause) === F['dead-lettered']) return trace.value(cause);
+    cause = trace.cause(cause);
+  }
+  return 0;
+}
+
+/** The exchange that a `routed` fact comes from: the nearest one among its causes, else the only one there is. */
+function exchangeOf(trace: Trace, id: FactId): PlaceId {
+  const message = trace.messageOf(id);
+  for (let cause = trace.cause(id); cause !== 0 && trace.messageOf(cause) === message; cause = trace.cause(cause)) {
+    const place = trace.place(cause);
+    if (trace.places[place]?.kind === 'exchange') return place;
+  }
+  const exchanges = trace.places.filter(({ kind }) => kind === 'exchange');
+  return exchanges.length === 1 ? (exchanges[0]?.id ?? 0) : 0;
+}
