@@ -64,7 +64,14 @@ export type Reason = (typeof REASONS)[number];
 export const R: Readonly<Record<Reason, number>> = indexOf(REASONS);
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
-export const FATES = ['passed', 'lost by chance', 'lost in the split', 'lost by a rule', 'duplicated', 'lost: link clogged'] as const;
+export const FATES = [
+  'passed',
+  'lost by chance',
+  'lost in the split',
+  'lost by a rule',
+  'duplicated',
+  'lost: link clogged',
+] as const;
 
 /** Outcome of `applied`, in detail: 1 the first time, 2 again and it changed the state again, 3 again without any change, 4 refused by the store. */
 export const APPLIED = { first: 1, again: 2, unchanged: 3, refused: 4 } as const;
@@ -226,7 +233,11 @@ export const FACTS = {
   redriven: { tone: 'notable', sentence: (f) => `${M(f)} was moved back to ${f.place}.` },
   expired: { tone: 'notable', detail: 'reason', sentence: (f) => `${M(f)} expired${at(f)} (${why(f)}).` },
   evicted: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.place} dropped ${m(f)}: ${why(f)}.` },
-  lost: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.place === '' ? f.actor : f.place} lost ${m(f)}: ${why(f)}.` },
+  lost: {
+    tone: 'fault',
+    detail: 'reason',
+    sentence: (f) => `${f.place === '' ? f.actor : f.place} lost ${m(f)}: ${why(f)}.`,
+  },
 
   // messages: at the consumer
   received: { tone: 'quiet', detail: 'attempt', sentence: (f) => `${f.actor} received ${m(f)}${attempt(f.detail)}.` },
@@ -238,7 +249,7 @@ export const FACTS = {
   },
   applied: {
     tone: 'normal',
-    value: "the row's value afterwards",
+    value: "the row's value afterwards, as a signed 32-bit integer",
     detail: '1 first time, 2 again and changed again, 3 again without change, 4 refused by the store',
     sentence: (f) =>
       f.detail === 3
@@ -277,7 +288,11 @@ export const FACTS = {
     detail: 'reason',
     sentence: (f) => `Group ${f.place} began to rebalance (${why(f)}).`,
   },
-  rebalanced: { tone: 'notable', value: 'generation', sentence: (f) => `Group ${f.place} is at generation ${f.value}.` },
+  rebalanced: {
+    tone: 'notable',
+    value: 'generation',
+    sentence: (f) => `Group ${f.place} is at generation ${f.value}.`,
+  },
   assigned: {
     tone: 'notable',
     value: 'generation',
@@ -300,7 +315,8 @@ export const FACTS = {
     tone: 'notable',
     value: 'leader epoch',
     detail: '1 when the election was unclean',
-    sentence: (f) => `${f.peer} became leader of ${f.place}, epoch ${f.value}${f.detail === 1 ? ', by an unclean election' : ''}.`,
+    sentence: (f) =>
+      `${f.peer} became leader of ${f.place}, epoch ${f.value}${f.detail === 1 ? ', by an unclean election' : ''}.`,
   },
   'leader-lost': { tone: 'fault', value: 'leader epoch', sentence: (f) => `${f.place} has no leader.` },
   'isr-changed': {
@@ -313,13 +329,33 @@ export const FACTS = {
     value: 'the log now ends here',
     sentence: (f) => `${f.actor} cut ${f.place} back to offset ${f.value}.`,
   },
-  'log-start-moved': { tone: 'notable', value: 'log start offset', sentence: (f) => `${f.place} now starts at offset ${f.value}.` },
-  fenced: { tone: 'fault', value: 'epoch', sentence: (f) => `${f.peer} was fenced: a newer instance has taken its place.` },
+  'log-start-moved': {
+    tone: 'notable',
+    value: 'log start offset',
+    sentence: (f) => `${f.place} now starts at offset ${f.value}.`,
+  },
+  fenced: {
+    tone: 'fault',
+    value: 'epoch',
+    sentence: (f) => `${f.peer} was fenced: a newer instance has taken its place.`,
+  },
   'txn-begun': { tone: 'normal', value: 'producer id', sentence: (f) => `${f.actor} began a transaction.` },
-  'txn-committed': { tone: 'notable', value: 'producer id', sentence: (f) => `The transaction of ${f.peer} was committed.` },
-  'txn-aborted': { tone: 'notable', value: 'producer id', sentence: (f) => `The transaction of ${f.peer} was aborted.` },
+  'txn-committed': {
+    tone: 'notable',
+    value: 'producer id',
+    sentence: (f) => `The transaction of ${f.peer} was committed.`,
+  },
+  'txn-aborted': {
+    tone: 'notable',
+    value: 'producer id',
+    sentence: (f) => `The transaction of ${f.peer} was aborted.`,
+  },
   subscribed: { tone: 'notable', sentence: (f) => `${f.peer} consumes from ${f.place}.` },
-  cancelled: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.peer} no longer consumes from ${f.place} (${why(f)}).` },
+  cancelled: {
+    tone: 'notable',
+    detail: 'reason',
+    sentence: (f) => `${f.peer} no longer consumes from ${f.place} (${why(f)}).`,
+  },
   'channel-closed': {
     tone: 'fault',
     value: 'reply code, such as 404 or 406',
@@ -337,10 +373,16 @@ export const FACTS = {
   slowed: {
     tone: 'fault',
     value: 'work takes this many hundredths of its usual time',
-    sentence: (f) => (f.value === 100 ? `${f.actor} works at its usual speed again.` : `${f.actor} works ${f.value / 100} times as long.`),
+    sentence: (f) =>
+      f.value === 100
+        ? `${f.actor} works at its usual speed again.`
+        : `${f.actor} works ${f.value / 100} times as long.`,
   },
   fixed: { tone: 'notable', sentence: (f) => `${f.actor} runs a new version that bears poison.` },
-  'connection-lost': { tone: 'notable', sentence: (f) => `${f.actor} noticed that the connection to ${f.peer} is gone.` },
+  'connection-lost': {
+    tone: 'notable',
+    sentence: (f) => `${f.actor} noticed that the connection to ${f.peer} is gone.`,
+  },
   split: { tone: 'fault', value: 'number of the timeline entry, from 0', sentence: () => 'The network split.' },
   healed: { tone: 'notable', value: 'number of the timeline entry, from 0', sentence: () => 'The network healed.' },
   'fault-begun': {
@@ -358,9 +400,21 @@ export const FACTS = {
     value: 'number of the timeline entry, from 0',
     sentence: (f) => `A setting was changed by line ${f.value + 1} of the timeline.`,
   },
-  'alert-raised': { tone: 'fault', value: 'number of the alert, from 0', sentence: (f) => `Alert ${f.place}: the limit was passed.` },
-  'alert-cleared': { tone: 'notable', value: 'number of the alert, from 0', sentence: (f) => `Alert ${f.place}: back within its limit.` },
-  scaled: { tone: 'notable', value: 'number of instances', sentence: (f) => `${f.place} now has ${f.value} instances.` },
+  'alert-raised': {
+    tone: 'fault',
+    value: 'number of the alert, from 0',
+    sentence: (f) => `Alert ${f.place}: the limit was passed.`,
+  },
+  'alert-cleared': {
+    tone: 'notable',
+    value: 'number of the alert, from 0',
+    sentence: (f) => `Alert ${f.place}: back within its limit.`,
+  },
+  scaled: {
+    tone: 'notable',
+    value: 'number of instances',
+    sentence: (f) => `${f.place} now has ${f.value} instances.`,
+  },
 } as const satisfies Record<string, FactSpec>;
 
 export type FactName = keyof typeof FACTS;
@@ -371,7 +425,10 @@ export type FactKind = number;
 export const FACT_NAMES: readonly (FactName | '')[] = ['', ...(Object.keys(FACTS) as FactName[])];
 
 /** Codes by name: `F.appended`. */
-export const F: Readonly<Record<FactName, FactKind>> = indexOf(FACT_NAMES.filter((name) => name !== ''), 1);
+export const F: Readonly<Record<FactName, FactKind>> = indexOf(
+  FACT_NAMES.filter((name) => name !== ''),
+  1,
+);
 
 /** What the page and the log say of a hop, by index of HOPS. */
 const HOP_WORDS = [

@@ -88,7 +88,8 @@ export interface Out {
 
 /**
  * Inputs. `receive`: a hop arrived. `timer`: a timer of this machine fired. `start`: the process begins, at time 0 or when it
- * is added. `crash`: the process died; keep what its durability keeps, forget the rest; record what was lost. `restart`: it
+ * is added. `crash`: the process died; keep what its durability keeps (nothing of what was not flushed, with `losesDisk`), forget the rest; record what was lost
+ * (sending and setting timers do nothing then). `restart`: it
  * is up again. `peerLost`: the transport noticed that a peer's process went away (a crash closes its connections;
  * a split network or a pause does not). `stop`: a graceful shutdown was asked for (finish or hand back, leave the group). `command`: the
  * timeline asks for something by name (see each machine: `fix`, `burst`, `redrive`, `seek`, `set`…).
@@ -97,7 +98,7 @@ export interface Machine {
   start(out: Out): void;
   receive(from: ActorId, wire: Wire, out: Out): void;
   timer(wire: Wire, out: Out): void;
-  crash(out: Out): void;
+  crash(out: Out, losesDisk: boolean): void;
   restart(out: Out): void;
   peerLost?(peer: ActorId, out: Out): void;
   stop?(out: Out): void;

@@ -30,7 +30,11 @@ export type OptionSpec =
       readonly max?: number;
     })
   | (OptionBase & { readonly type: 'boolean'; readonly default?: boolean })
-  | (OptionBase & { readonly type: 'enum'; readonly values: readonly (string | number)[]; readonly default?: string | number })
+  | (OptionBase & {
+      readonly type: 'enum';
+      readonly values: readonly (string | number)[];
+      readonly default?: string | number;
+    })
   | (OptionBase & {
       readonly type: 'text';
       readonly default?: string;

@@ -57,7 +57,15 @@ export class Agenda {
   }
 
   /** Schedules an event; returns a ticket for `cancel`. `time` is not before now. */
-  schedule(time: Micros, kind: number, actor: ActorId, from: ActorId, incarnation: number, cause: FactId, wire: Wire): number {
+  schedule(
+    time: Micros,
+    kind: number,
+    actor: ActorId,
+    from: ActorId,
+    incarnation: number,
+    cause: FactId,
+    wire: Wire,
+  ): number {
     const slot = this.#take();
     this.#kinds[slot] = kind;
     this.#actors[slot] = actor;

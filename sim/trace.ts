@@ -63,7 +63,11 @@ export interface TracePart {
   readonly digest: string;
   readonly endedAtUs: Micros;
   readonly firstChunk: number;
-  readonly chunks: readonly { readonly buffer: ArrayBuffer; readonly base: Micros; readonly carries: readonly number[] }[];
+  readonly chunks: readonly {
+    readonly buffer: ArrayBuffer;
+    readonly base: Micros;
+    readonly carries: readonly number[];
+  }[];
   readonly wide: readonly (readonly [FactId, number])[];
   readonly actors: readonly Actor[];
   readonly places: readonly Place[];

@@ -2,7 +2,14 @@
  * What every broker's file exports: a `BrokerKind`. It describes the options (so that the parser, the reference and the app can), says in words
  * what the broker lacks, and builds a running cluster: its node machines, its places, and the ports through which clients speak to it.
  */
-import type { ConsumerHost, ConsumerPort, ConsumerPortSpec, ProducerHost, ProducerPort, ProducerPortSpec } from '../clients/ports.ts';
+import type {
+  ConsumerHost,
+  ConsumerPort,
+  ConsumerPortSpec,
+  ProducerHost,
+  ProducerPort,
+  ProducerPortSpec,
+} from '../clients/ports.ts';
 import type { Command, Setup } from '../machine.ts';
 import type { OptionTable, OptionValues } from '../options.ts';
 import type { ActorId } from '../types.ts';
@@ -44,6 +51,8 @@ export interface BrokerKind {
   readonly exchanges?: OptionTable;
   readonly producers: OptionTable;
   readonly consumers: OptionTable;
+  /** What a consumer does with a delivery whose handler failed, unless its `on-failure` says otherwise. */
+  readonly defaultOnFailure: 'leave' | 'requeue' | 'reject' | 'skip';
   /** By an option's or word's name: what to say when somebody asks it of this broker. */
   readonly lacks: Readonly<Record<string, string>>;
   /** What is simplified, one sentence each; shown to the user. */
@@ -54,6 +63,8 @@ export interface BrokerKind {
 export interface Cluster {
   /** The broker nodes, in the order of their numbers. Empty for the direct call. */
   readonly nodes: readonly ActorId[];
+  /** Clients hold one stream connection to a node (AMQP): a lost hop breaks it, and both ends are told by `peerLost`. */
+  readonly streams: boolean;
   producerPort(spec: ProducerPortSpec, host: ProducerHost, setup: Setup): ProducerPort;
   consumerPort(spec: ConsumerPortSpec, host: ConsumerHost, setup: Setup): ConsumerPort;
   /** Which nodes a timeline command such as `redrive` or `seek` is handed to. */

@@ -4,9 +4,9 @@
  */
 import type { Binding } from '../../core/brokers/kind.ts';
 import type { SettleWhen } from '../../core/clients/ports.ts';
-import type { Distribution } from '../../core/parts/distribution.ts';
 import type { SeekTarget } from '../../core/machine.ts';
 import type { OptionValues } from '../../core/options.ts';
+import type { Distribution } from '../../core/parts/distribution.ts';
 import type { Micros } from '../../core/types.ts';
 
 export interface Scenario {
@@ -187,12 +187,27 @@ export interface TimelineEntry {
 
 /** `actors` are names as in the file: an actor (`resizer-2`, `b1`) or a declared name (all its instances). Absent `forUs`: from then on. */
 export type TimelineAction =
-  | { readonly type: 'crash'; readonly actors: readonly string[]; readonly restartUs: Micros | null; readonly losesDisk: boolean }
+  | {
+      readonly type: 'crash';
+      readonly actors: readonly string[];
+      readonly restartUs: Micros | null;
+      readonly losesDisk: boolean;
+    }
   | { readonly type: 'restart'; readonly actors: readonly string[] }
   | { readonly type: 'pause'; readonly actors: readonly string[]; readonly forUs: Micros }
-  | { readonly type: 'slow'; readonly actors: readonly string[]; readonly factor: number; readonly forUs: Micros | null }
+  | {
+      readonly type: 'slow';
+      readonly actors: readonly string[];
+      readonly factor: number;
+      readonly forUs: Micros | null;
+    }
   | { readonly type: 'stop'; readonly actors: readonly string[]; readonly forUs: Micros | null }
-  | { readonly type: 'split'; readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean; readonly healUs: Micros | null }
+  | {
+      readonly type: 'split';
+      readonly sides: readonly (readonly string[])[];
+      readonly oneWay: boolean;
+      readonly healUs: Micros | null;
+    }
   | { readonly type: 'heal' }
   | {
       /** Interferes with hops: the next `times` that match (0: all, while it lasts), or each with `probability`. */

@@ -1,0 +1,75 @@
+/**
+ * Requests that a client has sent and not heard of yet. One timer serves them all: it is set when there is something to wait for and set again
+ * when it fires too early, so a request that is answered costs no timer of its own.
+ */
+import type { Out, Wire } from '../machine.ts';
+import type { Micros } from '../types.ts';
+
+interface Open<T> {
+  readonly item: T;
+  readonly deadlineUs: Micros;
+}
+
+export class OpenRequests<T> {
+  readonly #wire: Wire;
+  readonly #open = new Map<number, Open<T>>();
+  #tokens = 0;
+  #armedUs = 0;
+
+  /** `timerType` is the type of the timer's wire; its owner calls `due` when it comes. */
+  constructor(timerType: string) {
+    this.#wire = { type: timerType };
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Items in the order of asking. */
+  *items(): Generator<T> {
+    for (const { item } of this.#open.values()) yield item;
+  }
+
+  /** Notes a request; returns the token that its answer must carry. */
+  open(item: T, timeoutUs: Micros, out: Out): number {
+    const token = ++this.#tokens;
+    const deadlineUs = out.now + timeoutUs;
+    this.#open.set(token, { item, deadlineUs });
+    if (this.#armedUs === 0 || deadlineUs < this.#armedUs) this.#arm(deadlineUs, out);
+    return token;
+  }
+
+  /** The item that was waiting under this token; undefined when it is unknown or was given up. */
+  close(token: number): T | undefined {
+    const open = this.#open.get(token);
+    if (open !== undefined) this.#open.delete(token);
+    return open?.item;
+  }
+
+  /** The timer fired: takes out what has waited too long. */
+  due(out: Out): T[] {
+    if (this.#armedUs > out.now) return [];
+    this.#armedUs = 0;
+    const late: T[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const [token, { item, deadlineUs }] of this.#open) {
+      if (deadlineUs <= out.now) {
+        late.push(item);
+        this.#open.delete(token);
+      } else if (deadlineUs < next) next = deadlineUs;
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next, out);
+    return late;
+  }
+
+  /** The process died. Tokens go on, so that late answers to the old process find nothing. */
+  clear(): void {
+    this.#open.clear();
+    this.#armedUs = 0;
+  }
+
+  #arm(deadlineUs: Micros, out: Out): void {
+    this.#armedUs = deadlineUs;
+    out.timer(deadlineUs - out.now, this.#wire, out.cause);
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * A producer: makes messages by a rate, a burst or a list, and hands them to its port, which knows the broker. It is open-loop: the world outside
+ * (users, sensors) does not wait for the broker, unless the buffer is full and the source is told to wait. What is made while the process is down
+ * is not made at all.
+ */
+import { F, R } from '../facts.ts';
+import type { Command, Draft, Machine, Out, Setup, Site, Wire } from '../machine.ts';
+import type { OptionValues } from '../options.ts';
+import { draw, happens } from '../parts/distribution.ts';
+import type { ActorId, Message, Micros, PlaceId, TimerId } from '../types.ts';
+import type { ProducerHost, ProducerPort } from './ports.ts';
+
+/** What a producer makes and when; the scenario's `producers:` entry fits. */
+export interface ProducerSettings {
+  readonly perSecond: number;
+  readonly arrivals: 'even' | 'poisson';
+  /** How many messages in all; 0 is no limit. */
+  readonly messages: number;
+  readonly startUs: Micros;
+  readonly stopUs: Micros;
+  readonly send: readonly {
+    readonly atUs: Micros;
+    readonly attributes: Readonly<Record<string, string | number | boolean>>;
+    readonly amount: number;
+    readonly poison: boolean;
+    readonly times: number;
+  }[];
+  readonly key: string | null;
+  readonly attributes: Readonly<
+    Record<
+      string,
+      | { readonly type: 'weighted'; readonly values: readonly string[]; readonly weights: readonly number[] }
+      | { readonly type: 'unique'; readonly prefix: string }
+    >
+  >;
+  readonly routingKey: string;
+  readonly amount: number;
+  readonly sizeBytes: number;
+  readonly poisonProbability: number;
+  readonly buffer: number;
+  readonly whenFull: 'drop' | 'wait';
+  readonly options: OptionValues;
+}
+
+type Attributes = Record<string, string | number | boolean>;
+
+type ProducerWire =
+  | { readonly type: 'client/arrival'; readonly round: number }
+  | { readonly type: 'client/listed'; readonly line: number }
+  | { readonly type: 'client/burst-over'; readonly round: number };
+
+const NO_ATTRIBUTES: Attributes = {};
+
+export class Producer implements Machine, ProducerHost {
+  /** Set once, directly after construction. */
+  port!: ProducerPort;
+  readonly #settings: ProducerSettings;
+  readonly #sites: { readonly gap: Site; readonly poison: Site; readonly attributes: readonly Site[] };
+  readonly #attributeNames: readonly string[];
+  /** A message every so many µs while it runs; 0 is none. */
+  #gapUs: Micros;
+  /** The usual gap, while a burst replaces it. */
+  readonly #usualGapUs: Micros;
+  /** Grows with each change of rate, so that arrivals of the old rate are void. */
+  #round = 0;
+  #made = 0;
+  /** When the next message of an even rate is due, kept as a double so that 3/s does not drift. */
+  #dueUs = 0;
+  #poisonNext = 0;
+  #outstanding = 0;
+  /** A draft that waits for room, while the source is held up. */
+  #held: Draft[] = [];
+  #arrival: TimerId = 0;
+
+  constructor(name: string, settings: ProducerSettings, setup: Setup) {
+    this.#settings = settings;
+    this.#usualGapUs = settings.perSecond > 0 ? 1e6 / settings.perSecond : 0;
+    this.#gapUs = this.#usualGapUs;
+    this.#attributeNames = Object.keys(settings.attributes);
+    this.#sites = {
+      gap: setup.site(`${name}/arrival`),
+      poison: setup.site(`${name}/poison`),
+      attributes: this.#attributeNames.map((attribute) => setup.site(`${name}/${attribute}`)),
+    };
+  }
+
+  start(out: Out): void {
+    this.port.start(out);
+    this.#settings.send.forEach((line, i) => {
+      if (line.atUs >= out.now) out.timer(line.atUs - out.now, { type: 'client/listed', line: i } as Wire);
+    });
+    this.#dueUs = Math.max(out.now, this.#settings.startUs);
+    this.#next(out);
+  }
+
+  receive(from: ActorId, wire: Wire, out: Out): void {
+    this.port.receive(from, wire, out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    const mine = wire as ProducerWire;
+    switch (mine.type) {
+      case 'client/arrival':
+        if (mine.round !== this.#round) return;
+        this.#arrive(out);
+        this.#next(out);
+        return;
+      case 'client/listed':
+        return this.#listed(mine.line, out);
+      case 'client/burst-over':
+        if (mine.round !== this.#round) return;
+        return this.#rate(this.#usualGapUs, out);
+      default:
+        this.port.timer(wire, out);
+    }
+  }
+
+  crash(): void {
+    this.port.crash();
+    this.#outstanding = 0;
+    this.#held = [];
+    this.#round++;
+  }
+
+  restart(out: Out): void {
+    this.#gapUs = this.#usualGapUs;
+    this.start(out);
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    this.port.peerLost?.(peer, out);
+  }
+
+  stop(out: Out): void {
+    this.port.stop?.(out);
+    this.crash();
+  }
+
+  command(command: Command, out: Out): void {
+    switch (command.type) {
+      case 'poison':
+        this.#poisonNext += command.messages;
+        return;
+      case 'burst':
+        this.#rate(command.perSecond > 0 ? 1e6 / command.perSecond : 0, out);
+        out.timer(command.forUs, { type: 'client/burst-over', round: this.#round } as Wire);
+        return;
+      default:
+        this.port.command?.(command, out);
+    }
+  }
+
+  confirmed(message: Message, place: PlaceId, offset: number, told: boolean, out: Out): void {
+    if (told) out.fact(F.confirmed, message.id, place, 0, offset);
+    this.#freed(out);
+  }
+
+  failed(message: Message, reason: number, definite: boolean, out: Out): void {
+    out.fact(F['gave-up'], message.id, 0, 0, definite ? 1 : 0, reason);
+    this.#freed(out);
+  }
+
+  retrying(message: Message, attempt: number, reason: number, out: Out): void {
+    out.fact(F.retried, message.id, 0, 0, attempt, reason);
+  }
+
+  /** From now on a message every `gapUs`. */
+  #rate(gapUs: Micros, out: Out): void {
+    this.#gapUs = gapUs;
+    this.#round++;
+    out.cancel(this.#arrival);
+    this.#dueUs = out.now;
+    this.#next(out);
+  }
+
+  #next(out: Out): void {
+    const { messages, stopUs, arrivals } = this.#settings;
+    if (this.#gapUs <= 0 || (messages > 0 && this.#made >= messages)) return;
+    this.#dueUs +=
+      arrivals === 'even'
+        ? this.#gapUs
+        : draw({ type: 'exponential', meanUs: this.#gapUs }, out, this.#sites.gap, this.#made);
+    if (this.#dueUs >= stopUs) return;
+    this.#arrival = out.timer(
+      Math.floor(this.#dueUs) - out.now,
+      { type: 'client/arrival', round: this.#round } as Wire,
+      out.cause,
+    );
+  }
+
+  #arrive(out: Out): void {
+    const { attributes, poison } = this.#drawn(out);
+    this.#made++;
+    this.#offer(this.#draft(attributes, this.#settings.amount, poison), out);
+  }
+
+  #drawn(out: Out): { attributes: Attributes; poison: boolean } {
+    const number = this.#made + 1;
+    let attributes = NO_ATTRIBUTES;
+    for (let i = 0; i < this.#attributeNames.length; i++) {
+      const name = this.#attributeNames[i] as string;
+      const spec = this.#settings.attributes[name];
+      if (spec === undefined) continue;
+      if (attributes === NO_ATTRIBUTES) attributes = {};
+      attributes[name] =
+        spec.type === 'unique'
+          ? `${spec.prefix}-${number}`
+          : weighted(spec, out, this.#sites.attributes[i] as Site, number);
+    }
+    let poison = happens(this.#settings.poisonProbability, out, this.#sites.poison, number);
+    if (this.#poisonNext > 0) {
+      this.#poisonNext--;
+      poison = true;
+    }
+    return { attributes, poison };
+  }
+
+  #listed(line: number, out: Out): void {
+    const listed = this.#settings.send[line];
+    if (listed === undefined) return;
+    for (let i = 0; i < listed.times; i++) {
+      const drawn = this.#drawn(out);
+      this.#made++;
+      this.#offer(
+        this.#draft({ ...drawn.attributes, ...listed.attributes }, listed.amount, listed.poison || drawn.poison),
+        out,
+      );
+    }
+  }
+
+  #draft(attributes: Attributes, amount: number, poison: boolean): Draft {
+    const { key, routingKey, sizeBytes } = this.#settings;
+    const keyed = key === null ? undefined : attributes[key];
+    return {
+      key: keyed === undefined ? null : String(keyed),
+      routingKey: routingKey.includes('{')
+        ? routingKey.replace(/\{([^}]*)\}/g, (_, name: string) => String(attributes[name] ?? ''))
+        : routingKey,
+      attributes,
+      amount,
+      sizeBytes,
+      poison,
+    };
+  }
+
+  /** Publishes at once, or waits or drops when the buffer is full. */
+  #offer(draft: Draft, out: Out): void {
+    const { buffer, whenFull } = this.#settings;
+    if (buffer === 0 || this.#outstanding < buffer) {
+      this.#publish(draft, out);
+    } else if (whenFull === 'drop') {
+      const message = out.produce(draft);
+      out.fact(F.shed, message.id, 0, 0, 0, R['buffer full']);
+    } else {
+      this.#held.push(draft);
+    }
+  }
+
+  #publish(draft: Draft, out: Out): void {
+    const message = out.produce(draft);
+    this.#outstanding++;
+    this.port.publish(message, out);
+  }
+
+  #freed(out: Out): void {
+    this.#outstanding--;
+    const { buffer } = this.#settings;
+    while (this.#held.length > 0 && this.#outstanding < buffer) this.#publish(this.#held.shift() as Draft, out);
+  }
+}
+
+function weighted(
+  spec: { readonly values: readonly string[]; readonly weights: readonly number[] },
+  out: Out,
+  site: Site,
+  number: number,
+): string {
+  let sum = 0;
+  for (const weight of spec.weights) sum += weight;
+  let left = (out.choose(site, 2 ** 30, number) / 2 ** 30) * sum;
+  for (let i = 0; i < spec.values.length; i++) {
+    left -= spec.weights[i] as number;
+    if (left < 0) return spec.values[i] as string;
+  }
+  return spec.values.at(-1) ?? '';
+}

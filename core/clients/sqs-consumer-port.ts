@@ -1,0 +1,183 @@
+/** Consuming from SQS: one receive at a time per queue for as many messages as there is room, a delete for each that is done. */
+import type {
+  ChangeMessageVisibility,
+  DeleteMessage,
+  ReceiveMessage,
+  ReceiveMessageResult,
+  SettleResult,
+} from '../brokers/sqs.ts';
+import type { Out, Wire } from '../machine.ts';
+import { numberOf } from '../options.ts';
+import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
+import { OpenRequests } from './open-requests.ts';
+import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
+
+/** What the port keeps in `Delivery.handle`. */
+interface Receipt {
+  readonly queue: string;
+  readonly receipt: number;
+}
+
+interface Settling {
+  readonly delivery: Delivery;
+  readonly how: 'ack' | 'requeue';
+  readonly attempt: number;
+}
+
+interface PollTimer extends Wire {
+  readonly type: 'sqs/poll';
+  readonly queue: string;
+}
+
+export class SqsConsumerPort implements ConsumerPort {
+  readonly #node: ActorId;
+  readonly #host: ConsumerHost;
+  readonly #queues: readonly string[];
+  readonly #waitUs: Micros;
+  readonly #intervalUs: Micros;
+  readonly #max: number;
+  readonly #visibilityUs: Micros;
+  readonly #timeoutUs: Micros;
+  readonly #retries: number;
+  readonly #polls = new OpenRequests<string>('sqs/poll-late');
+  readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
+  /** Queues with a receive under way, or pausing between short polls. */
+  readonly #busy = new Set<string>();
+  #room = 0;
+  #asked = 0;
+
+  constructor(node: ActorId, spec: ConsumerPortSpec, host: ConsumerHost) {
+    this.#node = node;
+    this.#host = host;
+    this.#queues = spec.from;
+    this.#waitUs = numberOf(spec.options, 'WaitTimeSeconds', 20_000_000);
+    this.#intervalUs = numberOf(spec.options, 'poll-interval', 1_000_000);
+    this.#max = numberOf(spec.options, 'MaxNumberOfMessages', 10);
+    this.#visibilityUs = numberOf(spec.options, 'VisibilityTimeout', -1);
+    this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
+    this.#retries = numberOf(spec.options, 'retries', 2);
+  }
+
+  start(): void {}
+
+  room(messages: number, out: Out): void {
+    this.#room = messages;
+    for (const queue of this.#queues) {
+      if (this.#room - this.#asked <= 0) return;
+      if (!this.#busy.has(queue)) this.#poll(queue, out);
+    }
+  }
+
+  settle(delivery: Delivery, how: Settlement, out: Out): void {
+    // SQS knows no reject: leaving it lets the visibility timeout run out, and the receive count decides in the end.
+    if (how === 'leave' || how === 'reject') return this.#host.settled(delivery, true, out);
+    this.#ask({ delivery, how, attempt: 1 }, out);
+  }
+
+  extend(delivery: Delivery, forUs: Micros, out: Out): void {
+    const { queue, receipt } = delivery.handle as Receipt;
+    const request: ChangeMessageVisibility = {
+      type: 'ChangeMessageVisibility',
+      queue,
+      token: 0,
+      message: delivery.message,
+      receipt,
+      timeoutUs: forUs,
+    };
+    out.send(this.#node, 'ack', request, delivery.message.id);
+  }
+
+  receive(_from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type === 'ReceiveMessageResult') this.#received(wire as ReceiveMessageResult, out);
+    else if (wire.type === 'SettleResult') {
+      const { token, error } = wire as SettleResult;
+      const settling = this.#settling.close(token);
+      if (settling !== undefined) this.#host.settled(settling.delivery, error === '', out);
+    }
+  }
+
+  timer(wire: Wire, out: Out): void {
+    switch (wire.type) {
+      case 'sqs/poll': {
+        const { queue } = wire as PollTimer;
+        this.#busy.delete(queue);
+        return this.room(this.#room, out);
+      }
+      case 'sqs/poll-late':
+        for (const queue of this.#polls.due(out)) this.#free(queue);
+        return this.room(this.#room, out);
+      case 'sqs/settle-late':
+        for (const settling of this.#settling.due(out)) {
+          if (settling.attempt > this.#retries) this.#host.settled(settling.delivery, false, out);
+          else this.#ask({ ...settling, attempt: settling.attempt + 1 }, out);
+        }
+        return;
+      default:
+        return;
+    }
+  }
+
+  crash(): void {
+    this.#polls.clear();
+    this.#settling.clear();
+    this.#busy.clear();
+    this.#asked = 0;
+  }
+
+  #poll(queue: string, out: Out): void {
+    const max = Math.min(this.#room - this.#asked, this.#max);
+    this.#busy.add(queue);
+    this.#asked += max;
+    const request: ReceiveMessage = {
+      type: 'ReceiveMessage',
+      queue,
+      token: this.#polls.open(`${queue}\n${max}`, this.#waitUs + this.#timeoutUs, out),
+      max,
+      waitUs: this.#waitUs,
+      visibilityUs: this.#visibilityUs,
+    };
+    out.send(this.#node, 'control', request);
+  }
+
+  #received(result: ReceiveMessageResult, out: Out): void {
+    const poll = this.#polls.close(result.token);
+    if (poll === undefined) return;
+    this.#free(poll);
+    const { queue, place, messages } = result;
+    if (messages.length > 0) {
+      this.#room -= messages.length;
+      this.#host.deliver(
+        messages.map(({ message, receipt, attempt, lockedUntilUs }) => ({
+          message,
+          place,
+          attempt,
+          handle: { queue, receipt } as Receipt,
+          lockedUntilUs,
+        })),
+        out,
+      );
+    } else if (this.#waitUs === 0 || result.error !== '') {
+      this.#busy.add(queue);
+      out.timer(this.#intervalUs, { type: 'sqs/poll', queue } as PollTimer, out.cause);
+    }
+    this.room(this.#room, out);
+  }
+
+  #free(poll: string): void {
+    const [queue = '', max = '0'] = poll.split('\n');
+    this.#busy.delete(queue);
+    this.#asked -= Number(max);
+  }
+
+  #ask(settling: Settling, out: Out): void {
+    const { delivery, how } = settling;
+    const { message, attempt } = delivery;
+    const { queue, receipt } = delivery.handle as Receipt;
+    const token = this.#settling.open(settling, this.#timeoutUs, out);
+    const request: DeleteMessage | ChangeMessageVisibility =
+      how === 'ack'
+        ? { type: 'DeleteMessage', queue, token, message, receipt, attempt }
+        : { type: 'ChangeMessageVisibility', queue, token, message, receipt, timeoutUs: 0 };
+    out.send(this.#node, 'ack', request, message.id);
+  }
+}

@@ -1,0 +1,121 @@
+/** Publishing to SQS: one SendMessage per queue and message, tried again when no answer comes. An unanswered send may have been stored. */
+import type { SendMessage, SendMessageResult } from '../brokers/sqs.ts';
+import { R } from '../facts.ts';
+import type { Out, Setup, Wire } from '../machine.ts';
+import { numberOf, textOf } from '../options.ts';
+import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { OpenRequests } from './open-requests.ts';
+import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
+
+/** The message on its way to one of the queues. */
+interface Sending {
+  readonly message: Message;
+  readonly queue: number;
+  readonly attempt: number;
+}
+
+interface RetryTimer extends Wire {
+  readonly type: 'sqs/retry';
+  readonly sending: Sending;
+}
+
+const BACKOFF_MAX_US = 20_000_000;
+
+export class SqsProducerPort implements ProducerPort {
+  readonly #node: ActorId;
+  readonly #host: ProducerHost;
+  readonly #queues: readonly { readonly name: string; readonly place: PlaceId; readonly fifo: boolean }[];
+  readonly #timeoutUs: Micros;
+  readonly #retries: number;
+  readonly #backoffUs: Micros;
+  readonly #delayUs: Micros;
+  readonly #ownIds: boolean;
+  readonly #open = new OpenRequests<Sending>('sqs/late');
+  /** With several queues: how many of them a message still waits for. */
+  readonly #left = new Map<number, number>();
+
+  constructor(node: ActorId, spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
+    this.#node = node;
+    this.#host = host;
+    this.#queues = spec.to.map((name) => ({ name, place: setup.place(name, 'queue'), fifo: name.endsWith('.fifo') }));
+    this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
+    this.#retries = numberOf(spec.options, 'retries', 2);
+    this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
+    this.#delayUs = numberOf(spec.options, 'DelaySeconds', -1);
+    this.#ownIds = textOf(spec.options, 'MessageDeduplicationId', 'message') === 'message';
+  }
+
+  start(): void {}
+
+  publish(message: Message, out: Out): void {
+    if (this.#queues.length > 1) this.#left.set(message.id, this.#queues.length);
+    for (let queue = 0; queue < this.#queues.length; queue++) this.#send({ message, queue, attempt: 1 }, out);
+  }
+
+  receive(_from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type !== 'SendMessageResult') return;
+    const { token, error } = wire as SendMessageResult;
+    const sending = this.#open.close(token);
+    if (sending === undefined) return;
+    if (error === '') this.#done(sending, true, 0, out);
+    else this.#done(sending, false, R['refused by the broker'], out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    if (wire.type === 'sqs/retry') {
+      const { sending } = wire as RetryTimer;
+      this.#host.retrying(sending.message, sending.attempt, R['timed out'], out);
+      this.#send(sending, out);
+    } else if (wire.type === 'sqs/late') {
+      for (const sending of this.#open.due(out)) this.#late(sending, out);
+    }
+  }
+
+  crash(): void {
+    this.#open.clear();
+    this.#left.clear();
+  }
+
+  #send(sending: Sending, out: Out): void {
+    const { message, queue } = sending;
+    const target = this.#queues[queue];
+    if (target === undefined) return;
+    const request: SendMessage = {
+      type: 'SendMessage',
+      queue: target.name,
+      message,
+      token: this.#open.open(sending, this.#timeoutUs, out),
+      delayUs: this.#delayUs,
+      group: message.key ?? 'default',
+      dedupId: this.#ownIds ? String(message.id) : '',
+      sizeBytes: message.sizeBytes,
+    };
+    out.send(this.#node, 'request', request, message.id);
+  }
+
+  #late(sending: Sending, out: Out): void {
+    const { attempt } = sending;
+    if (attempt > this.#retries) return this.#done(sending, false, R['timed out'], out);
+    let backoff = this.#backoffUs;
+    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
+    out.timer(Math.min(backoff, BACKOFF_MAX_US), {
+      type: 'sqs/retry',
+      sending: { ...sending, attempt: attempt + 1 },
+    } as RetryTimer);
+  }
+
+  #done(sending: Sending, ok: boolean, reason: number, out: Out): void {
+    const { message, queue } = sending;
+    const left = (this.#left.get(message.id) ?? 1) - 1;
+    if (!ok) {
+      this.#left.delete(message.id);
+      return this.#host.failed(message, reason, reason === R['refused by the broker'], out);
+    }
+    if (left > 0) {
+      this.#left.set(message.id, left);
+      return;
+    }
+    this.#left.delete(message.id);
+    this.#host.confirmed(message, this.#queues[queue]?.place ?? 0, 0, true, out);
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * The network: decides the fate of each hop between two actors. A link is one direction between two actors; it keeps order like a connection
+ * does, unless the reorder knob holds a hop back. What decides, in this order: a split, then interference asked for by the timeline, then
+ * the rates of the scenario. The network knows neither machines nor time; the world asks it and carries out the answer.
+ */
+import { HOPS } from '../core/machine.ts';
+import { type Distribution, draw, happens } from '../core/parts/distribution.ts';
+import type { Actor, ActorId, MessageId, Micros } from '../core/types.ts';
+import { type Decider, type DecisionSite, mix } from './choice.ts';
+import type { LossSpec, NetworkSpec, TimelineAction } from './scenario/types.ts';
+
+/** Indexes of FATES in core/facts.ts. */
+export const FATE = { passed: 0, lost: 1, split: 2, rule: 3, duplicated: 4, clogged: 5 } as const;
+
+/** The answer to `judge`, overwritten by each call. */
+export interface Judgement {
+  fate: number;
+  /** How long the hop is on its way (or was, when it is lost under way). */
+  latencyUs: Micros;
+  /** Latency of the second copy when `fate` is duplicated. */
+  copyLatencyUs: Micros;
+}
+
+type Interference = Extract<TimelineAction, { type: 'interfere' }>;
+
+interface Link {
+  readonly latency: Distribution;
+  readonly loss: Float64Array;
+  readonly duplicate: Float64Array;
+  readonly reorder: Float64Array;
+  readonly bytesPerSecond: number;
+  /** No latency, no chance, no limit: the hop simply happens. */
+  readonly ideal: boolean;
+  readonly latencySite: DecisionSite;
+  readonly lossSite: DecisionSite;
+  readonly duplicateSite: DecisionSite;
+  readonly reorderSite: DecisionSite;
+  /** Hops sent so far: the key of decisions about hops, so that each hop has draws of its own. */
+  sent: number;
+  /** No later hop arrives before this one did. */
+  lastArrivalUs: Micros;
+  /** Until then the link is busy with the bytes of earlier hops. */
+  busyUntilUs: Micros;
+}
+
+interface Active {
+  readonly rule: Interference;
+  readonly index: number;
+  readonly hops: number;
+  readonly site: DecisionSite;
+  left: number;
+}
+
+export class Network {
+  readonly judgement: Judgement = { fate: 0, latencyUs: 0, copyLatencyUs: 0 };
+  readonly #spec: NetworkSpec;
+  readonly #decider: Decider;
+  readonly #actors: readonly Actor[];
+  readonly #links = new Map<number, Link>();
+  readonly #splits = new Map<number, { readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean }>();
+  readonly #slow = new Map<ActorId, number>();
+  #interferences: Active[] = [];
+
+  constructor(spec: NetworkSpec, actors: readonly Actor[], decider: Decider) {
+    this.#spec = spec;
+    this.#actors = actors;
+    this.#decider = decider;
+  }
+
+  /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS. */
+  judge(from: ActorId, to: ActorId, hop: number, message: MessageId, sizeBytes: number, now: Micros): void {
+    const judgement = this.judgement;
+    judgement.fate = FATE.passed;
+    judgement.latencyUs = 0;
+    const link = this.#link(from, to);
+    if (link.ideal && this.#splits.size === 0 && this.#interferences.length === 0 && this.#slow.size === 0) return;
+
+    const key = ++link.sent;
+    let latency = draw(link.latency, this.#decider, link.latencySite, key);
+    if (this.#slow.size > 0) latency = Math.floor(latency * (this.#slow.get(from) ?? 1) * (this.#slow.get(to) ?? 1));
+    if (link.bytesPerSecond > 0) {
+      const begins = link.busyUntilUs > now ? link.busyUntilUs : now;
+      link.busyUntilUs = begins + Math.ceil((sizeBytes * 1e6) / link.bytesPerSecond);
+      latency += link.busyUntilUs - now;
+    }
+    judgement.latencyUs = latency;
+
+    if (this.#splits.size > 0 && this.#isSplit(from, to)) {
+      judgement.fate = FATE.split;
+      return;
+    }
+    if (this.#interferences.length > 0 && this.#interfere(from, to, hop, message, key)) {
+      if (judgement.fate === FATE.rule) return;
+    }
+    if (judgement.fate === FATE.passed) {
+      if (happens(link.loss[hop] as number, this.#decider, link.lossSite, key)) {
+        judgement.fate = FATE.lost;
+        return;
+      }
+      if (happens(link.duplicate[hop] as number, this.#decider, link.duplicateSite, key)) {
+        judgement.fate = FATE.duplicated;
+        judgement.copyLatencyUs = latency + draw(link.latency, this.#decider, link.latencySite, mix(1, key));
+      }
+    }
+    const overtaken = happens(link.reorder[hop] as number, this.#decider, link.reorderSite, key);
+    if (overtaken) judgement.latencyUs += this.#spec.reorderDelayUs;
+    else {
+      const arrival = now + judgement.latencyUs;
+      if (arrival < link.lastArrivalUs) judgement.latencyUs = link.lastArrivalUs - now;
+      else link.lastArrivalUs = arrival;
+    }
+  }
+
+  /** Latency of a notice that travels outside the rules (a closed connection); null when the two are split from each other. */
+  noticeLatency(from: ActorId, to: ActorId): Micros | null {
+    if (this.#splits.size > 0 && this.#isSplit(from, to)) return null;
+    const link = this.#link(from, to);
+    return draw(link.latency, this.#decider, link.latencySite, mix(2, ++link.sent));
+  }
+
+  /** Everybody whom this actor has exchanged a hop with. */
+  peersOf(actor: ActorId): ActorId[] {
+    const peers = new Set<ActorId>();
+    for (const key of this.#links.keys()) {
+      const from = Math.floor(key / 65536);
+      const to = key % 65536;
+      if (from === actor) peers.add(to);
+      else if (to === actor) peers.add(from);
+    }
+    return [...peers];
+  }
+
+  split(index: number, sides: readonly (readonly string[])[], oneWay: boolean): void {
+    this.#splits.set(index, { sides, oneWay });
+  }
+
+  /** Ends one split, or all of them when no index is given; returns the indexes that ended. */
+  heal(index?: number): number[] {
+    const ended = index === undefined ? [...this.#splits.keys()] : this.#splits.has(index) ? [index] : [];
+    for (const i of ended) this.#splits.delete(i);
+    return ended;
+  }
+
+  interfere(index: number, rule: Interference): void {
+    let hops = 0;
+    HOPS.forEach((name, i) => {
+      if (rule.hops.length === 0 || rule.hops.includes(name)) hops |= 1 << i;
+    });
+    const left = rule.times === 0 ? Number.POSITIVE_INFINITY : rule.times;
+    this.#interferences.push({ rule, index, hops, site: this.#decider.site(`timeline/${index}`), left });
+  }
+
+  endInterference(index: number): void {
+    this.#interferences = this.#interferences.filter((active) => active.index !== index);
+  }
+
+  /** Hops from and to this actor take `factor` times as long; 1 ends it. */
+  slow(actor: ActorId, factor: number): void {
+    if (factor === 1) this.#slow.delete(actor);
+    else this.#slow.set(actor, factor);
+  }
+
+  #interfere(from: ActorId, to: ActorId, hop: number, message: MessageId, key: number): boolean {
+    for (const active of this.#interferences) {
+      const { rule } = active;
+      if (((active.hops >> hop) & 1) === 0) continue;
+      if (rule.message !== 0 && rule.message !== message) continue;
+      if (rule.from !== null && !this.#isNamed(from, rule.from)) continue;
+      if (rule.to !== null && !this.#isNamed(to, rule.to)) continue;
+      if (!happens(rule.probability, this.#decider, active.site, mix(from * 65536 + to, key))) continue;
+      if (--active.left <= 0) this.endInterference(active.index);
+      if (rule.how === 'lose') this.judgement.fate = FATE.rule;
+      else if (rule.how === 'delay') this.judgement.latencyUs += rule.byUs;
+      else {
+        this.judgement.fate = FATE.duplicated;
+        this.judgement.copyLatencyUs = this.judgement.latencyUs + rule.byUs;
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #isSplit(from: ActorId, to: ActorId): boolean {
+    for (const { sides, oneWay } of this.#splits.values()) {
+      const a = this.#sideOf(from, sides);
+      const b = this.#sideOf(to, sides);
+      if (a === b || (sides.length > 1 && (a < 0 || b < 0))) continue;
+      if (!oneWay || a === 0) return true;
+    }
+    return false;
+  }
+
+  /** Which side an actor is on; −1 for those that no side names. With a single side, −1 is all the others. */
+  #sideOf(actor: ActorId, sides: readonly (readonly string[])[]): number {
+    return sides.findIndex((side) => side.some((name) => this.#isNamed(actor, name)));
+  }
+
+  #isNamed(actor: ActorId, name: string): boolean {
+    const found = this.#actors[actor];
+    return found !== undefined && (found.name === name || found.group === name);
+  }
+
+  #link(from: ActorId, to: ActorId): Link {
+    const key = from * 65536 + to;
+    let link = this.#links.get(key);
+    if (link === undefined) {
+      link = this.#makeLink(from, to);
+      this.#links.set(key, link);
+    }
+    return link;
+  }
+
+  #makeLink(from: ActorId, to: ActorId): Link {
+    const base = this.#spec;
+    let { latency, bytesPerSecond } = base;
+    let losses: LossSpec = base.loss;
+    let duplicates: LossSpec = base.duplicate;
+    let reorders: LossSpec = base.reorder;
+    for (const rule of base.links) {
+      const forward = this.#matches(from, rule.from) && this.#matches(to, rule.to);
+      const backward = rule.bothWays && this.#matches(from, rule.to) && this.#matches(to, rule.from);
+      if (!forward && !backward) continue;
+      latency = rule.latency ?? latency;
+      bytesPerSecond = rule.bytesPerSecond ?? bytesPerSecond;
+      losses = { ...losses, ...rule.loss };
+      duplicates = { ...duplicates, ...rule.duplicate };
+      reorders = { ...reorders, ...rule.reorder };
+    }
+    const loss = byHop(losses);
+    const duplicate = byHop(duplicates);
+    const reorder = byHop(reorders);
+    const name = `network/${this.#actors[from]?.name}→${this.#actors[to]?.name}`;
+    return {
+      latency,
+      loss,
+      duplicate,
+      reorder,
+      bytesPerSecond,
+      ideal:
+        latency.type === 'constant' &&
+        latency.us === 0 &&
+        bytesPerSecond === 0 &&
+        [loss, duplicate, reorder].every((rates) => rates.every((rate) => rate === 0)),
+      latencySite: this.#decider.site(`${name}/latency`),
+      lossSite: this.#decider.site(`${name}/loss`),
+      duplicateSite: this.#decider.site(`${name}/duplicate`),
+      reorderSite: this.#decider.site(`${name}/reorder`),
+      sent: 0,
+      lastArrivalUs: 0,
+      busyUntilUs: 0,
+    };
+  }
+
+  #matches(actor: ActorId, name: string | null): boolean {
+    return name === null || this.#isNamed(actor, name);
+  }
+}
+
+function byHop(rates: LossSpec): Float64Array {
+  return Float64Array.from(HOPS, (hop) => rates[hop] ?? 0);
+}

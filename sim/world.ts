@@ -1,0 +1,871 @@
+/**
+ * The running system: Scenario and seed in, Trace out. The world owns time, processes and the network; it calls the machines and carries out what
+ * they say. It knows no broker's rules. A run is a pure function of (scenario, decider): nothing here asks a clock, an engine's chance or
+ * the order of promises.
+ */
+import { BROKERS } from '../core/brokers/index.ts';
+import type { Cluster } from '../core/brokers/kind.ts';
+import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts';
+import { Producer } from '../core/clients/producer.ts';
+import { Store } from '../core/clients/store.ts';
+import { F, type FactKind, R } from '../core/facts.ts';
+import {
+  type Command,
+  type Draft,
+  HOPS,
+  type HopKind,
+  type Machine,
+  type Out,
+  type Setup,
+  type Wire,
+} from '../core/machine.ts';
+import { tableOf } from '../core/options.ts';
+import type { Actor, ActorId, FactId, Message, MessageId, Micros, PlaceId, TimerId } from '../core/types.ts';
+import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
+import { Agenda, EVENT } from './clock.ts';
+import { FATE, Network } from './network.ts';
+import { Rules } from './rules.ts';
+import type { Scenario, TimelineAction, When } from './scenario/types.ts';
+import { Trace } from './trace.ts';
+
+export interface WorldOptions {
+  /** Overrides the scenario's seed. */
+  readonly seed?: string;
+  /** Ends the run earlier than the scenario's duration. */
+  readonly untilUs?: Micros;
+  /** Answers instead of the seed; a tape, for example. */
+  readonly decider?: Decider;
+}
+
+/** Why the run is over. */
+export type Ending = 'duration' | 'message limit' | 'fact limit';
+
+interface Process {
+  readonly actor: Actor;
+  readonly machine: Machine;
+  up: boolean;
+  /** Grows with each crash and stop: what was meant for an older one no longer reaches the process. */
+  incarnation: number;
+  paused: boolean;
+  /** What came while the process was paused, in order. */
+  readonly deferred: {
+    readonly kind: number;
+    readonly from: ActorId;
+    readonly incarnation: number;
+    readonly cause: FactId;
+    readonly wire: Wire;
+  }[];
+}
+
+interface Trigger {
+  readonly index: number;
+  readonly when: Extract<When, { type: 'fact' }>;
+  left: number;
+}
+
+type WorldWire =
+  | { readonly type: 'world/begin'; readonly index: number }
+  | { readonly type: 'world/end'; readonly index: number }
+  | { readonly type: 'world/restart'; readonly actor: ActorId }
+  | { readonly type: 'world/resume'; readonly actor: ActorId; readonly incarnation: number }
+  | { readonly type: 'world/peer-lost'; readonly actor: ActorId; readonly peer: ActorId }
+  | { readonly type: 'world/rules' };
+
+/** A broken stream connection is noticed by both ends after this long (retransmission gives up). */
+const STREAM_BREAKS_US = 1_000_000;
+
+export class World {
+  readonly trace = new Trace();
+  readonly scenario: Scenario;
+  /** Set when the run is over. */
+  ending: Ending | null = null;
+  readonly #until: Micros;
+  readonly #decider: Decider;
+  readonly #agenda = new Agenda();
+  readonly #network: Network;
+  readonly #processes: Process[] = [];
+  readonly #byName = new Map<string, ActorId[]>();
+  readonly #places = new Map<string, PlaceId>();
+  readonly #clusters = new Map<string, Cluster>();
+  readonly #streams = new Set<ActorId>();
+  readonly #outsides = new Map<string, Outside>();
+  readonly #triggers: (Trigger[] | undefined)[] = [];
+  readonly #sequences: number[] = [];
+  readonly #nameHashes: number[] = [];
+  readonly #slowed = new Map<number, ActorId[]>();
+  readonly #voice: Voice;
+  readonly #rules: Rules | null;
+
+  constructor(scenario: Scenario, options: WorldOptions = {}) {
+    this.scenario = scenario;
+    this.#until = Math.min(scenario.durationUs, options.untilUs ?? scenario.durationUs);
+    this.#decider = options.decider ?? seedDecider(options.seed ?? scenario.seed);
+    this.#network = new Network(scenario.network, this.trace.actors, this.#decider);
+    this.#voice = new Voice(this.trace, this.#agenda, this.#decider, this);
+    this.#processes.push({
+      actor: this.trace.actors[0] as Actor,
+      machine: IDLE,
+      up: true,
+      incarnation: 0,
+      paused: false,
+      deferred: [],
+    });
+    this.#build();
+    this.#rules =
+      scenario.alerts.length + scenario.autoscale.length > 0 ? new Rules(scenario, this.trace, this.setup) : null;
+    this.#schedule();
+  }
+
+  /** Where virtual time stands. */
+  get now(): Micros {
+    return this.#agenda.now;
+  }
+
+  /** Where the run will end at the latest. */
+  get untilUs(): Micros {
+    return this.#until;
+  }
+
+  /** Handles up to `events` events. True while there is more to do. */
+  step(events: number): boolean {
+    const { messages, facts } = this.scenario.limits;
+    for (let i = 0; i < events; i++) {
+      if (this.ending !== null) return false;
+      if (this.trace.count >= facts) this.#end('fact limit');
+      else if (this.trace.messageCount >= messages) this.#end('message limit');
+      else if (!this.#agenda.next(this.#until)) {
+        this.#agenda.now = this.#until;
+        this.#end('duration');
+      } else this.#handle();
+    }
+    this.trace.endedAtUs = this.#agenda.now;
+    return this.ending === null;
+  }
+
+  /** What machines use while the world is being built or grows. */
+  readonly setup: Setup = {
+    actor: (name, kind, machine, group = name) => this.#addActor(name, kind, machine, group),
+    place: (name, kind, parent = name) => this.#addPlace(name, kind, parent),
+    site: (name) => this.#decider.site(name),
+  };
+
+  #end(ending: Ending): void {
+    this.ending = ending;
+    this.trace.endedAtUs = this.#agenda.now;
+  }
+
+  // ── Building ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #build(): void {
+    const { scenario, setup } = this;
+    const declaredOn = (things: Scenario['queues'], broker: string) =>
+      Object.entries(things)
+        .filter(([, thing]) => thing.broker === broker)
+        .map(([name, thing]) => ({ name, options: thing.options, bindings: thing.bindings }));
+
+    for (const [name, store] of Object.entries(scenario.stores)) {
+      setup.actor(name, 'store', new Store(name, store, setup));
+    }
+    for (const [name, broker] of Object.entries(scenario.brokers)) {
+      const kind = BROKERS[broker.kind];
+      if (kind === undefined) throw new Error(`invariant: the parser let broker kind ${broker.kind} pass`);
+      const cluster = kind.build(
+        {
+          name,
+          options: broker.options,
+          queues: declaredOn(scenario.queues, name),
+          topics: declaredOn(scenario.topics, name),
+          exchanges: declaredOn(scenario.exchanges, name),
+        },
+        setup,
+      );
+      this.#clusters.set(name, cluster);
+      if (cluster.streams) for (const node of cluster.nodes) this.#streams.add(node);
+    }
+    for (const [declared, spec] of Object.entries(scenario.consumers)) {
+      for (let instance = 1; instance <= spec.count; instance++) this.#addConsumer(declared, instance);
+    }
+    for (const [declared, spec] of Object.entries(scenario.producers)) {
+      const cluster = this.#cluster(spec.broker);
+      for (let instance = 1; instance <= spec.count; instance++) {
+        const name = spec.count === 1 ? declared : `${declared}-${instance}`;
+        const producer = new Producer(name, spec, setup);
+        setup.actor(name, 'producer', producer, declared);
+        producer.port = cluster.producerPort(
+          { name, declared, instance, options: spec.options, to: spec.to },
+          producer,
+          setup,
+        );
+      }
+    }
+  }
+
+  #addConsumer(declared: string, instance: number): ActorId {
+    const spec = this.scenario.consumers[declared];
+    if (spec === undefined) throw new Error(`invariant: no consumer ${declared}`);
+    const name = spec.count === 1 && instance === 1 && !this.#isScaled(declared) ? declared : `${declared}-${instance}`;
+    const known = this.#byName.get(name)?.[0];
+    if (known !== undefined) return known;
+    const store = spec.effect.store === '' ? 0 : (this.#byName.get(spec.effect.store)?.[0] ?? 0);
+    let outside = this.#outsides.get(declared);
+    if (outside === undefined) {
+      outside = newOutside();
+      this.#outsides.set(declared, outside);
+    }
+    const consumer = new Consumer(declared, spec, store, outside, this.setup);
+    const id = this.setup.actor(name, 'consumer', consumer, declared);
+    consumer.port = this.#cluster(spec.broker).consumerPort(
+      {
+        name,
+        declared,
+        instance,
+        options: spec.options,
+        from: spec.from,
+        group: spec.group,
+        settle: spec.settle,
+        prefetch: spec.prefetch,
+      },
+      consumer,
+      this.setup,
+    );
+    return id;
+  }
+
+  /** Instances of something that may grow are numbered from the first on. */
+  #isScaled(declared: string): boolean {
+    return (
+      this.scenario.autoscale.some((rule) => rule.consumer === declared) ||
+      this.scenario.timeline.some(({ action }) => action.type === 'scale' && action.consumer === declared)
+    );
+  }
+
+  #cluster(broker: string): Cluster {
+    const cluster = this.#clusters.get(broker);
+    if (cluster === undefined) throw new Error(`invariant: the parser let broker ${broker} pass`);
+    return cluster;
+  }
+
+  #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
+    const actor: Actor = { id: this.#processes.length, name, kind, group };
+    this.trace.addActor(actor);
+    this.#processes.push({ actor, machine, up: true, incarnation: 0, paused: false, deferred: [] });
+    this.#sequences.push(0);
+    for (const key of name === group ? [name] : [name, group]) {
+      const ids = this.#byName.get(key);
+      if (ids === undefined) this.#byName.set(key, [actor.id]);
+      else ids.push(actor.id);
+    }
+    return actor.id;
+  }
+
+  #addPlace(name: string, kind: Parameters<Setup['place']>[1], parent: string): PlaceId {
+    const key = `${kind === 'group' || kind === 'store' ? kind : 'place'}:${name}`;
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const deadLetter = this.#isDeadLetter(name);
+    const id = this.trace.places.length;
+    this.trace.addPlace({ id, name, kind, parent, deadLetter });
+    this.#places.set(key, id);
+    return id;
+  }
+
+  #isDeadLetter(name: string): boolean {
+    return Object.values(this.scenario.queues).some((queue) => {
+      const policy = queue.options['RedrivePolicy'];
+      const exchange = queue.options['x-dead-letter-exchange'];
+      if (policy !== undefined) return tableOf(queue.options, 'RedrivePolicy')?.['deadLetterTargetArn'] === name;
+      if (typeof exchange !== 'string') return false;
+      const key = queue.options['x-dead-letter-routing-key'];
+      if (exchange === '') return key === name;
+      return this.scenario.queues[name]?.bindings.some((binding) => binding.exchange === exchange) ?? false;
+    });
+  }
+
+  #schedule(): void {
+    for (const process of this.#processes) if (process.actor.kind !== 'world') this.#start(process);
+    this.scenario.timeline.forEach(({ when }, index) => {
+      if (when.type === 'at') this.#at(when.atUs, { type: 'world/begin', index });
+      else this.#addTrigger({ index, when, left: when.nth });
+    });
+    if (this.#rules !== null) this.#at(this.#rules.everyUs, { type: 'world/rules' });
+  }
+
+  #addTrigger(trigger: Trigger): void {
+    const kind = F[trigger.when.fact as keyof typeof F];
+    const list = this.#triggers[kind];
+    if (list === undefined) this.#triggers[kind] = [trigger];
+    else list.push(trigger);
+  }
+
+  #at(time: Micros, wire: WorldWire, cause: FactId = 0): void {
+    this.#agenda.schedule(Math.max(time, this.#agenda.now), EVENT.world, 0, 0, 0, cause, wire);
+  }
+
+  // ── Handling one event ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #handle(): void {
+    const { taken } = this.#agenda;
+    if (taken.kind === EVENT.world) {
+      this.#voice.begin(0, taken.cause);
+      this.#worldEvent(taken.wire as WorldWire, taken.cause);
+      this.#finish(null);
+      return;
+    }
+    const process = this.#processes[taken.actor] as Process;
+    if (process.incarnation !== taken.incarnation || !process.up) {
+      if (taken.kind === EVENT.hop) this.#missed(process, taken.from, taken.cause);
+      return;
+    }
+    if (process.paused) {
+      const { kind, from, incarnation, cause, wire } = taken;
+      process.deferred.push({ kind, from, incarnation, cause, wire });
+      return;
+    }
+    const voice = this.#voice;
+    const { kind, from, wire } = taken;
+    voice.begin(taken.actor, taken.cause);
+    if (kind === EVENT.hop) process.machine.receive(from, wire, voice);
+    else process.machine.timer(wire, voice);
+    this.#finish(process);
+  }
+
+  /** A hop came to a process that is down or is no longer the one that it was sent to. */
+  #missed(process: Process, from: ActorId, cause: FactId): void {
+    const message = cause > 0 && this.trace.kind(cause) === F.sent ? this.trace.messageOf(cause) : 0;
+    const reason = process.up ? R['link closed'] : R['target down'];
+    this.trace.append(this.#agenda.now, F.unreachable, process.actor.id, message, 0, from, 0, reason, cause);
+  }
+
+  /** After a call: what it asked for about its own process, then the timeline lines that its facts set off. */
+  #finish(process: Process | null): void {
+    const voice = this.#voice;
+    if (process !== null && voice.crashAsked) {
+      const restartUs = voice.restartUs;
+      this.#crash(process, restartUs, voice.cause);
+    }
+    while (voice.fired.length > 0) {
+      const { index, cause } = voice.fired.shift() as { index: number; cause: FactId };
+      voice.begin(0, cause);
+      this.#beginLine(index, cause);
+    }
+  }
+
+  /** Called by the voice for each fact of a watched kind: does it set off a line of the timeline? */
+  watched(kind: FactKind, id: FactId): void {
+    const triggers = this.#triggers[kind];
+    if (triggers === undefined) return;
+    for (const trigger of triggers) {
+      if (trigger.left === 0 || !this.#matches(trigger.when, id)) continue;
+      if (--trigger.left > 0) continue;
+      this.#voice.fired.push({ index: trigger.index, cause: id });
+      const action = this.scenario.timeline[trigger.index]?.action;
+      if (
+        (action?.type === 'crash' || action?.type === 'stop') &&
+        this.#resolve(action.actors).includes(this.#voice.self)
+      ) {
+        // The process dies at this very step: nothing that it says afterwards happens.
+        this.#voice.silent = true;
+      }
+    }
+  }
+
+  hasTrigger(kind: FactKind): boolean {
+    return this.#triggers[kind] !== undefined;
+  }
+
+  #matches(when: Extract<When, { type: 'fact' }>, id: FactId): boolean {
+    const { trace } = this;
+    if (when.message !== 0 && trace.messageOf(id) !== when.message) return false;
+    if (when.actor === null) return true;
+    const ids = this.#byName.get(when.actor) ?? [];
+    return ids.includes(trace.actor(id)) || ids.includes(trace.peer(id));
+  }
+
+  // ── What machines say ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Carries out `Out.send`. */
+  dispatch(
+    from: ActorId,
+    to: ActorId,
+    hop: HopKind,
+    wire: Wire,
+    messages: MessageId | readonly MessageId[],
+    cause: FactId,
+  ): void {
+    const { trace } = this;
+    const now = this.#agenda.now;
+    const hopIndex = HOPS.indexOf(hop);
+    const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
+    const many = typeof messages !== 'number' && messages.length > 1;
+    const target = this.#processes[to];
+    if (target === undefined)
+      throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
+    const judgement = this.#network.judgement;
+    this.#network.judge(from, to, hopIndex, first, sizeOf(wire), now);
+    const { fate, latencyUs } = judgement;
+    if (fate === FATE.passed && latencyUs === 0 && !many) {
+      this.#agenda.schedule(now, EVENT.hop, to, from, target.incarnation, cause, wire);
+      return;
+    }
+    const detail = hopIndex + 8 * fate;
+    const latency = latencyUs < 4294967295 ? latencyUs : 4294967295;
+    const sent = trace.append(now, F.sent, from, first, 0, to, latency, detail, cause);
+    if (many) {
+      for (let i = 1; i < messages.length; i++) {
+        trace.append(
+          now,
+          F.sent,
+          from,
+          messages[i] as number,
+          0,
+          to,
+          latency,
+          detail,
+          this.#voice.causeOf(messages[i] as number),
+        );
+      }
+    }
+    if (this.hasTrigger(F.sent)) this.watched(F.sent, sent);
+    if (fate === FATE.passed || fate === FATE.duplicated) {
+      this.#agenda.schedule(now + latencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
+      if (fate === FATE.duplicated) {
+        this.#agenda.schedule(now + judgement.copyLatencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
+      }
+    } else if (fate !== FATE.split && (this.#streams.has(from) || this.#streams.has(to))) {
+      // A stream cannot skip a lost frame: the connection breaks, and both ends notice.
+      this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: from, peer: to }, sent);
+      this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: to, peer: from }, sent);
+    }
+  }
+
+  setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {
+    const process = this.#processes[self] as Process;
+    const delay = delayUs > 0 ? Math.floor(delayUs) : 0;
+    return this.#agenda.schedule(this.#agenda.now + delay, EVENT.timer, self, 0, process.incarnation, cause, wire);
+  }
+
+  /** Numbers a draft and records `produced`. */
+  newMessage(producer: ActorId, draft: Draft, voice: Voice): Message {
+    const sequence = ((this.#sequences[producer] ?? 0) + 1) | 0;
+    this.#sequences[producer] = sequence;
+    const hash = this.#nameHashes[producer] ?? hashText(this.trace.actorName(producer));
+    this.#nameHashes[producer] = hash;
+    const message: Message = {
+      id: this.trace.messageCount + 1,
+      producer,
+      sequence,
+      key: draft.key,
+      routingKey: draft.routingKey,
+      attributes: draft.attributes,
+      amount: draft.amount,
+      sizeBytes: draft.sizeBytes,
+      poison: draft.poison,
+      producedAtUs: this.#agenda.now,
+      decisionKey: mix(hash, sequence),
+    };
+    this.trace.addMessage(message);
+    voice.fact(F.produced, message.id, 0, 0, draft.sizeBytes, draft.poison ? 1 : 0);
+    return message;
+  }
+
+  // ── Processes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #start(process: Process): void {
+    const voice = this.#voice;
+    voice.begin(process.actor.id, this.#fact(F.started, process.actor.id));
+    process.machine.start(voice);
+    this.#finish(process);
+  }
+
+  #crash(process: Process, restartUs: Micros | null, cause: FactId, losesDisk = false): void {
+    if (!process.up) return;
+    const voice = this.#voice;
+    const { id } = process.actor;
+    const crashed = this.trace.append(this.#agenda.now, F.crashed, id, 0, 0, 0, 0, R.fault, cause);
+    voice.begin(id, crashed);
+    voice.mute = true;
+    process.machine.crash(voice, losesDisk);
+    voice.mute = false;
+    this.#down(process, crashed);
+    for (const peer of this.#network.peersOf(id)) {
+      const other = this.#processes[peer] as Process;
+      if (other.machine.peerLost === undefined) continue;
+      const latency = this.#network.noticeLatency(id, peer);
+      if (latency !== null)
+        this.#at(this.#agenda.now + latency, { type: 'world/peer-lost', actor: peer, peer: id }, crashed);
+    }
+    if (restartUs !== null) this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id }, crashed);
+    if (this.hasTrigger(F.crashed)) this.watched(F.crashed, crashed);
+  }
+
+  #down(process: Process, _cause: FactId): void {
+    process.up = false;
+    process.incarnation++;
+    process.paused = false;
+    process.deferred.length = 0;
+  }
+
+  #stop(process: Process, cause: FactId): void {
+    if (!process.up) return;
+    const { id } = process.actor;
+    const stopped = this.trace.append(this.#agenda.now, F.stopped, id, 0, 0, 0, 0, 0, cause);
+    const voice = this.#voice;
+    voice.begin(id, stopped);
+    if (process.machine.stop !== undefined) process.machine.stop(voice);
+    else process.machine.crash(voice, false);
+    this.#down(process, stopped);
+  }
+
+  #restart(process: Process, cause: FactId): void {
+    if (process.up) return;
+    process.up = true;
+    const { id } = process.actor;
+    const restarted = this.trace.append(this.#agenda.now, F.restarted, id, 0, 0, 0, 0, 0, cause);
+    this.#voice.begin(id, restarted);
+    process.machine.restart(this.#voice);
+    this.#finish(process);
+  }
+
+  #pause(process: Process, forUs: Micros, cause: FactId): void {
+    if (!process.up || process.paused) return;
+    process.paused = true;
+    const { id } = process.actor;
+    const paused = this.trace.append(this.#agenda.now, F.paused, id, 0, 0, 0, Math.ceil(forUs / 1000), 0, cause);
+    this.#at(this.#agenda.now + forUs, { type: 'world/resume', actor: id, incarnation: process.incarnation }, paused);
+  }
+
+  #resume(process: Process, cause: FactId): void {
+    process.paused = false;
+    const { id } = process.actor;
+    this.trace.append(this.#agenda.now, F.resumed, id, 0, 0, 0, 0, 0, cause);
+    for (const event of process.deferred) {
+      this.#agenda.schedule(this.#agenda.now, event.kind, id, event.from, event.incarnation, event.cause, event.wire);
+    }
+    process.deferred.length = 0;
+  }
+
+  #command(ids: readonly ActorId[], command: Command, cause: FactId): void {
+    for (const id of ids) {
+      const process = this.#processes[id] as Process;
+      if (!process.up || process.machine.command === undefined) continue;
+      this.#voice.begin(id, cause);
+      process.machine.command(command, this.#voice);
+      this.#finish(process);
+    }
+  }
+
+  // ── The timeline ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #worldEvent(wire: WorldWire, cause: FactId): void {
+    switch (wire.type) {
+      case 'world/begin':
+        return this.#beginLine(wire.index, cause);
+      case 'world/end':
+        return this.#endLine(wire.index, cause);
+      case 'world/restart':
+        return this.#restart(this.#processes[wire.actor] as Process, cause);
+      case 'world/resume': {
+        const process = this.#processes[wire.actor] as Process;
+        if (process.paused && process.incarnation === wire.incarnation) this.#resume(process, cause);
+        return;
+      }
+      case 'world/peer-lost': {
+        const process = this.#processes[wire.actor] as Process;
+        if (!process.up || process.machine.peerLost === undefined) return;
+        this.#voice.begin(wire.actor, cause);
+        process.machine.peerLost(wire.peer, this.#voice);
+        return this.#finish(process);
+      }
+      case 'world/rules':
+        return this.#applyRules();
+      default:
+        return wire satisfies never;
+    }
+  }
+
+  #beginLine(index: number, cause: FactId): void {
+    const action = this.scenario.timeline[index]?.action;
+    if (action === undefined) return;
+    const now = this.#agenda.now;
+    const begun = this.trace.append(now, beginFact(action), 0, 0, 0, 0, index, 0, cause);
+    const forUs = lengthOf(action);
+    if (forUs !== null) this.#at(now + forUs, { type: 'world/end', index }, begun);
+    switch (action.type) {
+      case 'crash':
+        for (const id of this.#resolve(action.actors))
+          this.#crash(this.#processes[id] as Process, action.restartUs, begun, action.losesDisk);
+        return;
+      case 'restart':
+        for (const id of this.#resolve(action.actors)) this.#restart(this.#processes[id] as Process, begun);
+        return;
+      case 'pause':
+        for (const id of this.#resolve(action.actors)) this.#pause(this.#processes[id] as Process, action.forUs, begun);
+        return;
+      case 'slow': {
+        const ids = this.#resolve(action.actors);
+        this.#slowed.set(index, ids);
+        return this.#slow(ids, action.factor, begun);
+      }
+      case 'stop':
+        for (const id of this.#resolve(action.actors)) this.#stop(this.#processes[id] as Process, begun);
+        return;
+      case 'split':
+        return this.#network.split(index, action.sides, action.oneWay);
+      case 'heal':
+        for (const ended of this.#network.heal()) this.trace.append(now, F.healed, 0, 0, 0, 0, ended, 0, begun);
+        return;
+      case 'interfere':
+        return this.#network.interfere(index, action);
+      case 'poison':
+        return this.#command(this.#resolve([action.producer]), action, begun);
+      case 'fix':
+        return this.#command(this.#resolve([action.consumer]), { type: 'fix' }, begun);
+      case 'burst':
+        return this.#command(this.#resolve([action.producer]), action, begun);
+      case 'redrive': {
+        const broker = this.scenario.queues[action.queue]?.broker ?? '';
+        const command: Command = {
+          type: 'redrive',
+          queue: action.queue,
+          ...(action.to === null ? {} : { to: action.to }),
+          ...(action.perSecond === 0 ? {} : { perSecond: action.perSecond }),
+        };
+        return this.#command(this.#clusters.get(broker)?.nodesFor(command) ?? [], command, begun);
+      }
+      case 'seek': {
+        const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
+        const command: Command = { type: 'seek', group: action.group, to: action.to };
+        const nodes = this.#clusters.get(spec?.broker ?? '')?.nodesFor(command) ?? [];
+        const members = Object.entries(this.scenario.consumers)
+          .filter(([, consumer]) => consumer.group === action.group)
+          .flatMap(([declared]) => this.#byName.get(declared) ?? []);
+        return this.#command([...nodes, ...members], command, begun);
+      }
+      case 'scale':
+        return this.#scale(action.consumer, action.count, begun);
+      case 'set':
+        return this.#set(action.path, action.value, begun);
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #endLine(index: number, cause: FactId): void {
+    const action = this.scenario.timeline[index]?.action;
+    if (action === undefined) return;
+    const now = this.#agenda.now;
+    if (action.type === 'split') {
+      for (const ended of this.#network.heal(index)) this.trace.append(now, F.healed, 0, 0, 0, 0, ended, 0, cause);
+      return;
+    }
+    const ended = this.trace.append(now, F['fault-ended'], 0, 0, 0, 0, index, 0, cause);
+    if (action.type === 'slow') this.#slow(this.#slowed.get(index) ?? [], 1, ended);
+    else if (action.type === 'stop') {
+      for (const id of this.#resolve(action.actors)) this.#restart(this.#processes[id] as Process, ended);
+    } else if (action.type === 'interfere') this.#network.endInterference(index);
+  }
+
+  #slow(ids: readonly ActorId[], factor: number, cause: FactId): void {
+    for (const id of ids) {
+      this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.floor(factor * 100), 0, cause);
+      const process = this.#processes[id] as Process;
+      if (process.actor.kind === 'broker') this.#network.slow(id, factor);
+      else this.#command([id], { type: 'slow', factor }, cause);
+    }
+  }
+
+  /** Brings a declared consumer to so many running instances: the last ones are stopped, missing ones are added or started again. */
+  #scale(declared: string, count: number, cause: FactId): void {
+    const place = this.setup.place(declared, 'group');
+    const scaled = this.trace.append(this.#agenda.now, F.scaled, 0, 0, place, 0, count, 0, cause);
+    for (let instance = 1; instance <= count; instance++) {
+      const before = this.#processes.length;
+      const id = this.#addConsumer(declared, instance);
+      const process = this.#processes[id] as Process;
+      if (id >= before) this.#start(process);
+      else this.#restart(process, scaled);
+    }
+    for (const id of this.#byName.get(declared) ?? []) {
+      const process = this.#processes[id] as Process;
+      if (Number(process.actor.name.slice(declared.length + 1)) > count) this.#stop(process, scaled);
+    }
+  }
+
+  /** `producers.NAME.…` and `consumers.NAME.…` go to those actors, everything else to the nodes of the brokers. */
+  #set(path: readonly string[], value: unknown, cause: FactId): void {
+    const [section, name, ...rest] = path;
+    const command: Command = { type: 'set', path: rest, value };
+    if ((section === 'producers' || section === 'consumers' || section === 'stores') && name !== undefined) {
+      return this.#command(this.#byName.get(name) ?? [], command, cause);
+    }
+    const whole: Command = { type: 'set', path, value };
+    for (const cluster of this.#clusters.values()) this.#command(cluster.nodesFor(whole), whole, cause);
+  }
+
+  #applyRules(): void {
+    const rules = this.#rules;
+    if (rules === null) return;
+    for (const change of rules.evaluate(this.#agenda.now)) {
+      if (change.type === 'scale') this.#scale(change.consumer, change.count, change.cause);
+    }
+    this.#at(this.#agenda.now + rules.everyUs, { type: 'world/rules' });
+  }
+
+  #resolve(names: readonly string[]): ActorId[] {
+    return names.flatMap((name) => this.#byName.get(name) ?? []);
+  }
+
+  #fact(kind: FactKind, actor: ActorId): FactId {
+    return this.trace.append(this.#agenda.now, kind, actor, 0, 0, 0, 0, 0, 0);
+  }
+}
+
+/** The `Out` that machines are handed; one object, set up anew for each call. */
+class Voice implements Out {
+  self: ActorId = 0;
+  cause: FactId = 0;
+  /** Set when the process dies in the middle of a call: nothing said afterwards happens. */
+  silent = false;
+  /** Set while a machine handles its own crash: it may record what was lost, but no longer send or set timers. */
+  mute = false;
+  crashAsked = false;
+  restartUs: Micros | null = null;
+  readonly fired: { readonly index: number; readonly cause: FactId }[] = [];
+  #lastFact: FactId = 0;
+  #lastMessage: MessageId = 0;
+  readonly #trace: Trace;
+  readonly #agenda: Agenda;
+  readonly #decider: Decider;
+  readonly #world: World;
+
+  constructor(trace: Trace, agenda: Agenda, decider: Decider, world: World) {
+    this.#trace = trace;
+    this.#agenda = agenda;
+    this.#decider = decider;
+    this.#world = world;
+  }
+
+  begin(self: ActorId, cause: FactId): void {
+    this.self = self;
+    this.cause = cause;
+    this.silent = false;
+    this.crashAsked = false;
+    this.#lastFact = 0;
+    this.#lastMessage = 0;
+  }
+
+  get now(): Micros {
+    return this.#agenda.now;
+  }
+
+  fact(
+    kind: FactKind,
+    message: MessageId,
+    place: PlaceId = 0,
+    peer: ActorId = 0,
+    value = 0,
+    detail = 0,
+    because?: FactId,
+  ): FactId {
+    if (this.silent) return 0;
+    const cause = because ?? this.causeOf(message);
+    const id = this.#trace.append(this.#agenda.now, kind, this.self, message, place, peer, value, detail, cause);
+    this.#lastFact = id;
+    this.#lastMessage = message;
+    if (this.#world.hasTrigger(kind)) this.#world.watched(kind, id);
+    return id;
+  }
+
+  send(to: ActorId, hop: HopKind, wire: Wire, messages: MessageId | readonly MessageId[] = 0, because?: FactId): void {
+    if (this.silent || this.mute) return;
+    const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
+    this.#world.dispatch(this.self, to, hop, wire, messages, because ?? this.causeOf(first));
+  }
+
+  timer(delayUs: Micros, wire: Wire, because?: FactId): TimerId {
+    if (this.silent || this.mute) return 0;
+    return this.#world.setTimer(this.self, delayUs, wire, because ?? this.causeOf(0));
+  }
+
+  cancel(timer: TimerId): void {
+    this.#agenda.cancel(timer);
+  }
+
+  choose(site: Parameters<Out['choose']>[0], n: number, key?: number): number {
+    return this.#decider.choose(site as DecisionSite, n, key);
+  }
+
+  produce(draft: Draft): Message {
+    return this.#world.newMessage(this.self, draft, this);
+  }
+
+  crash(restartUs?: Micros): void {
+    this.silent = true;
+    this.crashAsked = true;
+    this.restartUs = restartUs ?? null;
+  }
+
+  /** The default cause of what is said about a message; see `Out`. */
+  causeOf(message: MessageId): FactId {
+    if (this.#lastFact !== 0 && this.#lastMessage === message) return this.#lastFact;
+    const { cause } = this;
+    if (message === 0 || cause === 0) return cause;
+    // A hop that carried several messages has one `sent` fact each, one after the other.
+    const trace = this.#trace;
+    if (trace.messageOf(cause) === message || trace.kind(cause) !== F.sent) return cause;
+    const time = trace.time(cause);
+    for (let id = cause + 1; id <= trace.count && trace.kind(id) === F.sent && trace.time(id) === time; id++) {
+      if (trace.messageOf(id) === message) return id;
+    }
+    return cause;
+  }
+}
+
+const IDLE: Machine = {
+  start() {},
+  receive() {},
+  timer() {},
+  crash() {},
+  restart() {},
+};
+
+function beginFact(action: TimelineAction): FactKind {
+  if (action.type === 'split') return F.split;
+  if (action.type === 'set') return F.changed;
+  return F['fault-begun'];
+}
+
+/** How long a line of the timeline lasts, where the world must end it; null otherwise. */
+function lengthOf(action: TimelineAction): Micros | null {
+  switch (action.type) {
+    case 'slow':
+    case 'stop':
+    case 'interfere':
+      return action.forUs;
+    case 'split':
+      return action.healUs;
+    case 'burst':
+      return action.forUs;
+    default:
+      return null;
+  }
+}
+
+/** Bytes of a hop: what the wire says of itself, else a small control frame. */
+function sizeOf(wire: Wire): number {
+  const { sizeBytes } = wire as { sizeBytes?: number };
+  return sizeBytes ?? 100;
+}
+
+export interface Run {
+  readonly scenario: Scenario;
+  readonly trace: Trace;
+  readonly ending: Ending;
+}
+
+/** Runs a scenario to its end in one go. For long runs with progress use `World.step`. */
+export function run(scenario: Scenario, options: WorldOptions = {}): Run {
+  const world = new World(scenario, options);
+  while (world.step(1_000_000));
+  return { scenario, trace: world.trace, ending: world.ending ?? 'duration' };
+}
