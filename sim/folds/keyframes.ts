@@ -8,7 +8,7 @@ import type { Trace } from '../trace.ts';
 import { Topology, type TopologyScenario } from './topology.ts';
 
 export interface KeyframeOptions {
-  /** Facts between keyframes at first. 8,192 by default: folding so many takes a millisecond or two. */
+  /** Facts between keyframes at first. 4,096 by default: folding so many takes a millisecond or two. */
   readonly every?: number;
   /** All keyframes together may hold about so many bytes before they are thinned. 96 MiB by default. */
   readonly budgetBytes?: number;
@@ -33,7 +33,7 @@ export class Keyframes {
   /** The trace may still grow; keyframes follow as far as somebody seeks or `extend`s. */
   constructor(trace: Trace, scenario: TopologyScenario, options: KeyframeOptions = {}) {
     this.#trace = trace;
-    this.#every = options.every ?? 8192;
+    this.#every = options.every ?? 4096;
     this.#budget = options.budgetBytes ?? 96 * 1024 * 1024;
     this.#frontier = new Topology(scenario);
     this.#frames = [{ topology: this.#frontier.fork(), bytes: 0 }];

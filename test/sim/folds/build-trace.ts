@@ -146,7 +146,7 @@ export function busyQueue(facts: number, backlog: number, seed = 1): Stage {
           fact(now, 'dead-lettered', { actor: 'b', message, place: 'dead', value: attempt, detail: 6 });
           fact(now, 'appended', { actor: 'b', message, place: 'dead' });
         } else {
-          const position = fate === 5 ? 0 : draw(ready.length + 1);
+          const position = fate === 5 ? 0 : draw(Math.min(64, ready.length) + 1);
           fact(now, 'requeued', { actor: 'b', message, place: 'jobs', peer, value: position, detail: 2 });
           ready.splice(position, 0, { message, attempt });
         }
