@@ -26,6 +26,8 @@ export interface AmqpMessage {
   /** The message's own TTL as text in ms, as AMQP carries it. */
   readonly expiration: string | undefined;
   readonly deaths: DeathHistory | undefined;
+  /** How often it was handed out before it was dead-lettered to where it is now; 0 for what was published there. */
+  readonly attempts: number;
 }
 
 /** What a publisher says beside the body. Absent: transient, without priority, expiration or headers. */
@@ -74,6 +76,7 @@ export function publishedMessage(
     priority: properties.priority,
     expiration,
     deaths: undefined,
+    attempts: 0,
   };
 }
 
@@ -97,13 +100,14 @@ export function headersOf(message: AmqpMessage, withLast: boolean): HeaderTable 
 /**
  * The message as it leaves `queue` for a dead-letter exchange. Without a dead-letter routing key it keeps all its keys, those of
  * BCC too; its own expiration becomes part of the history, so that it cannot expire there for the same reason (R50, R52).
- * `keepCc`: the CC header stays although a dead-letter routing key replaces all keys, as servers from 3.13 on do it.
+ * `attempts`: how often it was handed out so far. `keepCc`: the CC header stays although a dead-letter routing key replaces all keys, as servers from 3.13 on do it.
  */
 export function deadLettered(
   message: AmqpMessage,
   queue: string,
   reason: DeathReason,
   timeUs: Micros,
+  attempts: number,
   to: { readonly exchange: string; readonly routingKey: string | undefined; readonly keepCc: boolean },
 ): AmqpMessage {
   const deaths = recordDeath(message.deaths, {
@@ -123,6 +127,7 @@ export function deadLettered(
     headers: renamed && !to.keepCc ? without(message.headers, 'CC') : message.headers,
     expiration: undefined,
     deaths,
+    attempts,
   };
 }
 

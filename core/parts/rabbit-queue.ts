@@ -95,9 +95,9 @@ export class RabbitQueue<C extends Taker> {
     let expiresAtUs = NEVER;
     if (own !== undefined) expiresAtUs = nowUs + own;
     if (queues !== undefined) expiresAtUs = Math.min(expiresAtUs, nowUs + queues);
-    const entry = { message, position: this.#nextPosition, expiresAtUs, deliveries: 0, failures: 0, stored: false };
+    const position = this.#nextPosition;
     this.#nextPosition += 1;
-    return entry;
+    return { message, position, expiresAtUs, deliveries: 0, failures: 0, stored: false, readyFact: 0 };
   }
 
   /** With `drop-head`: takes the head while the queue is over its limit (R45, R46). A requeue may do that too (R36 is for the others). */

@@ -3,7 +3,7 @@
  * where a requeued message goes, and what a priority means. Limits, consumers and the unacknowledged are the queue's business.
  * Source: rules R32–R34, R40, R46, R56, R57.
  */
-import type { Micros } from '../types.ts';
+import type { FactId, Micros } from '../types.ts';
 import type { AmqpMessage } from './amqp-message.ts';
 
 /** One message in one queue, from its arrival to its settlement. Moves between ready and unacknowledged, but is never copied. */
@@ -19,6 +19,8 @@ export interface QueuedMessage {
   failures: number;
   /** Whether it would survive a crash of the node now. */
   stored: boolean;
+  /** The fact that made it ready last: the cause of its next delivery. */
+  readyFact: FactId;
 }
 
 /** The expiry of what has no TTL: later than every time of a run. */

@@ -1,0 +1,38 @@
+/**
+ * One direction of a stream connection: frames come out in the order of their numbers, each once. It neither sends nor asks for
+ * what is missing; its owner breaks the connection when a gap stays open.
+ * Simplification: TCP would send a lost frame again. Here it never comes, and the connection breaks as after a failed retransmission.
+ */
+
+export class FrameOrder<Frame extends { readonly frame: number }> {
+  #expected = 1;
+  /** Frames that overtook a missing one; made only when that first happens. */
+  #early: Map<number, Frame> | undefined;
+
+  /** True when this frame is the next to handle; call `next` after it. Else it was kept for later, or had come before. */
+  accept(frame: Frame): boolean {
+    if (frame.frame === this.#expected) {
+      this.#expected += 1;
+      return true;
+    }
+    if (frame.frame > this.#expected) {
+      this.#early ??= new Map();
+      this.#early.set(frame.frame, frame);
+    }
+    return false;
+  }
+
+  /** The next frame to handle among those kept for later. */
+  next(): Frame | undefined {
+    const frame = this.#early?.get(this.#expected);
+    if (frame === undefined) return undefined;
+    this.#early?.delete(this.#expected);
+    this.#expected += 1;
+    return frame;
+  }
+
+  /** The number of the missing frame for which others wait; 0 when none waits. */
+  get missing(): number {
+    return this.#early !== undefined && this.#early.size > 0 ? this.#expected : 0;
+  }
+}

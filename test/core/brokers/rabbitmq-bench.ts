@@ -1,0 +1,309 @@
+/**
+ * A RabbitMQ node driven by its verbs, without network or world: channels by name, each on a connection of its own unless told otherwise,
+ * a clock that only `wait` moves, and everything that the node says collected in order. Messages are labels.
+ */
+import { type NodeSettings, RabbitNode } from '../../../core/brokers/rabbitmq-node.ts';
+import type {
+  ClientFrame,
+  ClientMethod,
+  Handover,
+  Opened,
+  Opening,
+  ServerFrame,
+  ServerMethod,
+} from '../../../core/brokers/rabbitmq-verbs.ts';
+import { FACT_NAMES } from '../../../core/facts.ts';
+import type { Out, Wire } from '../../../core/machine.ts';
+import type { Properties } from '../../../core/parts/amqp-message.ts';
+import type { HeaderTable } from '../../../core/parts/headers-match.ts';
+import type { ActorId, Message, Micros } from '../../../core/types.ts';
+
+/** A method of a channel without the channel's name; distributes over the union. */
+type Method<T = ClientMethod> = T extends { channel: string } ? Omit<T, 'channel'> : never;
+
+interface Link {
+  readonly actor: ActorId;
+  readonly connection: number;
+  sent: number;
+}
+
+interface Pending {
+  readonly atUs: Micros;
+  readonly number: number;
+  readonly wire: Wire;
+}
+
+/** What the node said to one connection. */
+export interface Heard {
+  readonly connection: string;
+  readonly said: ServerMethod;
+}
+
+export class RabbitBench {
+  readonly node: RabbitNode;
+  /** Everything said since the last `take`, in order. */
+  heard: Heard[] = [];
+  /** Facts as `name message@place`, in order. */
+  readonly facts: string[] = [];
+  nowUs: Micros = 0;
+  readonly #links = new Map<string, Link>();
+  readonly #connectionOf = new Map<string, string>();
+  readonly #labels = new Map<string, Message>();
+  readonly #places: string[] = [''];
+  #pending: Pending[] = [];
+  #numbers = 0;
+  #facts = 0;
+  readonly #out: Out;
+
+  constructor(settings: Partial<NodeSettings> = {}) {
+    this.node = new RabbitNode(
+      { version: '4.2', heartbeatUs: 0, consumerTimeoutUs: 1_800_000_000, flushUs: 0, ...settings },
+      (name) => this.#place(name),
+    );
+    const bench = this;
+    this.#out = {
+      get now() {
+        return bench.nowUs;
+      },
+      self: 1,
+      cause: 0,
+      fact(kind, message, place = 0, _peer = 0, value = 0, detail = 0) {
+        const where = bench.#places[place] ?? '';
+        bench.facts.push(
+          [FACT_NAMES[kind], message > 0 ? bench.label(message) : '', where && `@${where}`, `${value}/${detail}`].join(
+            ' ',
+          ),
+        );
+        bench.#facts += 1;
+        return bench.#facts;
+      },
+      send(to, _hop, wire) {
+        bench.#hear(to, wire);
+      },
+      timer(delayUs, wire) {
+        bench.#numbers += 1;
+        bench.#pending.push({ atUs: bench.nowUs + delayUs, number: bench.#numbers, wire });
+        return bench.#numbers;
+      },
+      cancel(timer) {
+        bench.#pending = bench.#pending.filter(({ number }) => number !== timer);
+      },
+      choose: () => 0,
+      produce: () => {
+        throw new Error('a broker produces no messages');
+      },
+      crash: () => {
+        throw new Error('a broker does not crash by itself');
+      },
+    };
+  }
+
+  /** Opens a channel, and its connection if that is not open. Opening again replaces the channel. */
+  open(channel: string, connection = channel): void {
+    if (!this.#links.has(connection)) this.#connect(connection);
+    this.#connectionOf.set(channel, connection);
+    this.#frame(connection, { type: 'channel.open', channel });
+  }
+
+  /** Says a method on a channel, which is opened at its first use; gives what the node said to anybody thereupon. */
+  say(channel: string, method: Method): ServerMethod[] {
+    if (!this.#connectionOf.has(channel)) this.open(channel);
+    const before = this.heard.length;
+    const connection = this.#connectionOf.get(channel) ?? channel;
+    this.#frame(connection, { ...method, channel } as ClientMethod);
+    this.#run(this.nowUs);
+    return this.heard.slice(before).map(({ said }) => said);
+  }
+
+  /** A durable classic queue unless the arguments say otherwise. */
+  queue(
+    name: string,
+    args: HeaderTable = {},
+    flags: { durable?: boolean; exclusive?: boolean; autoDelete?: boolean } = {},
+  ): void {
+    this.say('admin', { type: 'queue.declare', queue: name, durable: true, ...flags, arguments: args });
+  }
+
+  bind(queue: string, exchange: string, routingKey: string, args: HeaderTable = {}): void {
+    this.say('admin', { type: 'queue.bind', queue, exchange, routingKey, arguments: args });
+  }
+
+  /** Publishes persistent messages to the default exchange; more in `how`. */
+  publish(
+    queue: string,
+    labels: string,
+    how: Properties & { channel?: string; exchange?: string; mandatory?: boolean; sizeBytes?: number } = {},
+  ): void {
+    const { channel = 'admin', exchange = '', mandatory = false, sizeBytes, ...properties } = how;
+    for (const label of labels.split(' ')) {
+      const body = this.message(label, sizeBytes);
+      this.say(channel, {
+        type: 'basic.publish',
+        exchange,
+        routingKey: queue,
+        mandatory,
+        properties: { persistent: true, ...properties },
+        body,
+        sizeBytes: body.sizeBytes,
+      });
+    }
+  }
+
+  consume(consumer: string, queue: string, { prefetch = 0, channel = consumer, ...how }: ConsumeOptions = {}): void {
+    this.say(channel, { type: 'basic.qos', prefetchCount: prefetch });
+    this.say(channel, { type: 'basic.consume', queue, consumerTag: consumer, ...how });
+  }
+
+  /** Fetches one and settles it at once unless `noAck` is false; its label, or '' when the queue is empty. */
+  get(queue: string, { channel = 'admin', noAck = true } = {}): string {
+    return this.fetch(queue, { channel, noAck })?.label ?? '';
+  }
+
+  fetch(queue: string, { channel = 'admin', noAck = true } = {}): (Handover & { readonly label: string }) | undefined {
+    const got = this.say(channel, { type: 'basic.get', queue, noAck }).find(({ type }) => type === 'basic.get-ok');
+    if (got?.type !== 'basic.get-ok') return undefined;
+    return { ...got, label: this.label(got.message.body.id) };
+  }
+
+  drain(queue: string): string {
+    const labels: string[] = [];
+    for (let label = this.get(queue); label !== ''; label = this.get(queue)) labels.push(label);
+    return labels.join(' ');
+  }
+
+  /** What was pushed since the last look, as `consumer: labels`, a redelivery marked with `*`; then forgets what was heard. */
+  pushed(): string {
+    const byConsumer = new Map<string, string[]>();
+    for (const { said } of this.take()) {
+      if (said.type !== 'basic.deliver') continue;
+      const labels = byConsumer.get(said.consumerTag) ?? [];
+      labels.push(`${this.label(said.message.body.id)}${said.redelivered ? '*' : ''}`);
+      byConsumer.set(said.consumerTag, labels);
+    }
+    return [...byConsumer].map(([consumer, labels]) => `${consumer}: ${labels.join(' ')}`).join(' | ');
+  }
+
+  /** Takes what was heard. */
+  take(): Heard[] {
+    const { heard } = this;
+    this.heard = [];
+    return heard;
+  }
+
+  depth(queue: string): string {
+    const stats = this.node.stats(queue);
+    return stats === undefined ? 'none' : `${stats.ready}+${stats.unacked}`;
+  }
+
+  wait(ms: number): void {
+    this.#run(this.nowUs + ms * 1000);
+  }
+
+  /** The client's process is gone, and the transport says so. */
+  drop(connection: string): void {
+    const link = this.#links.get(connection);
+    this.#forgetLink(connection);
+    if (link !== undefined) this.node.peerLost(link.actor, this.#out);
+    this.#run(this.nowUs);
+  }
+
+  /** The process of the node dies and comes back; no connection survives. */
+  restart(): void {
+    for (const connection of [...this.#links.keys()]) this.#forgetLink(connection);
+    this.#pending = [];
+    this.node.crash(this.#out);
+    this.node.restart(this.#out);
+    this.#run(this.nowUs);
+  }
+
+  /** The message of a label; the same label is the same message. Its body is the label unless a size is given. */
+  message(label: string, sizeBytes = label.length): Message {
+    const known = this.#labels.get(label);
+    if (known !== undefined) return known;
+    const id = this.#labels.size + 1;
+    const message = {
+      id,
+      producer: 1,
+      sequence: id,
+      key: null,
+      routingKey: '',
+      attributes: {},
+      amount: 1,
+      sizeBytes,
+      poison: false,
+      producedAtUs: 0,
+      decisionKey: id,
+    };
+    this.#labels.set(label, message);
+    return message;
+  }
+
+  label(id: number): string {
+    for (const [label, message] of this.#labels) if (message.id === id) return label;
+    return `?${id}`;
+  }
+
+  #connect(name: string): void {
+    const actor = 100 + this.#numbers;
+    this.#numbers += 1;
+    const opening: Opening = { type: 'connection.open', request: 1 };
+    let connection = 0;
+    const hear = this.#hear;
+    this.#hear = (_to, wire) => {
+      connection = (wire as Extract<Opened, { type: 'connection.open-ok' }>).connection;
+    };
+    this.node.receive(actor, opening, this.#out);
+    this.#hear = hear;
+    this.#links.set(name, { actor, connection, sent: 0 });
+  }
+
+  #frame(connection: string, method: ClientMethod): void {
+    const link = this.#links.get(connection);
+    if (link === undefined) throw new Error(`connection ${connection} is not open`);
+    link.sent += 1;
+    const frame: ClientFrame = { ...method, connection: link.connection, frame: link.sent };
+    this.node.receive(link.actor, frame, this.#out);
+  }
+
+  #hear = (to: ActorId, wire: Wire): void => {
+    for (const [name, link] of this.#links) {
+      if (link.actor !== to) continue;
+      const said = wire as ServerFrame;
+      // That something was done is nothing to look at.
+      if (said.type === 'ok') return;
+      this.heard.push({ connection: name, said });
+      if (said.type === 'channel.close') this.#connectionOf.delete(said.channel);
+      if (said.type === 'connection.close') this.#forgetLink(name);
+    }
+  };
+
+  #forgetLink(connection: string): void {
+    this.#links.delete(connection);
+    for (const [channel, of] of this.#connectionOf) if (of === connection) this.#connectionOf.delete(channel);
+  }
+
+  #run(untilUs: Micros): void {
+    for (;;) {
+      const due = this.#pending.filter(({ atUs }) => atUs <= untilUs);
+      const next = due.sort((left, right) => left.atUs - right.atUs || left.number - right.number)[0];
+      if (next === undefined) break;
+      this.#pending = this.#pending.filter((pending) => pending !== next);
+      this.nowUs = Math.max(this.nowUs, next.atUs);
+      this.node.timer(next.wire, this.#out);
+    }
+    this.nowUs = untilUs;
+  }
+
+  #place(name: string): number {
+    const known = this.#places.indexOf(name);
+    return known > 0 ? known : this.#places.push(name) - 1;
+  }
+}
+
+interface ConsumeOptions {
+  readonly prefetch?: number;
+  readonly channel?: string;
+  readonly noAck?: boolean;
+  readonly exclusive?: boolean;
+  readonly arguments?: HeaderTable;
+}
