@@ -1,0 +1,86 @@
+/**
+ * Paths into a scenario file, such as `queues.photo-jobs.VisibilityTimeout` or `timeline.0.at`. Keys may hold dots themselves
+ * (`topics.rides.replication.factor`), so a path is followed with the grammar at hand: at each step the longest known key wins.
+ */
+import type { BrokerKind } from '../../core/brokers/kind.ts';
+import { nearest } from './nearest.ts';
+import { SCENARIO } from './root.ts';
+import { didYouMean, type Shape } from './shapes.ts';
+import { type Source, type Spot, shown } from './source.ts';
+
+export interface Found {
+  readonly path: readonly string[];
+  readonly shape: Shape<unknown>;
+  /** The place; its node is null when the file says nothing there. */
+  readonly spot: Spot;
+}
+
+export interface NotFound {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Follows a path through the grammar and the file. */
+export function follow(source: Source, path: string): Found | NotFound {
+  if (path.length > 500) return { message: 'the path is too long.', hint: '' };
+  let rest = path.split('.');
+  let shape: Shape<unknown> = SCENARIO;
+  let spot = source.root;
+  const walked: string[] = [];
+  while (rest.length > 0) {
+    const inside = shape.inside?.(spot);
+    if (inside === undefined) {
+      return { message: `\`${shown(walked.join('.'))}\` has nothing inside it.`, hint: `It takes ${shape.expected}.` };
+    }
+    const key = longestKey(inside.known, rest);
+    const next = key ?? rest.join('.');
+    // A name that the file does not have yet may be given a value as a whole, but nothing can be set inside it, lest a slip make a new thing.
+    const made =
+      key === null && !inside.open && rest.length === 1 ? rest[0] : key === null && inside.open ? rest[0] : undefined;
+    const chosen = key ?? made;
+    const inner = chosen === undefined ? null : inside.shapeOf(chosen);
+    if (chosen === undefined || inner === null) {
+      const where = walked.length === 0 ? 'the file' : `\`${shown(walked.join('.'))}\``;
+      const first = rest[0] ?? next;
+      return {
+        message: `${where} has no \`${shown(first)}\`.`,
+        hint: didYouMean(nearest(next, inside.known) ?? nearest(first, inside.known)),
+      };
+    }
+    spot = source.child(spot, chosen);
+    shape = inner;
+    walked.push(chosen);
+    rest = rest.slice(chosen.split('.').length);
+  }
+  return { path: walked, shape, spot };
+}
+
+function longestKey(known: readonly string[], rest: readonly string[]): string | null {
+  for (let length = rest.length; length > 0; length--) {
+    const key = rest.slice(0, length).join('.');
+    if (known.includes(key)) return key;
+  }
+  return null;
+}
+
+/** Which kinds of broker the file names; null for a name whose kind is unknown. Reports nothing: reading the file does. */
+export function findBrokers(source: Source): ReadonlyMap<string, BrokerKind | null> {
+  const found = new Map<string, BrokerKind | null>();
+  const kindAt = (spot: Spot): BrokerKind | null => {
+    const kind = source.text(spot) ?? source.text(source.child(spot, 'kind'));
+    return kind !== null && Object.hasOwn(source.kinds, kind) ? (source.kinds[kind] ?? null) : null;
+  };
+  const only = source.child(source.root, 'broker');
+  if (only.keyNode !== null) found.set('broker', kindAt(only));
+  const several = source.child(source.root, 'brokers');
+  if (source.isMap(several)) for (const { key, spot } of quietEntries(source, several)) found.set(key, kindAt(spot));
+  return found;
+}
+
+/** Entries without complaints about repeated keys, which the reading of the file makes. */
+function quietEntries(source: Source, spot: Spot): readonly { readonly key: string; readonly spot: Spot }[] {
+  const before = source.diagnostics.length;
+  const entries = source.entries(spot);
+  source.diagnostics.length = before;
+  return entries;
+}

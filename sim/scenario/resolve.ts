@@ -1,0 +1,645 @@
+/**
+ * From what a file says to the scenario that it means: names are looked up, defaults that depend on other parts are filled in, and what is
+ * wrong only in combination is said. Every complaint goes to the place in the file that causes it.
+ */
+import type { Binding, BrokerKind } from '../../core/brokers/kind.ts';
+import { HOPS } from '../../core/machine.ts';
+import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
+import type { Distribution } from '../../core/parts/distribution.ts';
+import {
+  type CONSUMER_FIELDS,
+  LIMITS_FIELDS,
+  type LINK_FIELDS,
+  type LISTED_FIELDS,
+  NETWORK_FIELDS,
+  numbered,
+  type PRODUCER_FIELDS,
+  type QUEUE_FIELDS,
+  STORE_FIELDS,
+  type TOPIC_FIELDS,
+} from './grammar.ts';
+import { nearest } from './nearest.ts';
+import { defaultsOf } from './options.ts';
+import { follow } from './paths.ts';
+import type { ScenarioEntry } from './root.ts';
+import { blank, didYouMean, type Entry, type Values } from './shapes.ts';
+import { type Reference, type Source, type Spot, shown } from './source.ts';
+import { type Line, readWhen } from './timeline.ts';
+import type {
+  AlertSpec,
+  AttributeSpec,
+  AutoscaleSpec,
+  CaptionSpec,
+  ConsumerSpec,
+  DeclaredSpec,
+  ExerciseSpec,
+  Goal,
+  Knob,
+  LinkSpec,
+  ListedMessage,
+  LossSpec,
+  NetworkSpec,
+  ProducerSpec,
+  Scenario,
+  StoreSpec,
+  TimelineEntry,
+} from './types.ts';
+
+const MOST_ACTORS = 2_000;
+const MOST_PARTITIONS = 1_000;
+
+/** The scenario; it may be used only when nothing was reported as an error. */
+export function resolve(source: Source, file: ScenarioEntry): Scenario {
+  const brokers = readBrokers(source, file);
+  const declared = (entry: Entry<typeof TOPIC_FIELDS>): DeclaredSpec => ({
+    broker: brokerName(entry.broker, brokers),
+    options: entry.own.values,
+    bindings: [],
+  });
+  const bound = (entry: Entry<typeof QUEUE_FIELDS>): DeclaredSpec => ({
+    ...declared(entry),
+    bindings: entry.bindings.map(binding),
+  });
+  const durationUs = file.duration ?? 0;
+  const scenario: Scenario = {
+    title: file.title ?? '',
+    story: file.story.trim(),
+    brokers,
+    seed: file.seed,
+    durationUs,
+    queues: byName(file.queues, bound),
+    topics: byName(file.topics, declared),
+    exchanges: byName(file.exchanges, bound),
+    producers: byName(file.producers, (entry) => producer(entry, brokerName(entry.broker, brokers), durationUs)),
+    consumers: byName(file.consumers, (entry, name) => consumer(entry, name, brokerName(entry.broker, brokers))),
+    stores: stores(file),
+    network: network(file),
+    timeline: file.timeline.flatMap((line) => timelineEntries(source, line)),
+    claims: file.claims,
+    expect: file.expect.map((text) => ({ text })),
+    exercised: file.exercised,
+    alerts: [...file.alerts].map(([name, entry]): AlertSpec => ({ name, when: entry.when ?? '', forUs: entry.for })),
+    autoscale: [...file.autoscale].map(
+      ([name, entry]): AutoscaleSpec => ({
+        consumer: name,
+        metric: entry.on ?? '',
+        target: entry.target ?? 1,
+        min: entry.min,
+        max: entry.max ?? 1,
+        everyUs: entry.every,
+        cooldownUs: entry.cooldown,
+      }),
+    ),
+    captions: file.captions.map(
+      (entry): CaptionSpec => ({ when: readWhen(entry), text: entry.text ?? '', question: entry.question }),
+    ),
+    limits: { messages: file.limits.messages ?? 0, facts: file.limits.facts ?? 0 },
+    exercise: exercise(file),
+  };
+  checkSections(source, file, scenario);
+  checkNames(source, file, scenario);
+  checkReferences(source, file, scenario);
+  checkEnds(source, file, scenario);
+  checkDeadLetters(source, file, scenario);
+  checkAmounts(source, file, scenario);
+  return scenario;
+}
+
+// Reading
+
+function byName<A, B>(entries: ReadonlyMap<string, A>, convert: (entry: A, name: string) => B): Record<string, B> {
+  const found: Record<string, B> = {};
+  for (const [name, entry] of entries) found[name] = convert(entry, name);
+  return found;
+}
+
+function readBrokers(source: Source, file: ScenarioEntry): Scenario['brokers'] {
+  const root = source.root;
+  const found: Record<string, { kind: string; options: OptionValues }> = {};
+  const add = (name: string, entry: NonNullable<ScenarioEntry['broker']>): void => {
+    if (typeof entry === 'string') {
+      const kind = source.kinds[entry];
+      found[name] = { kind: entry, options: kind === undefined ? {} : defaultsOf(kind.options) };
+    } else found[name] = { kind: entry.kind ?? '', options: entry.own.values };
+  };
+  const only = source.child(root, 'broker');
+  const several = source.child(root, 'brokers');
+  if (only.keyNode !== null && several.keyNode !== null) {
+    source.error(
+      several,
+      '`broker` and `brokers` are both given.',
+      'one of them',
+      'Move the broker into `brokers:` under a name of its own.',
+    );
+  }
+  if (only.keyNode === null && several.keyNode === null) {
+    source.error(
+      root,
+      '`broker:` is missing.',
+      `\`broker: KIND\`, with one of ${Object.keys(source.kinds).join(', ')}`,
+    );
+  }
+  if (file.broker !== undefined) add('broker', file.broker);
+  for (const [name, entry] of file.brokers ?? []) add(name, entry);
+  if (several.keyNode !== null && source.isMap(several) && file.brokers?.size === 0 && !source.failed) {
+    source.error(several, 'no broker is named.', 'a map of brokers');
+  }
+  return found;
+}
+
+/** The named broker, or the only one; with several and none named, the first, which `checkReferences` has complained about. */
+function brokerName(named: string | undefined, brokers: Scenario['brokers']): string {
+  return named ?? Object.keys(brokers)[0] ?? '';
+}
+
+function binding(entry: {
+  readonly exchange: string | undefined;
+  readonly key: string;
+  readonly arguments: ReadonlyMap<string, string | number | boolean>;
+}): Binding {
+  return { exchange: entry.exchange ?? '', key: entry.key, arguments: Object.fromEntries(entry.arguments) };
+}
+
+function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, durationUs: number): ProducerSpec {
+  const key = entry.key ?? null;
+  const attributes: Record<string, AttributeSpec> = Object.fromEntries(entry.attributes);
+  const listedAll =
+    entry.rate === undefined &&
+    entry.send.length > 0 &&
+    entry.send.every((one) => key !== null && Object.hasOwn(one.attributes, key));
+  if (key !== null && !Object.hasOwn(attributes, key) && !listedAll) attributes[key] = numbered(key, 6);
+  const send = entry.send.map(
+    ({
+      line,
+      attributes: own,
+    }: {
+      line: Entry<typeof LISTED_FIELDS>;
+      attributes: ListedMessage['attributes'];
+    }): ListedMessage => ({
+      atUs: line.at ?? 0,
+      attributes: own,
+      amount: line.amount ?? entry.amount,
+      poison: line.poison,
+      times: line.times,
+    }),
+  );
+  return {
+    broker,
+    to: entry.to ?? [],
+    count: entry.count,
+    perSecond: entry.rate?.perSecond ?? 0,
+    arrivals: entry.rate?.arrivals ?? 'even',
+    messages: entry.messages,
+    startUs: entry.start,
+    stopUs: entry.stop ?? durationUs,
+    send,
+    key,
+    attributes,
+    routingKey: entry.routing,
+    amount: entry.amount,
+    sizeBytes: entry.size,
+    poisonProbability: entry.poison,
+    buffer: entry.buffer,
+    whenFull: entry['when-full'],
+    options: entry.own.values,
+  };
+}
+
+/** RabbitMQ's `prefetch: 0` and the like: as many as there are. */
+const NO_PREFETCH_LIMIT = 1_000_000;
+
+function consumer(entry: Entry<typeof CONSUMER_FIELDS>, name: string, broker: string): ConsumerSpec {
+  const { kind, values } = entry.own;
+  const brokers =
+    kind !== null && Object.hasOwn(kind.consumers, 'prefetch') ? numberOf(values, 'prefetch', entry.concurrency) : null;
+  const wanted = brokers === 0 ? NO_PREFETCH_LIMIT : (brokers ?? entry.prefetch ?? entry.concurrency);
+  const crash = entry.crash;
+  const heartbeat = entry.heartbeat;
+  return {
+    broker,
+    from: entry.from ?? [],
+    group: entry.group ?? name,
+    count: entry.count,
+    process: entry.process,
+    settle: entry.settle,
+    concurrency: entry.concurrency,
+    prefetch: Math.max(wanted, entry.concurrency),
+    effect: entry.effect,
+    onFailure: entry['on-failure'] ?? kind?.defaultOnFailure ?? 'leave',
+    onPoison: entry['on-poison'],
+    failProbability: entry.fail,
+    crash:
+      crash === undefined ? null : { probability: crash.probability ?? 0, step: crash.step, restartUs: crash.restart },
+    heartbeat: heartbeat === undefined ? null : { everyUs: heartbeat.every ?? 0, byUs: heartbeat.by ?? 0 },
+    dedup: entry.dedup ?? null,
+    options: values,
+  };
+}
+
+function store(entry: Values<typeof STORE_FIELDS>): StoreSpec {
+  return {
+    write: entry.write,
+    concurrency: entry.concurrency,
+    perSecondMax: entry.capacity ?? 0,
+    failProbability: entry.fail,
+    floor: entry.floor ?? null,
+  };
+}
+
+/** The declared ones, then those that effects name, with defaults. */
+function stores(file: ScenarioEntry): Record<string, StoreSpec> {
+  const found = byName(file.stores, store);
+  for (const { effect } of file.consumers.values()) {
+    if (effect.type !== 'none' && !Object.hasOwn(found, effect.store)) found[effect.store] = store(blank(STORE_FIELDS));
+  }
+  return found;
+}
+
+const NEVER: LossSpec = Object.fromEntries(HOPS.map((hop) => [hop, 0]));
+const AT_ONCE: Distribution = { type: 'constant', us: 0 };
+
+function network(file: ScenarioEntry): NetworkSpec {
+  const entry = file.network === 'ideal' ? blank(NETWORK_FIELDS) : file.network;
+  return {
+    latency: file.network === 'ideal' ? AT_ONCE : entry.latency,
+    loss: { ...NEVER, ...entry.loss },
+    duplicate: { ...NEVER, ...entry.duplicate },
+    reorder: { ...NEVER, ...entry.reorder },
+    reorderDelayUs: entry['reorder-delay'],
+    bytesPerSecond: entry.bandwidth ?? 0,
+    links: entry.links.map(link),
+  };
+}
+
+function link(entry: Values<typeof LINK_FIELDS>): LinkSpec {
+  return {
+    from: entry.from ?? null,
+    to: entry.to ?? null,
+    bothWays: entry.both,
+    ...(entry.latency === undefined ? {} : { latency: entry.latency }),
+    ...(entry.loss === undefined ? {} : { loss: entry.loss }),
+    ...(entry.duplicate === undefined ? {} : { duplicate: entry.duplicate }),
+    ...(entry.reorder === undefined ? {} : { reorder: entry.reorder }),
+    ...(entry.bandwidth === undefined ? {} : { bytesPerSecond: entry.bandwidth }),
+  };
+}
+
+/** A `set:` line becomes one entry for each of its settings, with the value as the program has it (µs, bytes, distributions). */
+function timelineEntries(source: Source, line: Line): TimelineEntry[] {
+  const { when, label } = line;
+  if (line.action !== null) return [{ when, action: line.action, label }];
+  const entries: TimelineEntry[] = [];
+  for (const { path, spot } of line.sets) {
+    const found = follow(source, path);
+    if ('message' in found) {
+      source.error({ ...spot, node: spot.keyNode }, found.message, 'the path of a setting in this file', found.hint);
+      continue;
+    }
+    const value = found.shape.read(spot);
+    if (value !== undefined) entries.push({ when, action: { type: 'set', path: found.path, value }, label });
+  }
+  return entries;
+}
+
+function exercise(file: ScenarioEntry): ExerciseSpec | null {
+  const entry = file.exercise;
+  if (entry === undefined) return null;
+  const plain = (settings: ReadonlyMap<string, { readonly value: unknown }> | undefined): Record<string, unknown> =>
+    byName(settings ?? new Map<string, { readonly value: unknown }>(), (setting) => setting.value);
+  return {
+    kind: 'build',
+    question: entry.question ?? '',
+    predict: entry.predict,
+    knobs: (entry.knobs ?? []).map(
+      (knob): Knob => ({ path: knob.path ?? '', label: knob.label ?? knob.path ?? '', values: knob.values ?? [] }),
+    ),
+    goals: (entry.goals ?? []).map((goal): Goal => ({ text: goal.text ?? '', expect: goal.expect ?? '' })),
+    hints: entry.hints,
+    solution: plain(entry.solution),
+    wrong: entry.wrong.map((one) => ({ set: plain(one.set), because: one.because ?? '' })),
+    debrief: entry.debrief ?? '',
+    hiddenSeeds: entry['hidden-seeds'],
+  };
+}
+
+// Checks of what belongs together
+
+const SECTIONS = ['queues', 'topics', 'exchanges'] as const;
+
+/** Queues on a broker without queues, and so on; records without a broker when there are several. */
+function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  for (const section of SECTIONS) {
+    for (const [name, spec] of Object.entries(scenario[section])) {
+      const kind = kindOf(source, scenario, spec.broker);
+      if (kind === null || kind[section] !== undefined) continue;
+      const has = SECTIONS.filter((other) => kind[other] !== undefined);
+      const lacks = Object.hasOwn(kind.lacks, section) ? (kind.lacks[section] ?? '') : '';
+      const instead = has.length === 0 ? 'It needs no declarations.' : `It has ${has.join(' and ')}.`;
+      const spot = file[section].get(name)?.spot ?? source.root;
+      source.error({ ...spot, node: spot.keyNode }, `${kind.title} has no ${section}.`, '', lacks || instead);
+    }
+    for (const { options, broker } of Object.values(scenario[section])) {
+      if (section !== 'topics' || broker === '') continue;
+      const partitions = numberOf(options, 'partitions', 1);
+      if (partitions <= MOST_PARTITIONS) continue;
+      const spot = [...file.topics.values()].find((entry) => entry.own.values === options)?.spot ?? source.root;
+      source.error(
+        source.child(spot, 'partitions'),
+        `${partitions} partitions are too many.`,
+        `at most ${MOST_PARTITIONS}`,
+      );
+    }
+  }
+  if (Object.keys(scenario.brokers).length < 2) return;
+  for (const section of [...SECTIONS, 'producers', 'consumers'] as const) {
+    for (const entry of file[section].values()) {
+      if (entry.broker !== undefined) continue;
+      const names = Object.keys(scenario.brokers);
+      source.error(
+        { ...entry.spot, node: entry.spot.keyNode },
+        'this does not say on which broker it is.',
+        `\`broker:\` with one of ${names.join(', ')}`,
+      );
+    }
+  }
+}
+
+/** Two things of one name, where the name must tell them apart. */
+function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const places = new Map<string, string>();
+  const actors = new Map<string, string>();
+  let count = 0;
+  const claimName = (taken: Map<string, string>, name: string, what: string, spot: Spot): void => {
+    const other = taken.get(name);
+    if (other === undefined) taken.set(name, what);
+    else
+      source.error(
+        { ...spot, node: spot.keyNode ?? spot.node },
+        `\`${name}\` is the name of ${what} and of ${other}.`,
+        '',
+        'Rename one of them.',
+      );
+  };
+  for (const section of SECTIONS) {
+    for (const [name, entry] of file[section])
+      claimName(places, name, `${section === 'exchanges' ? 'an exchange' : `a ${section.slice(0, -1)}`}`, entry.spot);
+  }
+  for (const name of Object.keys(scenario.stores)) {
+    const spot =
+      file.stores.get(name)?.spot ??
+      [...file.consumers.values()].find((entry) => entry.effect.store === name)?.spot ??
+      source.root;
+    claimName(places, name, 'a store', spot);
+    claimName(actors, name, 'a store', spot);
+    count++;
+  }
+  for (const [section, what] of [
+    ['producers', 'a producer'],
+    ['consumers', 'a consumer'],
+  ] as const) {
+    for (const [name, entry] of file[section]) {
+      if (isNodeName(name, scenario)) {
+        source.error(
+          { ...entry.spot, node: entry.spot.keyNode },
+          `\`${name}\` is the name of a broker node.`,
+          '',
+          'Rename it.',
+        );
+      }
+      claimName(actors, name, what, entry.spot);
+      for (let i = 1; i <= entry.count; i++)
+        claimName(actors, `${name}-${i}`, `an instance of \`${name}\``, entry.spot);
+      count += entry.count;
+    }
+  }
+  if (count > MOST_ACTORS)
+    source.error(source.root, `there are ${count} actors.`, `at most ${MOST_ACTORS}`, 'Lower the counts.');
+}
+
+/** `b1`, `b2`, … are the broker's nodes; with several brokers the broker's name comes first. */
+function isNodeName(name: string, scenario: Scenario): boolean {
+  if (/^b\d{1,3}$/.test(name) || Object.hasOwn(scenario.brokers, name)) return true;
+  const match = /^(.+)-b?\d{1,3}$/.exec(name);
+  return match !== null && Object.hasOwn(scenario.brokers, match[1] ?? '');
+}
+
+/** Names of other things, gathered while the file was read. */
+function checkReferences(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const known = new Map<Reference['wants'], readonly string[]>();
+  for (const { wants, name, spot } of source.references) {
+    const names = known.get(wants) ?? namesOf(wants, file, scenario);
+    known.set(wants, names);
+    if (names.includes(name)) continue;
+    if (wants === 'actor' && (isNodeName(name, scenario) || isInstance(name, file))) continue;
+    const article = /^[aeiou]/.test(wants) ? 'an' : 'a';
+    const list =
+      names.length > 0 && names.length <= 12
+        ? `one of ${names.join(', ')}`
+        : names.length === 0
+          ? `${article} ${wants} that the file declares`
+          : '';
+    source.error(spot, `there is no ${wants} \`${shown(name)}\`.`, list, didYouMean(nearest(name, names)));
+  }
+}
+
+function namesOf(wants: Reference['wants'], file: ScenarioEntry, scenario: Scenario): readonly string[] {
+  switch (wants) {
+    case 'queue':
+      return Object.keys(scenario.queues);
+    case 'topic':
+      return Object.keys(scenario.topics);
+    case 'exchange':
+      return Object.keys(scenario.exchanges);
+    case 'producer':
+      return Object.keys(scenario.producers);
+    case 'consumer':
+      return Object.keys(scenario.consumers);
+    case 'group':
+      return [...new Set(Object.values(scenario.consumers).map((consumer) => consumer.group))];
+    case 'broker':
+      return Object.keys(scenario.brokers);
+    case 'actor': {
+      const names = [
+        ...Object.keys(scenario.producers),
+        ...Object.keys(scenario.consumers),
+        ...Object.keys(scenario.stores),
+      ];
+      for (const section of [file.producers, file.consumers]) {
+        for (const [name, entry] of section) for (let i = 1; i <= entry.count; i++) names.push(`${name}-${i}`);
+      }
+      return names;
+    }
+    default:
+      return unknownReference(wants);
+  }
+}
+
+/** An instance that scaling may add later. */
+function isInstance(name: string, file: ScenarioEntry): boolean {
+  const match = /^(.+)-(\d{1,4})$/.exec(name);
+  const declared = match?.[1] ?? '';
+  const scaled = file.timeline.some((line) => line.action?.type === 'scale' && line.action.consumer === declared);
+  return file.consumers.has(declared) && (scaled || file.autoscale.has(declared));
+}
+
+/** `to:` and `from:` name things on the same broker. A broker that declares nothing has whatever its consumers take from. */
+function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const declared = (broker: string, sections: readonly (typeof SECTIONS)[number][]): string[] =>
+    sections.flatMap((section) =>
+      Object.entries(scenario[section]).flatMap(([name, spec]) => (spec.broker === broker ? [name] : [])),
+    );
+  const check = (spot: Spot, key: 'to' | 'from', broker: string, names: readonly string[]): void => {
+    const end = source.child(spot, key);
+    for (const item of source.isList(end) ? source.items(end) : [end]) {
+      const name = source.text(item);
+      if (name === null || names.includes(name)) continue;
+      const elsewhere = SECTIONS.map((section) => scenario[section][name]).find((spec) => spec !== undefined);
+      const exchange = key === 'from' && Object.hasOwn(scenario.exchanges, name);
+      const title = kindOf(source, scenario, broker)?.title ?? broker;
+      const hint = exchange
+        ? 'Consumers take from queues; bind a queue to the exchange.'
+        : elsewhere !== undefined
+          ? `It is on the broker \`${elsewhere.broker}\`.`
+          : didYouMean(nearest(name, names));
+      const what = key === 'to' ? 'nothing that messages could be sent to' : 'nothing to take messages from';
+      source.error(item, `${title} has ${what} under the name \`${shown(name)}\`.`, listed(names), hint);
+    }
+  };
+  for (const [name, entry] of file.producers) {
+    const { broker } = scenario.producers[name] ?? { broker: '' };
+    const kind = kindOf(source, scenario, broker);
+    if (kind === null) continue;
+    const taken = Object.values(scenario.consumers).flatMap((one) => (one.broker === broker ? one.from : []));
+    check(entry.spot, 'to', broker, declaresNothing(kind) ? taken : declared(broker, SECTIONS));
+  }
+  for (const [name, entry] of file.consumers) {
+    const { broker } = scenario.consumers[name] ?? { broker: '' };
+    const kind = kindOf(source, scenario, broker);
+    if (kind === null || declaresNothing(kind)) continue;
+    check(entry.spot, 'from', broker, declared(broker, ['queues', 'topics']));
+  }
+  for (const name of file.autoscale.keys()) {
+    if (file.consumers.has(name)) continue;
+    const spot = source.child(source.child(source.root, 'autoscale'), name);
+    source.error(
+      { ...spot, node: spot.keyNode },
+      `there is no consumer \`${name}\`.`,
+      listed([...file.consumers.keys()]),
+      didYouMean(nearest(name, file.consumers.keys())),
+    );
+  }
+  for (const [name, entry] of file.autoscale) {
+    if (entry.max !== undefined && entry.min > entry.max) {
+      source.error(entry.spot, `\`min\` is above \`max\` for \`${name}\`.`, 'min ≤ max');
+    }
+  }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 || names.length > 12 ? '' : `one of ${names.join(', ')}`;
+}
+
+function declaresNothing(kind: BrokerKind): boolean {
+  return SECTIONS.every((section) => kind[section] === undefined);
+}
+
+/** A message that is dead-lettered in a circle would never leave: A names B and B names A. */
+function checkDeadLetters(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const next = (name: string): string => {
+    const policy = tableOf(scenario.queues[name]?.options ?? {}, 'RedrivePolicy');
+    return policy === undefined ? '' : textOf(policy, 'deadLetterTargetArn');
+  };
+  const done = new Set<string>();
+  for (const start of Object.keys(scenario.queues)) {
+    const way: string[] = [];
+    let name = start;
+    while (name !== '' && !done.has(name) && !way.includes(name)) {
+      way.push(name);
+      name = next(name);
+    }
+    if (name !== '' && way.includes(name)) {
+      const circle = [...way.slice(way.indexOf(name)), name].join(' → ');
+      const spot = file.queues.get(name)?.spot ?? source.root;
+      source.error(
+        source.child(spot, 'RedrivePolicy'),
+        `dead-letter queues form a circle: ${circle}.`,
+        'a dead-letter queue without a way back',
+        'Remove one RedrivePolicy.',
+      );
+    }
+    for (const one of way) done.add(one);
+  }
+}
+
+/** Placeholders that nothing fills, times beyond the end, and more messages than a run may have. */
+function checkAmounts(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  let total = 0;
+  let largest: { readonly spot: Spot; readonly count: number } | null = null;
+  for (const [name, entry] of file.producers) {
+    const spec = scenario.producers[name];
+    if (spec === undefined) continue;
+    const attributes = new Set([
+      ...Object.keys(spec.attributes),
+      ...spec.send.flatMap((one) => Object.keys(one.attributes)),
+    ]);
+    for (const [, wanted] of spec.routingKey.matchAll(/\{([^{}]{1,64})\}/g)) {
+      if (wanted === undefined || attributes.has(wanted)) continue;
+      source.error(
+        source.child(entry.spot, 'routing'),
+        `there is no attribute \`${shown(wanted)}\` to fill in.`,
+        listed([...attributes]),
+        didYouMean(nearest(wanted, attributes)),
+      );
+    }
+    const spanUs = Math.max(0, Math.min(spec.stopUs, scenario.durationUs) - spec.startUs);
+    const byRate = (spec.perSecond * spanUs) / 1_000_000;
+    const made = spec.messages > 0 ? Math.min(byRate, spec.messages) : byRate;
+    const sent = spec.send.reduce((sum, one) => sum + one.times, 0);
+    const count = spec.count * (made + sent);
+    total += count;
+    if (largest === null || count > largest.count)
+      largest = { spot: byRate >= sent ? source.child(entry.spot, 'rate') : source.child(entry.spot, 'send'), count };
+    if (spec.perSecond === 0 && spec.send.length === 0 && !bursts(scenario, name)) {
+      source.warn(
+        { ...entry.spot, node: entry.spot.keyNode },
+        'this producer makes no messages.',
+        '',
+        'Give it a `rate:` or a `send:` list.',
+      );
+    }
+  }
+  for (const { action } of scenario.timeline) {
+    if (action.type !== 'burst') continue;
+    total +=
+      (action.perSecond *
+        Math.min(action.forUs, scenario.durationUs) *
+        (scenario.producers[action.producer]?.count ?? 1)) /
+      1_000_000;
+  }
+  if (total <= scenario.limits.messages) return;
+  const spot = largest?.spot ?? source.root;
+  source.error(
+    spot,
+    `about ${Math.ceil(total)} messages would be made.`,
+    `at most ${scenario.limits.messages} (\`limits.messages\`, which may be up to ${MOST_MESSAGES})`,
+    'Lower the rate, shorten the run, or give `messages:` a number.',
+  );
+}
+
+const MOST_MESSAGES = blank(LIMITS_FIELDS).messages;
+
+function bursts(scenario: Scenario, producer: string): boolean {
+  return scenario.timeline.some(
+    ({ action }) =>
+      (action.type === 'burst' || action.type === 'set') && (action.type === 'set' || action.producer === producer),
+  );
+}
+
+function kindOf(source: Source, scenario: Scenario, broker: string): BrokerKind | null {
+  const kind = scenario.brokers[broker]?.kind ?? '';
+  return Object.hasOwn(source.kinds, kind) ? (source.kinds[kind] ?? null) : null;
+}
+
+function unknownReference(wants: never): never {
+  throw new Error(`invariant: unknown reference ${JSON.stringify(wants)}`);
+}
