@@ -39,6 +39,7 @@ export interface TracedMessage {
   readonly routingKey: string;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly amount: number;
+  readonly sizeBytes: number;
   readonly poison: boolean;
   readonly producedAtUs: Micros;
 }

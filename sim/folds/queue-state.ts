@@ -34,7 +34,8 @@ const ATTEMPT = 6;
 const SINCE = 7;
 const UNTIL = 8;
 const RECEIVES = 9;
-const COLUMNS = 10;
+const SIZE = 10;
+const COLUMNS = 11;
 
 const READY = 1;
 const DELAYED = 2;
@@ -64,6 +65,8 @@ export class QueueState {
   refused = 0;
   /** Deliveries beyond a copy's first. */
   redelivered = 0;
+  /** Bytes of what is stored now. */
+  bytes = 0;
 
   #rows: Pages;
   /** By message: its first copy here. */
@@ -128,7 +131,7 @@ export class QueueState {
     return this.#first.get(message, 0) !== 0;
   }
 
-  append(message: MessageId, time: Micros, isDelayed: boolean, receives: number): void {
+  append(message: MessageId, sizeBytes: number, time: Micros, isDelayed: boolean, receives: number): void {
     let row = this.#free;
     if (row === 0) row = ++this.#used;
     else this.#free = this.#rows.get(row, NEXT);
@@ -140,9 +143,11 @@ export class QueueState {
     rows.set(row, SINCE, time);
     rows.set(row, UNTIL, 0);
     rows.set(row, RECEIVES, receives);
+    rows.set(row, SIZE, sizeBytes);
     this.#first.set(message, 0, row);
     this.#pushBack(row, isDelayed ? DELAYED : READY);
     this.appended++;
+    this.bytes += sizeBytes;
   }
 
   becameVisible(message: MessageId, time: Micros): void {
@@ -205,6 +210,7 @@ export class QueueState {
     copy.redriven = this.redriven;
     copy.refused = this.refused;
     copy.redelivered = this.redelivered;
+    copy.bytes = this.bytes;
     copy.#used = this.#used;
     copy.#free = this.#free;
     copy.#heads = this.#heads.slice();
@@ -306,6 +312,7 @@ export class QueueState {
       while (rows.get(at, SIBLING) !== row) at = rows.get(at, SIBLING);
       rows.set(at, SIBLING, sibling);
     }
+    this.bytes -= rows.get(row, SIZE);
     rows.set(row, STATUS, 0);
     rows.set(row, NEXT, this.#free);
     this.#free = row;

@@ -12,10 +12,11 @@ import type { Trace } from '../trace.ts';
 import { Pages } from './pages.ts';
 import { QueueState } from './queue-state.ts';
 
-/** What the fold needs to know beside the trace: when each consumer settles. */
-export type TopologyScenario = {
+/** What the fold needs to know beside the trace: when each consumer settles, and which lines of the timeline last. */
+export interface TopologyScenario {
   readonly consumers: Readonly<Record<string, Pick<Scenario['consumers'][string], 'settle'>>>;
-};
+  readonly timeline: Scenario['timeline'];
+}
 
 /** `unstarted`: not there yet (an instance that autoscaling adds later). `stopped`: shut down in good order; `down`: crashed. */
 export type ActorStatus = 'unstarted' | 'up' | 'down' | 'paused' | 'slow' | 'stopped';
@@ -86,6 +87,8 @@ export interface PartitionState {
   /** Offset → message; 0 where there is none (a transaction marker). */
   records: Pages;
   hasWatermark: boolean;
+  /** Bytes of the leader's log. */
+  bytes: number;
 }
 
 export interface GroupState {
@@ -198,11 +201,11 @@ export class Topology {
         this.#route(trace, id, message, place, kind === F.routed);
         return;
       case F.rejected:
-        this.#count(trace, place, 'refused');
+        this.#refused(trace, place);
         return;
       case F.deduplicated:
         if (trace.actors[actorId]?.kind === 'consumer') this.#recognised(trace, actor, message, place, time);
-        else this.#count(trace, place, 'refused');
+        else this.#refused(trace, place);
         return;
 
       // queues and partitions
@@ -328,7 +331,7 @@ export class Topology {
         partition.leader = peer;
         partition.epoch = trace.value(id);
         const replica = partition.replicas.find(({ node }) => node === peer);
-        if (replica !== undefined) partition.end = replica.end;
+        if (replica !== undefined) cutLog(trace, partition, replica.end);
         return;
       }
       case F['leader-lost']: {
@@ -345,13 +348,17 @@ export class Topology {
         const partition = this.#partition(trace, place);
         if (partition === undefined) return;
         setReplica(partition, actorId, trace.value(id));
-        if (partition.leader === actorId) partition.end = trace.value(id);
+        if (partition.leader === actorId) cutLog(trace, partition, trace.value(id));
         return;
       }
       case F['log-start-moved']: {
         const partition = this.#partition(trace, place);
         if (partition === undefined) return;
-        partition.logStart = trace.value(id);
+        const start = trace.value(id);
+        for (let offset = partition.logStart; offset < start && offset < partition.end; offset++) {
+          partition.bytes -= sizeOf(trace, partition.records.get(offset, 0));
+        }
+        partition.logStart = start;
         if (partition.end < partition.logStart) partition.end = partition.logStart;
         return;
       }
@@ -428,6 +435,7 @@ export class Topology {
       }
       case F.split:
       case F['fault-begun']:
+        if (!this.#lasts(trace.value(id))) return;
         this.faults = this.faults.concat({
           entry: trace.value(id),
           kind: kind === F.split ? 'split' : 'fault',
@@ -579,15 +587,15 @@ export class Topology {
     exchange.lastMessage = message;
   }
 
-  #count(trace: Trace, place: PlaceId, what: 'refused'): void {
+  #refused(trace: Trace, place: PlaceId): void {
     const queue = this.#queue(trace, place);
-    if (queue !== undefined) queue[what]++;
+    if (queue !== undefined) queue.refused++;
   }
 
   #append(trace: Trace, id: FactId, node: ActorId, message: MessageId, place: PlaceId, time: Micros): void {
     const queue = this.#queue(trace, place);
     if (queue !== undefined) {
-      queue.append(message, time, trace.detail(id) === 1, deathsBefore(trace, id, message));
+      queue.append(message, sizeOf(trace, message), time, trace.detail(id) === 1, deathsBefore(trace, id, message));
       return;
     }
     const partition = this.#partition(trace, place);
@@ -598,6 +606,7 @@ export class Topology {
     if (partition.leader === 0 && partition.epoch === 0) partition.leader = node;
     partition.records.set(offset, 0, message);
     partition.end = offset + 1;
+    partition.bytes += sizeOf(trace, message);
     if (message === 0) return;
     this.#offsets.set(message, 0, place);
     this.#offsets.set(message, 1, offset);
@@ -653,6 +662,12 @@ export class Topology {
     if (place === 0 || message === 0) return;
     const key = trace.message(message).key ?? '';
     if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id));
+  }
+
+  /** Whether a line of the timeline is over at once: a crash is, since its outcome shows in the actor's status. */
+  #lasts(entry: number): boolean {
+    const type = this.#scenario.timeline[entry]?.action.type;
+    return type === 'split' || type === 'interfere' || type === 'burst' || type === 'slow' || type === 'stop';
   }
 
   #ended(entry: number, kind: ActiveFault['kind']): void {
@@ -724,7 +739,21 @@ function newPartition(place: PlaceId): PartitionState {
     committed: [],
     records: new Pages(1),
     hasWatermark: false,
+    bytes: 0,
   };
+}
+
+/** The log ends at `end` from now on; what lay beyond it is gone. */
+function cutLog(trace: Trace, partition: PartitionState, end: number): void {
+  for (let offset = end; offset < partition.end; offset++) {
+    partition.bytes -= sizeOf(trace, partition.records.get(offset, 0));
+    partition.records.set(offset, 0, 0);
+  }
+  partition.end = end;
+}
+
+function sizeOf(trace: Trace, message: MessageId): number {
+  return message > 0 && message <= trace.messageCount ? trace.message(message).sizeBytes : 0;
 }
 
 function setReplica(partition: PartitionState, node: ActorId, end: number): void {

@@ -4,7 +4,7 @@ import { topologyAt } from '../../../sim/folds/topology.ts';
 import { busyQueue } from './build-trace.ts';
 import { describeTopology } from './describe-topology.ts';
 
-const scenario = { consumers: { c: { settle: 'after-processing' as const } } };
+const scenario = { consumers: { c: { settle: 'after-processing' as const } }, timeline: [] };
 
 test('seeking anywhere gives the stage that folding from the start gives', () => {
   const { trace } = busyQueue(12_000, 700, 3);

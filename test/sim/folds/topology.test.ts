@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { R } from '../../../core/facts.ts';
-import { type Topology, topologyAt } from '../../../sim/folds/topology.ts';
+import { type Topology, type TopologyScenario, topologyAt } from '../../../sim/folds/topology.ts';
 import { TransitIndex } from '../../../sim/folds/transit.ts';
 import { busyQueue, type Stage, stage } from './build-trace.ts';
 
-const settling = (settle: 'after-processing' | 'before-processing' | 'on-delivery') => ({
+const settling = (settle: 'after-processing' | 'before-processing' | 'on-delivery'): TopologyScenario => ({
   consumers: { c: { settle } },
+  timeline: [],
 });
 const after = settling('after-processing');
 
@@ -181,16 +182,26 @@ test('a group has members, a generation and an assignment; a revoked partition t
   expect(end(made).owned(made.actor('c-1'))).toEqual([]);
 });
 
-test('a split lasts from its line of the timeline to its healing', () => {
+test('a split lasts from its line of the timeline to its healing, and a crash is no lasting fault', () => {
   const made = queueStage();
-  made.fact(1, 'split', { value: 2 });
-  made.fact(2, 'fault-begun', { value: 3 });
-  expect(end(made).faults.map(({ entry, kind }) => [entry, kind])).toEqual([
-    [2, 'split'],
-    [3, 'fault'],
+  const when = { type: 'at', atUs: 1 } as const;
+  const scenario: TopologyScenario = {
+    consumers: {},
+    timeline: [
+      { when, label: '', action: { type: 'crash', actors: ['c-1'], restartUs: null, losesDisk: false } },
+      { when, label: '', action: { type: 'split', sides: [['b'], ['c-1']], oneWay: false, healUs: null } },
+      { when, label: '', action: { type: 'burst', producer: 'p', perSecond: 9, forUs: 5 } },
+    ],
+  };
+  made.fact(1, 'fault-begun', { value: 0 });
+  made.fact(1, 'split', { value: 1 });
+  made.fact(2, 'fault-begun', { value: 2 });
+  expect(end(made, scenario).faults.map(({ entry, kind }) => [entry, kind])).toEqual([
+    [1, 'split'],
+    [2, 'fault'],
   ]);
-  made.fact(3, 'healed', { value: 2 });
-  expect(end(made).faults.map(({ entry }) => entry)).toEqual([3]);
+  made.fact(3, 'healed', { value: 1 });
+  expect(end(made, scenario).faults.map(({ entry }) => entry)).toEqual([2]);
 });
 
 test('a hop is in transit from its departure until its arrival, whether it arrives or not', () => {
