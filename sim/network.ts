@@ -56,7 +56,8 @@ export class Network {
   readonly #spec: NetworkSpec;
   readonly #decider: Decider;
   readonly #actors: readonly Actor[];
-  readonly #links = new Map<number, Link>();
+  /** Links by sender, then by receiver. */
+  readonly #links: (Link | undefined)[][] = [];
   readonly #splits = new Map<number, { readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean }>();
   readonly #slow = new Map<ActorId, number>();
   #interferences: Active[] = [];
@@ -72,7 +73,7 @@ export class Network {
     const judgement = this.judgement;
     judgement.fate = FATE.passed;
     judgement.latencyUs = 0;
-    const link = this.#link(from, to);
+    const link = this.#links[from]?.[to] ?? this.#link(from, to);
     if (link.ideal && this.#splits.size === 0 && this.#interferences.length === 0 && this.#slow.size === 0) return;
 
     const key = ++link.sent;
@@ -120,14 +121,9 @@ export class Network {
 
   /** Everybody whom this actor has exchanged a hop with. */
   peersOf(actor: ActorId): ActorId[] {
-    const peers = new Set<ActorId>();
-    for (const key of this.#links.keys()) {
-      const from = Math.floor(key / 65536);
-      const to = key % 65536;
-      if (from === actor) peers.add(to);
-      else if (to === actor) peers.add(from);
-    }
-    return [...peers];
+    const isPeer = (other: ActorId): boolean =>
+      this.#links[actor]?.[other] !== undefined || this.#links[other]?.[actor] !== undefined;
+    return this.#actors.map(({ id }) => id).filter(isPeer);
   }
 
   split(index: number, sides: readonly (readonly string[])[], oneWay: boolean): void {
@@ -201,11 +197,15 @@ export class Network {
   }
 
   #link(from: ActorId, to: ActorId): Link {
-    const key = from * 65536 + to;
-    let link = this.#links.get(key);
+    let links = this.#links[from];
+    if (links === undefined) {
+      links = [];
+      this.#links[from] = links;
+    }
+    let link = links[to];
     if (link === undefined) {
       link = this.#makeLink(from, to);
-      this.#links.set(key, link);
+      links[to] = link;
     }
     return link;
   }

@@ -3,6 +3,7 @@
  * answers and sets the timers. Standard and FIFO differ in one thing only: which visible message may be handed out next.
  */
 import { Heap } from '../parts/heap.ts';
+import { Numbered } from '../parts/numbered.ts';
 import type { FactId, Message, Micros, PlaceId } from '../types.ts';
 
 /** A message in a queue. `visibleAtUs` is when it can be received (again); later than now while delayed or in flight. */
@@ -42,7 +43,7 @@ export class SqsQueue {
   readonly place: PlaceId;
   readonly fifo: boolean;
   /** All that is in the queue, by receipt number of its last receive. */
-  readonly #received = new Map<number, Entry>();
+  readonly #received = new Numbered<Entry>();
   /** Everything in order of arrival; entries that are gone are skipped and dropped from the front. */
   #all: Entry[] = [];
   #oldest = 0;
@@ -56,7 +57,6 @@ export class SqsQueue {
   /** When something becomes visible (again). */
   readonly #deadlines = new Heap<Entry>();
   #sequence = 0;
-  #receipts = 0;
   visible = 0;
   inFlight = 0;
   delayed = 0;
@@ -148,9 +148,8 @@ export class SqsQueue {
     entry.receives++;
     entry.receivedAtUs = now;
     entry.holder = holder;
-    this.#received.delete(entry.receipt);
-    entry.receipt = ++this.#receipts;
-    this.#received.set(entry.receipt, entry);
+    this.#received.take(entry.receipt);
+    entry.receipt = this.#received.add(entry);
     entry.state = 'in flight';
     entry.visibleAtUs = untilUs;
     this.inFlight++;
@@ -195,7 +194,8 @@ export class SqsQueue {
     else if (entry.state === 'in flight') this.inFlight--;
     else this.delayed--;
     entry.state = 'gone';
-    this.#received.delete(entry.receipt);
+    this.#received.take(entry.receipt);
+    if (this.#all[this.#oldest] === entry) this.oldest();
     if (!this.fifo) return;
     const line = this.#groups.get(entry.group);
     if (line === undefined) return;

@@ -34,12 +34,13 @@ export interface ConsumerSettings {
  * the table of message ids that a durable dedup keeps beside them.
  */
 export interface Outside {
-  readonly touched: Set<number>;
+  /** By message: its effect has happened. */
+  readonly touched: boolean[];
   readonly seenAtUs: Map<number, Micros>;
 }
 
 export function newOutside(): Outside {
-  return { touched: new Set(), seenAtUs: new Map() };
+  return { touched: [], seenAtUs: new Map() };
 }
 
 /** One message being worked on. */
@@ -282,8 +283,8 @@ export class Consumer implements Machine, ConsumerHost {
       }
       seenAtUs.set(message.id, out.now);
     }
-    const outcome = touched.has(message.id) ? APPLIED.again : APPLIED.first;
-    touched.add(message.id);
+    const outcome = touched[message.id] === true ? APPLIED.again : APPLIED.first;
+    touched[message.id] = true;
     job.fact = out.fact(F.applied, message.id, 0, out.self, 0, outcome);
     this.#applied(job, out);
   }

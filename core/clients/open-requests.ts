@@ -3,6 +3,7 @@
  * when it fires too early, so a request that is answered costs no timer of its own.
  */
 import type { Out, Wire } from '../machine.ts';
+import { Numbered } from '../parts/numbered.ts';
 import type { Micros } from '../types.ts';
 
 interface Open<T> {
@@ -12,8 +13,7 @@ interface Open<T> {
 
 export class OpenRequests<T> {
   readonly #wire: Wire;
-  readonly #open = new Map<number, Open<T>>();
-  #tokens = 0;
+  readonly #open = new Numbered<Open<T>>();
   #armedUs = 0;
 
   /** `timerType` is the type of the timer's wire; its owner calls `due` when it comes. */
@@ -27,23 +27,31 @@ export class OpenRequests<T> {
 
   /** Items in the order of asking. */
   *items(): Generator<T> {
-    for (const { item } of this.#open.values()) yield item;
+    for (const [, { item }] of this.#open.entries()) yield item;
   }
 
   /** Notes a request; returns the token that its answer must carry. */
   open(item: T, timeoutUs: Micros, out: Out): number {
-    const token = ++this.#tokens;
     const deadlineUs = out.now + timeoutUs;
-    this.#open.set(token, { item, deadlineUs });
+    const token = this.#open.add({ item, deadlineUs });
     if (this.#armedUs === 0 || deadlineUs < this.#armedUs) this.#arm(deadlineUs, out);
     return token;
   }
 
   /** The item that was waiting under this token; undefined when it is unknown or was given up. */
   close(token: number): T | undefined {
-    const open = this.#open.get(token);
-    if (open !== undefined) this.#open.delete(token);
-    return open?.item;
+    return this.#open.take(token)?.item;
+  }
+
+  /** Takes out all that match, in the order of asking: they will not be answered any more. */
+  closeAll(matches: (item: T) => boolean): T[] {
+    const closed: T[] = [];
+    for (const [token, { item }] of this.#open) {
+      if (!matches(item)) continue;
+      closed.push(item);
+      this.#open.delete(token);
+    }
+    return closed;
   }
 
   /** The timer fired: takes out what has waited too long. */
@@ -52,10 +60,10 @@ export class OpenRequests<T> {
     this.#armedUs = 0;
     const late: T[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const [token, { item, deadlineUs }] of this.#open) {
+    for (const [token, { item, deadlineUs }] of this.#open.entries()) {
       if (deadlineUs <= out.now) {
         late.push(item);
-        this.#open.delete(token);
+        this.#open.take(token);
       } else if (deadlineUs < next) next = deadlineUs;
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next, out);

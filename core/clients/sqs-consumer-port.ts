@@ -24,6 +24,12 @@ interface Settling {
   readonly attempt: number;
 }
 
+/** A receive under way. */
+interface Poll {
+  readonly queue: string;
+  readonly max: number;
+}
+
 interface PollTimer extends Wire {
   readonly type: 'sqs/poll';
   readonly queue: string;
@@ -39,7 +45,7 @@ export class SqsConsumerPort implements ConsumerPort {
   readonly #visibilityUs: Micros;
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #polls = new OpenRequests<string>('sqs/poll-late');
+  readonly #polls = new OpenRequests<Poll>('sqs/poll-late');
   readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
   /** Queues with a receive under way, or pausing between short polls. */
   readonly #busy = new Set<string>();
@@ -104,7 +110,7 @@ export class SqsConsumerPort implements ConsumerPort {
         return this.room(this.#room, out);
       }
       case 'sqs/poll-late':
-        for (const queue of this.#polls.due(out)) this.#free(queue);
+        for (const poll of this.#polls.due(out)) this.#free(poll);
         return this.room(this.#room, out);
       case 'sqs/settle-late':
         for (const settling of this.#settling.due(out)) {
@@ -131,7 +137,7 @@ export class SqsConsumerPort implements ConsumerPort {
     const request: ReceiveMessage = {
       type: 'ReceiveMessage',
       queue,
-      token: this.#polls.open(`${queue}\n${max}`, this.#waitUs + this.#timeoutUs, out),
+      token: this.#polls.open({ queue, max }, this.#waitUs + this.#timeoutUs, out),
       max,
       waitUs: this.#waitUs,
       visibilityUs: this.#visibilityUs,
@@ -163,10 +169,9 @@ export class SqsConsumerPort implements ConsumerPort {
     this.room(this.#room, out);
   }
 
-  #free(poll: string): void {
-    const [queue = '', max = '0'] = poll.split('\n');
+  #free({ queue, max }: Poll): void {
     this.#busy.delete(queue);
-    this.#asked -= Number(max);
+    this.#asked -= max;
   }
 
   #ask(settling: Settling, out: Out): void {

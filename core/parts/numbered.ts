@@ -1,0 +1,60 @@
+/**
+ * Things under consecutive numbers, most of which live for a short time: an array that slides along with the oldest that is still there. Faster than a
+ * map, and a number is never given twice.
+ */
+export class Numbered<T> {
+  #slots: (T | undefined)[] = [];
+  /** The number of slot 0. */
+  #base = 1;
+  /** Slots before this one are empty. */
+  #first = 0;
+  size = 0;
+
+  /** Keeps an item; returns its number, from 1. */
+  add(item: T): number {
+    this.#slots.push(item);
+    this.size++;
+    return this.#base + this.#slots.length - 1;
+  }
+
+  get(number: number): T | undefined {
+    return this.#slots[number - this.#base];
+  }
+
+  /** Takes the item out; undefined when it is not there (any more). */
+  take(number: number): T | undefined {
+    const i = number - this.#base;
+    const item = this.#slots[i];
+    if (item === undefined) return undefined;
+    this.#slots[i] = undefined;
+    this.size--;
+    if (i === this.#first) this.#slide();
+    return item;
+  }
+
+  /** Those that are there, in the order of their numbers. */
+  *entries(): Generator<[number, T]> {
+    for (let i = this.#first; i < this.#slots.length; i++) {
+      const item = this.#slots[i];
+      if (item !== undefined) yield [this.#base + i, item];
+    }
+  }
+
+  /** Forgets all; numbering goes on. */
+  clear(): void {
+    this.#base += this.#slots.length;
+    this.#slots.length = 0;
+    this.#first = 0;
+    this.size = 0;
+  }
+
+  #slide(): void {
+    const end = this.#slots.length;
+    while (this.#first < end && this.#slots[this.#first] === undefined) this.#first++;
+    if (this.#first > 255 && this.#first * 2 > end) {
+      this.#slots = this.#slots.slice(this.#first);
+      this.#base += this.#first;
+      this.#first = 0;
+    }
+  }
+}
