@@ -15,8 +15,10 @@ import {
   stringify,
   YAMLMap,
 } from 'yaml';
+import { BROKERS } from '../../core/brokers/index.ts';
+import type { Diagnostic } from './diagnostics.ts';
 import { findBrokers, follow } from './paths.ts';
-import { Source, shown } from './source.ts';
+import { type BrokerKinds, Source, shown } from './source.ts';
 
 /** One setting as the command line writes it. */
 export function setText(path: string, value: unknown): string {
@@ -115,7 +117,116 @@ function adopt(source: Source, node: Node, file: string, offset: number): void {
   }
 }
 
-/** A value on one line, as YAML. */
+/** A value on one line, as YAML that may stand anywhere, also inside brackets. */
 function flow(value: unknown): string {
-  return stringify(value, { collectionStyle: 'flow', lineWidth: 0, defaultStringType: 'PLAIN' }).trim();
+  return stringify([value], { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim();
+}
+
+// Editing the text
+
+export interface Edited {
+  /** The text with the settings; as it was where one of them did not fit. */
+  readonly text: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Writes `path=value` settings into the text of a file. Only the value or the line concerned changes. */
+export function setInText(text: string, sets: readonly string[], kinds: BrokerKinds = BROKERS): Edited {
+  let edited = text;
+  for (const set of sets) {
+    const source = new Source(edited, 'scenario', kinds);
+    if (!source.failed) {
+      source.brokersHere = findBrokers(source);
+      const before = edited;
+      const split = set.indexOf('=');
+      const found = follow(source, set.slice(0, Math.max(0, split)).trim());
+      applySets(source, [set]);
+      if (!source.failed && !('message' in found))
+        edited = write(before, kinds, found.path, valueText(set.slice(split + 1)));
+    }
+    if (source.failed) return { text, diagnostics: source.finish() };
+  }
+  return { text: edited, diagnostics: [] };
+}
+
+/** Adds one line to the end of `timeline:`, such as `{ at: '60s', crash: 'resizer-2', restart: '10s' }`. */
+export function appendTimeline(
+  text: string,
+  entry: Readonly<Record<string, unknown>>,
+  kinds: BrokerKinds = BROKERS,
+): string {
+  const source = new Source(text, 'scenario', kinds);
+  if (source.failed) return text;
+  const timeline = source.child(source.root, 'timeline');
+  if (source.isEmpty(timeline)) return write(text, kinds, ['timeline'], `\n  - ${flow(entry)}`);
+  return source.isList(timeline)
+    ? write(text, kinds, ['timeline', String(source.items(timeline).length)], flow(entry))
+    : text;
+}
+
+/** The value as it was written where that is safe anywhere, else as YAML makes it. */
+function valueText(written: string): string {
+  const trimmed = written.trim();
+  if (/^[A-Za-z0-9][A-Za-z0-9 _.%/-]*$/.test(trimmed)) return trimmed;
+  const value = new Source(written, 'value', {});
+  return flow(value.plain(value.root));
+}
+
+/** Replaces the value at a path, or adds it to the innermost collection that exists. The path is known to fit. */
+function write(text: string, kinds: BrokerKinds, path: readonly string[], value: string): string {
+  const source = new Source(text, 'scenario', kinds);
+  let spot = source.root;
+  for (let i = 0; i < path.length; i++) {
+    const key = path[i] ?? '';
+    const inner = source.child(spot, key);
+    const rest = path.slice(i + 1);
+    const exists = inner.keyNode !== null || inner.node !== null;
+    if (!exists) return insert(text, spot.node, source.isList(spot) ? null : key, nested(rest, value));
+    if (rest.length === 0) return replace(text, inner.node, value);
+    if (source.isMap(inner) || source.isList(inner)) {
+      spot = inner;
+      continue;
+    }
+    // `broker: sqs` becomes `{ kind: sqs, … }`; an empty value becomes a map.
+    const kind = source.text(inner);
+    return replace(
+      text,
+      inner.node,
+      kind === null ? nested(rest, value) : `{ kind: ${kind}, ${rest[0] ?? ''}: ${nested(rest.slice(1), value)} }`,
+    );
+  }
+  return text;
+}
+
+function nested(path: readonly string[], value: string): string {
+  return path.reduceRight((inner, key) => `{ ${key}: ${inner} }`, value);
+}
+
+function replace(text: string, node: Node | null, value: string): string {
+  const [from, to] = node?.range ?? [0, 0];
+  const space = from > 0 && !/\s/.test(text[from - 1] ?? '') && !value.startsWith('\n') ? ' ' : '';
+  const old = text.slice(from, to);
+  // A block value ends with its line break, which must stay.
+  const tail = old.slice(old.trimEnd().length);
+  return `${text.slice(0, from)}${space}${value}${tail}${text.slice(to)}`;
+}
+
+/** Adds `key: value` to a map, or `- value` to a list when the key is null. */
+function insert(text: string, node: Node | null, key: string | null, value: string): string {
+  const entry = key === null ? value : value.startsWith('\n') ? `${key}:${value}` : `${key}: ${value}`;
+  const [from, to] = node?.range ?? [0, 0];
+  const isFlow = (isMap(node) || isSeq(node)) && node.flow === true;
+  if (isFlow) {
+    const inside = text.slice(from + 1, to - 1);
+    const kept = inside.trimEnd();
+    const comma = kept === '' || kept.endsWith(',') ? '' : ',';
+    const space = inside.slice(kept.length) || (kept === '' ? ' ' : '');
+    return `${text.slice(0, from + 1)}${kept}${comma} ${entry}${space}${text.slice(to - 1)}`;
+  }
+  const lineStart = text.lastIndexOf('\n', from - 1) + 1;
+  const indent = ' '.repeat(from - lineStart);
+  const lineEnd = text[to - 1] === '\n' ? to : text.indexOf('\n', to) + 1;
+  const at = lineEnd === 0 ? text.length : lineEnd;
+  const gap = at > 0 && text[at - 1] !== '\n' ? '\n' : '';
+  return `${text.slice(0, at)}${gap}${indent}${key === null ? '- ' : ''}${entry}\n${text.slice(at)}`;
 }
