@@ -1,0 +1,126 @@
+/**
+ * Conservation: at every moment each message is in one known state, and no step takes out what was not there or hands out what was not ready. What
+ * reached a broker and is never heard of again has vanished. It is the check that catches a broker that forgets, not a setting that loses.
+ */
+import { F } from '../../core/facts.ts';
+import { HOPS } from '../../core/machine.ts';
+import type { FactId, MessageId } from '../../core/types.ts';
+import { couldLose } from './at-least-once.ts';
+import { couldRepeat } from './at-most-once.ts';
+import { defineCheck, type Found } from './check.ts';
+import { type Evidence, many, witness } from './evidence.ts';
+
+interface Imbalance extends Found {
+  readonly message: MessageId;
+  readonly step: FactId;
+  readonly vanished: boolean;
+  readonly messages: number;
+}
+
+const REQUEST = HOPS.indexOf('request');
+
+export const conservation = defineCheck<Imbalance>({
+  claim: 'conservation',
+  idle: 'every message went straight through, without a crash, a loss, a lock that ran out or anything given back',
+  find(evidence) {
+    const { queues, trace } = evidence;
+    const exercised =
+      trace.messageCount > 0 && (couldRepeat(evidence) || couldLose(evidence) || evidence.any('dead-lettered'));
+    const base = { exercised, messages: trace.messageCount };
+    if (queues.illegal > 0) {
+      const message = trace.messageOf(queues.illegal);
+      return {
+        ...base,
+        seen: 'broken',
+        witness: witness(queues.before, queues.illegal),
+        message,
+        step: queues.illegal,
+        vanished: false,
+      };
+    }
+    const ghost = deliveredButNotWritten(evidence);
+    if (ghost > 0) {
+      return {
+        ...base,
+        seen: 'broken',
+        witness: [ghost],
+        message: trace.messageOf(ghost),
+        step: ghost,
+        vanished: false,
+      };
+    }
+    const vanished = vanishedRequest(evidence);
+    if (vanished > 0) {
+      return {
+        ...base,
+        seen: 'broken',
+        witness: [vanished],
+        message: trace.messageOf(vanished),
+        step: vanished,
+        vanished: true,
+      };
+    }
+    return { ...base, seen: 'sound', witness: [], message: 0, step: 0, vanished: false };
+  },
+  explain(evidence, found) {
+    if (found.seen === 'sound') return `All ${many(found.messages, 'message')} were accounted for at every step.`;
+    const { trace } = evidence;
+    if (found.vanished) {
+      return `Message ${found.message} reached ${evidence.peerOf(found.step)} in the request sent at ${evidence.at(found.step)}, and nothing was heard of it again.`;
+    }
+    const what = trace.sentence(found.step);
+    return `The books do not balance for message ${found.message} at ${evidence.at(found.step)}: "${what}", but at that moment it was not there to be ${verbOf(trace.kind(found.step))}.`;
+  },
+});
+
+function verbOf(kind: number): string {
+  switch (kind) {
+    case F.delivered:
+      return 'handed out';
+    case F.requeued:
+      return 'given back';
+    case F.acked:
+      return 'acked';
+    default:
+      return 'moved';
+  }
+}
+
+/** A delivery from a partition of a message that was never written there. */
+function deliveredButNotWritten(evidence: Evidence): FactId {
+  const { trace, logs } = evidence;
+  if (logs.byPlace.size === 0) return 0;
+  for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
+    if (trace.kind(id) !== F.delivered) continue;
+    const place = trace.place(id);
+    if (trace.places[place]?.kind !== 'partition') continue;
+    const written = logs.firstWrite(place, trace.messageOf(id));
+    if (written === 0 || written > id) return id;
+  }
+  return 0;
+}
+
+/**
+ * A publishing request that arrived at a broker that was up and after which nothing at all is recorded of its message. A message whose last
+ * request was lost or is still on its way is in a known state; so is one that waits at its producer.
+ */
+function vanishedRequest(evidence: Evidence): FactId {
+  const { trace } = evidence;
+  const last = evidence.perMessage();
+  const troubled = evidence.openFault > 0;
+  if (troubled) return 0;
+  for (let id = 1; id <= trace.count; id++) {
+    const message = trace.messageOf(id);
+    if (message > 0) last[message] = id;
+  }
+  for (let m = 1; m < last.length; m++) {
+    const id = last[m] as number;
+    if (id === 0 || trace.kind(id) !== F.sent) continue;
+    const detail = trace.detail(id);
+    const fate = detail >> 3;
+    if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
+    if (trace.actors[trace.peer(id)]?.kind === 'broker' && trace.time(id) + trace.value(id) < trace.endedAtUs)
+      return id;
+  }
+  return 0;
+}

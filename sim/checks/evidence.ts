@@ -1,0 +1,429 @@
+/**
+ * What the checks share: who belongs to which group, what troubled the run, how far each message got with each group. Everything is read from the
+ * trace, each table in one pass and only when a check asks for it; the scenario is here for declared policies and settings alone. It
+ * judges nothing.
+ *
+ * A *group* is whoever shares the messages of a queue or of a log: the queue's own place, or the place of a Kafka consumer group. (A consumer
+ * of a partition whose group was never recorded counts under its declared name.)
+ */
+import { F, type FactName } from '../../core/facts.ts';
+import { HOPS, type HopKind } from '../../core/machine.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
+import type { Scenario } from '../scenario/types.ts';
+import type { Trace } from '../trace.ts';
+import { LogHistory } from './log-history.ts';
+import { QueueFates } from './queue-fates.ts';
+
+/** Place number of the group; 65536 and more for groups known by a declared name only. */
+export type GroupId = number;
+const NAMED_GROUPS = 65536;
+
+/** How far each message got with one group; arrays by message number, holding fact numbers, 0 for never. */
+export interface Ledger {
+  readonly firstDelivered: Uint32Array;
+  readonly secondDelivered: Uint32Array;
+  /** The first write, whether it changed the state or not; refused writes do not count. */
+  readonly effect: Uint32Array;
+  /** The first and second write that changed the state. */
+  readonly change: Uint32Array;
+  readonly secondChange: Uint32Array;
+  /** The last thing known of the message on its way through a consumer: delivered, received, begun, failed, skipped, or a lost hop. */
+  readonly step: Uint32Array;
+}
+
+export class Evidence {
+  readonly trace: Trace;
+  readonly scenario: Scenario;
+  /** By kind of fact: how many, and the first. */
+  readonly counts = new Uint32Array(256);
+  readonly firsts = new Uint32Array(256);
+  /** By kind of hop: the first one that was lost, the first one that was doubled. */
+  readonly lostHops = new Uint32Array(HOPS.length);
+  readonly doubledHops = new Uint32Array(HOPS.length);
+  /** The first crash of a consumer that held a message; of a broker node; of a producer. */
+  crashHolding: FactId = 0;
+  brokerCrash: FactId = 0;
+  producerCrash: FactId = 0;
+  /** The last fault that had not ended when the run did: a crash without restart, an open split, a pause. */
+  openFault: FactId = 0;
+
+  #groupOfConsumer: GroupId[] = [];
+  #onlyGroup: GroupId[] = [];
+  /** By consumer: the last fact after which what it had received but not begun is forgotten, and the last one after which all is. */
+  #dropped: FactId[] = [];
+  #died: FactId[] = [];
+  #groupNames = new Map<string, GroupId>();
+  #ledgers: Map<GroupId, Ledger> | null = null;
+  #confirmed: Uint32Array | null = null;
+  #queues: QueueFates | null = null;
+  #logs: LogHistory | null = null;
+
+  constructor(trace: Trace, scenario: Scenario) {
+    this.trace = trace;
+    this.scenario = scenario;
+    this.#survey();
+  }
+
+  count(name: FactName): number {
+    return this.counts[F[name]] ?? 0;
+  }
+
+  /** The first fact of any of these kinds; 0 when none happened. */
+  first(...names: readonly FactName[]): FactId {
+    let first = 0;
+    for (const name of names) {
+      const id = this.firsts[F[name]] ?? 0;
+      if (id > 0 && (first === 0 || id < first)) first = id;
+    }
+    return first;
+  }
+
+  any(...names: readonly FactName[]): boolean {
+    return names.some((name) => this.count(name) > 0);
+  }
+
+  /** True when a hop of one of these kinds was lost on the network, or found its target down. */
+  lost(...hops: readonly HopKind[]): boolean {
+    return this.count('unreachable') > 0 || hops.some((hop) => (this.lostHops[HOPS.indexOf(hop)] ?? 0) > 0);
+  }
+
+  doubled(...hops: readonly HopKind[]): boolean {
+    return hops.some((hop) => (this.doubledHops[HOPS.indexOf(hop)] ?? 0) > 0);
+  }
+
+  groupAt(place: PlaceId, consumer: ActorId): GroupId {
+    return this.trace.places[place]?.kind === 'partition' ? this.groupOf(consumer) : place;
+  }
+
+  /** The consumer group that a reader of partitions belongs to. */
+  groupOf(consumer: ActorId): GroupId {
+    const known = this.#groupOfConsumer[consumer];
+    if (known !== undefined) return known;
+    const name = this.trace.actors[consumer]?.group ?? '';
+    let id = this.#groupNames.get(name);
+    if (id === undefined) {
+      id = NAMED_GROUPS + this.#groupNames.size;
+      this.#groupNames.set(name, id);
+    }
+    this.#groupOfConsumer[consumer] = id;
+    return id;
+  }
+
+  groupName(group: GroupId): string {
+    if (group < NAMED_GROUPS) return this.trace.placeName(group);
+    for (const [name, id] of this.#groupNames) if (id === group) return name;
+    return `group ${group}`;
+  }
+
+  /** The consumer that an `applied` fact is due to, and the group for which it worked. */
+  groupOfEffect(id: FactId): GroupId {
+    const { trace } = this;
+    const consumer = this.workerOf(id);
+    const only = this.#onlyGroup[consumer];
+    if (only !== undefined && only >= 0) return only;
+    const message = trace.messageOf(id);
+    let cause = trace.cause(id);
+    for (let steps = 0; cause > 0 && steps < 12; steps++) {
+      const kind = trace.kind(cause);
+      if ((kind === F.begun || kind === F.received) && trace.messageOf(cause) === message)
+        return this.groupAt(trace.place(cause), consumer);
+      cause = trace.cause(cause);
+    }
+    return this.groupOf(consumer);
+  }
+
+  workerOf(id: FactId): ActorId {
+    return this.trace.peer(id) || this.trace.actor(id);
+  }
+
+  /** By group. Groups are those whose consumers were handed something or applied something. */
+  get ledgers(): ReadonlyMap<GroupId, Ledger> {
+    this.#ledgers ??= this.#keepLedgers();
+    return this.#ledgers;
+  }
+
+  /** By message: the first time its producer was told that it is stored. */
+  get confirmed(): Uint32Array {
+    if (this.#confirmed === null) {
+      const confirmed = this.perMessage();
+      const { trace } = this;
+      for (let id = this.first('confirmed'); id > 0 && id <= trace.count; id++) {
+        if (trace.kind(id) !== F.confirmed) continue;
+        const message = trace.messageOf(id);
+        if (confirmed[message] === 0) confirmed[message] = id;
+      }
+      this.#confirmed = confirmed;
+    }
+    return this.#confirmed;
+  }
+
+  get queues(): QueueFates {
+    this.#queues ??= new QueueFates(this.trace);
+    return this.#queues;
+  }
+
+  get logs(): LogHistory {
+    this.#logs ??= new LogHistory(this);
+    return this.#logs;
+  }
+
+  perMessage(): Uint32Array {
+    return new Uint32Array(this.trace.messageCount + 1);
+  }
+
+  /** Whether some consumer of the group may still be at work on the message when the run ends. */
+  underWay(ledger: Ledger, message: MessageId): boolean {
+    const { trace } = this;
+    const step = ledger.step[message] ?? 0;
+    if (step === 0) return false;
+    switch (trace.kind(step)) {
+      case F.delivered:
+        return (this.#died[trace.peer(step)] ?? 0) < step;
+      case F.received:
+        return (this.#dropped[trace.actor(step)] ?? 0) < step;
+      case F.begun:
+        return (this.#died[trace.actor(step)] ?? 0) < step;
+      default:
+        return false;
+    }
+  }
+
+  /** The first crash or stop of this actor after a fact; 0 when it lived on. */
+  crashAfter(actor: ActorId, since: FactId): FactId {
+    const { trace } = this;
+    if ((this.#died[actor] ?? 0) < since) return 0;
+    for (let id = since + 1; id <= trace.count; id++) {
+      const kind = trace.kind(id);
+      if ((kind === F.crashed || kind === F.stopped) && trace.actor(id) === actor) return id;
+    }
+    return 0;
+  }
+
+  /** "20.412 s". */
+  at(id: FactId): string {
+    return seconds(this.trace.time(id));
+  }
+
+  actorOf(id: FactId): string {
+    return this.trace.actorName(this.trace.actor(id));
+  }
+
+  peerOf(id: FactId): string {
+    return this.trace.actorName(this.trace.peer(id));
+  }
+
+  placeOf(id: FactId): string {
+    return this.trace.placeName(this.trace.place(id));
+  }
+
+  /** One pass: counts, firsts, troubles, and who reads where. */
+  #survey(): void {
+    const { trace, counts, firsts } = this;
+    const actors = trace.actors.length + 1;
+    const waiting = new Int32Array(actors);
+    const current = new Uint32Array(actors);
+    const unfinished = new Uint8Array(actors);
+    const settledEarly = new Uint32Array(actors);
+    const openFaults = new Map<string, FactId>();
+    for (let id = 1; id <= trace.count; id++) {
+      const kind = trace.kind(id);
+      if (counts[kind] === 0) firsts[kind] = id;
+      counts[kind] = (counts[kind] as number) + 1;
+      switch (kind) {
+        case F.sent: {
+          const detail = trace.detail(id);
+          const fate = detail >> 3;
+          if (fate === 0) break;
+          const hops = fate === 4 ? this.doubledHops : this.lostHops;
+          if (hops[detail & 7] === 0) hops[detail & 7] = id;
+          break;
+        }
+        case F.joined:
+          this.#groupOfConsumer[trace.peer(id)] = trace.place(id);
+          break;
+        case F.assigned:
+          this.#groupOfConsumer[trace.peer(id)] = trace.detail(id);
+          break;
+        case F.received: {
+          const consumer = trace.actor(id);
+          waiting[consumer] = (waiting[consumer] as number) + 1;
+          this.#reads(consumer, trace.place(id));
+          break;
+        }
+        case F.begun: {
+          const consumer = trace.actor(id);
+          if ((waiting[consumer] as number) > 0) waiting[consumer] = (waiting[consumer] as number) - 1;
+          const message = trace.messageOf(id);
+          current[consumer] = message;
+          unfinished[consumer] = settledEarly[consumer] === message ? 1 : 3;
+          this.#reads(consumer, trace.place(id));
+          break;
+        }
+        case F.applied: {
+          const consumer = this.workerOf(id);
+          if (current[consumer] === trace.messageOf(id)) unfinished[consumer] = (unfinished[consumer] as number) & 2;
+          break;
+        }
+        case F.settled: {
+          const consumer = trace.actor(id);
+          const message = trace.messageOf(id);
+          if (current[consumer] === message) unfinished[consumer] = (unfinished[consumer] as number) & 1;
+          else settledEarly[consumer] = message;
+          break;
+        }
+        case F.failed:
+        case F.skipped:
+          unfinished[trace.actor(id)] = (unfinished[trace.actor(id)] as number) & 2;
+          break;
+        case F.crashed: {
+          const actor = trace.actor(id);
+          const type = trace.actors[actor]?.kind;
+          if (type === 'consumer') {
+            const holds = (waiting[actor] as number) > 0 || (unfinished[actor] as number) > 0;
+            if (holds && this.crashHolding === 0) this.crashHolding = id;
+          } else if (type === 'broker' && this.brokerCrash === 0) this.brokerCrash = id;
+          else if (type === 'producer' && this.producerCrash === 0) this.producerCrash = id;
+          waiting[actor] = 0;
+          unfinished[actor] = 0;
+          this.#dropped[actor] = id;
+          this.#died[actor] = id;
+          openFaults.set(`down ${actor}`, id);
+          break;
+        }
+        case F.stopped:
+          this.#dropped[trace.actor(id)] = id;
+          this.#died[trace.actor(id)] = id;
+          break;
+        case F.revoked:
+          this.#dropped[trace.peer(id)] = id;
+          break;
+        case F['connection-lost']:
+          this.#dropped[trace.peer(id)] = id;
+          this.#dropped[trace.actor(id)] = id;
+          break;
+        case F.restarted:
+          openFaults.delete(`down ${trace.actor(id)}`);
+          break;
+        case F.paused:
+          openFaults.set(`pause ${trace.actor(id)}`, id);
+          break;
+        case F.resumed:
+          openFaults.delete(`pause ${trace.actor(id)}`);
+          break;
+        case F.split:
+        case F['fault-begun']:
+          openFaults.set(`line ${trace.value(id)}`, id);
+          break;
+        case F.healed:
+        case F['fault-ended']:
+          openFaults.delete(`line ${trace.value(id)}`);
+          break;
+      }
+    }
+    for (const id of openFaults.values()) this.openFault = Math.max(this.openFault, id);
+  }
+
+  #reads(consumer: ActorId, place: PlaceId): void {
+    const group = this.groupAt(place, consumer);
+    const only = this.#onlyGroup[consumer];
+    if (only === undefined) this.#onlyGroup[consumer] = group;
+    else if (only !== group) this.#onlyGroup[consumer] = -1;
+  }
+
+  #keepLedgers(): Map<GroupId, Ledger> {
+    const { trace } = this;
+    const ledgers = new Map<GroupId, Ledger>();
+    let lastGroup: GroupId = -1;
+    let last: Ledger | null = null;
+    const ledgerOf = (group: GroupId): Ledger => {
+      if (last !== null && group === lastGroup) return last;
+      let ledger = ledgers.get(group);
+      if (ledger === undefined) {
+        ledger = {
+          firstDelivered: this.perMessage(),
+          secondDelivered: this.perMessage(),
+          effect: this.perMessage(),
+          change: this.perMessage(),
+          secondChange: this.perMessage(),
+          step: this.perMessage(),
+        };
+        ledgers.set(group, ledger);
+      }
+      lastGroup = group;
+      last = ledger;
+      return ledger;
+    };
+    for (let id = 1; id <= trace.count; id++) {
+      switch (trace.kind(id)) {
+        case F.delivered: {
+          const message = trace.messageOf(id);
+          const ledger = ledgerOf(this.groupAt(trace.place(id), trace.peer(id)));
+          if (ledger.firstDelivered[message] === 0) ledger.firstDelivered[message] = id;
+          else if (ledger.secondDelivered[message] === 0) ledger.secondDelivered[message] = id;
+          ledger.step[message] = id;
+          break;
+        }
+        case F.received:
+        case F.begun:
+        case F.failed:
+        case F.skipped:
+          ledgerOf(this.groupAt(trace.place(id), trace.actor(id))).step[trace.messageOf(id)] = id;
+          break;
+        case F.sent: {
+          const detail = trace.detail(id);
+          const fate = detail >> 3;
+          if ((detail & 7) !== DELIVERY || fate === 0 || fate === 4) break;
+          const only = this.#onlyGroup[trace.peer(id)];
+          if (only !== undefined && only >= 0) ledgerOf(only).step[trace.messageOf(id)] = id;
+          break;
+        }
+        case F.unreachable: {
+          const only = this.#onlyGroup[trace.actor(id)];
+          if (only !== undefined && only >= 0) ledgerOf(only).step[trace.messageOf(id)] = id;
+          break;
+        }
+        case F.applied: {
+          const outcome = trace.detail(id);
+          if (outcome > 3) break;
+          const message = trace.messageOf(id);
+          const ledger = ledgerOf(this.groupOfEffect(id));
+          if (ledger.effect[message] === 0) ledger.effect[message] = id;
+          if (outcome === 3) break;
+          if (ledger.change[message] === 0) ledger.change[message] = id;
+          else if (ledger.secondChange[message] === 0) ledger.secondChange[message] = id;
+          break;
+        }
+      }
+    }
+    return ledgers;
+  }
+}
+
+const DELIVERY = HOPS.indexOf('delivery');
+
+/** Whether a group (or a place) is meant by a claim's scope: its name, its topic, or the declared name of consumers that form it. */
+export function inScope(evidence: Evidence, group: GroupId, scope: string): boolean {
+  if (scope === '' || evidence.groupName(group) === scope) return true;
+  const place = group < NAMED_GROUPS ? evidence.trace.places[group] : undefined;
+  if (place?.parent === scope) return true;
+  const consumer = evidence.scenario.consumers[scope];
+  return (
+    consumer !== undefined &&
+    (consumer.group === evidence.groupName(group) || consumer.from.includes(place?.name ?? ''))
+  );
+}
+
+/** Micros as "20.412 s". */
+export function seconds(time: Micros): string {
+  return `${(time / 1_000_000).toFixed(3)} s`;
+}
+
+/** "1 message", "3 messages". */
+export function many(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** Facts in order, each once, 0 left out. */
+export function witness(...ids: readonly FactId[]): readonly FactId[] {
+  return [...new Set(ids)].filter((id) => id > 0).sort((a, b) => a - b);
+}

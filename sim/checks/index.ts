@@ -1,0 +1,119 @@
+/**
+ * Judges claims over a trace: runs the checks that are asked for and turns what each saw into one of the verdicts. The rule is the same for
+ * all. What broke is `violated` when the scenario claims it or the settings promise it, else `allowed`, and the setting that permits it
+ * is named; what a stated policy removed is `allowed`; what the end of the run left open is `undecided`; and a claim that nothing put to
+ * the test was `not exercised`, however sound it looks.
+ */
+import { FACT_NAMES } from '../../core/facts.ts';
+import type { FactId } from '../../core/types.ts';
+import type { Scenario } from '../scenario/types.ts';
+import type { Trace } from '../trace.ts';
+import { atLeastOnce } from './at-least-once.ts';
+import { atMostOnce } from './at-most-once.ts';
+import type { AnyCheck } from './check.ts';
+import { conservation } from './conservation.ts';
+import { Evidence } from './evidence.ts';
+import { exactlyOnceEffect } from './exactly-once-effect.ts';
+import { keyOrder } from './key-order.ts';
+import { CLAIMS, type ClaimName } from './names.ts';
+import { poisonIsolation } from './poison-isolation.ts';
+import { permits } from './promises.ts';
+
+export interface Verdict {
+  readonly claim: string;
+  /** What the claim was limited to; '' for everything. */
+  readonly scope: string;
+  readonly verdict: 'holds' | 'violated' | 'allowed' | 'not exercised' | 'undecided';
+  readonly sentence: string;
+  /** The facts that prove it, in order; as few as do. */
+  readonly witness: readonly FactId[];
+  /** For `allowed`, and for a violation that the settings do not forbid: the setting that permits it. */
+  readonly setting?: string;
+}
+
+/** A claim to be judged. A `ClaimSpec` of the scenario fits. */
+export interface Asked {
+  readonly claim: string;
+  readonly scope: string;
+}
+
+const CHECKS: readonly AnyCheck[] = [
+  atMostOnce,
+  atLeastOnce,
+  exactlyOnceEffect,
+  conservation,
+  poisonIsolation,
+  keyOrder,
+];
+
+const BY_NAME: ReadonlyMap<string, AnyCheck> = new Map(CHECKS.map((check) => [check.claim, check]));
+
+/** Judges what is asked; the scenario's own claims when nothing is said. Unknown names are left out. */
+export function judge(trace: Trace, scenario: Scenario, asked: readonly Asked[] = scenario.claims): readonly Verdict[] {
+  const evidence = new Evidence(trace, scenario);
+  const verdicts: Verdict[] = [];
+  for (const { claim, scope } of asked) {
+    const check = BY_NAME.get(claim);
+    if (check !== undefined) verdicts.push(verdictOf(check, evidence, scope));
+  }
+  return verdicts;
+}
+
+/** Everything worth judging of a scenario: its own claims first, then each other claim that its brokers can put to the test. */
+export function claimsOf(scenario: Scenario): readonly Asked[] {
+  const asked: Asked[] = scenario.claims.map(({ claim, scope }) => ({ claim, scope }));
+  const named = new Set(asked.map(({ claim }) => claim));
+  for (const claim of CLAIMS) if (!named.has(claim) && BY_NAME.has(claim)) asked.push({ claim, scope: '' });
+  return asked;
+}
+
+function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict {
+  const { claim } = check;
+  const { found, sentence } = check.look(evidence, scope);
+  const { witness } = found;
+  switch (found.seen) {
+    case 'broken': {
+      const setting = permits(evidence.scenario, claim);
+      const base = { claim, scope, sentence, witness };
+      if (setting === '') return { ...base, verdict: 'violated' };
+      if (isClaimed(evidence.scenario, claim, scope)) return { ...base, verdict: 'violated', setting };
+      return { ...base, verdict: 'allowed', setting };
+    }
+    case 'open':
+      return { claim, scope, verdict: 'undecided', sentence, witness };
+    case 'removed':
+      return { claim, scope, verdict: 'allowed', sentence, witness, setting: found.policy ?? 'a stated policy' };
+    case 'sound': {
+      const missing = evidence.scenario.exercised.find((name) => !happened(evidence, name));
+      if (missing !== undefined) {
+        return {
+          claim,
+          scope,
+          verdict: 'not exercised',
+          sentence: `The scenario is to show "${missing}", and this run has none.`,
+          witness: [],
+        };
+      }
+      if (!found.exercised) {
+        return {
+          claim,
+          scope,
+          verdict: 'not exercised',
+          sentence: `Nothing in this run could have broken it: ${check.idle}.`,
+          witness: [],
+        };
+      }
+      return { claim, scope, verdict: 'holds', sentence, witness };
+    }
+  }
+}
+
+/** Whether the scenario stands by the claim; `allowed` in the file means that it only watches it. */
+function isClaimed(scenario: Scenario, claim: ClaimName, scope: string): boolean {
+  return scenario.claims.some((spec) => spec.claim === claim && spec.scope === scope && spec.verdict !== 'allowed');
+}
+
+function happened(evidence: Evidence, name: string): boolean {
+  const kind = (FACT_NAMES as readonly string[]).indexOf(name);
+  return kind > 0 && (evidence.counts[kind] ?? 0) > 0;
+}

@@ -1,0 +1,155 @@
+/**
+ * What was ever written to each partition, how it was cut or aged away, and how far each group got with it. Only what a leader appended
+ * counts as written: a follower's copies repeat it.
+ */
+import { F } from '../../core/facts.ts';
+import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
+import type { Evidence, GroupId } from './evidence.ts';
+
+/** One partition. `messages[o]` is what stands at offset o (0: nothing known, such as a marker), `facts[o]` the fact that wrote it. */
+export interface LogRecord {
+  readonly place: PlaceId;
+  readonly messages: MessageId[];
+  readonly facts: FactId[];
+  /** By message: the lowest offset at which it stands, and the fact that first wrote it here, even if that was cut off since. */
+  readonly offsets: Map<MessageId, number>;
+  readonly firstWrites: Map<MessageId, FactId>;
+  /** Offsets below are removed by retention, since the fact `startedBy`. */
+  start: number;
+  startedBy: FactId;
+  /** By group: how far it read, and what it committed. */
+  readonly readers: Map<GroupId, Reader>;
+}
+
+export interface Reader {
+  /** The lowest offset that was ever handed to the group. */
+  firstOffset: number;
+  /** The last commit, and its fact; −1 when there was none. */
+  committed: number;
+  committedBy: FactId;
+}
+
+export class LogHistory {
+  readonly byPlace = new Map<PlaceId, LogRecord>();
+  /** By message: the fact that lost it (cut and on no live replica), or the one that aborted its transaction. */
+  readonly lost: Uint32Array;
+  readonly aborted: Uint32Array;
+
+  constructor(evidence: Evidence) {
+    const { trace } = evidence;
+    this.lost = evidence.perMessage();
+    this.aborted = evidence.perMessage();
+    const openTxn = new Map<number, MessageId[]>();
+    for (let id = 1; id <= trace.count; id++) {
+      switch (trace.kind(id)) {
+        case F.appended: {
+          const place = trace.place(id);
+          if (trace.places[place]?.kind !== 'partition' || trace.detail(id) === 2) break;
+          const log = this.of(place);
+          const offset = trace.value(id);
+          const message = trace.messageOf(id);
+          this.#forget(log, offset);
+          log.messages[offset] = message;
+          log.facts[offset] = id;
+          if (!log.offsets.has(message)) log.offsets.set(message, offset);
+          if (!log.firstWrites.has(message)) log.firstWrites.set(message, id);
+          if (openTxn.size > 0 && message > 0) openTxn.get(trace.message(message).producer)?.push(message);
+          break;
+        }
+        case F.truncated: {
+          // Only what the cut replica itself had written as leader: by then a new leader may have filled these offsets anew.
+          const log = this.of(trace.place(id));
+          for (let offset = trace.value(id); offset < log.messages.length; offset++) {
+            const written = log.facts[offset] ?? 0;
+            if (written > 0 && trace.actor(written) === trace.actor(id)) this.#forget(log, offset);
+          }
+          break;
+        }
+        case F['log-start-moved']: {
+          const log = this.of(trace.place(id));
+          log.start = trace.value(id);
+          log.startedBy = id;
+          break;
+        }
+        case F.lost:
+          if (trace.places[trace.place(id)]?.kind === 'partition') this.lost[trace.messageOf(id)] = id;
+          break;
+        case F['txn-begun']:
+          openTxn.set(trace.actor(id), []);
+          break;
+        case F['txn-committed']:
+          openTxn.delete(trace.peer(id));
+          break;
+        case F['txn-aborted']:
+          for (const message of openTxn.get(trace.peer(id)) ?? []) this.aborted[message] = id;
+          openTxn.delete(trace.peer(id));
+          break;
+        case F.delivered: {
+          const place = trace.place(id);
+          if (trace.places[place]?.kind !== 'partition') break;
+          const reader = this.#reader(place, evidence.groupAt(place, trace.peer(id)));
+          const offset = this.offsetOf(place, trace.messageOf(id));
+          if (offset >= 0 && offset < reader.firstOffset) reader.firstOffset = offset;
+          break;
+        }
+        case F.committed: {
+          const group = trace.detail(id) || evidence.groupOf(trace.peer(id));
+          const reader = this.#reader(trace.place(id), group);
+          reader.committed = trace.value(id);
+          reader.committedBy = id;
+          break;
+        }
+      }
+    }
+  }
+
+  of(place: PlaceId): LogRecord {
+    let log = this.byPlace.get(place);
+    if (log === undefined) {
+      log = {
+        place,
+        messages: [],
+        facts: [],
+        offsets: new Map(),
+        firstWrites: new Map(),
+        start: 0,
+        startedBy: 0,
+        readers: new Map(),
+      };
+      this.byPlace.set(place, log);
+    }
+    return log;
+  }
+
+  /** The lowest offset at which the message stands; −1 when it does not. */
+  offsetOf(place: PlaceId, message: MessageId): number {
+    return this.byPlace.get(place)?.offsets.get(message) ?? -1;
+  }
+
+  /** The fact that first wrote the message there; 0 when none did. */
+  firstWrite(place: PlaceId, message: MessageId): FactId {
+    return this.byPlace.get(place)?.firstWrites.get(message) ?? 0;
+  }
+
+  /** Empties an offset that was cut off or is written anew. */
+  #forget(log: LogRecord, offset: number): void {
+    const old = log.messages[offset] ?? 0;
+    if (old === 0) return;
+    log.messages[offset] = 0;
+    log.facts[offset] = 0;
+    if (log.offsets.get(old) !== offset) return;
+    const other = log.messages.indexOf(old);
+    if (other >= 0) log.offsets.set(old, other);
+    else log.offsets.delete(old);
+  }
+
+  #reader(place: PlaceId, group: GroupId): Reader {
+    const { readers } = this.of(place);
+    let reader = readers.get(group);
+    if (reader === undefined) {
+      reader = { firstOffset: Number.MAX_SAFE_INTEGER, committed: -1, committedBy: 0 };
+      readers.set(group, reader);
+    }
+    return reader;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Where each copy of each message stands in each queue, kept by counting what goes in and out: so many ready (or delayed), so many in flight, and
+ * how those that left, left. A step that takes out what was not there, or hands out what was not ready, is remembered as the first breach
+ * of conservation. Logs have no place here: nothing leaves them by being read.
+ */
+import { F } from '../../core/facts.ts';
+import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
+import type { Trace } from '../trace.ts';
+
+/** Bits of `ends`: how copies left the queue. */
+export const END = { acked: 1, deadLettered: 2, policy: 4, lost: 8, redriven: 16 } as const;
+
+/** One queue's table; arrays by message number. */
+export interface QueueFate {
+  readonly ready: Uint8Array;
+  readonly inFlight: Uint8Array;
+  readonly ends: Uint8Array;
+  /** The first time it was stored here; what was last recorded of it here. Fact numbers. */
+  readonly stored: Uint32Array;
+  readonly last: Uint32Array;
+}
+
+export class QueueFates {
+  readonly trace: Trace;
+  readonly byPlace = new Map<PlaceId, QueueFate>();
+  /** The first step that does not add up; 0 when all do. */
+  illegal: FactId = 0;
+  /** What was last recorded about that copy before it. */
+  before: FactId = 0;
+
+  #lastQueue: Uint32Array;
+
+  constructor(trace: Trace) {
+    this.trace = trace;
+    this.#lastQueue = new Uint32Array(trace.messageCount + 1);
+    for (let id = 1; id <= trace.count; id++) this.#take(id);
+  }
+
+  /** The queue that a dead-lettered message came from: named by the chain of causes, else where it was last seen. */
+  sourceOf(id: FactId): PlaceId {
+    const { trace } = this;
+    const message = trace.messageOf(id);
+    const target = trace.place(id);
+    let cause = trace.cause(id);
+    for (let steps = 0; cause > 0 && steps < 8; steps++) {
+      const place = trace.place(cause);
+      if (trace.messageOf(cause) === message && place !== target && isQueue(trace, place)) return place;
+      cause = trace.cause(cause);
+    }
+    return this.#lastQueue[message] ?? 0;
+  }
+
+  of(place: PlaceId): QueueFate {
+    let fate = this.byPlace.get(place);
+    if (fate === undefined) {
+      const n = this.trace.messageCount + 1;
+      fate = {
+        ready: new Uint8Array(n),
+        inFlight: new Uint8Array(n),
+        ends: new Uint8Array(n),
+        stored: new Uint32Array(n),
+        last: new Uint32Array(n),
+      };
+      this.byPlace.set(place, fate);
+    }
+    return fate;
+  }
+
+  #take(id: FactId): void {
+    const { trace } = this;
+    switch (trace.kind(id)) {
+      case F.appended: {
+        const place = trace.place(id);
+        if (trace.detail(id) === 2 || !isQueue(trace, place)) return;
+        const message = trace.messageOf(id);
+        const fate = this.of(place);
+        fate.ready[message] = (fate.ready[message] as number) + 1;
+        if (fate.stored[message] === 0) fate.stored[message] = id;
+        this.#note(fate, place, message, id);
+        return;
+      }
+      case F.delivered: {
+        const place = trace.place(id);
+        if (!isQueue(trace, place)) return;
+        const message = trace.messageOf(id);
+        const fate = this.of(place);
+        if ((fate.ready[message] as number) === 0) this.#breach(fate, message, id);
+        else fate.ready[message] = (fate.ready[message] as number) - 1;
+        fate.inFlight[message] = (fate.inFlight[message] as number) + 1;
+        this.#note(fate, place, message, id);
+        return;
+      }
+      case F.requeued: {
+        const place = trace.place(id);
+        if (!isQueue(trace, place)) return;
+        const message = trace.messageOf(id);
+        const fate = this.of(place);
+        if ((fate.inFlight[message] as number) === 0) this.#breach(fate, message, id);
+        else fate.inFlight[message] = (fate.inFlight[message] as number) - 1;
+        fate.ready[message] = (fate.ready[message] as number) + 1;
+        this.#note(fate, place, message, id);
+        return;
+      }
+      case F.acked:
+        this.#leave(trace.place(id), id, END.acked, true);
+        return;
+      case F['dead-lettered']:
+        this.#leave(this.sourceOf(id), id, END.deadLettered, true);
+        return;
+      case F.expired:
+      case F.evicted:
+        this.#leave(trace.place(id), id, END.policy, false);
+        return;
+      case F.lost:
+        this.#leave(trace.place(id), id, END.lost, false);
+        return;
+      case F.redriven: {
+        const message = trace.messageOf(id);
+        const source = this.#lastQueue[message] ?? 0;
+        if (source !== trace.place(id)) this.#leave(source, id, END.redriven, true);
+        return;
+      }
+      case F.nacked:
+      case F['lock-expired']: {
+        const place = trace.place(id);
+        if (isQueue(trace, place)) this.#note(this.of(place), place, trace.messageOf(id), id);
+        return;
+      }
+    }
+  }
+
+  #leave(place: PlaceId, id: FactId, end: number, mustBeThere: boolean): void {
+    const { trace } = this;
+    if (!isQueue(trace, place)) return;
+    const message = trace.messageOf(id);
+    const fate = this.of(place);
+    // A settlement ends a delivery that is in flight if there is one; a removal by policy takes what waits first.
+    const heldFirst = mustBeThere ? fate.inFlight : fate.ready;
+    const second = mustBeThere ? fate.ready : fate.inFlight;
+    if ((heldFirst[message] as number) > 0) heldFirst[message] = (heldFirst[message] as number) - 1;
+    else if ((second[message] as number) > 0) second[message] = (second[message] as number) - 1;
+    else if (mustBeThere) this.#breach(fate, message, id);
+    fate.ends[message] = (fate.ends[message] as number) | end;
+    this.#note(fate, place, message, id);
+  }
+
+  #note(fate: QueueFate, place: PlaceId, message: MessageId, id: FactId): void {
+    fate.last[message] = id;
+    this.#lastQueue[message] = place;
+  }
+
+  #breach(fate: QueueFate, message: MessageId, id: FactId): void {
+    if (this.illegal > 0) return;
+    this.illegal = id;
+    this.before = fate.last[message] ?? 0;
+  }
+}
+
+export function isQueue(trace: Trace, place: PlaceId): boolean {
+  return trace.places[place]?.kind === 'queue';
+}
