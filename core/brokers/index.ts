@@ -1,5 +1,6 @@
 /** Every broker by its kind. */
+import { direct } from './direct.ts';
 import type { BrokerKind } from './kind.ts';
 import { sqs } from './sqs.ts';
 
-export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs };
+export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, direct };

@@ -46,10 +46,10 @@ export class OpenRequests<T> {
   /** Takes out all that match, in the order of asking: they will not be answered any more. */
   closeAll(matches: (item: T) => boolean): T[] {
     const closed: T[] = [];
-    for (const [token, { item }] of this.#open) {
+    for (const [token, { item }] of this.#open.entries()) {
       if (!matches(item)) continue;
       closed.push(item);
-      this.#open.delete(token);
+      this.#open.take(token);
     }
     return closed;
   }

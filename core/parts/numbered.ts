@@ -32,11 +32,11 @@ export class Numbered<T> {
     return item;
   }
 
-  /** Those that are there, in the order of their numbers. */
+  /** Those that are there, in the order of their numbers; taking them out on the way is allowed, although the array may slide. */
   *entries(): Generator<[number, T]> {
-    for (let i = this.#first; i < this.#slots.length; i++) {
-      const item = this.#slots[i];
-      if (item !== undefined) yield [this.#base + i, item];
+    for (let number = this.#base + this.#first; number < this.#base + this.#slots.length; number++) {
+      const item = this.get(number);
+      if (item !== undefined) yield [number, item];
     }
   }
 

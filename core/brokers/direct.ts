@@ -1,0 +1,142 @@
+/**
+ * Direct call: no queue at all, the synchronous baseline that a queue is compared with. A producer calls endpoints and waits for each answer; a consumer
+ * serves the calls of one endpoint. There is no broker process: nothing stores a message, so what nobody answers is gone with its caller.
+ * What lies between the two is a registry that knows which instances are up, as a load balancer with health checks does.
+ */
+import { DirectConsumerPort } from '../clients/direct-consumer-port.ts';
+import { DirectProducerPort } from '../clients/direct-producer-port.ts';
+import type { Setup, Wire } from '../machine.ts';
+import type { OptionTable } from '../options.ts';
+import type { ActorId, Message, PlaceId } from '../types.ts';
+import type { BrokerKind } from './kind.ts';
+
+/** One call of one endpoint. */
+export interface Call extends Wire {
+  readonly type: 'call';
+  readonly endpoint: string;
+  readonly message: Message;
+  /** Chosen by the caller; comes back in the answer. */
+  readonly token: number;
+  /** How often the caller has called this endpoint for this message, from 1. */
+  readonly attempt: number;
+  readonly sizeBytes: number;
+}
+
+/** `ok` false: `reason` is a code of R, and `definite` says that the call surely had no effect. */
+export interface Answer extends Wire {
+  readonly type: 'answer';
+  readonly token: number;
+  readonly ok: boolean;
+  readonly reason: number;
+  readonly definite: boolean;
+}
+
+interface Endpoint {
+  readonly place: PlaceId;
+  /** Instances that are up, in the order of their starting. */
+  readonly up: ActorId[];
+}
+
+/** Which instances serve which endpoint. An instance that starts is called at once; one that is down is not called any more. */
+export class Registry {
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #setup: Setup;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+  }
+
+  /** The endpoint of this name; it exists as soon as anybody names it. */
+  endpoint(name: string): Endpoint {
+    let endpoint = this.#endpoints.get(name);
+    if (endpoint === undefined) {
+      endpoint = { place: this.#setup.place(name, 'endpoint'), up: [] };
+      this.#endpoints.set(name, endpoint);
+    }
+    return endpoint;
+  }
+
+  enter(name: string, instance: ActorId): void {
+    const { up } = this.endpoint(name);
+    if (!up.includes(instance)) up.push(instance);
+  }
+
+  leave(name: string, instance: ActorId): void {
+    const { up } = this.endpoint(name);
+    const i = up.indexOf(instance);
+    if (i >= 0) up.splice(i, 1);
+  }
+}
+
+const PRODUCER_OPTIONS: OptionTable = {
+  timeout: {
+    type: 'duration',
+    unit: 'ms',
+    default: 30_000_000,
+    min: 1000,
+    doc: 'How long the caller waits for the answer of one endpoint. After that the outcome is unknown: the work may have been done.',
+    source: 'HTTP client: request timeout',
+  },
+  retries: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    doc: 'How often a call that failed or timed out is tried again, at the next instance. 0: the first failure ends it.',
+    source: 'HTTP client: retry policy',
+  },
+  'retry-backoff': {
+    type: 'duration',
+    unit: 'ms',
+    default: 100_000,
+    min: 0,
+    doc: 'Wait before the first retry; it doubles each time, up to 20 s.',
+    source: 'HTTP client: retry policy',
+  },
+};
+
+const CONSUMER_OPTIONS: OptionTable = {
+  backlog: {
+    type: 'integer',
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+    doc: 'How many calls may wait at one instance while it is busy. Beyond that it refuses at once: over capacity. An instance that answers before it works lets one wait at least.',
+    source: 'listen(2): backlog',
+  },
+};
+
+export const direct: BrokerKind = {
+  kind: 'direct',
+  title: 'Direct call',
+  about:
+    'No queue at all: the producer calls the consumers one after the other and waits for each answer. Its latency is the sum of theirs, and each of them must be up.',
+  options: {},
+  producers: PRODUCER_OPTIONS,
+  consumers: CONSUMER_OPTIONS,
+  defaultOnFailure: 'reject',
+  lacks: {
+    VisibilityTimeout: 'A direct call has no lock: the caller waits, for `timeout` at the longest.',
+    RedrivePolicy: 'A direct call has no dead-letter queue: what fails is the caller’s to deal with (`retries`).',
+    partitions: 'A direct call has no partitions: each call goes to the next instance in turn.',
+    acks: 'A direct call has no acks: its answer is the confirmation.',
+    prefetch: 'Calls are not fetched: they arrive, and up to `backlog` of them wait at an instance.',
+    'x-message-ttl': 'A direct call stores nothing that could expire; it has `timeout`.',
+    'x-max-length': 'A direct call has no queue; `backlog` limits the calls that wait at an instance.',
+    'auto.offset.reset': 'A direct call stores nothing: nothing can be replayed.',
+  },
+  simplifications: [
+    'Callers know at once which instances are up; a health check that lags behind is not modelled.',
+    'An answer has the size of a small frame whatever the endpoint returns.',
+  ],
+  build(_spec, setup) {
+    const registry = new Registry(setup);
+    return {
+      nodes: [],
+      streams: false,
+      nodesFor: () => [],
+      producerPort: (port, host) => new DirectProducerPort(registry, port, host),
+      consumerPort: (port, host) => new DirectConsumerPort(registry, port, host),
+    };
+  },
+};
