@@ -1,6 +1,7 @@
 /** Every broker by its kind. */
 import { direct } from './direct.ts';
 import type { BrokerKind } from './kind.ts';
+import { rabbitmq } from './rabbitmq.ts';
 import { sqs } from './sqs.ts';
 
-export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, direct };
+export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, direct, rabbitmq };

@@ -342,7 +342,7 @@ export class RabbitNode implements Machine {
         const connection = this.#connections.get(timer.connection);
         if (connection === undefined) return;
         connection.gapTimer = 0;
-        if (connection.inbound.missing === timer.missing) this.#loseConnection(connection, R['connection lost'], out);
+        if (connection.inbound.missing === timer.missing) this.#giveUp(connection, out);
         else this.#watchGap(connection, out);
         return;
       }
@@ -371,7 +371,10 @@ export class RabbitNode implements Machine {
 
   receive(from: ActorId, wire: Wire, out: Out): void {
     if (!isFrame(wire)) {
-      if (wire.type === 'connection.open') this.#open(from, wire as Opening, out);
+      const opening = wire as Opening;
+      if (opening.type === 'connection.open') return this.#open(from, opening.request, out);
+      const broken = this.#connections.get(opening.connection);
+      if (broken?.peer === from) this.#loseConnection(broken, R['connection lost'], out);
       return;
     }
     const frame = wire as ClientFrame;
@@ -391,14 +394,14 @@ export class RabbitNode implements Machine {
 
   // Connections.
 
-  #open(from: ActorId, opening: Opening, out: Out): void {
+  #open(from: ActorId, request: number, out: Out): void {
     this.#lastConnection += 1;
     const connection = new Connection(this.#lastConnection, from, out.now);
     this.#connections.set(connection.id, connection);
     const { heartbeatUs } = this.#settings;
     const opened: Opened = {
       type: 'connection.open-ok',
-      request: opening.request,
+      request,
       connection: connection.id,
       heartbeatUs,
     };
@@ -415,7 +418,7 @@ export class RabbitNode implements Machine {
 
   #heartbeat(connection: Connection, out: Out): void {
     const { heartbeatUs } = this.#settings;
-    if (out.now - connection.lastHeardUs >= heartbeatUs) return this.#loseConnection(connection, R['timed out'], out);
+    if (out.now - connection.lastHeardUs >= heartbeatUs) return this.#giveUp(connection, out);
     if (out.now - connection.lastSentUs >= Math.floor(heartbeatUs / 2))
       this.#say(connection, { type: 'heartbeat' }, out);
     this.#armHeartbeat(connection, out);
@@ -427,9 +430,16 @@ export class RabbitNode implements Machine {
     connection.gapTimer = out.timer(GAP_US, { type: 'rabbitmq/gap', connection: connection.id, missing } as Timer);
   }
 
+  /** The node's own finding that nothing comes any more; the client may be alive behind a split, so it is told. */
+  #giveUp(connection: Connection, out: Out): void {
+    const reset: Opened = { type: 'connection.reset', connection: connection.id };
+    out.send(connection.peer, 'control', reset);
+    this.#loseConnection(connection, R['timed out'], out);
+  }
+
   #loseConnection(connection: Connection, reason: number, out: Out): void {
     out.fact(F['connection-lost'], 0, 0, connection.peer, 0, reason);
-    this.#endConnection(connection, reason === R['timed out'] ? R['timed out'] : R['connection lost'], out);
+    this.#endConnection(connection, R['connection lost'], out);
   }
 
   #endConnection(connection: Connection, reason: number, out: Out): void {

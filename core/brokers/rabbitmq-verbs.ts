@@ -161,10 +161,10 @@ export type ClientFrame = ClientMethod & FrameHead;
 export type ServerFrame = ServerMethod & FrameHead;
 
 /**
- * A client asks for a connection, `request` being its own number for the attempt; the node names the connection in its answer. `connection.reset`
- * is the transport's answer to a frame of a connection that is gone. None of them is a frame of a connection.
+ * What is no frame of a connection. A client asks for one, `request` being its own number for the attempt, and the node names it in its
+ * answer. A reset is the transport's word that a connection is broken, from either side, or the answer to a frame of one that is gone.
  */
-export type Opening = { readonly type: 'connection.open'; readonly request: number };
+export type Opening = { readonly type: 'connection.open'; readonly request: number } | Reset;
 export type Opened =
   | {
       readonly type: 'connection.open-ok';
@@ -172,9 +172,14 @@ export type Opened =
       readonly connection: number;
       readonly heartbeatUs: Micros;
     }
-  | { readonly type: 'connection.reset'; readonly connection: number };
+  | Reset;
 
-/** Whether a hop is AMQP at all; every method here has one of these names. */
+interface Reset {
+  readonly type: 'connection.reset';
+  readonly connection: number;
+}
+
+/** Whether a hop is a frame of a connection. */
 export function isFrame(wire: Wire): wire is Wire & FrameHead {
   return 'connection' in wire && 'frame' in wire;
 }

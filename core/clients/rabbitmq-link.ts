@@ -1,0 +1,198 @@
+/**
+ * A client's connection to a RabbitMQ node: opening it, heartbeats, frames in order, noticing that it is gone, and opening it again. Producer and
+ * consumer ports share it; it knows nothing of publishing and consuming. What was under way on a lost connection is the port's business.
+ * Source: rule R35; frames in order as AMQP over TCP has them.
+ */
+import type {
+  ClientFrame,
+  ClientMethod,
+  Opened,
+  Opening,
+  ServerFrame,
+  ServerMethod,
+} from '../brokers/rabbitmq-verbs.ts';
+import { isFrame } from '../brokers/rabbitmq-verbs.ts';
+import { F, R } from '../facts.ts';
+import type { HopKind, Out, Wire } from '../machine.ts';
+import { FrameOrder } from '../parts/frame-order.ts';
+import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
+
+/** What the link tells its port. */
+export interface LinkHost {
+  /** A new connection: nothing of an older one is valid on it. */
+  opened(out: Out): void;
+  said(method: ServerMethod, out: Out): void;
+  /** The connection is gone; the link goes on to make another. */
+  lost(out: Out): void;
+}
+
+type LinkTimer =
+  | { readonly type: 'rabbitmq/connect'; readonly request: number }
+  | { readonly type: 'rabbitmq/beat' | 'rabbitmq/gap'; readonly connection: number };
+
+/** As on the node's side: an overtaken frame that does not follow within this time is lost, and the connection broken. */
+const GAP_US = 2_000_000;
+
+export class RabbitLink {
+  readonly #node: ActorId;
+  readonly #recoveryUs: Micros;
+  readonly #host: LinkHost;
+  /** Attempts to connect, counted over restarts too, so that a late answer is known for what it is. */
+  #request = 0;
+  /** The node's number for the connection; 0 while there is none. */
+  #connection = 0;
+  #inbound = new FrameOrder<ServerFrame>();
+  #sent = 0;
+  #heartbeatUs: Micros = 0;
+  #lastHeardUs: Micros = 0;
+  #lastSentUs: Micros = 0;
+  #beat: TimerId = 0;
+  #watchesGap = false;
+
+  /** `recoveryUs`: how long to wait before connecting again, and how long an attempt may take. */
+  constructor(node: ActorId, recoveryUs: Micros, host: LinkHost) {
+    this.#node = node;
+    this.#recoveryUs = recoveryUs;
+    this.#host = host;
+  }
+
+  get isOpen(): boolean {
+    return this.#connection !== 0;
+  }
+
+  /** Tells connections apart: 0 is none, and none has the number of an older one. */
+  get connection(): number {
+    return this.#connection;
+  }
+
+  start(out: Out): void {
+    this.#connect(out);
+  }
+
+  /** Sends a frame on the open connection. */
+  say(method: ClientMethod, hop: HopKind, out: Out, message: MessageId = 0, because?: number): void {
+    this.#sent += 1;
+    this.#lastSentUs = out.now;
+    const frame: ClientFrame = { ...method, connection: this.#connection, frame: this.#sent };
+    out.send(this.#node, hop, frame, message, because);
+  }
+
+  receive(wire: Wire, out: Out): void {
+    if (!isFrame(wire)) return this.#transport(wire as Opened, out);
+    const frame = wire as ServerFrame;
+    if (frame.connection !== this.#connection) return;
+    this.#lastHeardUs = out.now;
+    if (!this.#inbound.accept(frame)) return this.#watchGap(out);
+    let next: ServerFrame | undefined = frame;
+    while (next !== undefined && next.connection === this.#connection) {
+      if (next.type === 'connection.close') return this.#lose(false, out);
+      if (next.type !== 'heartbeat') this.#host.said(next, out);
+      next = this.#inbound.next();
+    }
+  }
+
+  /** True when the timer was one of the link's. */
+  timer(wire: Wire, out: Out): boolean {
+    const timer = wire as LinkTimer;
+    switch (timer.type) {
+      case 'rabbitmq/connect':
+        if (this.#connection === 0 && timer.request === this.#request) this.#connect(out);
+        return true;
+      case 'rabbitmq/beat':
+        if (timer.connection === this.#connection) this.#heartbeat(out);
+        return true;
+      case 'rabbitmq/gap':
+        if (timer.connection === this.#connection) {
+          this.#watchesGap = false;
+          if (this.#inbound.missing > 0) this.#lose(true, out);
+        }
+        return true;
+      default:
+        return timer satisfies never;
+    }
+  }
+
+  peerLost(out: Out): void {
+    this.#lose(false, out);
+  }
+
+  /** Closes the connection for good, as a process does that shuts down. */
+  close(out: Out): void {
+    if (this.#connection !== 0) this.say({ type: 'connection.close' }, 'control', out);
+    this.crash();
+  }
+
+  crash(): void {
+    this.#connection = 0;
+    this.#beat = 0;
+  }
+
+  #connect(out: Out): void {
+    this.#request += 1;
+    const opening: Opening = { type: 'connection.open', request: this.#request };
+    out.send(this.#node, 'control', opening);
+    this.#retry(out);
+  }
+
+  #retry(out: Out): void {
+    const timer: LinkTimer = { type: 'rabbitmq/connect', request: this.#request };
+    out.timer(this.#recoveryUs, timer);
+  }
+
+  #transport(wire: Opened, out: Out): void {
+    if (wire.type === 'connection.reset') {
+      if (wire.connection === this.#connection) this.#lose(false, out);
+      return;
+    }
+    if (wire.type !== 'connection.open-ok') return;
+    if (wire.request !== this.#request || this.#connection !== 0) {
+      // The answer to an attempt that was given up: nobody would ever use this connection.
+      const reset: Opened = { type: 'connection.reset', connection: wire.connection };
+      if (wire.connection !== this.#connection) out.send(this.#node, 'control', reset);
+      return;
+    }
+    this.#connection = wire.connection;
+    this.#inbound = new FrameOrder();
+    this.#watchesGap = false;
+    this.#sent = 0;
+    this.#heartbeatUs = wire.heartbeatUs;
+    this.#lastHeardUs = out.now;
+    this.#lastSentUs = out.now;
+    if (this.#heartbeatUs > 0) this.#armBeat(out);
+    this.#host.opened(out);
+  }
+
+  #armBeat(out: Out): void {
+    const silence = this.#lastHeardUs + this.#heartbeatUs - out.now;
+    const delay = Math.max(1, Math.min(Math.floor(this.#heartbeatUs / 2), silence));
+    const timer: LinkTimer = { type: 'rabbitmq/beat', connection: this.#connection };
+    this.#beat = out.timer(delay, timer, 0);
+  }
+
+  #heartbeat(out: Out): void {
+    if (out.now - this.#lastHeardUs >= this.#heartbeatUs) return this.#lose(true, out);
+    if (out.now - this.#lastSentUs >= Math.floor(this.#heartbeatUs / 2))
+      this.say({ type: 'heartbeat' }, 'control', out);
+    this.#armBeat(out);
+  }
+
+  #watchGap(out: Out): void {
+    if (this.#watchesGap || this.#inbound.missing === 0) return;
+    this.#watchesGap = true;
+    const timer: LinkTimer = { type: 'rabbitmq/gap', connection: this.#connection };
+    out.timer(GAP_US, timer);
+  }
+
+  /** `tells`: the node may still believe in the connection, so it is told that it is broken. */
+  #lose(tells: boolean, out: Out): void {
+    const connection = this.#connection;
+    if (connection === 0) return;
+    this.#connection = 0;
+    if (this.#beat !== 0) out.cancel(this.#beat);
+    out.fact(F['connection-lost'], 0, 0, this.#node, 0, tells ? R['timed out'] : R['connection lost']);
+    const reset: Opened = { type: 'connection.reset', connection };
+    if (tells) out.send(this.#node, 'control', reset);
+    this.#retry(out);
+    this.#host.lost(out);
+  }
+}
