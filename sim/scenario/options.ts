@@ -100,7 +100,7 @@ function shapeOf(spec: OptionSpec): Shape<OptionValue> {
     case 'duration':
       return durationOption(spec);
     case 'integer':
-      return bounded(spec.min ?? 0, spec.max);
+      return bounded(spec.min ?? Math.min(0, spec.default ?? 0), spec.max);
     case 'number':
       return shapes.number(spec.min, spec.max);
     case 'bytes':

@@ -42,7 +42,9 @@ import type {
   ProducerSpec,
   Scenario,
   StoreSpec,
+  TimelineAction,
   TimelineEntry,
+  When,
 } from './types.ts';
 
 const MOST_ACTORS = 2_000;
@@ -61,6 +63,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     bindings: entry.bindings.map(binding),
   });
   const durationUs = file.duration ?? 0;
+  const names = onlyOnes(file);
   const scenario: Scenario = {
     title: file.title ?? '',
     story: file.story.trim(),
@@ -73,8 +76,8 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     producers: byName(file.producers, (entry) => producer(entry, brokerName(entry.broker, brokers), durationUs)),
     consumers: byName(file.consumers, (entry, name) => consumer(entry, name, brokerName(entry.broker, brokers))),
     stores: stores(file),
-    network: network(file),
-    timeline: file.timeline.flatMap((line) => timelineEntries(source, line)),
+    network: network(file, names),
+    timeline: file.timeline.flatMap((line) => timelineEntries(source, line, names)),
     claims: file.claims,
     expect: file.expect.map((text) => ({ text })),
     exercised: file.exercised,
@@ -91,7 +94,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
       }),
     ),
     captions: file.captions.map(
-      (entry): CaptionSpec => ({ when: readWhen(entry), text: entry.text ?? '', question: entry.question }),
+      (entry): CaptionSpec => ({ when: renameWhen(readWhen(entry), names), text: entry.text ?? '', question: entry.question }),
     ),
     limits: { messages: file.limits.messages ?? 0, facts: file.limits.facts ?? 0 },
     exercise: exercise(file),
@@ -258,7 +261,7 @@ function stores(file: ScenarioEntry): Record<string, StoreSpec> {
 const NEVER: LossSpec = Object.fromEntries(HOPS.map((hop) => [hop, 0]));
 const AT_ONCE: Distribution = { type: 'constant', us: 0 };
 
-function network(file: ScenarioEntry): NetworkSpec {
+function network(file: ScenarioEntry, names: ReadonlyMap<string, string>): NetworkSpec {
   const entry = file.network === 'ideal' ? blank(NETWORK_FIELDS) : file.network;
   return {
     latency: file.network === 'ideal' ? AT_ONCE : entry.latency,
@@ -267,14 +270,15 @@ function network(file: ScenarioEntry): NetworkSpec {
     reorder: { ...NEVER, ...entry.reorder },
     reorderDelayUs: entry['reorder-delay'],
     bytesPerSecond: entry.bandwidth ?? 0,
-    links: entry.links.map(link),
+    links: entry.links.map((one) => link(one, names)),
   };
 }
 
-function link(entry: Values<typeof LINK_FIELDS>): LinkSpec {
+function link(entry: Values<typeof LINK_FIELDS>, names: ReadonlyMap<string, string>): LinkSpec {
+  const end = (name: string | undefined): string | null => (name === undefined ? null : (names.get(name) ?? name));
   return {
-    from: entry.from ?? null,
-    to: entry.to ?? null,
+    from: end(entry.from),
+    to: end(entry.to),
     bothWays: entry.both,
     ...(entry.latency === undefined ? {} : { latency: entry.latency }),
     ...(entry.loss === undefined ? {} : { loss: entry.loss }),
@@ -285,9 +289,10 @@ function link(entry: Values<typeof LINK_FIELDS>): LinkSpec {
 }
 
 /** A `set:` line becomes one entry for each of its settings, with the value as the program has it (µs, bytes, distributions). */
-function timelineEntries(source: Source, line: Line): TimelineEntry[] {
-  const { when, label } = line;
-  if (line.action !== null) return [{ when, action: line.action, label }];
+function timelineEntries(source: Source, line: Line, names: ReadonlyMap<string, string>): TimelineEntry[] {
+  const { label } = line;
+  const when = renameWhen(line.when, names);
+  if (line.action !== null) return [{ when, action: renameAction(line.action, names), label }];
   const entries: TimelineEntry[] = [];
   for (const { path, spot } of line.sets) {
     const found = follow(source, path);
@@ -369,6 +374,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
   const places = new Map<string, string>();
   const actors = new Map<string, string>();
   let count = 0;
+  const nodes = nodeNames(scenario);
   const claimName = (taken: Map<string, string>, name: string, what: string, spot: Spot): void => {
     const other = taken.get(name);
     if (other === undefined) taken.set(name, what);
@@ -398,7 +404,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
     ['consumers', 'a consumer'],
   ] as const) {
     for (const [name, entry] of file[section]) {
-      if (isNodeName(name, scenario)) {
+      if (nodes.includes(name)) {
         source.error(
           { ...entry.spot, node: entry.spot.keyNode },
           `\`${name}\` is the name of a broker node.`,
@@ -416,11 +422,19 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
     source.error(source.root, `there are ${count} actors.`, `at most ${MOST_ACTORS}`, 'Lower the counts.');
 }
 
-/** `b1`, `b2`, … are the broker's nodes; with several brokers the broker's name comes first. */
-function isNodeName(name: string, scenario: Scenario): boolean {
-  if (/^b\d{1,3}$/.test(name) || Object.hasOwn(scenario.brokers, name)) return true;
-  const match = /^(.+)-b?\d{1,3}$/.exec(name);
-  return match !== null && Object.hasOwn(scenario.brokers, match[1] ?? '');
+/**
+ * Names of broker nodes: `b1`, `b2`, … or the service itself (`sqs`) when there is one broker, else with the broker's name before them. The
+ * real names are the broker's own; this is the widest set of them.
+ */
+function nodeNames(scenario: Scenario): readonly string[] {
+  const entries = Object.entries(scenario.brokers);
+  return entries.flatMap(([name, { kind, options }]) => {
+    const count = Math.max(1, Math.min(100, numberOf(options, 'nodes', 1)));
+    const alone = entries.length === 1;
+    const nodes = Array.from({ length: count }, (_, i) => (alone ? `b${i + 1}` : `${name}-b${i + 1}`));
+    const service = alone ? kind : name;
+    return [...nodes, service, alone ? 'controller' : `${name}-controller`];
+  });
 }
 
 /** Names of other things, gathered while the file was read. */
@@ -430,7 +444,7 @@ function checkReferences(source: Source, file: ScenarioEntry, scenario: Scenario
     const names = known.get(wants) ?? namesOf(wants, file, scenario);
     known.set(wants, names);
     if (names.includes(name)) continue;
-    if (wants === 'actor' && (isNodeName(name, scenario) || isInstance(name, file))) continue;
+    if (wants === 'actor' && isInstance(name, file)) continue;
     const article = /^[aeiou]/.test(wants) ? 'an' : 'a';
     const list =
       names.length > 0 && names.length <= 12
@@ -478,8 +492,50 @@ function namesOf(wants: Reference['wants'], file: ScenarioEntry, scenario: Scena
 function isInstance(name: string, file: ScenarioEntry): boolean {
   const match = /^(.+)-(\d{1,4})$/.exec(name);
   const declared = match?.[1] ?? '';
-  const scaled = file.timeline.some((line) => line.action?.type === 'scale' && line.action.consumer === declared);
-  return file.consumers.has(declared) && (scaled || file.autoscale.has(declared));
+  return file.consumers.has(declared) && scaled(file, declared);
+}
+
+/** Whether instances come and go, so that even a single one has a number. */
+function scaled(file: ScenarioEntry, consumer: string): boolean {
+  const byLine = file.timeline.some((line) => line.action?.type === 'scale' && line.action.consumer === consumer);
+  return byLine || file.autoscale.has(consumer);
+}
+
+/**
+ * A single instance has the declared name itself (`resizer`), yet `resizer-1` stays valid, so that turning `count` down to 1 breaks no line.
+ */
+function onlyOnes(file: ScenarioEntry): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const [name, entry] of file.producers) if (entry.count === 1) names.set(`${name}-1`, name);
+  for (const [name, entry] of file.consumers) if (entry.count === 1 && !scaled(file, name)) names.set(`${name}-1`, name);
+  return names;
+}
+
+function renameWhen(when: When, names: ReadonlyMap<string, string>): When {
+  if (when.type === 'at' || when.actor === null) return when;
+  return { ...when, actor: names.get(when.actor) ?? when.actor };
+}
+
+function renameAction(action: TimelineAction, names: ReadonlyMap<string, string>): TimelineAction {
+  const one = (name: string): string => names.get(name) ?? name;
+  switch (action.type) {
+    case 'crash':
+    case 'restart':
+    case 'pause':
+    case 'slow':
+    case 'stop':
+      return { ...action, actors: action.actors.map(one) };
+    case 'split':
+      return { ...action, sides: action.sides.map((side) => side.map(one)) };
+    case 'interfere':
+      return {
+        ...action,
+        from: action.from === null ? null : one(action.from),
+        to: action.to === null ? null : one(action.to),
+      };
+    default:
+      return action;
+  }
 }
 
 /** `to:` and `from:` name things on the same broker. A broker that declares nothing has whatever its consumers take from. */
