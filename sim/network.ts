@@ -3,7 +3,7 @@
  * does, unless the reorder knob holds a hop back. What decides, in this order: a split, then interference asked for by the timeline, then
  * the rates of the scenario. The network knows neither machines nor time; the world asks it and carries out the answer.
  */
-import { HOPS } from '../core/machine.ts';
+import { HOPS, type Wire } from '../core/machine.ts';
 import { type Distribution, draw, happens } from '../core/parts/distribution.ts';
 import type { Actor, ActorId, MessageId, Micros } from '../core/types.ts';
 import { type Decider, type DecisionSite, mix } from './choice.ts';
@@ -69,7 +69,7 @@ export class Network {
   }
 
   /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS. */
-  judge(from: ActorId, to: ActorId, hop: number, message: MessageId, sizeBytes: number, now: Micros): void {
+  judge(from: ActorId, to: ActorId, hop: number, message: MessageId, wire: Wire, now: Micros): void {
     const judgement = this.judgement;
     judgement.fate = FATE.passed;
     judgement.latencyUs = 0;
@@ -81,7 +81,7 @@ export class Network {
     if (this.#slow.size > 0) latency = Math.floor(latency * (this.#slow.get(from) ?? 1) * (this.#slow.get(to) ?? 1));
     if (link.bytesPerSecond > 0) {
       const begins = link.busyUntilUs > now ? link.busyUntilUs : now;
-      link.busyUntilUs = begins + Math.ceil((sizeBytes * 1e6) / link.bytesPerSecond);
+      link.busyUntilUs = begins + Math.ceil((sizeOf(wire) * 1e6) / link.bytesPerSecond);
       latency += link.busyUntilUs - now;
     }
     judgement.latencyUs = latency;
@@ -258,4 +258,10 @@ export class Network {
 
 function byHop(rates: LossSpec): Float64Array {
   return Float64Array.from(HOPS, (hop) => rates[hop] ?? 0);
+}
+
+/** Bytes of a hop: what the wire says of itself, else a small control frame. */
+function sizeOf(wire: Wire): number {
+  const { sizeBytes } = wire as { sizeBytes?: number };
+  return sizeBytes ?? 100;
 }

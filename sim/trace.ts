@@ -114,14 +114,14 @@ export class Trace {
       this.#lastHigh = 0;
     }
     const id = ++this.count;
-    const offset = time - chunk.base;
-    const high = Math.floor(offset / TWO32);
-    while (this.#lastHigh < high) {
-      chunk.carries.push(i);
-      this.#lastHigh++;
+    let offset = time - chunk.base;
+    if (offset >= TWO32) {
+      const high = Math.floor(offset / TWO32);
+      for (; this.#lastHigh < high; this.#lastHigh++) chunk.carries.push(i);
+      offset -= high * TWO32;
     }
     const where = place | (peer << 16);
-    chunk.times[i] = offset - high * TWO32;
+    chunk.times[i] = offset;
     chunk.messages[i] = message;
     chunk.causes[i] = cause;
     chunk.wheres[i] = where;

@@ -394,14 +394,14 @@ export class World {
   ): void {
     const { trace } = this;
     const now = this.#agenda.now;
-    const hopIndex = HOPS.indexOf(hop);
+    const hopIndex = HOP_INDEX[hop];
     const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
     const many = typeof messages !== 'number' && messages.length > 1;
     const target = this.#processes[to];
     if (target === undefined)
       throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const judgement = this.#network.judgement;
-    this.#network.judge(from, to, hopIndex, first, sizeOf(wire), now);
+    this.#network.judge(from, to, hopIndex, first, wire, now);
     const { fate, latencyUs } = judgement;
     if (fate === FATE.passed && latencyUs === 0 && !many) {
       this.#agenda.schedule(now, EVENT.hop, to, from, target.incarnation, cause, wire);
@@ -821,6 +821,17 @@ class Voice implements Out {
   }
 }
 
+const HOP_INDEX: Readonly<Record<HopKind, number>> = {
+  request: HOPS.indexOf('request'),
+  reply: HOPS.indexOf('reply'),
+  delivery: HOPS.indexOf('delivery'),
+  ack: HOPS.indexOf('ack'),
+  effect: HOPS.indexOf('effect'),
+  'effect-reply': HOPS.indexOf('effect-reply'),
+  replication: HOPS.indexOf('replication'),
+  control: HOPS.indexOf('control'),
+};
+
 const IDLE: Machine = {
   start() {},
   receive() {},
@@ -849,12 +860,6 @@ function lengthOf(action: TimelineAction): Micros | null {
     default:
       return null;
   }
-}
-
-/** Bytes of a hop: what the wire says of itself, else a small control frame. */
-function sizeOf(wire: Wire): number {
-  const { sizeBytes } = wire as { sizeBytes?: number };
-  return sizeBytes ?? 100;
 }
 
 export interface Run {

@@ -142,8 +142,8 @@ export class SqsQueue {
     return undefined;
   }
 
-  /** Hands a visible message out. `untilUs` ≤ now leaves it visible (a receive with timeout 0). Returns its receipt number. */
-  receive(entry: Entry, holder: number, now: Micros, untilUs: Micros): number {
+  /** Hands a visible message out; `postpone` must follow, which says until when. Returns its receipt number. */
+  receive(entry: Entry, holder: number, now: Micros): number {
     this.#leaveVisible(entry);
     entry.receives++;
     entry.receivedAtUs = now;
@@ -151,10 +151,8 @@ export class SqsQueue {
     this.#received.take(entry.receipt);
     entry.receipt = this.#received.add(entry);
     entry.state = 'in flight';
-    entry.visibleAtUs = untilUs;
+    entry.visibleAtUs = Number.POSITIVE_INFINITY;
     this.inFlight++;
-    if (untilUs > now) this.#deadlines.push(untilUs, entry);
-    else this.makeVisible(entry);
     return entry.receipt;
   }
 

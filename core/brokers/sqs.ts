@@ -331,7 +331,7 @@ export class Sqs implements Machine {
         this.#deadLetter(live, entry, out);
         continue;
       }
-      const receipt = queue.receive(entry, from, out.now, out.now + LONGEST_INVISIBLE_US);
+      const receipt = queue.receive(entry, from, out.now);
       last = entry;
       again.push(entry);
       const { message, receives } = entry;

@@ -78,7 +78,8 @@ export class Consumer implements Machine, ConsumerHost {
   /** Received and not begun, in order; `#next` is the first of them. */
   #waiting: Delivery[] = [];
   #next = 0;
-  readonly #jobs = new Map<number, Job>();
+  /** What is being worked on; few, so a list. */
+  #jobs: Job[] = [];
   /** Jobs whose ack before processing is on its way, by message. */
   readonly #acking = new Set<Delivery>();
   #tokens = 0;
@@ -125,7 +126,7 @@ export class Consumer implements Machine, ConsumerHost {
     this.port.crash();
     this.#waiting = [];
     this.#next = 0;
-    this.#jobs.clear();
+    this.#jobs = [];
     this.#acking.clear();
     this.#memory.clear();
     this.#watching = false;
@@ -174,11 +175,8 @@ export class Consumer implements Machine, ConsumerHost {
       if (ok) this.#begin(delivery, out);
       else out.fact(F.skipped, delivery.message.id, delivery.place, 0, 0, R['outcome unknown']);
     } else {
-      for (const job of this.#jobs.values()) {
-        if (job.delivery !== delivery) continue;
-        this.#jobs.delete(job.token);
-        break;
-      }
+      const at = this.#jobs.findIndex((job) => job.delivery === delivery);
+      if (at >= 0) this.#jobs.splice(at, 1);
     }
     this.#beginMore(out);
     this.port.room(this.#room(), out);
@@ -193,18 +191,23 @@ export class Consumer implements Machine, ConsumerHost {
     this.#waiting = [];
     this.#next = 0;
     this.#acking.clear();
-    for (const job of this.#jobs.values()) job.orphan = true;
+    for (const job of this.#jobs) job.orphan = true;
     this.port.room(this.#room(), out);
+  }
+
+  #job(token: number): Job | undefined {
+    for (const job of this.#jobs) if (job.token === token) return job;
+    return undefined;
   }
 
   /** How many messages more it can take. */
   #room(): number {
-    const room = this.#settings.prefetch - (this.#waiting.length - this.#next) - this.#jobs.size - this.#acking.size;
+    const room = this.#settings.prefetch - (this.#waiting.length - this.#next) - this.#jobs.length - this.#acking.size;
     return room > 0 ? room : 0;
   }
 
   #beginMore(out: Out): void {
-    while (this.#next < this.#waiting.length && this.#jobs.size + this.#acking.size < this.#settings.concurrency) {
+    while (this.#next < this.#waiting.length && this.#jobs.length + this.#acking.size < this.#settings.concurrency) {
       const delivery = this.#waiting[this.#next++] as Delivery;
       if (this.#next === this.#waiting.length) {
         this.#waiting = [];
@@ -222,7 +225,7 @@ export class Consumer implements Machine, ConsumerHost {
     const token = ++this.#tokens;
     const key = (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) >>> 0;
     const job: Job = { delivery, token, key, fact: 0, askedAtUs: 0, orphan: false };
-    this.#jobs.set(token, job);
+    this.#jobs.push(job);
     if (this.#remembers(message, out.now)) {
       out.fact(F.deduplicated, message.id, delivery.place);
       return this.#finish(job, 'ack', out);
@@ -244,7 +247,7 @@ export class Consumer implements Machine, ConsumerHost {
   }
 
   #worked(token: number, out: Out): void {
-    const job = this.#jobs.get(token);
+    const job = this.#job(token);
     if (job === undefined) return;
     const { delivery, key } = job;
     const { message } = delivery;
@@ -290,7 +293,7 @@ export class Consumer implements Machine, ConsumerHost {
   }
 
   #written(reply: WriteReply, out: Out): void {
-    const job = this.#jobs.get(reply.token);
+    const job = this.#job(reply.token);
     if (job === undefined || job.askedAtUs === 0) return;
     job.askedAtUs = 0;
     job.fact = out.cause;
@@ -316,7 +319,7 @@ export class Consumer implements Machine, ConsumerHost {
   #finish(job: Job, how: Settlement, out: Out): void {
     const { delivery } = job;
     if (this.#settings.settle !== 'after-processing' || job.orphan) {
-      this.#jobs.delete(job.token);
+      this.#jobs.splice(this.#jobs.indexOf(job), 1);
       this.#beginMore(out);
       return this.port.room(this.#room(), out);
     }
@@ -339,7 +342,7 @@ export class Consumer implements Machine, ConsumerHost {
   }
 
   #beat(token: number, out: Out): void {
-    const job = this.#jobs.get(token);
+    const job = this.#job(token);
     const { heartbeat } = this.#settings;
     if (job === undefined || heartbeat === null || job.orphan) return;
     this.port.extend(job.delivery, heartbeat.byUs, out);
@@ -350,7 +353,7 @@ export class Consumer implements Machine, ConsumerHost {
   #watch(out: Out): void {
     this.#watching = false;
     let open = false;
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of [...this.#jobs]) {
       if (job.askedAtUs === 0) continue;
       if (out.now - job.askedAtUs >= STORE_TIMEOUT_US) {
         job.askedAtUs = 0;

@@ -24,21 +24,27 @@ interface Settling {
   readonly attempt: number;
 }
 
+/** A queue to receive from. `busy`: a receive is under way, or a pause between short polls. */
+interface Source {
+  readonly queue: string;
+  busy: boolean;
+}
+
 /** A receive under way. */
 interface Poll {
-  readonly queue: string;
+  readonly source: Source;
   readonly max: number;
 }
 
 interface PollTimer extends Wire {
   readonly type: 'sqs/poll';
-  readonly queue: string;
+  readonly source: Source;
 }
 
 export class SqsConsumerPort implements ConsumerPort {
   readonly #node: ActorId;
   readonly #host: ConsumerHost;
-  readonly #queues: readonly string[];
+  readonly #queues: readonly Source[];
   readonly #waitUs: Micros;
   readonly #intervalUs: Micros;
   readonly #max: number;
@@ -47,15 +53,13 @@ export class SqsConsumerPort implements ConsumerPort {
   readonly #retries: number;
   readonly #polls = new OpenRequests<Poll>('sqs/poll-late');
   readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
-  /** Queues with a receive under way, or pausing between short polls. */
-  readonly #busy = new Set<string>();
   #room = 0;
   #asked = 0;
 
   constructor(node: ActorId, spec: ConsumerPortSpec, host: ConsumerHost) {
     this.#node = node;
     this.#host = host;
-    this.#queues = spec.from;
+    this.#queues = spec.from.map((queue) => ({ queue, busy: false }));
     this.#waitUs = numberOf(spec.options, 'WaitTimeSeconds', 20_000_000);
     this.#intervalUs = numberOf(spec.options, 'poll-interval', 1_000_000);
     this.#max = numberOf(spec.options, 'MaxNumberOfMessages', 10);
@@ -68,9 +72,9 @@ export class SqsConsumerPort implements ConsumerPort {
 
   room(messages: number, out: Out): void {
     this.#room = messages;
-    for (const queue of this.#queues) {
+    for (const source of this.#queues) {
       if (this.#room - this.#asked <= 0) return;
-      if (!this.#busy.has(queue)) this.#poll(queue, out);
+      if (!source.busy) this.#poll(source, out);
     }
   }
 
@@ -104,11 +108,9 @@ export class SqsConsumerPort implements ConsumerPort {
 
   timer(wire: Wire, out: Out): void {
     switch (wire.type) {
-      case 'sqs/poll': {
-        const { queue } = wire as PollTimer;
-        this.#busy.delete(queue);
+      case 'sqs/poll':
+        (wire as PollTimer).source.busy = false;
         return this.room(this.#room, out);
-      }
       case 'sqs/poll-late':
         for (const poll of this.#polls.due(out)) this.#free(poll);
         return this.room(this.#room, out);
@@ -126,18 +128,18 @@ export class SqsConsumerPort implements ConsumerPort {
   crash(): void {
     this.#polls.clear();
     this.#settling.clear();
-    this.#busy.clear();
+    for (const source of this.#queues) source.busy = false;
     this.#asked = 0;
   }
 
-  #poll(queue: string, out: Out): void {
+  #poll(source: Source, out: Out): void {
     const max = Math.min(this.#room - this.#asked, this.#max);
-    this.#busy.add(queue);
+    source.busy = true;
     this.#asked += max;
     const request: ReceiveMessage = {
       type: 'ReceiveMessage',
-      queue,
-      token: this.#polls.open({ queue, max }, this.#waitUs + this.#timeoutUs, out),
+      queue: source.queue,
+      token: this.#polls.open({ source, max }, this.#waitUs + this.#timeoutUs, out),
       max,
       waitUs: this.#waitUs,
       visibilityUs: this.#visibilityUs,
@@ -163,14 +165,14 @@ export class SqsConsumerPort implements ConsumerPort {
         out,
       );
     } else if (this.#waitUs === 0 || result.error !== '') {
-      this.#busy.add(queue);
-      out.timer(this.#intervalUs, { type: 'sqs/poll', queue } as PollTimer, out.cause);
+      poll.source.busy = true;
+      out.timer(this.#intervalUs, { type: 'sqs/poll', source: poll.source } as PollTimer, out.cause);
     }
     this.room(this.#room, out);
   }
 
-  #free({ queue, max }: Poll): void {
-    this.#busy.delete(queue);
+  #free({ source, max }: Poll): void {
+    source.busy = false;
     this.#asked -= max;
   }
 

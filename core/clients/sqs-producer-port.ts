@@ -87,7 +87,7 @@ export class SqsProducerPort implements ProducerPort {
       token: this.#open.open(sending, this.#timeoutUs, out),
       delayUs: this.#delayUs,
       group: message.key ?? 'default',
-      dedupId: this.#ownIds ? String(message.id) : '',
+      dedupId: target.fifo && this.#ownIds ? String(message.id) : '',
       sizeBytes: message.sizeBytes,
     };
     out.send(this.#node, 'request', request, message.id);
