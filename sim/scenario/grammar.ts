@@ -12,7 +12,6 @@ import {
   boolean,
   byteRate,
   defaulted,
-  describe,
   didYouMean,
   distribution,
   duration,
@@ -45,7 +44,7 @@ import type { AttributeSpec, ClaimSpec, LossSpec } from './types.ts';
 const isMap = (spot: Spot): boolean => spot.source.isMap(spot);
 
 const factNames = FACT_NAMES.filter((fact) => fact !== '');
-export const fact = describe(oneOf(factNames), 'the name of a fact, such as `applied` or `lock-expired`');
+export const fact = oneOf(factNames, 'the name of a fact, such as `applied` or `lock-expired`');
 export const MOST_INSTANCES = 1_000;
 export const LONGEST_TEXT = 20_000;
 
@@ -501,7 +500,7 @@ const VERDICTS = {
 } as const;
 type VerdictWord = keyof typeof VERDICTS;
 const verdictWords = Object.keys(VERDICTS) as VerdictWord[];
-const claimName = describe(oneOf(CLAIMS), 'the name of a claim, such as `at-least-once`');
+const claimName = oneOf(CLAIMS, 'the name of a claim, such as `at-least-once`');
 
 /** `at-least-once` · `key-order: account` · `violated: at-most-once` · `{ claim: …, scope: …, verdict: … }`. */
 export const claim: Shape<ClaimSpec> = {
@@ -543,7 +542,10 @@ export const claim: Shape<ClaimSpec> = {
       } else if (names !== undefined) {
         claimed = names;
         scope = text(64).read(child) ?? '';
-      } else unknownKey(child, key, [...CLAIMS, 'claim', 'scope', 'verdict', ...verdictWords], null);
+      } else {
+        claimed = '';
+        unknownKey(child, key, [...CLAIMS, 'claim', 'scope', 'verdict', ...verdictWords], null);
+      }
     }
     if (claimed === undefined) source.error(spot, 'this names no claim.', this.expected);
     return claimed === undefined || claimed === '' ? undefined : { claim: claimed, scope, verdict };

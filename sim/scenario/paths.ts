@@ -73,14 +73,15 @@ export function findBrokers(source: Source): ReadonlyMap<string, BrokerKind | nu
   const only = source.child(source.root, 'broker');
   if (only.keyNode !== null) found.set('broker', kindAt(only));
   const several = source.child(source.root, 'brokers');
-  if (source.isMap(several)) for (const { key, spot } of quietEntries(source, several)) found.set(key, kindAt(spot));
+  if (!source.isMap(several)) return found;
+  for (const { key, spot } of quietly(source, () => source.entries(several))) found.set(key, kindAt(spot));
   return found;
 }
 
-/** Entries without complaints about repeated keys, which the reading of the file makes. */
-function quietEntries(source: Source, spot: Spot): readonly { readonly key: string; readonly spot: Spot }[] {
+/** Reads without complaining: what is wrong there is said once, by the reading of the file. */
+export function quietly<T>(source: Source, read: () => T): T {
   const before = source.diagnostics.length;
-  const entries = source.entries(spot);
-  source.diagnostics.length = before;
-  return entries;
+  const value = read();
+  source.diagnostics.length = Math.min(before, source.diagnostics.length);
+  return value;
 }

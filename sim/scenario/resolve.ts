@@ -20,7 +20,7 @@ import {
 } from './grammar.ts';
 import { nearest } from './nearest.ts';
 import { defaultsOf } from './options.ts';
-import { follow } from './paths.ts';
+import { follow, quietly } from './paths.ts';
 import type { ScenarioEntry } from './root.ts';
 import { blank, didYouMean, type Entry, type Values } from './shapes.ts';
 import { type Reference, type Source, type Spot, shown } from './source.ts';
@@ -94,7 +94,11 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
       }),
     ),
     captions: file.captions.map(
-      (entry): CaptionSpec => ({ when: renameWhen(readWhen(entry), names), text: entry.text ?? '', question: entry.question }),
+      (entry): CaptionSpec => ({
+        when: renameWhen(readWhen(entry), names),
+        text: entry.text ?? '',
+        question: entry.question,
+      }),
     ),
     limits: { messages: file.limits.messages ?? 0, facts: file.limits.facts ?? 0 },
     exercise: exercise(file),
@@ -336,7 +340,8 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
   for (const section of SECTIONS) {
     for (const [name, spec] of Object.entries(scenario[section])) {
       const kind = kindOf(source, scenario, spec.broker);
-      if (kind === null || kind[section] !== undefined) continue;
+      const unnamed = file[section].get(name)?.broker === undefined && Object.keys(scenario.brokers).length > 1;
+      if (unnamed || kind === null || kind[section] !== undefined) continue;
       const has = SECTIONS.filter((other) => kind[other] !== undefined);
       const lacks = Object.hasOwn(kind.lacks, section) ? (kind.lacks[section] ?? '') : '';
       const instead = has.length === 0 ? 'It needs no declarations.' : `It has ${has.join(' and ')}.`;
@@ -441,7 +446,7 @@ function nodeNames(scenario: Scenario): readonly string[] {
 function checkReferences(source: Source, file: ScenarioEntry, scenario: Scenario): void {
   const known = new Map<Reference['wants'], readonly string[]>();
   for (const { wants, name, spot } of source.references) {
-    const names = known.get(wants) ?? namesOf(wants, file, scenario);
+    const names = known.get(wants) ?? namesOf(source, wants, file, scenario);
     known.set(wants, names);
     if (names.includes(name)) continue;
     if (wants === 'actor' && isInstance(name, file)) continue;
@@ -456,28 +461,30 @@ function checkReferences(source: Source, file: ScenarioEntry, scenario: Scenario
   }
 }
 
-function namesOf(wants: Reference['wants'], file: ScenarioEntry, scenario: Scenario): readonly string[] {
+function namesOf(
+  source: Source,
+  wants: Reference['wants'],
+  file: ScenarioEntry,
+  scenario: Scenario,
+): readonly string[] {
   switch (wants) {
     case 'queue':
-      return Object.keys(scenario.queues);
+      return keysOf(source, 'queues');
     case 'topic':
-      return Object.keys(scenario.topics);
+      return keysOf(source, 'topics');
     case 'exchange':
-      return Object.keys(scenario.exchanges);
+      return keysOf(source, 'exchanges');
     case 'producer':
-      return Object.keys(scenario.producers);
+      return keysOf(source, 'producers');
     case 'consumer':
-      return Object.keys(scenario.consumers);
+      return keysOf(source, 'consumers');
     case 'group':
       return [...new Set(Object.values(scenario.consumers).map((consumer) => consumer.group))];
     case 'broker':
       return Object.keys(scenario.brokers);
     case 'actor': {
-      const names = [
-        ...Object.keys(scenario.producers),
-        ...Object.keys(scenario.consumers),
-        ...Object.keys(scenario.stores),
-      ];
+      const declared = [...keysOf(source, 'producers'), ...keysOf(source, 'consumers')];
+      const names = [...declared, ...Object.keys(scenario.stores), ...nodeNames(scenario)];
       for (const section of [file.producers, file.consumers]) {
         for (const [name, entry] of section) for (let i = 1; i <= entry.count; i++) names.push(`${name}-${i}`);
       }
@@ -486,6 +493,12 @@ function namesOf(wants: Reference['wants'], file: ScenarioEntry, scenario: Scena
     default:
       return unknownReference(wants);
   }
+}
+
+/** All names of a section, also of entries that could not be read: their own mistakes are enough. */
+function keysOf(source: Source, section: string): readonly string[] {
+  const spot = source.child(source.root, section);
+  return quietly(source, () => source.entries(spot).map((entry) => entry.key));
 }
 
 /** An instance that scaling may add later. */
@@ -507,7 +520,8 @@ function scaled(file: ScenarioEntry, consumer: string): boolean {
 function onlyOnes(file: ScenarioEntry): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const [name, entry] of file.producers) if (entry.count === 1) names.set(`${name}-1`, name);
-  for (const [name, entry] of file.consumers) if (entry.count === 1 && !scaled(file, name)) names.set(`${name}-1`, name);
+  for (const [name, entry] of file.consumers)
+    if (entry.count === 1 && !scaled(file, name)) names.set(`${name}-1`, name);
   return names;
 }
 
@@ -544,11 +558,14 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
     sections.flatMap((section) =>
       Object.entries(scenario[section]).flatMap(([name, spec]) => (spec.broker === broker ? [name] : [])),
     );
+  const unread = new Set(
+    SECTIONS.flatMap((section) => keysOf(source, section).filter((name) => !file[section].has(name))),
+  );
   const check = (spot: Spot, key: 'to' | 'from', broker: string, names: readonly string[]): void => {
     const end = source.child(spot, key);
     for (const item of source.isList(end) ? source.items(end) : [end]) {
       const name = source.text(item);
-      if (name === null || names.includes(name)) continue;
+      if (name === null || names.includes(name) || unread.has(name)) continue;
       const elsewhere = SECTIONS.map((section) => scenario[section][name]).find((spec) => spec !== undefined);
       const exchange = key === 'from' && Object.hasOwn(scenario.exchanges, name);
       const title = kindOf(source, scenario, broker)?.title ?? broker;
@@ -655,7 +672,7 @@ function checkAmounts(source: Source, file: ScenarioEntry, scenario: Scenario): 
     total += count;
     if (largest === null || count > largest.count)
       largest = { spot: byRate >= sent ? source.child(entry.spot, 'rate') : source.child(entry.spot, 'send'), count };
-    if (spec.perSecond === 0 && spec.send.length === 0 && !bursts(scenario, name)) {
+    if (!source.failed && spec.perSecond === 0 && spec.send.length === 0 && !bursts(scenario, name)) {
       source.warn(
         { ...entry.spot, node: entry.spot.keyNode },
         'this producer makes no messages.',

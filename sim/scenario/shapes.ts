@@ -184,10 +184,12 @@ export const boolean: Shape<boolean> = fromText('`true` or `false`', { type: 'bo
   value === 'true' ? true : value === 'false' ? false : null,
 );
 
+/** One of some words. `what` describes them where they are too many to list. */
 export function oneOf<const T extends string>(values: readonly T[], what = ''): Shape<T> {
-  const listed = values.length > 12 ? `${what} (see the reference)` : values.map((value) => `\`${value}\``).join(', ');
+  const all = values.map((value) => `\`${value}\``).join(', ');
+  const expected = what !== '' ? what : values.length > 1 ? `one of ${all}` : all;
   return fromText<T>(
-    values.length > 12 ? listed : values.length > 1 ? `one of ${listed}` : listed,
+    expected,
     { enum: values },
     (value) => values.find((one) => one === value) ?? null,
     (value) => didYouMean(nearest(value, values)),
@@ -498,6 +500,10 @@ export function unknownKey(
   own: { readonly kind: BrokerKind; readonly table: OptionTable } | null,
 ): void {
   const at = { ...spot, node: spot.keyNode ?? spot.node };
+  if (spot.source.isFull) {
+    spot.source.error(at, `\`${shown(key)}\` is not known here.`);
+    return;
+  }
   const lacks = own !== null && Object.hasOwn(own.kind.lacks, key) ? own.kind.lacks[key] : undefined;
   if (own !== null && lacks !== undefined) {
     spot.source.error(at, `${own.kind.title} has no \`${shown(key)}\`.`, '', lacks);

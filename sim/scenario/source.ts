@@ -60,8 +60,18 @@ export class Source {
     return { source: this, node: this.document.contents, path: [], keyNode: null, parent: null };
   }
 
+  /** So much is wrong already that more is only counted; whoever needs long to find a good hint may save it. */
+  get isFull(): boolean {
+    return this.diagnostics.length >= MOST_DIAGNOSTICS;
+  }
+
   get failed(): boolean {
-    return this.diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+    return this.exhausted || this.diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+  }
+
+  /** The file unfolds to more than is read: the rest looks empty, so nothing else that was said about it counts. */
+  private get exhausted(): boolean {
+    return this.nodesLeft <= 0;
   }
 
   /** Reports an error at a spot, in `what is wrong`, `what would be right`, `what to do`. */
@@ -178,32 +188,23 @@ export class Source {
 
   /** Adds the last word when there was more to say than anybody reads. */
   finish(): readonly Diagnostic[] {
-    if (this.suppressed > 0) {
-      this.diagnostics.push({
-        ...at(this.file, 1, 1),
-        severity: 'error',
-        message: `${this.suppressed} more mistakes are not shown.`,
-        hint: 'Repair these first.',
-      });
-      this.suppressed = 0;
+    const first: Diagnostic = at(this.file, 1, 1);
+    if (this.exhausted) {
+      const message = 'the file unfolds to too many values.';
+      const hint = 'Use fewer aliases (`*name`) or a shorter file.';
+      return [{ ...first, message, expected: `at most ${MOST_NODES}`, hint }];
     }
-    return this.diagnostics;
+    if (this.suppressed === 0) return this.diagnostics;
+    return [
+      ...this.diagnostics,
+      { ...first, message: `${this.suppressed} more mistakes are not shown.`, hint: 'Repair these first.' },
+    ];
   }
 
   /** Follows aliases, and pays for each visit, so that aliases of aliases cannot unfold without end. */
   private resolve(spot: Spot): Node | null {
     if (this.nodesLeft <= 0) return null;
     this.nodesLeft--;
-    if (this.nodesLeft === 0) {
-      this.reportAt(
-        1,
-        1,
-        'the file unfolds to too many values.',
-        `at most ${MOST_NODES}`,
-        'Use fewer aliases (`*name`) or a shorter file.',
-      );
-      return null;
-    }
     if (spot.path.length > DEEPEST) {
       this.error(spot, 'this is nested too deeply.', `at most ${DEEPEST} levels`);
       return null;
@@ -220,7 +221,7 @@ export class Source {
     this.diagnostics.push({
       ...this.place(spot),
       severity,
-      path: spot.path.map(shown).join('.'),
+      path: spot.path.map((key) => shown(key)).join('.'),
       message,
       expected,
       hint,
@@ -241,20 +242,14 @@ export class Source {
   }
 
   private reportAt(line: number, column: number, message: string, expected = '', hint = ''): void {
-    if (this.diagnostics.length >= MOST_DIAGNOSTICS) this.suppressed++;
+    if (this.isFull) this.suppressed++;
     else this.diagnostics.push({ ...at(this.file, line, column), severity: 'error', message, expected, hint });
   }
 
   private reportSyntax(): void {
     for (const error of this.document.errors) {
       const { line, col } = this.lines.linePos(error.pos[0]);
-      this.reportAt(
-        Math.max(1, line),
-        Math.max(1, col),
-        `this is not YAML: ${sentence(error.message)}`,
-        '',
-        syntaxHint(error.code),
-      );
+      this.reportAt(Math.max(1, line), Math.max(1, col), syntaxMessage(error), '', syntaxHint(error.code));
     }
     for (const warning of this.document.warnings) {
       const { line, col } = this.lines.linePos(warning.pos[0]);
@@ -269,9 +264,9 @@ export class Source {
 }
 
 /** Text of the user's inside a message: one line, and not too much of it. */
-export function shown(text: string): string {
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > 60 ? `${line.slice(0, 57)}…` : line;
+export function shown(text: string, longest = 60): string {
+  const line = text.slice(0, longest + 1).replace(/\s+/g, ' ');
+  return text.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
 
 function at(file: string, line: number, column: number): Diagnostic {
@@ -285,8 +280,13 @@ function scalarText(node: { readonly value: unknown; readonly source?: string })
 }
 
 function sentence(text: string): string {
-  const line = shown(text);
+  const line = shown(text, 200);
   return /[.!?…]$/.test(line) ? line : `${line}.`;
+}
+
+function syntaxMessage(error: { readonly code: string; readonly message: string }): string {
+  if (error.code === 'MULTIPLE_DOCS') return 'there is more than one document in this file.';
+  return `this is not YAML: ${sentence(error.message)}`;
 }
 
 function syntaxHint(code: string): string {

@@ -26,7 +26,15 @@ function kind(name: string, title: string, tables: Partial<BrokerKind>): BrokerK
 }
 
 const sqsQueues: OptionTable = {
-  VisibilityTimeout: { type: 'duration', unit: 's', default: 30 * S, min: 0, max: 43_200 * S, doc: 'Lock.', source: 'S5' },
+  VisibilityTimeout: {
+    type: 'duration',
+    unit: 's',
+    default: 30 * S,
+    min: 0,
+    max: 43_200 * S,
+    doc: 'Lock.',
+    source: 'S5',
+  },
   FifoQueue: { type: 'boolean', default: false, doc: 'Order by message group.', source: 'S20' },
   RedrivePolicy: {
     type: 'object',
@@ -54,7 +62,9 @@ const rabbitQueues: OptionTable = {
 export const KINDS: Readonly<Record<string, BrokerKind>> = {
   sqs: kind('sqs', 'SQS', {
     queues: sqsQueues,
-    consumers: { WaitTimeSeconds: { type: 'duration', unit: 's', default: 20 * S, max: 20 * S, doc: 'Poll.', source: 'S7' } },
+    consumers: {
+      WaitTimeSeconds: { type: 'duration', unit: 's', default: 20 * S, max: 20 * S, doc: 'Poll.', source: 'S7' },
+    },
     lacks: { partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.' },
   }),
   kafka: kind('kafka', 'Kafka', {
@@ -69,14 +79,25 @@ export const KINDS: Readonly<Record<string, BrokerKind>> = {
     },
     defaultOnFailure: 'requeue',
     lacks: {
-      VisibilityTimeout: 'A Kafka consumer group holds no lock by time; `max.poll.interval.ms` is how long it may be silent.',
+      VisibilityTimeout:
+        'A Kafka consumer group holds no lock by time; `max.poll.interval.ms` is how long it may be silent.',
       queues: 'Kafka has topics; a queue is a topic that one consumer group reads.',
     },
   }),
   rabbitmq: kind('rabbitmq', 'RabbitMQ', {
     queues: rabbitQueues,
-    exchanges: { type: { type: 'enum', values: ['direct', 'topic', 'fanout', 'headers'], default: 'direct', doc: 'Kind.', source: 'R3' } },
-    consumers: { prefetch: { type: 'integer', min: 0, max: 65_535, default: 0, doc: 'Unacked at most.', source: 'R26' } },
+    exchanges: {
+      type: {
+        type: 'enum',
+        values: ['direct', 'topic', 'fanout', 'headers'],
+        default: 'direct',
+        doc: 'Kind.',
+        source: 'R3',
+      },
+    },
+    consumers: {
+      prefetch: { type: 'integer', min: 0, max: 65_535, default: 0, doc: 'Unacked at most.', source: 'R26' },
+    },
     defaultOnFailure: 'requeue',
   }),
   direct: kind('direct', 'Direct call', {}),
