@@ -10,21 +10,18 @@ import type { FactId, Message, Micros, PlaceId } from '../types.ts';
 export interface Entry {
   readonly message: Message;
   /** Names the sending; what a repeat within the dedup window is answered with. */
-  readonly messageId: string;
+  readonly messageId: number;
   /** Position in the order of arrival, from 1 (S25). */
   readonly sequence: number;
-  /** Set back by a FIFO move to a dead-letter queue (S11). */
+  /** What retention counts from: the first enqueue, or the move to a FIFO dead-letter queue (S11). */
   readonly sentAtUs: Micros;
   readonly group: string;
-  readonly dedupId: string;
   /** ApproximateReceiveCount (S8). */
   receives: number;
   state: 'delayed' | 'visible' | 'in flight' | 'gone';
   visibleAtUs: Micros;
   /** When the current receive happened; the 12 h of S4 count from here. */
   receivedAtUs: Micros;
-  /** Number of the current or last receive in this queue; the receipt handle is made of it (S5). */
-  receipt: number;
   /** Actor that holds it, or held it last. */
   holder: number;
   /** The fact that put it into its present state. */
@@ -33,139 +30,151 @@ export interface Entry {
   readonly source: PlaceId;
 }
 
-/** The waiting messages of one message group, in order; the first may be in flight (S26). */
+/** A message group: its messages in order, of which the first decides whether any can be received (S26, S27). */
 interface Group {
   entries: Entry[];
   first: number;
+  /** It waits in the row of open groups. */
+  open: boolean;
 }
 
+/** A receipt handle is a message's sequence × this + the number of the receive (S5). */
+const RECEIVES = 2 ** 22;
+
 export class SqsQueue {
-  readonly place: PlaceId;
   readonly fifo: boolean;
-  /** All that is in the queue, by receipt number of its last receive. */
-  readonly #received = new Numbered<Entry>();
-  /** Everything in order of arrival; entries that are gone are skipped and dropped from the front. */
-  #all: Entry[] = [];
-  #oldest = 0;
+  /** Everything in order of arrival, by sequence. */
+  readonly #all = new Numbered<Entry>();
   /** Standard: visible for the first time, in order of arrival. */
   #fresh: Entry[] = [];
   #nextFresh = 0;
-  /** Standard: visible again, by arrival. FIFO: groups whose first message may be visible, by its arrival. */
+  /** Standard: visible again, or after a delay, by arrival. */
   readonly #returned = new Heap<Entry>();
-  readonly #openGroups = new Heap<Group>();
   readonly #groups = new Map<string, Group>();
+  /** FIFO: groups whose first message is visible, in the order in which they became so; some may have closed since. */
+  #open: Group[] = [];
+  #nextOpen = 0;
   /** When something becomes visible (again). */
   readonly #deadlines = new Heap<Entry>();
-  #sequence = 0;
+  /** Messages that were moved here, by age: they may be older than what came before them. */
+  readonly #moved = new Heap<Entry>();
   visible = 0;
   inFlight = 0;
   delayed = 0;
 
-  constructor(place: PlaceId, fifo: boolean) {
-    this.place = place;
+  constructor(fifo: boolean) {
     this.fifo = fifo;
   }
 
   add(
     message: Message,
+    messageId: number,
     sentAtUs: Micros,
     visibleAtUs: Micros,
     now: Micros,
     group: string,
-    dedupId: string,
-    messageId: string,
     source: PlaceId,
     receives: number,
   ): Entry {
     const entry: Entry = {
       message,
       messageId,
-      sequence: ++this.#sequence,
+      sequence: this.#all.next,
       sentAtUs,
       group,
-      dedupId,
       receives,
-      state: visibleAtUs > now ? 'delayed' : 'visible',
+      state: 'delayed',
       visibleAtUs,
       receivedAtUs: 0,
-      receipt: 0,
       holder: 0,
       fact: 0,
       source,
     };
-    this.#all.push(entry);
+    this.#all.add(entry);
+    if (sentAtUs < now) this.#moved.push(sentAtUs, entry);
     if (this.fifo) {
-      let line = this.#groups.get(group);
-      if (line === undefined) {
-        line = { entries: [], first: 0 };
-        this.#groups.set(group, line);
-      }
-      line.entries.push(entry);
-      if (line.entries.length - line.first === 1) this.#openGroups.push(entry.sequence, line);
+      const known = this.#groups.get(group);
+      if (known === undefined) this.#groups.set(group, { entries: [entry], first: 0, open: false });
+      else known.entries.push(entry);
     }
-    if (entry.state === 'delayed') {
+    if (visibleAtUs > now) {
       this.delayed++;
       this.#deadlines.push(visibleAtUs, entry);
-    } else {
-      this.visible++;
-      if (!this.fifo) this.#fresh.push(entry);
+      return entry;
     }
+    entry.state = 'visible';
+    this.visible++;
+    if (this.fifo) this.#openIfFirst(entry);
+    else this.#fresh.push(entry);
     return entry;
   }
 
-  /** The message that a receive would get now, without taking it. */
+  /** The message that a receive would get now, without taking it: the oldest visible one, or the first of the group that has been open longest. */
   peek(): Entry | undefined {
-    if (!this.fifo) {
-      this.#skip();
-      const returned = this.#returned.least;
-      return returned ?? this.#fresh[this.#nextFresh];
+    if (this.fifo) return this.#peekGroups();
+    while (this.#returned.size > 0 && this.#returned.least?.state !== 'visible') this.#returned.pop();
+    while (this.#nextFresh < this.#fresh.length && this.#fresh[this.#nextFresh]?.state !== 'visible') this.#nextFresh++;
+    if (this.#nextFresh > 255 && this.#nextFresh * 2 > this.#fresh.length) {
+      this.#fresh = this.#fresh.slice(this.#nextFresh);
+      this.#nextFresh = 0;
     }
-    for (;;) {
-      const line = this.#openGroups.least;
-      if (line === undefined) return undefined;
-      const first = firstOf(line);
-      if (first?.state === 'visible' && first.sequence === this.#openGroups.leastKey) return first;
-      this.#openGroups.pop();
-      if (first?.state === 'visible') this.#openGroups.push(first.sequence, line);
-    }
+    const fresh = this.#fresh[this.#nextFresh];
+    const returned = this.#returned.least;
+    if (fresh === undefined || returned === undefined) return returned ?? fresh;
+    return returned.sequence < fresh.sequence ? returned : fresh;
   }
 
-  /** FIFO: the next visible one of the same group directly behind this one (S26); undefined when another comes first or it is not visible. */
+  /** FIFO: the next one of the same group directly behind this one, if it is visible (S26). */
   successor(entry: Entry): Entry | undefined {
-    const line = this.#groups.get(entry.group);
-    if (line === undefined) return undefined;
-    for (let i = line.first; i < line.entries.length; i++) {
-      const other = line.entries[i] as Entry;
+    const group = this.#groups.get(entry.group);
+    if (group === undefined) return undefined;
+    for (let i = group.first; i < group.entries.length; i++) {
+      const other = group.entries[i] as Entry;
       if (other.sequence <= entry.sequence || other.state === 'gone') continue;
       return other.state === 'visible' ? other : undefined;
     }
     return undefined;
   }
 
-  /** Hands a visible message out; `postpone` must follow, which says until when. Returns its receipt number. */
+  /** Hands a visible message out; `postpone` must follow, which says until when. Returns its receipt handle. */
   receive(entry: Entry, holder: number, now: Micros): number {
-    this.#leaveVisible(entry);
+    this.visible--;
     entry.receives++;
     entry.receivedAtUs = now;
     entry.holder = holder;
-    this.#received.take(entry.receipt);
-    entry.receipt = this.#received.add(entry);
     entry.state = 'in flight';
     entry.visibleAtUs = Number.POSITIVE_INFINITY;
     this.inFlight++;
-    return entry.receipt;
+    const group = this.#open[this.#nextOpen];
+    if (group !== undefined && firstOf(group) === entry) {
+      group.open = false;
+      this.#nextOpen++;
+    }
+    return entry.sequence * RECEIVES + (entry.receives % RECEIVES);
   }
 
-  /** The entry whose last receive has this number. */
-  held(receipt: number): Entry | undefined {
-    return this.#received.get(receipt);
+  /** Whether this queue has given out such a receipt handle, as far as can be told from it. */
+  hasIssued(receipt: number): boolean {
+    const sequence = Math.floor(receipt / RECEIVES);
+    return sequence > 0 && sequence < this.#all.next;
   }
 
-  /** An in-flight message will be visible at another time; now or earlier makes it visible at once. */
+  /** The message that a receipt handle names; undefined when it is gone. */
+  find(receipt: number): Entry | undefined {
+    return this.#all.get(Math.floor(receipt / RECEIVES));
+  }
+
+  /** Whether the handle is of the message's last receive. */
+  isCurrent(entry: Entry, receipt: number): boolean {
+    return receipt % RECEIVES === entry.receives % RECEIVES;
+  }
+
+  /** A message that was received will be visible at another time; now or earlier makes it visible at once. */
   postpone(entry: Entry, untilUs: Micros, now: Micros): void {
     if (entry.state === 'visible') {
-      this.#leaveVisible(entry);
+      if (untilUs <= now) return;
       entry.state = 'in flight';
+      this.visible--;
       this.inFlight++;
     }
     entry.visibleAtUs = untilUs;
@@ -173,33 +182,38 @@ export class SqsQueue {
     else this.makeVisible(entry);
   }
 
+  /** What is still delayed will be visible this long after it was sent (S16). */
+  delayAnew(delayUs: Micros): void {
+    for (const [, entry] of this.#all.entries()) {
+      if (entry.state !== 'delayed') continue;
+      entry.visibleAtUs = entry.sentAtUs + delayUs;
+      this.#deadlines.push(entry.visibleAtUs, entry);
+    }
+  }
+
   makeVisible(entry: Entry): void {
     if (entry.state === 'in flight') this.inFlight--;
     else if (entry.state === 'delayed') this.delayed--;
     entry.state = 'visible';
     this.visible++;
-    if (!this.fifo) this.#returned.push(entry.sequence, entry);
-    else {
-      const line = this.#groups.get(entry.group);
-      if (line !== undefined && firstOf(line) === entry) this.#openGroups.push(entry.sequence, line);
-    }
+    if (this.fifo) this.#openIfFirst(entry);
+    else this.#returned.push(entry.sequence, entry);
   }
 
   /** Takes a message out for good. */
   remove(entry: Entry): void {
     if (entry.state === 'gone') return;
-    if (entry.state === 'visible') this.#leaveVisible(entry);
+    if (entry.state === 'visible') this.visible--;
     else if (entry.state === 'in flight') this.inFlight--;
     else this.delayed--;
     entry.state = 'gone';
-    this.#received.take(entry.receipt);
-    if (this.#all[this.#oldest] === entry) this.oldest();
+    this.#all.take(entry.sequence);
     if (!this.fifo) return;
-    const line = this.#groups.get(entry.group);
-    if (line === undefined) return;
-    const first = firstOf(line);
+    const group = this.#groups.get(entry.group);
+    if (group === undefined) return;
+    const first = firstOf(group);
     if (first === undefined) this.#groups.delete(entry.group);
-    else if (first.state === 'visible') this.#openGroups.push(first.sequence, line);
+    else if (first.state === 'visible') this.#openIfFirst(first);
   }
 
   /** When the next delayed or in-flight message becomes visible; Infinity when none will. */
@@ -207,7 +221,7 @@ export class SqsQueue {
     for (;;) {
       const entry = this.#deadlines.least;
       if (entry === undefined) return Number.POSITIVE_INFINITY;
-      if (this.#isWaiting(entry, this.#deadlines.leastKey)) return this.#deadlines.leastKey;
+      if (isWaiting(entry, this.#deadlines.leastKey)) return this.#deadlines.leastKey;
       this.#deadlines.pop();
     }
   }
@@ -217,71 +231,59 @@ export class SqsQueue {
     while (this.#deadlines.leastKey <= now) {
       const key = this.#deadlines.leastKey;
       const entry = this.#deadlines.pop();
-      if (entry !== undefined && this.#isWaiting(entry, key)) return entry;
+      if (entry !== undefined && isWaiting(entry, key)) return entry;
     }
     return undefined;
   }
 
-  /** The oldest message of all, which retention deletes first. */
+  /** The message that was sent first, which retention deletes first. */
   oldest(): Entry | undefined {
-    for (; this.#oldest < this.#all.length; this.#oldest++) {
-      const entry = this.#all[this.#oldest] as Entry;
-      if (entry.state !== 'gone') {
-        this.#compact();
-        return entry;
-      }
-    }
-    this.#all = [];
-    this.#oldest = 0;
-    return undefined;
+    while (this.#moved.least?.state === 'gone') this.#moved.pop();
+    const moved = this.#moved.least;
+    // Whatever was not moved here was sent when it arrived, so among those the first is the oldest.
+    const first = this.#all.first;
+    return moved === undefined || (first !== undefined && first.sentAtUs < moved.sentAtUs) ? first : moved;
   }
 
   /** Everything that is in the queue, in order of arrival. */
-  *entries(): Generator<Entry> {
-    for (let i = this.#oldest; i < this.#all.length; i++) {
-      const entry = this.#all[i] as Entry;
-      if (entry.state !== 'gone') yield entry;
+  entries(): Entry[] {
+    return [...this.#all.entries()].map(([, entry]) => entry);
+  }
+
+  #peekGroups(): Entry | undefined {
+    for (; this.#nextOpen < this.#open.length; this.#nextOpen++) {
+      const group = this.#open[this.#nextOpen] as Group;
+      const first = firstOf(group);
+      if (first?.state === 'visible') return first;
+      group.open = false;
     }
+    this.#open = [];
+    this.#nextOpen = 0;
+    return undefined;
   }
 
-  #isWaiting(entry: Entry, deadline: Micros): boolean {
-    return entry.visibleAtUs === deadline && (entry.state === 'in flight' || entry.state === 'delayed');
-  }
-
-  #leaveVisible(entry: Entry): void {
-    this.visible--;
-    if (this.fifo) return;
-    if (this.#returned.least === entry) this.#returned.pop();
-    else if (this.#fresh[this.#nextFresh] === entry) this.#nextFresh++;
-    // Anything else is taken from the middle (deleted by an old handle, expired): `#skip` drops it when it comes up.
-  }
-
-  /** Standard: drops from both fronts what is no longer visible. */
-  #skip(): void {
-    while (this.#returned.size > 0 && this.#returned.least?.state !== 'visible') this.#returned.pop();
-    while (this.#nextFresh < this.#fresh.length && this.#fresh[this.#nextFresh]?.state !== 'visible') this.#nextFresh++;
-    if (this.#nextFresh === this.#fresh.length) {
-      this.#fresh = [];
-      this.#nextFresh = 0;
-    } else if (this.#nextFresh > 1024 && this.#nextFresh * 2 > this.#fresh.length) {
-      this.#fresh = this.#fresh.slice(this.#nextFresh);
-      this.#nextFresh = 0;
+  /** FIFO: lets the group of a visible message into the row, if it is the group's first. */
+  #openIfFirst(entry: Entry): void {
+    const group = this.#groups.get(entry.group);
+    if (group === undefined || group.open || firstOf(group) !== entry) return;
+    group.open = true;
+    if (this.#nextOpen > 255 && this.#nextOpen * 2 > this.#open.length) {
+      this.#open = this.#open.slice(this.#nextOpen);
+      this.#nextOpen = 0;
     }
-  }
-
-  #compact(): void {
-    if (this.#oldest > 1024 && this.#oldest * 2 > this.#all.length) {
-      this.#all = this.#all.slice(this.#oldest);
-      this.#oldest = 0;
-    }
+    this.#open.push(group);
   }
 }
 
-function firstOf(line: Group): Entry | undefined {
-  while (line.first < line.entries.length && line.entries[line.first]?.state === 'gone') line.first++;
-  if (line.first > 256 && line.first * 2 > line.entries.length) {
-    line.entries = line.entries.slice(line.first);
-    line.first = 0;
+function isWaiting(entry: Entry, deadline: Micros): boolean {
+  return entry.visibleAtUs === deadline && (entry.state === 'in flight' || entry.state === 'delayed');
+}
+
+function firstOf(group: Group): Entry | undefined {
+  while (group.first < group.entries.length && group.entries[group.first]?.state === 'gone') group.first++;
+  if (group.first > 255 && group.first * 2 > group.entries.length) {
+    group.entries = group.entries.slice(group.first);
+    group.first = 0;
   }
-  return line.entries[line.first];
+  return group.entries[group.first];
 }

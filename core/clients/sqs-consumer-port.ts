@@ -2,10 +2,11 @@
 import type {
   ChangeMessageVisibility,
   DeleteMessage,
+  Hangup,
+  PlainResult,
   ReceiveMessage,
   ReceiveMessageResult,
-  SettleResult,
-} from '../brokers/sqs.ts';
+} from '../brokers/sqs-verbs.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
 import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
@@ -53,6 +54,7 @@ export class SqsConsumerPort implements ConsumerPort {
   readonly #retries: number;
   readonly #polls = new OpenRequests<Poll>('sqs/poll-late');
   readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
+  #turn = 0;
   #room = 0;
   #asked = 0;
 
@@ -72,8 +74,9 @@ export class SqsConsumerPort implements ConsumerPort {
 
   room(messages: number, out: Out): void {
     this.#room = messages;
-    for (const source of this.#queues) {
-      if (this.#room - this.#asked <= 0) return;
+    // In turns, so that a busy queue does not keep the others from being asked.
+    for (let i = 0; i < this.#queues.length && this.#room > this.#asked; i++) {
+      const source = this.#queues[this.#turn++ % this.#queues.length] as Source;
       if (!source.busy) this.#poll(source, out);
     }
   }
@@ -99,8 +102,8 @@ export class SqsConsumerPort implements ConsumerPort {
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
     if (wire.type === 'ReceiveMessageResult') this.#received(wire as ReceiveMessageResult, out);
-    else if (wire.type === 'SettleResult') {
-      const { token, error } = wire as SettleResult;
+    else if (wire.type === 'PlainResult') {
+      const { token, error } = wire as PlainResult;
       const settling = this.#settling.close(token);
       if (settling !== undefined) this.#host.settled(settling.delivery, error === '', out);
     }
@@ -130,6 +133,12 @@ export class SqsConsumerPort implements ConsumerPort {
     this.#settling.clear();
     for (const source of this.#queues) source.busy = false;
     this.#asked = 0;
+  }
+
+  /** Shutting down closes the connections, so that no message is handed to a long poll that nobody waits for. */
+  stop(out: Out): void {
+    const hangup: Hangup = { type: 'Hangup' };
+    out.send(this.#node, 'control', hangup);
   }
 
   #poll(source: Source, out: Out): void {

@@ -1,5 +1,5 @@
 /** Publishing to SQS: one SendMessage per queue and message, tried again when no answer comes. An unanswered send may have been stored. */
-import type { SendMessage, SendMessageResult } from '../brokers/sqs.ts';
+import type { SendMessage, SendMessageResult } from '../brokers/sqs-verbs.ts';
 import { R } from '../facts.ts';
 import type { Out, Setup, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
@@ -34,10 +34,10 @@ export class SqsProducerPort implements ProducerPort {
   /** With several queues: how many of them a message still waits for. */
   readonly #left = new Map<number, number>();
 
-  constructor(node: ActorId, spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
+  constructor(node: ActorId, fifo: readonly string[], spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
     this.#node = node;
     this.#host = host;
-    this.#queues = spec.to.map((name) => ({ name, place: setup.place(name, 'queue'), fifo: name.endsWith('.fifo') }));
+    this.#queues = spec.to.map((name) => ({ name, place: setup.place(name, 'queue'), fifo: fifo.includes(name) }));
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
     this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
@@ -86,8 +86,8 @@ export class SqsProducerPort implements ProducerPort {
       message,
       token: this.#open.open(sending, this.#timeoutUs, out),
       delayUs: this.#delayUs,
-      group: message.key ?? 'default',
-      dedupId: target.fifo && this.#ownIds ? String(message.id) : '',
+      group: target.fifo ? groupOf(message) : '',
+      dedupId: target.fifo && this.#ownIds ? String(message.id) : null,
       sizeBytes: message.sizeBytes,
     };
     out.send(this.#node, 'request', request, message.id);
@@ -118,4 +118,9 @@ export class SqsProducerPort implements ProducerPort {
     this.#left.delete(message.id);
     this.#host.confirmed(message, this.#queues[queue]?.place ?? 0, 0, true, out);
   }
+}
+
+/** Message group ids may hold no spaces and the like, so keys are escaped; messages without a key share one group. */
+function groupOf({ key }: Message): string {
+  return key === null || key === '' ? 'default' : encodeURIComponent(key).slice(0, 128);
 }

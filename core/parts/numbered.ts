@@ -10,6 +10,16 @@ export class Numbered<T> {
   #first = 0;
   size = 0;
 
+  /** The number that the next item will have. */
+  get next(): number {
+    return this.#base + this.#slots.length;
+  }
+
+  /** The oldest that is still there. */
+  get first(): T | undefined {
+    return this.#slots[this.#first];
+  }
+
   /** Keeps an item; returns its number, from 1. */
   add(item: T): number {
     this.#slots.push(item);

@@ -1,0 +1,143 @@
+/**
+ * What travels to and from SQS: the API's actions under their real names, with their real arguments where these matter, durations in µs. Queues are
+ * named instead of having URLs and ARNs. Only types; what the actions do is in `sqs.ts`.
+ */
+import type { Wire } from '../machine.ts';
+import type { Message, Micros, PlaceId } from '../types.ts';
+
+interface Request extends Wire {
+  readonly queue: string;
+  /** Chosen by the client; comes back in the answer. */
+  readonly token: number;
+}
+
+interface Result extends Wire {
+  readonly token: number;
+  /** The API's error code; '' when it was accepted. */
+  readonly error: string;
+}
+
+export interface SendMessage extends Request {
+  readonly type: 'SendMessage';
+  readonly message: Message;
+  /** DelaySeconds, the message timer; −1 when not given. */
+  readonly delayUs: Micros;
+  /** MessageGroupId; '' when not given. */
+  readonly group: string;
+  /** MessageDeduplicationId; null when not given, so that only the content tells. */
+  readonly dedupId: string | null;
+  readonly sizeBytes: number;
+}
+
+export interface SendMessageResult extends Result {
+  readonly type: 'SendMessageResult';
+  /** Names the sending; a repeat within the dedup window has that of the first. */
+  readonly messageId: number;
+  /** SequenceNumber, on FIFO queues; 0 otherwise. */
+  readonly sequence: number;
+}
+
+export interface ReceiveMessage extends Request {
+  readonly type: 'ReceiveMessage';
+  /** MaxNumberOfMessages. */
+  readonly max: number;
+  /** WaitTimeSeconds; −1 for the queue's. */
+  readonly waitUs: Micros;
+  /** Visibility timeout of this receive alone; −1 for the queue's. */
+  readonly visibilityUs: Micros;
+}
+
+export interface ReceivedMessage {
+  readonly message: Message;
+  readonly messageId: number;
+  readonly receipt: number;
+  /** ApproximateReceiveCount. */
+  readonly attempt: number;
+  readonly lockedUntilUs: Micros;
+}
+
+export interface ReceiveMessageResult extends Result {
+  readonly type: 'ReceiveMessageResult';
+  readonly queue: string;
+  readonly place: PlaceId;
+  readonly messages: readonly ReceivedMessage[];
+  readonly sizeBytes: number;
+}
+
+/** The client's end of a connection was closed: its long polls are over. */
+export interface Hangup extends Wire {
+  readonly type: 'Hangup';
+}
+
+export interface DeleteMessage extends Request {
+  readonly type: 'DeleteMessage';
+  readonly message: Message;
+  readonly receipt: number;
+  readonly attempt: number;
+}
+
+export interface ChangeMessageVisibility extends Request {
+  readonly type: 'ChangeMessageVisibility';
+  readonly message: Message;
+  readonly receipt: number;
+  readonly timeoutUs: Micros;
+}
+
+export interface PurgeQueue extends Request {
+  readonly type: 'PurgeQueue';
+}
+
+/** Attributes that may be changed while the queue is in use; absent ones stay. */
+export interface QueueAttributes {
+  readonly VisibilityTimeout?: Micros;
+  readonly DelaySeconds?: Micros;
+  readonly MessageRetentionPeriod?: Micros;
+  readonly ReceiveMessageWaitTimeSeconds?: Micros;
+  readonly RedrivePolicy?: { readonly deadLetterTargetArn: string; readonly maxReceiveCount: number };
+}
+
+export interface SetQueueAttributes extends Request {
+  readonly type: 'SetQueueAttributes';
+  readonly attributes: QueueAttributes;
+}
+
+/** Moves a dead-letter queue's messages; `queue` is the SourceArn. */
+export interface StartMessageMoveTask extends Request {
+  readonly type: 'StartMessageMoveTask';
+  /** DestinationArn; '' sends each message back to the queue that it came from. */
+  readonly to: string;
+  /** MaxNumberOfMessagesPerSecond; 0 for as fast as it goes. */
+  readonly perSecond: number;
+}
+
+/** Ends the running task of this source. What was moved stays moved. */
+export interface CancelMessageMoveTask extends Request {
+  readonly type: 'CancelMessageMoveTask';
+}
+
+/** Answer to every action that returns nothing but success or an error. */
+export interface PlainResult extends Result {
+  readonly type: 'PlainResult';
+}
+
+export type SqsRequest =
+  | SendMessage
+  | ReceiveMessage
+  | DeleteMessage
+  | ChangeMessageVisibility
+  | PurgeQueue
+  | SetQueueAttributes
+  | StartMessageMoveTask
+  | CancelMessageMoveTask
+  | Hangup;
+
+/** Codes of the API's errors that the machine answers with. */
+export const SQS_ERRORS = {
+  noQueue: 'QueueDoesNotExist',
+  missing: 'MissingParameter',
+  invalid: 'InvalidParameterValue',
+  handle: 'ReceiptHandleIsInvalid',
+  overLimit: 'OverLimit',
+  purging: 'PurgeQueueInProgress',
+  notFound: 'ResourceNotFoundException',
+} as const;
