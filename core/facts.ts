@@ -60,8 +60,58 @@ export const REASONS = [
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
-/** The code of a reason, for `detail`. */
-export const R: Readonly<Record<Reason, number>> = indexOf(REASONS);
+/** The code of a reason, for `detail`: its position in REASONS, written out for the same reason as F. */
+export const R: Readonly<Record<Reason, number>> = {
+  none: 0,
+  nacked: 1,
+  'lock expired': 2,
+  'connection lost': 3,
+  'handler failed': 4,
+  poison: 5,
+  'too many deliveries': 6,
+  'rejected by the consumer': 7,
+  'TTL passed': 8,
+  'queue full': 9,
+  retention: 10,
+  compaction: 11,
+  'no route': 12,
+  'not durable': 13,
+  'not flushed': 14,
+  'not replicated': 15,
+  'target down': 16,
+  'by chance': 17,
+  split: 18,
+  'cut by a rule': 19,
+  'buffer full': 20,
+  'timed out': 21,
+  'retries used up': 22,
+  'not enough replicas': 23,
+  'no leader': 24,
+  fenced: 25,
+  'over capacity': 26,
+  duplicate: 27,
+  'transaction aborted': 28,
+  purged: 29,
+  'consumer gone': 30,
+  'delay over': 31,
+  redriven: 32,
+  fault: 33,
+  stopped: 34,
+  'refused by the broker': 35,
+  'missing target': 36,
+  cycle: 37,
+  'sequence gap': 38,
+  'session timeout': 39,
+  'left the group': 40,
+  'joined the group': 41,
+  'poll interval exceeded': 42,
+  'outcome unknown': 43,
+  'filtered out': 44,
+  'disk full': 45,
+  'leader moved': 46,
+  'balance too low': 47,
+  'link closed': 48,
+};
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
 export const FATES = [
@@ -424,11 +474,85 @@ export type FactKind = number;
 /** Names by code; index 0 is no fact. */
 export const FACT_NAMES: readonly (FactName | '')[] = ['', ...(Object.keys(FACTS) as FactName[])];
 
-/** Codes by name: `F.appended`. */
-export const F: Readonly<Record<FactName, FactKind>> = indexOf(
-  FACT_NAMES.filter((name) => name !== ''),
-  1,
-);
+/**
+ * Codes by name: `F.appended`. Written out, because an object literal is what engines read fastest, and this is read at every fact; a test holds it
+ * against FACTS.
+ */
+export const F: Readonly<Record<FactName, FactKind>> = {
+  produced: 1,
+  sent: 2,
+  unreachable: 3,
+  confirmed: 4,
+  retried: 5,
+  'gave-up': 6,
+  shed: 7,
+  blocked: 8,
+  routed: 9,
+  unroutable: 10,
+  returned: 11,
+  appended: 12,
+  replicated: 13,
+  'watermark-moved': 14,
+  'became-visible': 15,
+  deduplicated: 16,
+  rejected: 17,
+  delivered: 18,
+  extended: 19,
+  'lock-expired': 20,
+  acked: 21,
+  nacked: 22,
+  'ack-refused': 23,
+  requeued: 24,
+  'dead-lettered': 25,
+  redriven: 26,
+  expired: 27,
+  evicted: 28,
+  lost: 29,
+  received: 30,
+  begun: 31,
+  applied: 32,
+  failed: 33,
+  skipped: 34,
+  settled: 35,
+  committed: 36,
+  'commit-refused': 37,
+  joined: 38,
+  left: 39,
+  'rebalance-begun': 40,
+  rebalanced: 41,
+  assigned: 42,
+  revoked: 43,
+  sought: 44,
+  elected: 45,
+  'leader-lost': 46,
+  'isr-changed': 47,
+  truncated: 48,
+  'log-start-moved': 49,
+  fenced: 50,
+  'txn-begun': 51,
+  'txn-committed': 52,
+  'txn-aborted': 53,
+  subscribed: 54,
+  cancelled: 55,
+  'channel-closed': 56,
+  started: 57,
+  crashed: 58,
+  restarted: 59,
+  stopped: 60,
+  paused: 61,
+  resumed: 62,
+  slowed: 63,
+  fixed: 64,
+  'connection-lost': 65,
+  split: 66,
+  healed: 67,
+  'fault-begun': 68,
+  'fault-ended': 69,
+  changed: 70,
+  'alert-raised': 71,
+  'alert-cleared': 72,
+  scaled: 73,
+};
 
 /** What the page and the log say of a hop, by index of HOPS. */
 const HOP_WORDS = [
@@ -457,12 +581,4 @@ function bits(mask: number): string {
 
 function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-function indexOf<Name extends string>(names: readonly Name[], from = 0): Readonly<Record<Name, number>> {
-  const codes: Partial<Record<Name, number>> = {};
-  names.forEach((name, i) => {
-    codes[name] = i + from;
-  });
-  return codes as Record<Name, number>;
 }
