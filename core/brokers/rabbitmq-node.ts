@@ -68,7 +68,7 @@ type Timer =
   | { readonly type: 'rabbitmq/flush' }
   | { readonly type: 'rabbitmq/ack-timeouts' }
   | { readonly type: 'rabbitmq/heartbeat'; readonly connection: number }
-  | { readonly type: 'rabbitmq/gap'; readonly connection: number; readonly missing: number }
+  | { readonly type: 'rabbitmq/gap'; readonly connection: number }
   | { readonly type: 'rabbitmq/ttl'; readonly queue: string }
   | { readonly type: 'rabbitmq/unused'; readonly queue: string }
   | { readonly type: 'rabbitmq/redrive'; readonly command: Redrive };
@@ -89,7 +89,7 @@ const PREDECLARED: readonly [string, Exchange['type']][] = [
 const QUORUM_PREFETCH_MAX = 2000;
 /** Acknowledgement timeouts are looked at this often (R37). */
 const ACK_TIMEOUT_CHECK_US = 60_000_000;
-/** A frame that is overtaken and does not follow within this time is taken for lost, and the connection for broken. */
+/** While frames wait for one that is missing for this long, the connection counts as broken. */
 const GAP_US = 2_000_000;
 
 const NO_ARGUMENTS: HeaderTable = {};
@@ -342,9 +342,7 @@ export class RabbitNode implements Machine {
         const connection = this.#connections.get(timer.connection);
         if (connection === undefined) return;
         connection.gapTimer = 0;
-        if (connection.inbound.missing === timer.missing) this.#giveUp(connection, out);
-        else this.#watchGap(connection, out);
-        return;
+        return this.#giveUp(connection, out);
       }
       case 'rabbitmq/ttl': {
         const queue = this.#queues.get(timer.queue);
@@ -390,6 +388,10 @@ export class RabbitNode implements Machine {
       this.#handle(connection, next, out);
       next = connection.inbound.next();
     }
+    if (connection.gapTimer !== 0 && connection.inbound.missing === 0) {
+      out.cancel(connection.gapTimer);
+      connection.gapTimer = 0;
+    }
   }
 
   // Connections.
@@ -425,9 +427,8 @@ export class RabbitNode implements Machine {
   }
 
   #watchGap(connection: Connection, out: Out): void {
-    const { missing } = connection.inbound;
-    if (missing === 0 || connection.gapTimer !== 0) return;
-    connection.gapTimer = out.timer(GAP_US, { type: 'rabbitmq/gap', connection: connection.id, missing } as Timer);
+    if (connection.inbound.missing === 0 || connection.gapTimer !== 0) return;
+    connection.gapTimer = out.timer(GAP_US, { type: 'rabbitmq/gap', connection: connection.id } as Timer);
   }
 
   /** The node's own finding that nothing comes any more; the client may be alive behind a split, so it is told. */
@@ -455,11 +456,13 @@ export class RabbitNode implements Machine {
   /** Channels end together: first nobody consumes on them any more, then their deliveries return, then others get them (R35). */
   #endChannels(channels: readonly Channel[], reason: number, out: Out): void {
     const touched = new Set<Queue>();
+    const abandoned = new Set<Queue>();
     for (const channel of channels) {
       channel.connection.channels.delete(channel.name);
       for (const consumer of channel.consumers.values()) {
         this.#removeConsumer(consumer, reason, out);
         touched.add(consumer.queue);
+        abandoned.add(consumer.queue);
       }
       channel.consumers.clear();
     }
@@ -470,7 +473,8 @@ export class RabbitNode implements Machine {
       }
       channel.unacked.clear();
     }
-    for (const queue of touched) this.#settleQueue(queue, out);
+    for (const queue of touched)
+      if (!abandoned.has(queue) || !this.#deleteIfAbandoned(queue, out)) this.#settleQueue(queue, out);
   }
 
   #handle(connection: Connection, frame: ClientFrame, out: Out): void {
@@ -1322,7 +1326,7 @@ export class RabbitNode implements Machine {
       channel.held -= 1;
       this.#giveBack(unacked, 'timeout', R['timed out'], out);
     }
-    this.#settleQueue(queue, out);
+    if (!this.#deleteIfAbandoned(queue, out)) this.#settleQueue(queue, out);
     if (channel.unacked.size > 0) this.#watchAckTimeouts(queue, out);
   }
 }

@@ -30,7 +30,7 @@ type LinkTimer =
   | { readonly type: 'rabbitmq/connect'; readonly request: number }
   | { readonly type: 'rabbitmq/beat' | 'rabbitmq/gap'; readonly connection: number };
 
-/** As on the node's side: an overtaken frame that does not follow within this time is lost, and the connection broken. */
+/** As on the node's side: while frames wait for one that is missing for this long, the connection counts as broken. */
 const GAP_US = 2_000_000;
 
 export class RabbitLink {
@@ -47,7 +47,8 @@ export class RabbitLink {
   #lastHeardUs: Micros = 0;
   #lastSentUs: Micros = 0;
   #beat: TimerId = 0;
-  #watchesGap = false;
+  #attempt: TimerId = 0;
+  #gap: TimerId = 0;
 
   /** `recoveryUs`: how long to wait before connecting again, and how long an attempt may take. */
   constructor(node: ActorId, recoveryUs: Micros, host: LinkHost) {
@@ -89,6 +90,10 @@ export class RabbitLink {
       if (next.type !== 'heartbeat') this.#host.said(next, out);
       next = this.#inbound.next();
     }
+    if (this.#gap !== 0 && frame.connection === this.#connection && this.#inbound.missing === 0) {
+      out.cancel(this.#gap);
+      this.#gap = 0;
+    }
   }
 
   /** True when the timer was one of the link's. */
@@ -103,8 +108,8 @@ export class RabbitLink {
         return true;
       case 'rabbitmq/gap':
         if (timer.connection === this.#connection) {
-          this.#watchesGap = false;
-          if (this.#inbound.missing > 0) this.#lose(true, out);
+          this.#gap = 0;
+          this.#lose(true, out);
         }
         return true;
       default:
@@ -136,7 +141,7 @@ export class RabbitLink {
 
   #retry(out: Out): void {
     const timer: LinkTimer = { type: 'rabbitmq/connect', request: this.#request };
-    out.timer(this.#recoveryUs, timer);
+    this.#attempt = out.timer(this.#recoveryUs, timer);
   }
 
   #transport(wire: Opened, out: Out): void {
@@ -151,9 +156,10 @@ export class RabbitLink {
       if (wire.connection !== this.#connection) out.send(this.#node, 'control', reset);
       return;
     }
+    out.cancel(this.#attempt);
     this.#connection = wire.connection;
     this.#inbound = new FrameOrder();
-    this.#watchesGap = false;
+    this.#gap = 0;
     this.#sent = 0;
     this.#heartbeatUs = wire.heartbeatUs;
     this.#lastHeardUs = out.now;
@@ -177,10 +183,9 @@ export class RabbitLink {
   }
 
   #watchGap(out: Out): void {
-    if (this.#watchesGap || this.#inbound.missing === 0) return;
-    this.#watchesGap = true;
+    if (this.#gap !== 0 || this.#inbound.missing === 0) return;
     const timer: LinkTimer = { type: 'rabbitmq/gap', connection: this.#connection };
-    out.timer(GAP_US, timer);
+    this.#gap = out.timer(GAP_US, timer);
   }
 
   /** `tells`: the node may still believe in the connection, so it is told that it is broken. */

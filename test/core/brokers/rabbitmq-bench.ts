@@ -13,7 +13,7 @@ import type {
   ServerMethod,
 } from '../../../core/brokers/rabbitmq-verbs.ts';
 import { FACT_NAMES } from '../../../core/facts.ts';
-import type { Out, Wire } from '../../../core/machine.ts';
+import type { Command, Out, Wire } from '../../../core/machine.ts';
 import type { Properties } from '../../../core/parts/amqp-message.ts';
 import type { HeaderTable } from '../../../core/parts/headers-match.ts';
 import type { ActorId, Message, Micros } from '../../../core/types.ts';
@@ -205,6 +205,30 @@ export class RabbitBench {
     this.#forgetLink(connection);
     if (link !== undefined) this.node.peerLost(link.actor, this.#out);
     this.#run(this.nowUs);
+  }
+
+  command(command: Command): void {
+    this.node.command(command, this.#out);
+    this.#run(this.nowUs);
+  }
+
+  /** A transient publish as the `ahead`-th frame after the last that was said on the channel's connection, whatever came before. */
+  inject(channel: string, ahead: number, queue: string, label: string): void {
+    const link = this.#links.get(this.#connectionOf.get(channel) ?? channel);
+    if (link === undefined) throw new Error(`channel ${channel} is not open`);
+    const body = this.message(label);
+    const frame: ClientFrame = {
+      type: 'basic.publish',
+      channel,
+      exchange: '',
+      routingKey: queue,
+      properties: {},
+      body,
+      sizeBytes: body.sizeBytes,
+      connection: link.connection,
+      frame: link.sent + ahead,
+    };
+    this.node.receive(link.actor, frame, this.#out);
   }
 
   /** The process of the node dies and comes back; no connection survives. */
