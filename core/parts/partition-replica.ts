@@ -20,7 +20,8 @@ export interface NewRecord<V> {
   readonly sizeBytes: number;
 }
 
-/** A batch as a client sends it. `producerId` -1: not idempotent, and the three after it mean nothing. */
+/** A batch as a client sends it. `producerId` -1: not idempotent, and the three after it mean nothing. `firstSequence` -1 with a
+ *  producer id: offsets committed in a transaction, which carry no sequence numbers. */
 export interface NewBatch<V> {
   readonly producerId: number;
   readonly epoch: number;
@@ -71,13 +72,15 @@ export class PartitionReplica<V> {
 
   /** Checks a client's batch and appends it in `leaderEpoch`. A refused batch writes nothing. Source: K32. */
   appendAsLeader(batch: NewBatch<V>, leaderEpoch: number, now: Micros): AppendResult {
-    const idempotent = batch.producerId >= 0;
+    const idempotent = batch.producerId >= 0 && batch.firstSequence >= 0;
     const firstOffset = this.log.endOffset;
     const lastOffset = firstOffset + batch.records.length - 1;
     if (idempotent) {
       const verdict = this.producers.check({ ...batch, count: batch.records.length });
-      if (verdict.type === 'refused') return verdict;
-      if (verdict.type === 'duplicate') return verdict;
+      if (verdict.type !== 'append') return verdict;
+    } else if (batch.producerId >= 0) {
+      const error = this.producers.checkMarker(batch.producerId, batch.epoch, Number.MAX_SAFE_INTEGER);
+      if (error !== undefined) return { type: 'refused', error };
     }
     const records = batch.records.map(
       (record, index): LogRecord<V> => ({

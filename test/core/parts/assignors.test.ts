@@ -129,7 +129,7 @@ describe('every assignor', () => {
   it('cooperative-sticky settles within a few rebalances, never giving away what is still held', () => {
     fc.assert(
       fc.property(groups, ({ topics, members }) => {
-        let current = members;
+        let current: readonly GroupSubscription[] = members;
         for (let round = 1; round <= 4; round++) {
           const { assignment, transferring } = assignCooperativeSticky(sizes(topics), current);
           if (transferring.size === 0) return;

@@ -1,0 +1,144 @@
+/**
+ * What every machine of a Kafka cluster and every client of it knows from the start: the nodes, the topics with their partitions and replicas, and
+ * which partition of an internal topic coordinates a name. It is the same object for all and says nothing of who leads: that is learnt
+ * by messages. The one thing here that changes is the count of deliveries, which no broker keeps: it numbers the attempts in the trace.
+ */
+import type { Setup } from '../machine.ts';
+import type { OptionValues } from '../options.ts';
+import type { PartitionName } from '../parts/assignment.ts';
+import { partitionName } from '../parts/assignment.ts';
+import { coordinatorPartition } from '../parts/murmur2.ts';
+import type { BrokerNumber } from '../parts/replica-set.ts';
+import type { ActorId, MessageId, PlaceId } from '../types.ts';
+import { integerOf, internalTopicConfig, type TopicConfig } from './kafka-options.ts';
+
+/** Position of a partition in `KafkaCluster.partitions`; what wires carry instead of a name. */
+export type PartitionIndex = number;
+
+export interface PartitionInfo {
+  readonly index: PartitionIndex;
+  readonly topic: string;
+  readonly number: number;
+  readonly name: PartitionName;
+  /** 0 for partitions of internal topics, of which nothing is recorded. */
+  readonly place: PlaceId;
+  readonly replicas: readonly BrokerNumber[];
+  readonly config: TopicConfig;
+}
+
+export const OFFSETS_TOPIC = '__consumer_offsets';
+export const TXN_TOPIC = '__transaction_state';
+
+export class KafkaCluster {
+  readonly options: OptionValues;
+  readonly nodeCount: number;
+  /** Actors of the nodes; that of b1 is the first. Filled while the cluster is built. */
+  readonly nodes: ActorId[] = [];
+  /** 0: a single node without a controller. */
+  controller: ActorId = 0;
+  readonly partitions: PartitionInfo[] = [];
+  /** Places of the consumer groups, by name. */
+  readonly groupPlaces = new Map<string, PlaceId>();
+  readonly #byTopic = new Map<string, PartitionIndex[]>();
+  readonly #byName = new Map<PartitionName, PartitionIndex>();
+  readonly #setup: Setup;
+  readonly #deliveries = new Map<PlaceId, Map<PlaceId, Map<MessageId, number>>>();
+
+  constructor(options: OptionValues, setup: Setup) {
+    this.options = options;
+    this.nodeCount = integerOf(options, 'nodes');
+    this.#setup = setup;
+  }
+
+  /** Adds a topic; partition n's preferred leader is node n modulo the number of nodes. Source: K14. */
+  addTopic(topic: string, partitions: number, replicationFactor: number, config: TopicConfig): void {
+    for (let number = 0; number < partitions; number++)
+      this.#addPartition(topic, number, replicationFactor, config, false);
+  }
+
+  /** Actor of a node by its number; 0 for none. */
+  actorOf(broker: BrokerNumber): ActorId {
+    return this.nodes[broker - 1] ?? 0;
+  }
+
+  /** Number of a node by its actor; 0 when the actor is no node. */
+  brokerOf(actor: ActorId): BrokerNumber {
+    return this.nodes.indexOf(actor) + 1;
+  }
+
+  partition(index: PartitionIndex): PartitionInfo {
+    const info = this.partitions[index];
+    if (info === undefined) throw new Error(`invariant: no partition ${index}`);
+    return info;
+  }
+
+  /** Partitions of a topic by number; empty when it does not exist. */
+  partitionsOf(topic: string): readonly PartitionIndex[] {
+    return this.#byTopic.get(topic) ?? [];
+  }
+
+  indexOf(name: PartitionName): PartitionIndex | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Partition of `__consumer_offsets` whose leader coordinates the group; made on first use. Source: K48. */
+  groupPartition(group: string): PartitionIndex {
+    const number = coordinatorPartition(group, integerOf(this.options, 'offsets.topic.num.partitions'));
+    const factor = integerOf(this.options, 'offsets.topic.replication.factor');
+    return this.#internal(OFFSETS_TOPIC, number, factor, 1);
+  }
+
+  /** Partition of `__transaction_state` whose leader coordinates the transactional id; made on first use. Source: K36. */
+  txnPartition(transactionalId: string): PartitionIndex {
+    const number = coordinatorPartition(
+      transactionalId,
+      integerOf(this.options, 'transaction.state.log.num.partitions'),
+    );
+    const factor = integerOf(this.options, 'transaction.state.log.replication.factor');
+    return this.#internal(TXN_TOPIC, number, factor, integerOf(this.options, 'transaction.state.log.min.isr'));
+  }
+
+  /** Which handing-over of this message from this place to this group the next one is, counted from 1. */
+  countDelivery(group: PlaceId, place: PlaceId, message: MessageId): number {
+    let places = this.#deliveries.get(group);
+    if (places === undefined) {
+      places = new Map();
+      this.#deliveries.set(group, places);
+    }
+    let messages = places.get(place);
+    if (messages === undefined) {
+      messages = new Map();
+      places.set(place, messages);
+    }
+    const attempt = (messages.get(message) ?? 0) + 1;
+    messages.set(message, attempt);
+    return attempt;
+  }
+
+  #internal(topic: string, number: number, replicationFactor: number, minInsyncReplicas: number): PartitionIndex {
+    const known = this.#byName.get(partitionName(topic, number));
+    return known ?? this.#addPartition(topic, number, replicationFactor, internalTopicConfig(minInsyncReplicas), true);
+  }
+
+  #addPartition(
+    topic: string,
+    number: number,
+    replicationFactor: number,
+    config: TopicConfig,
+    internal: boolean,
+  ): PartitionIndex {
+    const index = this.partitions.length;
+    const replicas: BrokerNumber[] = [];
+    for (let i = 0; i < Math.min(replicationFactor, this.nodeCount); i++) {
+      replicas.push(((number + i) % this.nodeCount) + 1);
+    }
+    const place = internal ? 0 : this.#setup.place(`${topic}/${number}`, 'partition', topic);
+    const name = partitionName(topic, number);
+    this.partitions.push({ index, topic, number, name, place, replicas, config });
+    this.#byName.set(name, index);
+    const siblings = this.#byTopic.get(topic);
+    if (siblings === undefined) this.#byTopic.set(topic, [index]);
+    else siblings.push(index);
+    return index;
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * The group coordinator that runs on the leader of one partition of `__consumer_offsets`: groups, committed offsets, and offsets that wait for a
+ * transaction to end. Everything it must remember it writes to that partition, and a new leader reads it back from there; barriers and
+ * sessions in progress begin anew. The rules of a group are in `consumer-group.ts`.
+ */
+import { F, R, type Reason } from '../facts.ts';
+import type { Out, Wire } from '../machine.ts';
+import type { GroupAnswers, GroupAssignment, GroupError, GroupReason } from '../parts/consumer-group.ts';
+import { ConsumerGroup } from '../parts/consumer-group.ts';
+import type { ActorId, Micros, PlaceId } from '../types.ts';
+import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
+import { durationOf } from './kafka-options.ts';
+import type {
+  Answer,
+  CoordinatorRecord,
+  HeartbeatRequest,
+  JoinGroupAnswer,
+  JoinGroupRequest,
+  KafkaError,
+  KafkaRecord,
+  LeaveGroupRequest,
+  OffsetCommitRequest,
+  OffsetFetchAnswer,
+  OffsetFetchRequest,
+  PlainAnswer,
+  SyncGroupAnswer,
+  SyncGroupRequest,
+  TxnOffsetCommitRequest,
+} from './kafka-wires.ts';
+
+/** What a coordinator needs of the node that it runs on. */
+export interface CoordinatorLog {
+  readonly cluster: KafkaCluster;
+  /** Appends to the coordinator's partition and calls `done` when it is replicated, or cannot be. `producerId` -1: no transaction. */
+  append(
+    records: readonly CoordinatorRecord[],
+    producerId: number,
+    epoch: number,
+    out: Out,
+    done: (error: KafkaError, out: Out) => void,
+  ): void;
+}
+
+interface Ticket {
+  readonly from: ActorId;
+  readonly id: number;
+}
+
+interface Group {
+  readonly name: string;
+  readonly place: PlaceId;
+  readonly state: ConsumerGroup<Ticket>;
+  readonly offsets: Map<PartitionIndex, number>;
+  /** Offsets written in transactions that are open, by producer id. */
+  readonly pending: Map<number, { partition: PartitionIndex; offset: number; consumer: ActorId }[]>;
+  readonly consumers: Map<string, ActorId>;
+  /** When the earliest timer for it is set; MAX_SAFE_INTEGER when none is. */
+  armedUs: Micros;
+}
+
+export interface GroupTimer extends Wire {
+  readonly type: 'kafka/group';
+  readonly partition: PartitionIndex;
+  readonly group: string;
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+const REFUSED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
+  ILLEGAL_GENERATION: 'fenced',
+  UNKNOWN_MEMBER_ID: 'fenced',
+  FENCED_INSTANCE_ID: 'fenced',
+  INVALID_PRODUCER_EPOCH: 'fenced',
+  REQUEST_TIMED_OUT: 'timed out',
+  NOT_COORDINATOR: 'leader moved',
+};
+
+export class GroupCoordinator {
+  readonly #partition: PartitionIndex;
+  readonly #log: CoordinatorLog;
+  readonly #groups = new Map<string, Group>();
+
+  constructor(partition: PartitionIndex, log: CoordinatorLog) {
+    this.#partition = partition;
+    this.#log = log;
+  }
+
+  /** Takes in one record of the partition, in order: at the start, and for markers as they are written. */
+  learn(record: KafkaRecord, out: Out): void {
+    if (record.control !== 'none') {
+      for (const group of this.#groups.values())
+        this.#endTxn(group, record.producerId, record.control === 'COMMIT', out, false);
+      return;
+    }
+    const value = record.value as CoordinatorRecord | null;
+    if (value === null || value.type === 'txn') return;
+    const group = this.#group(value.group);
+    if (value.type === 'group') {
+      group.state.restore(value.snapshot, out.now);
+      group.consumers.clear();
+      for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
+    } else if (record.transactional) this.#hold(group, record.producerId, value);
+    else group.offsets.set(value.partition, value.offset);
+  }
+
+  /** Everything is read: sessions of the members begin now. */
+  ready(out: Out): void {
+    for (const group of this.#groups.values()) this.#arm(group, out);
+  }
+
+  join(from: ActorId, request: JoinGroupRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const known = group.state.memberIds.length;
+    group.state.join(
+      {
+        memberId: request.memberId,
+        clientId: request.clientId,
+        sessionTimeoutUs: request.sessionTimeoutUs,
+        rebalanceTimeoutUs: request.rebalanceTimeoutUs,
+        assignors: request.assignors,
+        topics: request.topics,
+        owned: request.owned,
+        generation: request.generation,
+        ...(request.instanceId === undefined ? {} : { instanceId: request.instanceId }),
+      },
+      { from, id: request.id },
+      out.now,
+      this.#answers(group, out),
+    );
+    for (const memberId of group.state.memberIds) {
+      const isNew = !group.consumers.has(memberId);
+      if (!isNew) continue;
+      group.consumers.set(memberId, from);
+      if (group.state.memberIds.length > known) out.fact(F.joined, 0, group.place, from, group.state.generation);
+    }
+    this.#arm(group, out);
+  }
+
+  sync(from: ActorId, request: SyncGroupRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const { memberId, instanceId, generation, assignment } = request;
+    const ticket = { from, id: request.id };
+    group.state.sync(memberId, instanceId, generation, assignment, ticket, out.now, this.#answers(group, out));
+    this.#arm(group, out);
+  }
+
+  heartbeat(from: ActorId, request: HeartbeatRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const error = group.state.heartbeat(request.memberId, request.instanceId, request.generation, out.now);
+    reply(from, request.id, error, out);
+    this.#arm(group, out);
+  }
+
+  leave(from: ActorId, request: LeaveGroupRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const error = group.state.leave(request.memberId, request.reason, out.now, this.#answers(group, out));
+    reply(from, request.id, error, out);
+    this.#arm(group, out);
+  }
+
+  commit(from: ActorId, request: OffsetCommitRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const error = group.state.commitError(request.memberId, request.instanceId, request.generation, false, out.now);
+    if (error !== 'NONE') {
+      this.#refuse(group, from, request.offsets, error, out);
+      return reply(from, request.id, error, out);
+    }
+    const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    this.#log.append(records, -1, 0, out, (failed, later) => {
+      if (failed !== 'NONE') this.#refuse(group, from, request.offsets, failed, later);
+      else for (const { partition, offset } of request.offsets) this.#apply(group, partition, offset, from, later);
+      reply(from, request.id, failed, later);
+    });
+  }
+
+  /** Offsets as part of a transaction: they count when its marker is written here. Source: K38, K47. */
+  commitInTxn(from: ActorId, request: TxnOffsetCommitRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const error = group.state.commitError(request.memberId, request.instanceId, request.generation, true, out.now);
+    if (error !== 'NONE') {
+      this.#refuse(group, from, request.offsets, error, out);
+      return reply(from, request.id, error, out);
+    }
+    const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
+      if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record);
+      else this.#refuse(group, from, request.offsets, failed, later);
+      reply(from, request.id, failed, later);
+    });
+  }
+
+  /** A marker was written to this partition and is replicated. */
+  txnEnded(producerId: number, committed: boolean, out: Out): void {
+    for (const group of this.#groups.values()) this.#endTxn(group, producerId, committed, out, true);
+  }
+
+  fetchOffsets(from: ActorId, request: OffsetFetchRequest, out: Out): void {
+    const group = this.#group(request.group);
+    const held = [...group.pending.values()].some((offsets) =>
+      offsets.some(({ partition }) => request.partitions.includes(partition)),
+    );
+    const answer: OffsetFetchAnswer = {
+      type: 'kafka/OffsetFetch.answer',
+      id: request.id,
+      error: held && request.requireStable ? 'UNSTABLE_OFFSET_COMMIT' : 'NONE',
+      offsets: request.partitions.map((partition) => ({ partition, offset: group.offsets.get(partition) ?? -1 })),
+    };
+    out.send(from, 'control', answer);
+  }
+
+  tick(name: string, out: Out): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    group.armedUs = NEVER;
+    group.state.tick(out.now, this.#answers(group, out));
+    this.#arm(group, out);
+  }
+
+  /** Sets offsets of a group that has no members, as a tool may. False when it is active, unknown or not here. Source: K72. */
+  reset(name: string, target: (partition: PartitionIndex) => number | undefined, out: Out): boolean {
+    const group = this.#groups.get(name);
+    if (group === undefined || group.state.state !== 'Empty') return false;
+    for (const partition of [...group.offsets.keys()]) {
+      const offset = target(partition);
+      if (offset === undefined) continue;
+      this.#log.append([this.#offsetRecord(group, partition, offset, 0)], -1, 0, out, (error, later) => {
+        if (error !== 'NONE') return;
+        group.offsets.set(partition, offset);
+        later.fact(F.sought, 0, this.#log.cluster.partition(partition).place, 0, offset, group.place);
+      });
+    }
+    return true;
+  }
+
+  #group(name: string): Group {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      const { options, groupPlaces } = this.#log.cluster;
+      group = {
+        name,
+        place: groupPlaces.get(name) ?? 0,
+        state: new ConsumerGroup(name, {
+          initialRebalanceDelayUs: durationOf(options, 'group.initial.rebalance.delay.ms'),
+          minSessionTimeoutUs: durationOf(options, 'group.min.session.timeout.ms'),
+          maxSessionTimeoutUs: durationOf(options, 'group.max.session.timeout.ms'),
+        }),
+        offsets: new Map(),
+        pending: new Map(),
+        consumers: new Map(),
+        armedUs: NEVER,
+      };
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  #arm(group: Group, out: Out): void {
+    const next = group.state.nextDeadlineUs();
+    if (next >= group.armedUs) return;
+    group.armedUs = next;
+    const wire: GroupTimer = { type: 'kafka/group', partition: this.#partition, group: group.name };
+    out.timer(next - out.now, wire, 0);
+  }
+
+  #answers(group: Group, out: Out): GroupAnswers<Ticket> {
+    const { cluster } = this.#log;
+    return {
+      joined(ticket, answer) {
+        const wire: JoinGroupAnswer = { type: 'kafka/JoinGroup.answer', id: ticket.id, ...answer };
+        out.send(ticket.from, 'control', wire);
+      },
+      synced(ticket, error, partitions) {
+        const wire: SyncGroupAnswer = { type: 'kafka/SyncGroup.answer', id: ticket.id, error, partitions };
+        out.send(ticket.from, 'control', wire);
+      },
+      rebalancing(generation: number, reason: GroupReason) {
+        out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
+      },
+      generation: () => undefined,
+      assigned: (generation: number, assignment: GroupAssignment) => {
+        out.fact(F.rebalanced, 0, group.place, 0, generation);
+        for (const [memberId, partitions] of assignment) {
+          const consumer = group.consumers.get(memberId) ?? 0;
+          for (const name of partitions) {
+            const index = cluster.indexOf(name);
+            const place = index === undefined ? 0 : cluster.partition(index).place;
+            out.fact(F.assigned, 0, place, consumer, generation, group.place);
+          }
+        }
+        this.#store(group, out);
+      },
+      memberGone(memberId: string, reason: GroupReason) {
+        out.fact(F.left, 0, group.place, group.consumers.get(memberId) ?? 0, 0, R[reason]);
+        group.consumers.delete(memberId);
+      },
+    };
+  }
+
+  #store(group: Group, out: Out): void {
+    const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
+    const snapshot = group.state.snapshot();
+    this.#log.append([{ type: 'group', group: group.name, snapshot, consumers }], -1, 0, out, () => undefined);
+  }
+
+  #offsetRecord(group: Group, partition: PartitionIndex, offset: number, consumer: ActorId): OffsetRecord {
+    return { type: 'offset', group: group.name, partition, offset, consumer };
+  }
+
+  #apply(group: Group, partition: PartitionIndex, offset: number, consumer: ActorId, out: Out): void {
+    group.offsets.set(partition, offset);
+    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, consumer, offset, group.place);
+  }
+
+  #hold(group: Group, producerId: number, { partition, offset, consumer }: OffsetRecord): void {
+    const held = group.pending.get(producerId);
+    if (held === undefined) group.pending.set(producerId, [{ partition, offset, consumer }]);
+    else held.push({ partition, offset, consumer });
+  }
+
+  #endTxn(group: Group, producerId: number, committed: boolean, out: Out, news: boolean): void {
+    const held = group.pending.get(producerId);
+    if (held === undefined) return;
+    group.pending.delete(producerId);
+    if (!committed) return;
+    for (const { partition, offset, consumer } of held) {
+      if (news) this.#apply(group, partition, offset, consumer, out);
+      else group.offsets.set(partition, offset);
+    }
+  }
+
+  #refuse(group: Group, from: ActorId, offsets: OffsetCommitRequest['offsets'], error: KafkaError, out: Out): void {
+    const reason = R[REFUSED_BECAUSE[error] ?? 'refused by the broker'];
+    for (const { partition, offset } of offsets) {
+      out.fact(F['commit-refused'], 0, this.#log.cluster.partition(partition).place, from, offset, reason);
+    }
+    this.#arm(group, out);
+  }
+}
+
+type OffsetRecord = Extract<CoordinatorRecord, { type: 'offset' }>;
+
+function reply(to: ActorId, id: number, error: GroupError | KafkaError, out: Out): void {
+  const answer: PlainAnswer & Answer = { type: 'kafka/answer', id, error };
+  out.send(to, 'control', answer);
+}

@@ -1,0 +1,364 @@
+/**
+ * What travels between the machines of a Kafka cluster and its clients: requests and answers under the protocol's own names. Each request has a
+ * `id` that its answer repeats. Only shapes; nothing here decides anything.
+ */
+import type { Wire } from '../machine.ts';
+import type { GroupSubscription } from '../parts/assignment.ts';
+import type { GroupAssignment, GroupError, GroupReason, GroupSnapshot } from '../parts/consumer-group.ts';
+import type { EpochEnd, LogRecord } from '../parts/partition-log.ts';
+import type { IsolationLevel, NewBatch, OffsetQuery } from '../parts/partition-replica.ts';
+import type { SequenceError } from '../parts/producer-state.ts';
+import type { BrokerNumber } from '../parts/replica-set.ts';
+import type { TxnError, TxnMetadata, TxnResult } from '../parts/txn-coordinator.ts';
+import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import type { PartitionIndex } from './kafka-cluster.ts';
+
+/** What the coordinators write to their internal topics. */
+export type CoordinatorRecord =
+  | {
+      readonly type: 'offset';
+      readonly group: string;
+      readonly partition: PartitionIndex;
+      readonly offset: number;
+      readonly consumer: ActorId;
+    }
+  | {
+      readonly type: 'group';
+      readonly group: string;
+      readonly snapshot: GroupSnapshot;
+      /** Actors of the members, for the trace. */
+      readonly consumers: readonly { readonly memberId: string; readonly consumer: ActorId }[];
+    }
+  | {
+      readonly type: 'txn';
+      readonly metadata: TxnMetadata;
+      readonly producer: ActorId;
+      readonly coordinatorEpoch: number;
+    };
+
+/** The value of a record: a message, or a coordinator's note in an internal topic. */
+export type RecordValue = Message | CoordinatorRecord;
+export type KafkaRecord = LogRecord<RecordValue>;
+
+export type KafkaError =
+  | 'NONE'
+  | 'NOT_LEADER_OR_FOLLOWER'
+  | 'LEADER_NOT_AVAILABLE'
+  | 'NOT_ENOUGH_REPLICAS'
+  | 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'
+  | 'REQUEST_TIMED_OUT'
+  | 'NETWORK_EXCEPTION'
+  | 'MESSAGE_TOO_LARGE'
+  | 'OFFSET_OUT_OF_RANGE'
+  | 'OFFSET_NOT_AVAILABLE'
+  | 'NOT_COORDINATOR'
+  | 'FENCED_LEADER_EPOCH'
+  | 'UNKNOWN_LEADER_EPOCH'
+  | 'UNSTABLE_OFFSET_COMMIT'
+  | SequenceError
+  | GroupError
+  | TxnError;
+
+interface Request extends Wire {
+  readonly id: number;
+}
+
+export interface Answer extends Wire {
+  readonly id: number;
+  readonly error: KafkaError;
+}
+
+// ── Metadata ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface MetadataRequest extends Request {
+  readonly type: 'kafka/Metadata';
+}
+
+export interface MetadataAnswer extends Answer {
+  readonly type: 'kafka/Metadata.answer';
+  /** Leader's actor by partition index; 0 for none. */
+  readonly leaders: readonly ActorId[];
+}
+
+// ── Produce, Fetch, ListOffsets ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface ProduceRequest extends Request {
+  readonly type: 'kafka/Produce';
+  /** -1 is `all`. */
+  readonly acks: -1 | 0 | 1;
+  readonly timeoutUs: Micros;
+  readonly batches: readonly { readonly partition: PartitionIndex; readonly batch: NewBatch<RecordValue> }[];
+  readonly sizeBytes: number;
+}
+
+export interface ProduceAnswer extends Answer {
+  readonly type: 'kafka/Produce.answer';
+  readonly results: readonly {
+    readonly partition: PartitionIndex;
+    readonly error: KafkaError;
+    readonly baseOffset: number;
+  }[];
+}
+
+export interface FetchRequest extends Request {
+  readonly type: 'kafka/Fetch';
+  readonly isolation: IsolationLevel;
+  readonly maxWaitUs: Micros;
+  readonly minBytes: number;
+  readonly partitionBytes: number;
+  readonly maxRecords: number;
+  /** The consumer group's place, for the count of deliveries. */
+  readonly group: PlaceId;
+  readonly partitions: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+}
+
+export interface FetchedPartition {
+  readonly partition: PartitionIndex;
+  readonly error: KafkaError;
+  readonly records: readonly KafkaRecord[];
+  /** Attempt of each record's delivery; 0 for those that the application will not see. */
+  readonly attempts: readonly number[];
+  /** Where to fetch next. */
+  readonly nextOffset: number;
+}
+
+export interface FetchAnswer extends Answer {
+  readonly type: 'kafka/Fetch.answer';
+  readonly partitions: readonly FetchedPartition[];
+  readonly sizeBytes: number;
+}
+
+export interface ListOffsetsRequest extends Request {
+  readonly type: 'kafka/ListOffsets';
+  readonly isolation: IsolationLevel;
+  readonly queries: readonly { readonly partition: PartitionIndex; readonly query: OffsetQuery }[];
+}
+
+export interface ListOffsetsAnswer extends Answer {
+  readonly type: 'kafka/ListOffsets.answer';
+  /** Offset -1: no record is that young. */
+  readonly offsets: readonly {
+    readonly partition: PartitionIndex;
+    readonly error: KafkaError;
+    readonly offset: number;
+  }[];
+}
+
+// ── Groups ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Every request to a group's coordinator names the group and its member. */
+interface GroupRequest extends Request {
+  readonly group: string;
+  readonly memberId: string;
+  readonly instanceId: string | undefined;
+  readonly generation: number;
+}
+
+export interface JoinGroupRequest extends GroupRequest {
+  readonly type: 'kafka/JoinGroup';
+  readonly clientId: string;
+  readonly sessionTimeoutUs: Micros;
+  readonly rebalanceTimeoutUs: Micros;
+  readonly assignors: readonly string[];
+  readonly topics: readonly string[];
+  readonly owned: readonly string[];
+}
+
+export interface JoinGroupAnswer extends Answer {
+  readonly type: 'kafka/JoinGroup.answer';
+  readonly memberId: string;
+  readonly generation: number;
+  readonly assignor: string;
+  readonly leader: string;
+  readonly members: readonly GroupSubscription[];
+}
+
+export interface SyncGroupRequest extends GroupRequest {
+  readonly type: 'kafka/SyncGroup';
+  readonly assignment: GroupAssignment | undefined;
+}
+
+export interface SyncGroupAnswer extends Answer {
+  readonly type: 'kafka/SyncGroup.answer';
+  readonly partitions: readonly string[];
+}
+
+export interface HeartbeatRequest extends GroupRequest {
+  readonly type: 'kafka/Heartbeat';
+}
+
+export interface LeaveGroupRequest extends GroupRequest {
+  readonly type: 'kafka/LeaveGroup';
+  readonly reason: GroupReason;
+}
+
+export interface OffsetCommitRequest extends GroupRequest {
+  readonly type: 'kafka/OffsetCommit';
+  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+}
+
+export interface OffsetFetchRequest extends Request {
+  readonly type: 'kafka/OffsetFetch';
+  readonly group: string;
+  readonly partitions: readonly PartitionIndex[];
+  /** Wait for open transactions that hold offsets (read_committed). */
+  readonly requireStable: boolean;
+}
+
+export interface OffsetFetchAnswer extends Answer {
+  readonly type: 'kafka/OffsetFetch.answer';
+  /** -1: nothing is committed. */
+  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+}
+
+/** An answer that is only an error code. */
+export interface PlainAnswer extends Answer {
+  readonly type: 'kafka/answer';
+}
+
+// ── Transactions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface InitProducerIdRequest extends Request {
+  readonly type: 'kafka/InitProducerId';
+  /** '' for a producer that is only idempotent. */
+  readonly transactionalId: string;
+  readonly timeoutUs: Micros;
+}
+
+export interface InitProducerIdAnswer extends Answer {
+  readonly type: 'kafka/InitProducerId.answer';
+  readonly producerId: number;
+  readonly epoch: number;
+}
+
+interface TxnRequest extends Request {
+  readonly transactionalId: string;
+  readonly producerId: number;
+  readonly epoch: number;
+}
+
+/** AddPartitionsToTxn; AddOffsetsToTxn is the same with the group's partition of `__consumer_offsets`. */
+export interface AddPartitionsRequest extends TxnRequest {
+  readonly type: 'kafka/AddPartitionsToTxn';
+  readonly partitions: readonly PartitionIndex[];
+}
+
+export interface EndTxnRequest extends TxnRequest {
+  readonly type: 'kafka/EndTxn';
+  readonly result: TxnResult;
+}
+
+export interface TxnOffsetCommitRequest extends GroupRequest {
+  readonly type: 'kafka/TxnOffsetCommit';
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+}
+
+export interface WriteTxnMarkersRequest extends Request {
+  readonly type: 'kafka/WriteTxnMarkers';
+  readonly transactionalId: string;
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly coordinatorEpoch: number;
+  readonly result: TxnResult;
+  readonly partitions: readonly PartitionIndex[];
+}
+
+export interface WriteTxnMarkersAnswer extends Answer {
+  readonly type: 'kafka/WriteTxnMarkers.answer';
+  readonly transactionalId: string;
+  readonly producerId: number;
+  readonly epoch: number;
+  /** Partitions in which the marker is replicated now. */
+  readonly written: readonly PartitionIndex[];
+}
+
+// ── Replication and the controller ──────────────────────────────────────────────────────────────────────────────────
+
+export interface ReplicaFetchRequest extends Request {
+  readonly type: 'kafka/ReplicaFetch';
+  readonly broker: BrokerNumber;
+  readonly partitions: readonly {
+    readonly partition: PartitionIndex;
+    readonly offset: number;
+    readonly leaderEpoch: number;
+    /** Epoch of the follower's last record; -1 for none. */
+    readonly lastEpoch: number;
+  }[];
+}
+
+export interface ReplicaFetched {
+  readonly partition: PartitionIndex;
+  readonly error: KafkaError;
+  readonly records: readonly KafkaRecord[];
+  readonly highWatermark: number;
+  readonly logStart: number;
+  readonly leaderEpoch: number;
+  /** Where the logs part: the follower cuts its own there. */
+  readonly diverging: EpochEnd | undefined;
+}
+
+export interface ReplicaFetchAnswer extends Answer {
+  readonly type: 'kafka/ReplicaFetch.answer';
+  readonly partitions: readonly ReplicaFetched[];
+  readonly sizeBytes: number;
+}
+
+/** One partition as the controller sees it. */
+export interface PartitionState {
+  readonly leader: BrokerNumber;
+  readonly leaderEpoch: number;
+  /** Grows with each change of leader or in-sync set. */
+  readonly partitionEpoch: number;
+  readonly isr: readonly BrokerNumber[];
+}
+
+/** A node that shuts down in good order says so, and is fenced at once. */
+export interface ControlledShutdown extends Wire {
+  readonly type: 'kafka/ControlledShutdown';
+  readonly broker: BrokerNumber;
+}
+
+export interface BrokerHeartbeat extends Wire {
+  readonly type: 'kafka/BrokerHeartbeat';
+  readonly broker: BrokerNumber;
+  /** Grows with each start of the process. */
+  readonly incarnation: number;
+  /** The newest metadata it has. */
+  readonly version: number;
+}
+
+/** Controller to node: everything as it is now. */
+export interface MetadataUpdate extends Wire {
+  readonly type: 'kafka/MetadataUpdate';
+  readonly version: number;
+  readonly partitions: readonly PartitionState[];
+  readonly fenced: readonly BrokerNumber[];
+  /** The partition whose AlterPartition this answers, done or refused; -1 for none. */
+  readonly answers: PartitionIndex;
+}
+
+export interface AlterPartitionRequest extends Wire {
+  readonly type: 'kafka/AlterPartition';
+  readonly broker: BrokerNumber;
+  readonly partition: PartitionIndex;
+  readonly partitionEpoch: number;
+  readonly isr: readonly BrokerNumber[];
+}
+
+export type ClientRequest =
+  | MetadataRequest
+  | ProduceRequest
+  | FetchRequest
+  | ListOffsetsRequest
+  | JoinGroupRequest
+  | SyncGroupRequest
+  | HeartbeatRequest
+  | LeaveGroupRequest
+  | OffsetCommitRequest
+  | OffsetFetchRequest
+  | InitProducerIdRequest
+  | AddPartitionsRequest
+  | EndTxnRequest
+  | TxnOffsetCommitRequest;

@@ -1,0 +1,60 @@
+/**
+ * Apache Kafka as a kind of broker: a cluster of nodes that keep partitioned logs, replicate them to each other, and coordinate groups and
+ * transactions. Here its options are gathered and its machines are put together; each of them has a file of its own: the node
+ * (`kafka-node.ts`), the controller, the two coordinators, and the clients' ports in `core/clients/`.
+ */
+
+import { KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
+import { KafkaProducerPort } from '../clients/kafka-producer-port.ts';
+import type { Command } from '../machine.ts';
+import { numberOf } from '../options.ts';
+import { KafkaCluster } from './kafka-cluster.ts';
+import { KafkaController } from './kafka-controller.ts';
+import { KafkaNode } from './kafka-node.ts';
+import {
+  BROKER_OPTIONS,
+  CONSUMER_OPTIONS,
+  integerOf,
+  LACKS,
+  PRODUCER_OPTIONS,
+  SIMPLIFICATIONS,
+  TOPIC_OPTIONS,
+  topicConfig,
+} from './kafka-options.ts';
+import type { BrokerKind } from './kind.ts';
+
+export const kafka: BrokerKind = {
+  kind: 'kafka',
+  title: 'Kafka',
+  about:
+    'A replicated log in partitions. Messages stay after they are read; each consumer group keeps its own position, and one member of it owns each partition.',
+  options: BROKER_OPTIONS,
+  topics: TOPIC_OPTIONS,
+  producers: PRODUCER_OPTIONS,
+  consumers: CONSUMER_OPTIONS,
+  lacks: LACKS,
+  simplifications: SIMPLIFICATIONS,
+  build(spec, setup) {
+    const { options } = spec;
+    const cluster = new KafkaCluster(options, setup);
+    for (const topic of spec.topics) {
+      const partitions = numberOf(topic.options, 'partitions', integerOf(options, 'num.partitions'));
+      const factor = numberOf(topic.options, 'replication.factor', integerOf(options, 'default.replication.factor'));
+      cluster.addTopic(topic.name, partitions, factor, topicConfig(topic.options, options));
+    }
+    const prefix = spec.name === 'broker' ? '' : `${spec.name}-`;
+    if (cluster.nodeCount > 1) {
+      cluster.controller = setup.actor(`${prefix}controller`, 'broker', new KafkaController(cluster), spec.name);
+    }
+    for (let number = 1; number <= cluster.nodeCount; number++) {
+      cluster.nodes.push(setup.actor(`${prefix}b${number}`, 'broker', new KafkaNode(cluster, number), spec.name));
+    }
+    return {
+      nodes: cluster.nodes,
+      streams: true,
+      producerPort: (port, host, portSetup) => new KafkaProducerPort(port, host, cluster, portSetup),
+      consumerPort: (port, host, portSetup) => new KafkaConsumerPort(port, host, cluster, portSetup),
+      nodesFor: (_command: Command) => cluster.nodes,
+    };
+  },
+};

@@ -1,0 +1,842 @@
+/**
+ * The Kafka consumer: a member of a group that fetches from the leaders of its partitions, hands records to the application poll by poll, commits
+ * offsets, and takes part in rebalances. The application is busy from a poll until everything that it returned is done; only then can it be
+ * asked to give partitions up. Heartbeats go on meanwhile, as the real client's background thread has it.
+ * Simplifications: a poll returns one fetch, nothing is fetched ahead; a record that failed, given back or left, is read again from its offset
+ * (the application seeks), since a group has no other way to see it again; a rejected one is skipped.
+ */
+import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type {
+  Answer,
+  FetchAnswer,
+  FetchedPartition,
+  FetchRequest,
+  HeartbeatRequest,
+  JoinGroupAnswer,
+  JoinGroupRequest,
+  KafkaError,
+  KafkaRecord,
+  LeaveGroupRequest,
+  ListOffsetsAnswer,
+  ListOffsetsRequest,
+  OffsetCommitRequest,
+  OffsetFetchAnswer,
+  OffsetFetchRequest,
+  SyncGroupAnswer,
+  SyncGroupRequest,
+} from '../brokers/kafka-wires.ts';
+import { F, R } from '../facts.ts';
+import type { Command, Out, SeekTarget, Setup, Wire } from '../machine.ts';
+import { booleanOf, numberOf, textOf } from '../options.ts';
+import { assignors } from '../parts/assignors.ts';
+import type { GroupReason } from '../parts/consumer-group.ts';
+import type { IsolationLevel, OffsetQuery } from '../parts/partition-replica.ts';
+import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
+import { isStale, KafkaLink } from './kafka-link.ts';
+import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
+
+/** Where a delivery came from. */
+interface Handle {
+  readonly partition: PartitionIndex;
+  readonly offset: number;
+}
+
+/** What the consumer knows of a partition that it owns. */
+interface Owned {
+  /** Offset of the next record to hand to the application; -1 until it is known. */
+  position: number;
+  /** Offset last asked to be committed; -1 for none since it was assigned. */
+  committed: number;
+  /** Fetched and not yet handed over, and where to fetch on after that. */
+  buffered: { readonly record: KafkaRecord; readonly attempt: number }[];
+  fetchPosition: number;
+  /** Offsets handed over and not done, ascending. */
+  open: number[];
+  fetching: boolean;
+}
+
+/** `away`: in no group. `failed`: cannot go on, as after auto.offset.reset: none. */
+type State = 'away' | 'joining' | 'syncing' | 'positioning' | 'stable' | 'failed' | 'closed';
+
+const POLL: Wire = { type: 'kafka-consumer/poll' };
+const JOIN: Wire = { type: 'kafka-consumer/join' };
+const HEARTBEAT: Wire = { type: 'kafka-consumer/heartbeat' };
+const COMMIT: Wire = { type: 'kafka-consumer/commit' };
+const POSITIONS: Wire = { type: 'kafka-consumer/positions' };
+/** How much longer than the rebalance timeout the answer to a JoinGroup is awaited. */
+const JOIN_GRACE_US = 5_000_000;
+
+export class KafkaConsumerPort implements ConsumerPort {
+  readonly #spec: ConsumerPortSpec;
+  readonly #host: ConsumerHost;
+  readonly #cluster: KafkaCluster;
+  readonly #link: KafkaLink;
+  readonly #group: PlaceId;
+  readonly #coordinatorPartition: PartitionIndex;
+  readonly #instanceId: string | undefined;
+  readonly #strategies: readonly string[];
+  readonly #cooperative: boolean;
+  readonly #isolation: IsolationLevel;
+  readonly #autoCommit: boolean;
+  #state: State = 'away';
+  #memberId = '';
+  #generation = -1;
+  readonly #owned = new Map<PartitionIndex, Owned>();
+  /** Names of what was owned last, and since which generation; what the sticky assignors go by. */
+  #lastOwned: readonly string[] = [];
+  #ownedGeneration = -1;
+  #needsRejoin = false;
+  /** The application works on what the last poll returned. */
+  #busy = false;
+  #lastPollUs: Micros = 0;
+  #lastCommitUs: Micros = 0;
+  #pollAtUs: Micros = MAX_SAFE;
+  #beating = false;
+  #heartbeatOpen = false;
+  #positioning = false;
+  /** Deliveries that wait for the commit after the one on its way. */
+  #settling: Delivery[] = [];
+  #committing = false;
+  /** Goes up whenever memory is lost, so that answers to older requests are ignored. */
+  #life = 0;
+
+  constructor(spec: ConsumerPortSpec, host: ConsumerHost, cluster: KafkaCluster, setup: Setup) {
+    this.#spec = spec;
+    this.#host = host;
+    this.#cluster = cluster;
+    this.#group = setup.place(spec.group, 'group');
+    cluster.groupPlaces.set(spec.group, this.#group);
+    this.#coordinatorPartition = cluster.groupPartition(spec.group);
+    const { options } = spec;
+    const instanceId = textOf(options, 'group.instance.id');
+    this.#instanceId =
+      instanceId === '' ? undefined : spec.instance === 1 ? instanceId : `${instanceId}-${spec.instance}`;
+    const strategies = options['partition.assignment.strategy'];
+    this.#strategies = Array.isArray(strategies) ? strategies : ['range', 'cooperative-sticky'];
+    this.#cooperative = this.#strategies.every((name) => name === 'cooperative-sticky');
+    this.#isolation = textOf(options, 'isolation.level') === 'read_committed' ? 'read_committed' : 'read_uncommitted';
+    this.#autoCommit = booleanOf(options, 'enable.auto.commit', true);
+    this.#link = new KafkaLink(
+      cluster,
+      {
+        requestTimeoutUs: numberOf(options, 'request.timeout.ms', 30_000_000),
+        retryBackoffUs: this.#backoffUs(),
+        metadataMaxAgeUs: numberOf(options, 'metadata.max.age.ms', 300_000_000),
+        bootstrap: spec.instance - 1,
+      },
+      (out) => this.#metadata(out),
+    );
+  }
+
+  // ── What the client's machine says ────────────────────────────────────────────────────────────────────────────────
+
+  start(out: Out): void {
+    this.#lastPollUs = out.now;
+    this.#lastCommitUs = out.now;
+    this.#link.start(out);
+  }
+
+  crash(): void {
+    this.#link.crash();
+    this.#life++;
+    this.#state = 'away';
+    this.#memberId = '';
+    this.#generation = -1;
+    this.#owned.clear();
+    this.#lastOwned = [];
+    this.#ownedGeneration = -1;
+    this.#needsRejoin = false;
+    this.#busy = false;
+    this.#pollAtUs = MAX_SAFE;
+    this.#beating = false;
+    this.#heartbeatOpen = false;
+    this.#positioning = false;
+    this.#settling = [];
+    this.#committing = false;
+  }
+
+  /** close(): commits what auto-commit would, and leaves, unless it is a static member. Source: K66, K67. */
+  stop(out: Out): void {
+    if (this.#autoCommit && this.#isMember()) {
+      const offsets = this.#processed();
+      if (offsets.length > 0) this.#sendCommit(offsets, out, () => undefined);
+    }
+    if (this.#instanceId === undefined && this.#memberId !== '') this.#leave('left the group', out);
+    this.#state = 'closed';
+  }
+
+  receive(_from: ActorId, wire: Wire, out: Out): void {
+    this.#link.receive(wire, out);
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    this.#link.peerLost(peer, out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    if (this.#link.timer(wire, out)) return;
+    switch (wire.type) {
+      case POLL.type:
+        this.#pollAtUs = MAX_SAFE;
+        return this.#poll(out);
+      case JOIN.type:
+        return this.#join(out);
+      case HEARTBEAT.type:
+        return this.#heartbeat(out);
+      case COMMIT.type:
+        this.#committing = false;
+        return this.#commitSettled(out);
+      case POSITIONS.type:
+        this.#positioning = false;
+        return this.#position(out);
+    }
+  }
+
+  command(command: Command, out: Out): void {
+    if (command.type === 'seek' && command.group === this.#spec.group) this.#seek(command.to, out);
+  }
+
+  /** The application has finished a poll's records when it has all its room again. */
+  room(messages: number, out: Out): void {
+    if (messages < this.#spec.prefetch) return;
+    this.#busy = false;
+    this.#poll(out);
+  }
+
+  extend(): void {}
+
+  settle(delivery: Delivery, how: Settlement, out: Out): void {
+    const { partition, offset } = delivery.handle as Handle;
+    const owned = this.#owned.get(partition);
+    if (how === 'requeue' || how === 'leave') {
+      if (owned !== undefined) this.#readAgain(partition, owned, offset, out);
+      return this.#host.settled(delivery, true, out);
+    }
+    if (how === 'reject') {
+      out.fact(F.skipped, delivery.message.id, delivery.place, 0, 0, R['rejected by the consumer']);
+    }
+    const at = owned?.open.indexOf(offset) ?? -1;
+    if (at >= 0) owned?.open.splice(at, 1);
+    const before = this.#spec.settle === 'before-processing';
+    if (this.#autoCommit && !before) return this.#host.settled(delivery, true, out);
+    if (owned !== undefined && !before && this.#commitOffset(owned) === owned.committed) {
+      // An earlier record of the partition is still in work: nothing can be committed for this one yet.
+      return this.#host.settled(delivery, true, out);
+    }
+    this.#settling.push(delivery);
+    this.#commitSettled(out);
+  }
+
+  // ── Polling ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #backoffUs(): Micros {
+    return numberOf(this.#spec.options, 'retry.backoff.ms', 100_000);
+  }
+
+  #metadata(out: Out): void {
+    if (this.#state === 'away') this.#poll(out);
+    else if (this.#state === 'positioning') this.#position(out);
+    else if (this.#state === 'stable') this.#fetch(out);
+  }
+
+  #isMember(): boolean {
+    return this.#memberId !== '' && this.#generation >= 0 && this.#state !== 'away' && this.#state !== 'joining';
+  }
+
+  #pollLater(afterUs: Micros, out: Out): void {
+    if (out.now + afterUs >= this.#pollAtUs) return;
+    this.#pollAtUs = out.now + afterUs;
+    out.timer(afterUs, POLL, 0);
+  }
+
+  /** The application asks for records. */
+  #poll(out: Out): void {
+    if (this.#busy || !this.#link.knowsLeaders || this.#state === 'failed' || this.#state === 'closed') return;
+    if (this.#pollAtUs !== MAX_SAFE) return;
+    this.#lastPollUs = out.now;
+    if (this.#state === 'away' || (this.#needsRejoin && this.#state === 'stable')) return this.#rejoin(out);
+    if (this.#state !== 'stable') return;
+    this.#commitByInterval(out);
+    if (!this.#handOver(out)) this.#fetch(out);
+  }
+
+  /** Gives the application what is buffered, at most `max.poll.records`. True when there was something. */
+  #handOver(out: Out): boolean {
+    let room = numberOf(this.#spec.options, 'max.poll.records', 500);
+    const deliveries: Delivery[] = [];
+    for (const [index, owned] of this.#owned) {
+      if (owned.position < 0) continue;
+      const taken = owned.buffered.splice(0, room);
+      room -= taken.length;
+      const { place } = this.#cluster.partition(index);
+      for (const { record, attempt } of taken) {
+        const handle: Handle = { partition: index, offset: record.offset };
+        owned.open.push(record.offset);
+        deliveries.push({ message: record.value as Message, place, attempt, handle, lockedUntilUs: 0 });
+      }
+      const next = owned.buffered[0];
+      owned.position = next === undefined ? owned.fetchPosition : next.record.offset;
+      if (room === 0) break;
+    }
+    if (deliveries.length === 0) return false;
+    this.#busy = true;
+    if (this.#spec.settle === 'on-delivery') this.#commitNow(out);
+    this.#host.deliver(deliveries, out);
+    return true;
+  }
+
+  /** Fetches from each leader of partitions without buffered records. */
+  #fetch(out: Out): void {
+    const byNode = new Map<ActorId, { readonly partition: PartitionIndex; readonly offset: number }[]>();
+    for (const [index, owned] of this.#owned) {
+      if (owned.position < 0 || owned.fetching || owned.buffered.length > 0) continue;
+      const node = this.#link.leaderOf(index);
+      if (node === 0) {
+        this.#link.refresh(out);
+        continue;
+      }
+      const asked = { partition: index, offset: owned.fetchPosition };
+      const mine = byNode.get(node);
+      if (mine === undefined) byNode.set(node, [asked]);
+      else mine.push(asked);
+    }
+    const { options } = this.#spec;
+    for (const [node, partitions] of byNode) {
+      const request: FetchRequest = {
+        type: 'kafka/Fetch',
+        id: this.#link.nextId(),
+        isolation: this.#isolation,
+        maxWaitUs: numberOf(options, 'fetch.max.wait.ms', 500_000),
+        minBytes: numberOf(options, 'fetch.min.bytes', 1),
+        partitionBytes: numberOf(options, 'max.partition.fetch.bytes', 1_048_576),
+        maxRecords: numberOf(options, 'max.poll.records', 500),
+        group: this.#group,
+        partitions,
+      };
+      const life = this.#life;
+      for (const { partition } of partitions) (this.#owned.get(partition) as Owned).fetching = true;
+      this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+        if (life === this.#life) this.#fetched(partitions, answer as FetchAnswer | undefined, later);
+      });
+    }
+  }
+
+  #fetched(asked: FetchRequest['partitions'], answer: FetchAnswer | undefined, out: Out): void {
+    for (const { partition } of asked) {
+      const owned = this.#owned.get(partition);
+      if (owned !== undefined) owned.fetching = false;
+    }
+    for (const fetched of answer?.partitions ?? []) {
+      const offset = asked.find(({ partition }) => partition === fetched.partition)?.offset;
+      const owned = this.#owned.get(fetched.partition);
+      // What was asked for is no longer wanted after a seek or a new assignment.
+      if (owned !== undefined && owned.fetchPosition === offset) this.#takeFetched(fetched, owned, out);
+    }
+    if (answer === undefined) {
+      this.#link.refresh(out);
+      this.#pollLater(this.#backoffUs(), out);
+    } else this.#poll(out);
+  }
+
+  #takeFetched(fetched: FetchedPartition, owned: Owned, out: Out): void {
+    if (fetched.error === 'OFFSET_OUT_OF_RANGE') {
+      owned.position = -1;
+      this.#state = 'positioning';
+      this.#resetOffsets([fetched.partition], out);
+    } else if (fetched.error !== 'NONE') {
+      this.#link.refresh(out);
+      this.#pollLater(this.#backoffUs(), out);
+    } else {
+      fetched.records.forEach((record, i) => {
+        owned.buffered.push({ record, attempt: fetched.attempts[i] ?? 1 });
+      });
+      owned.fetchPosition = fetched.nextOffset;
+      if (owned.buffered.length === 0) owned.position = owned.fetchPosition;
+    }
+  }
+
+  /** Goes back to a record that failed; what came after it is read again too. Source: K75, K91. */
+  #readAgain(index: PartitionIndex, owned: Owned, offset: number, out: Out): void {
+    this.#moveTo(index, owned, offset, out);
+    this.#pollLater(this.#backoffUs(), out);
+  }
+
+  #moveTo(index: PartitionIndex, owned: Owned, offset: number, out: Out): void {
+    owned.position = offset;
+    owned.fetchPosition = offset;
+    owned.buffered = [];
+    owned.open = owned.open.filter((other) => other < offset);
+    this.#host.revoked([this.#cluster.partition(index).place], out);
+  }
+
+  // ── Committing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The next offset to read after a restart: the first record that is not done, else the position. Source: K67. */
+  #commitOffset(owned: Owned): number {
+    return owned.open[0] ?? owned.position;
+  }
+
+  /** Positions that differ from what was committed last. */
+  #processed(): { partition: PartitionIndex; offset: number }[] {
+    const offsets: { partition: PartitionIndex; offset: number }[] = [];
+    for (const [partition, owned] of this.#owned) {
+      if (owned.position < 0) continue;
+      const early = this.#spec.settle !== 'after-processing';
+      const offset = early ? owned.position : this.#commitOffset(owned);
+      if (offset !== owned.committed) offsets.push({ partition, offset });
+    }
+    return offsets;
+  }
+
+  #commitByInterval(out: Out): void {
+    if (!this.#autoCommit || this.#spec.settle !== 'after-processing') return;
+    const everyUs = numberOf(this.#spec.options, 'auto.commit.interval.ms', 5_000_000);
+    if (out.now - this.#lastCommitUs < everyUs) return;
+    this.#lastCommitUs = out.now;
+    this.#commitNow(out);
+  }
+
+  /** commitAsync: sent and not retried. Source: K69. */
+  #commitNow(out: Out): void {
+    const offsets = this.#processed();
+    if (offsets.length > 0 && this.#isMember()) this.#sendCommit(offsets, out, () => undefined);
+  }
+
+  /** commitSync for what was settled: one at a time, what is settled meanwhile goes with the next one. */
+  #commitSettled(out: Out): void {
+    if (this.#committing || this.#settling.length === 0) return;
+    const settling = this.#settling;
+    const offsets = this.#processed();
+    if (!this.#isMember()) {
+      this.#settling = [];
+      for (const delivery of settling) {
+        out.fact(F['commit-refused'], 0, delivery.place, out.self, (delivery.handle as Handle).offset + 1, R.fenced);
+        this.#host.settled(delivery, false, out);
+      }
+      return;
+    }
+    if (offsets.length === 0) {
+      this.#settling = [];
+      for (const delivery of settling) this.#host.settled(delivery, true, out);
+      return;
+    }
+    this.#committing = true;
+    const count = settling.length;
+    this.#sendCommit(offsets, out, (error, later) => {
+      if (error === 'NETWORK_EXCEPTION' || isStale(error) || error === 'REQUEST_TIMED_OUT') {
+        if (error !== 'REQUEST_TIMED_OUT') this.#link.refresh(later);
+        later.timer(this.#backoffUs(), COMMIT);
+        return;
+      }
+      this.#committing = false;
+      const done = this.#settling.splice(0, count);
+      for (const delivery of done) this.#host.settled(delivery, error === 'NONE', later);
+      this.#commitSettled(later);
+    });
+  }
+
+  #sendCommit(
+    offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[],
+    out: Out,
+    done: (error: KafkaError, out: Out) => void,
+  ): void {
+    const request: OffsetCommitRequest = { type: 'kafka/OffsetCommit', ...this.#identity(), offsets };
+    for (const { partition, offset } of offsets) {
+      const owned = this.#owned.get(partition);
+      if (owned !== undefined) owned.committed = offset;
+    }
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    const failed = (error: KafkaError, later: Out): void => {
+      for (const { partition, offset } of offsets) {
+        const owned = this.#owned.get(partition);
+        if (owned?.committed === offset) owned.committed = -1;
+      }
+      this.#groupError(error, later);
+      done(error, later);
+    };
+    if (node === 0) return failed('NOT_COORDINATOR', out);
+    const life = this.#life;
+    this.#link.ask(node, 'ack', request, 0, out, (answer, later) => {
+      if (life !== this.#life) return;
+      const error = answer?.error ?? 'NETWORK_EXCEPTION';
+      if (error === 'NONE') done('NONE', later);
+      else failed(error, later);
+    });
+  }
+
+  // ── Membership ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #identity(): {
+    readonly id: number;
+    readonly group: string;
+    readonly memberId: string;
+    readonly instanceId: string | undefined;
+    readonly generation: number;
+  } {
+    return {
+      id: this.#link.nextId(),
+      group: this.#spec.group,
+      memberId: this.#memberId,
+      instanceId: this.#instanceId,
+      generation: this.#generation,
+    };
+  }
+
+  /** Before joining: gives up everything, unless the protocol is cooperative. Source: K54. */
+  #rejoin(out: Out): void {
+    this.#needsRejoin = false;
+    if (this.#state === 'stable' && this.#autoCommit && this.#spec.settle === 'after-processing') this.#commitNow(out);
+    if (!this.#cooperative) this.#giveUp([...this.#owned.keys()], out);
+    this.#join(out);
+  }
+
+  /** These partitions are no longer this member's. */
+  #giveUp(partitions: readonly PartitionIndex[], out: Out): void {
+    if (partitions.length === 0) return;
+    const places: PlaceId[] = [];
+    for (const partition of partitions) {
+      this.#owned.delete(partition);
+      const { place } = this.#cluster.partition(partition);
+      places.push(place);
+      out.fact(F.revoked, 0, place, out.self, Math.max(0, this.#generation), this.#group);
+    }
+    this.#host.revoked(places, out);
+  }
+
+  #join(out: Out): void {
+    if (this.#state === 'closed' || this.#state === 'failed') return;
+    this.#state = 'joining';
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    if (node === 0) return this.#joinLater(out);
+    const { options } = this.#spec;
+    const rebalanceTimeoutUs = numberOf(options, 'max.poll.interval.ms', 300_000_000);
+    const request: JoinGroupRequest = {
+      type: 'kafka/JoinGroup',
+      ...this.#identity(),
+      generation: this.#ownedGeneration,
+      clientId: this.#spec.name,
+      sessionTimeoutUs: numberOf(options, 'session.timeout.ms', 45_000_000),
+      rebalanceTimeoutUs,
+      assignors: this.#strategies,
+      topics: this.#spec.from,
+      owned: this.#strategies.some((name) => name.endsWith('sticky')) ? this.#lastOwned : [],
+    };
+    const life = this.#life;
+    this.#link.ask(
+      node,
+      'control',
+      request,
+      0,
+      out,
+      (answer, later) => {
+        if (life === this.#life && this.#state === 'joining')
+          this.#joined(answer as JoinGroupAnswer | undefined, later);
+      },
+      rebalanceTimeoutUs + JOIN_GRACE_US,
+    );
+  }
+
+  #joinLater(out: Out): void {
+    this.#link.refresh(out);
+    out.timer(this.#backoffUs(), JOIN);
+  }
+
+  #joined(answer: JoinGroupAnswer | undefined, out: Out): void {
+    if (answer === undefined || isStale(answer.error)) return this.#joinLater(out);
+    if (answer.error === 'MEMBER_ID_REQUIRED') {
+      this.#memberId = answer.memberId;
+      return this.#join(out);
+    }
+    if (answer.error === 'UNKNOWN_MEMBER_ID') {
+      this.#memberId = '';
+      return this.#join(out);
+    }
+    if (answer.error !== 'NONE') return this.#fail(out);
+    this.#memberId = answer.memberId;
+    this.#generation = answer.generation;
+    this.#state = 'syncing';
+    this.#beat(out);
+    const request: SyncGroupRequest = {
+      type: 'kafka/SyncGroup',
+      ...this.#identity(),
+      assignment: answer.leader === answer.memberId ? this.#assign(answer) : undefined,
+    };
+    const life = this.#life;
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    this.#link.ask(node, 'control', request, 0, out, (reply, later) => {
+      if (life === this.#life && this.#state === 'syncing') this.#synced(reply as SyncGroupAnswer | undefined, later);
+    });
+  }
+
+  /** As the group's leader: who gets what. */
+  #assign(answer: JoinGroupAnswer): ReadonlyMap<string, readonly string[]> | undefined {
+    // A static member that came back to a stable group learns nobody's subscription, and nothing is to be assigned.
+    if (answer.members.length === 0) return undefined;
+    const sizes = new Map<string, number>();
+    for (const member of answer.members) {
+      for (const topic of member.topics) {
+        const size = this.#cluster.partitionsOf(topic).length;
+        if (size > 0) sizes.set(topic, size);
+      }
+    }
+    return assignors.get(answer.assignor)?.(sizes, answer.members);
+  }
+
+  #synced(answer: SyncGroupAnswer | undefined, out: Out): void {
+    if (answer === undefined) return this.#joinLater(out);
+    if (answer.error === 'UNKNOWN_MEMBER_ID' || answer.error === 'ILLEGAL_GENERATION') this.#memberId = '';
+    if (answer.error === 'FENCED_INSTANCE_ID') return this.#fail(out);
+    if (isStale(answer.error)) return this.#joinLater(out);
+    if (answer.error !== 'NONE') return this.#join(out);
+    const wanted = new Set<PartitionIndex>();
+    for (const name of answer.partitions) {
+      const index = this.#cluster.indexOf(name);
+      if (index !== undefined) wanted.add(index);
+    }
+    const surplus = [...this.#owned.keys()].filter((index) => !wanted.has(index));
+    this.#giveUp(surplus, out);
+    for (const index of wanted) {
+      if (this.#owned.has(index)) continue;
+      this.#owned.set(index, {
+        position: -1,
+        committed: -1,
+        buffered: [],
+        fetchPosition: -1,
+        open: [],
+        fetching: false,
+      });
+    }
+    this.#lastOwned = answer.partitions;
+    this.#ownedGeneration = this.#generation;
+    this.#state = 'positioning';
+    // What was given up just now can be handed out in a second rebalance. Source: K54.
+    this.#needsRejoin = this.#cooperative && surplus.length > 0;
+    this.#position(out);
+  }
+
+  // ── Heartbeats ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #beat(out: Out): void {
+    if (this.#beating) return;
+    this.#beating = true;
+    out.timer(numberOf(this.#spec.options, 'heartbeat.interval.ms', 3_000_000), HEARTBEAT, 0);
+  }
+
+  #heartbeat(out: Out): void {
+    this.#beating = false;
+    if (this.#memberId === '' || this.#generation < 0 || this.#state === 'closed' || this.#state === 'failed') return;
+    const maxPollUs = numberOf(this.#spec.options, 'max.poll.interval.ms', 300_000_000);
+    if (this.#busy && out.now - this.#lastPollUs > maxPollUs) return this.#stalled(out);
+    this.#beat(out);
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    if (node === 0 || this.#heartbeatOpen || this.#state === 'joining') return;
+    this.#heartbeatOpen = true;
+    const request: HeartbeatRequest = { type: 'kafka/Heartbeat', ...this.#identity() };
+    const { generation } = request;
+    const life = this.#life;
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      if (life !== this.#life) return;
+      this.#heartbeatOpen = false;
+      if (answer === undefined || isStale(answer.error)) this.#link.refresh(later);
+      else if (generation === this.#generation) this.#groupError(answer.error, later);
+    });
+  }
+
+  /** The application did not come back in time: a dynamic member leaves, a static one only falls silent. Source: K52, K66. */
+  #stalled(out: Out): void {
+    if (this.#instanceId === undefined) this.#leave('poll interval exceeded', out);
+    this.#lose(out);
+  }
+
+  #leave(reason: GroupReason, out: Out): void {
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    if (node === 0) return;
+    const request: LeaveGroupRequest = { type: 'kafka/LeaveGroup', ...this.#identity(), reason };
+    this.#link.ask(node, 'control', request, 0, out, () => undefined);
+  }
+
+  /** What an error of the coordinator means for the membership. */
+  #groupError(error: KafkaError, out: Out): void {
+    switch (error) {
+      case 'REBALANCE_IN_PROGRESS':
+        this.#needsRejoin = true;
+        return this.#poll(out);
+      case 'UNKNOWN_MEMBER_ID':
+      case 'ILLEGAL_GENERATION':
+        return this.#lose(out);
+      case 'FENCED_INSTANCE_ID':
+        return this.#fail(out);
+      default:
+        return;
+    }
+  }
+
+  /** No longer a member: what it owned is somebody else's by now. Source: K57, K74. */
+  #lose(out: Out): void {
+    if (this.#state === 'away' || this.#state === 'closed' || this.#state === 'failed') return;
+    this.#state = 'away';
+    this.#memberId = '';
+    this.#generation = -1;
+    this.#giveUp([...this.#owned.keys()], out);
+    this.#poll(out);
+  }
+
+  #fail(out: Out): void {
+    this.#giveUp([...this.#owned.keys()], out);
+    this.#state = 'failed';
+  }
+
+  // ── Positions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Finds out where to begin in partitions without a position: the committed offset, else by `auto.offset.reset`. Source: K70. */
+  #position(out: Out): void {
+    if (this.#state !== 'positioning' || this.#positioning) return;
+    const missing: PartitionIndex[] = [];
+    for (const [index, owned] of this.#owned) if (owned.position < 0) missing.push(index);
+    if (missing.length === 0) {
+      this.#state = 'stable';
+      return this.#poll(out);
+    }
+    this.#positioning = true;
+    const node = this.#link.leaderOf(this.#coordinatorPartition);
+    if (node === 0) return this.#positionLater(out);
+    const request: OffsetFetchRequest = {
+      type: 'kafka/OffsetFetch',
+      id: this.#link.nextId(),
+      group: this.#spec.group,
+      partitions: missing,
+      requireStable: this.#isolation === 'read_committed',
+    };
+    const life = this.#life;
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      if (life === this.#life) this.#committedFound(answer as (OffsetFetchAnswer & Answer) | undefined, later);
+    });
+  }
+
+  #positionLater(out: Out): void {
+    this.#link.refresh(out);
+    out.timer(this.#backoffUs(), POSITIONS);
+  }
+
+  #committedFound(answer: OffsetFetchAnswer | undefined, out: Out): void {
+    if (answer === undefined || answer.error !== 'NONE') return this.#positionLater(out);
+    this.#positioning = false;
+    const unknown: PartitionIndex[] = [];
+    for (const { partition, offset } of answer.offsets) {
+      const owned = this.#owned.get(partition);
+      if (owned === undefined) continue;
+      if (offset < 0) unknown.push(partition);
+      else {
+        owned.position = offset;
+        owned.fetchPosition = offset;
+        owned.committed = offset;
+      }
+    }
+    if (unknown.length > 0) this.#resetOffsets(unknown, out);
+    else this.#position(out);
+  }
+
+  #resetOffsets(partitions: readonly PartitionIndex[], out: Out): void {
+    const reset = textOf(this.#spec.options, 'auto.offset.reset', 'latest');
+    if (reset === 'none') return this.#fail(out);
+    this.#positioning = true;
+    this.#listOffsets(partitions, reset === 'earliest' ? 'earliest' : 'latest', out, (found, later) => {
+      this.#positioning = false;
+      for (const [partition, offset] of found) {
+        const owned = this.#owned.get(partition);
+        if (owned === undefined || owned.position >= 0) continue;
+        owned.position = offset;
+        owned.fetchPosition = offset;
+      }
+      this.#position(later);
+    });
+  }
+
+  /** Asks the leaders for offsets, again and again until all are known. */
+  #listOffsets(
+    partitions: readonly PartitionIndex[],
+    query: OffsetQuery,
+    out: Out,
+    done: (found: ReadonlyMap<PartitionIndex, number>, out: Out) => void,
+  ): void {
+    const found = new Map<PartitionIndex, number>();
+    const byNode = new Map<ActorId, PartitionIndex[]>();
+    for (const index of partitions) {
+      const node = this.#link.leaderOf(index);
+      const mine = byNode.get(node);
+      if (mine === undefined) byNode.set(node, [index]);
+      else mine.push(index);
+    }
+    let open = byNode.size;
+    const life = this.#life;
+    const finish = (later: Out): void => {
+      open--;
+      if (open > 0) return;
+      if (found.size === partitions.length) return done(found, later);
+      // The positions found so far are used; the rest is asked for again after a pause.
+      for (const [partition, offset] of found) {
+        const owned = this.#owned.get(partition);
+        if (owned === undefined || owned.position >= 0) continue;
+        owned.position = offset;
+        owned.fetchPosition = offset;
+      }
+      this.#positioning = true;
+      this.#positionLater(later);
+    };
+    for (const [node, indexes] of byNode) {
+      if (node === 0) {
+        finish(out);
+        continue;
+      }
+      const request: ListOffsetsRequest = {
+        type: 'kafka/ListOffsets',
+        id: this.#link.nextId(),
+        isolation: this.#isolation,
+        queries: indexes.map((partition) => ({ partition, query })),
+      };
+      this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+        if (life !== this.#life) return;
+        for (const { partition, error, offset } of (answer as ListOffsetsAnswer | undefined)?.offsets ?? []) {
+          if (error === 'NONE') found.set(partition, offset);
+        }
+        finish(later);
+      });
+    }
+  }
+
+  /** Moves the positions of what this member owns. Source: K72. */
+  #seek(to: SeekTarget, out: Out): void {
+    const partitions = [...this.#owned.keys()];
+    if (partitions.length === 0) return;
+    if ('offset' in to) {
+      for (const index of partitions) this.#seekTo(index, to.offset, out);
+      return this.#poll(out);
+    }
+    const query: OffsetQuery = 'timeUs' in to ? { timeUs: to.timeUs } : to.end;
+    this.#listOffsets(partitions, query, out, (found, later) => {
+      const behind: PartitionIndex[] = [];
+      for (const [index, offset] of found) {
+        if (offset >= 0) this.#seekTo(index, offset, later);
+        else behind.push(index);
+      }
+      // No record is that young: the end is as far as one can go.
+      if (behind.length > 0) {
+        this.#listOffsets(behind, 'latest', later, (ends, last) => {
+          for (const [index, offset] of ends) this.#seekTo(index, offset, last);
+          this.#poll(last);
+        });
+      }
+      this.#poll(later);
+    });
+  }
+
+  #seekTo(index: PartitionIndex, offset: number, out: Out): void {
+    const owned = this.#owned.get(index);
+    if (owned === undefined) return;
+    out.fact(F.sought, 0, this.#cluster.partition(index).place, 0, offset, this.#group);
+    owned.committed = -1;
+    this.#moveTo(index, owned, offset, out);
+  }
+}
+
+const MAX_SAFE = Number.MAX_SAFE_INTEGER;

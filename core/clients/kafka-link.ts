@@ -1,0 +1,181 @@
+/**
+ * What every Kafka client shares: who leads which partition, requests that wait for their answers, and what happens when an answer does not
+ * come. It knows the shape of requests, not their meaning; the ports of producer and consumer use one each.
+ */
+
+import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type { Answer, KafkaError, MetadataAnswer, MetadataRequest } from '../brokers/kafka-wires.ts';
+import type { HopKind, Out, Wire } from '../machine.ts';
+import type { ActorId, MessageId, Micros } from '../types.ts';
+
+/** Called once: with the answer, or undefined when the connection broke or the time was up (then the outcome is unknown). */
+export type OnAnswer = (answer: Answer | undefined, out: Out) => void;
+
+interface Pending {
+  readonly to: ActorId;
+  readonly deadlineUs: Micros;
+  readonly onAnswer: OnAnswer;
+}
+
+export interface LinkOptions {
+  readonly requestTimeoutUs: Micros;
+  readonly retryBackoffUs: Micros;
+  readonly metadataMaxAgeUs: Micros;
+  /** Which node is asked first. */
+  readonly bootstrap: number;
+}
+
+const WATCH: Wire = { type: 'kafka-link/watch' };
+const REFRESH: Wire = { type: 'kafka-link/refresh' };
+const AGED: Wire = { type: 'kafka-link/aged' };
+
+export class KafkaLink {
+  readonly cluster: KafkaCluster;
+  readonly #options: LinkOptions;
+  readonly #onMetadata: (out: Out) => void;
+  readonly #pending = new Map<number, Pending>();
+  #leaders: readonly ActorId[] = [];
+  #nextId = 1;
+  #nextNode: number;
+  #refreshing = false;
+  #watchingUntilUs: Micros = Number.MAX_SAFE_INTEGER;
+
+  /** `onMetadata` is called after each refresh. */
+  constructor(cluster: KafkaCluster, options: LinkOptions, onMetadata: (out: Out) => void) {
+    this.cluster = cluster;
+    this.#options = options;
+    this.#onMetadata = onMetadata;
+    this.#nextNode = options.bootstrap;
+  }
+
+  start(out: Out): void {
+    this.refresh(out);
+    if (this.#options.metadataMaxAgeUs > 0) out.timer(this.#options.metadataMaxAgeUs, AGED, 0);
+  }
+
+  crash(): void {
+    this.#pending.clear();
+    this.#leaders = [];
+    this.#refreshing = false;
+    this.#watchingUntilUs = Number.MAX_SAFE_INTEGER;
+  }
+
+  /** Whether anything is known of who leads. */
+  get knowsLeaders(): boolean {
+    return this.#leaders.length > 0;
+  }
+
+  /** Actor that leads the partition, as far as known; 0 for none. */
+  leaderOf(index: PartitionIndex): ActorId {
+    return this.#leaders[index] ?? 0;
+  }
+
+  /** The id that the next request will carry. */
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** Sends a request whose answer is awaited. */
+  ask(
+    to: ActorId,
+    hop: HopKind,
+    request: Wire & { readonly id: number },
+    messages: MessageId | readonly MessageId[],
+    out: Out,
+    onAnswer: OnAnswer,
+    timeoutUs = this.#options.requestTimeoutUs,
+  ): void {
+    const deadlineUs = out.now + timeoutUs;
+    this.#pending.set(request.id, { to, deadlineUs, onAnswer });
+    out.send(to, hop, request, messages);
+    if (deadlineUs < this.#watchingUntilUs) {
+      this.#watchingUntilUs = deadlineUs;
+      out.timer(timeoutUs, WATCH, 0);
+    }
+  }
+
+  /** Asks again who leads, once, after a short pause unless nothing is known yet. */
+  refresh(out: Out): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    if (this.knowsLeaders) out.timer(this.#options.retryBackoffUs, REFRESH);
+    else this.#askMetadata(out);
+  }
+
+  /** True when the answer was one that somebody waits for. */
+  receive(wire: Wire, out: Out): boolean {
+    const answer = wire as Answer;
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return false;
+    this.#pending.delete(answer.id);
+    pending.onAnswer(answer, out);
+    return true;
+  }
+
+  /** True when the timer was the link's own. */
+  timer(wire: Wire, out: Out): boolean {
+    switch (wire.type) {
+      case WATCH.type:
+        this.#expire(out);
+        return true;
+      case REFRESH.type:
+        this.#askMetadata(out);
+        return true;
+      case AGED.type:
+        this.refresh(out);
+        out.timer(this.#options.metadataMaxAgeUs, AGED, 0);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    for (const [id, pending] of [...this.#pending]) {
+      if (pending.to !== peer || !this.#pending.delete(id)) continue;
+      pending.onAnswer(undefined, out);
+    }
+    if (this.knowsLeaders) this.refresh(out);
+  }
+
+  #askMetadata(out: Out): void {
+    const { nodes } = this.cluster;
+    const node = nodes[this.#nextNode % nodes.length] ?? 0;
+    this.#nextNode++;
+    const request: MetadataRequest = { type: 'kafka/Metadata', id: this.nextId() };
+    this.ask(node, 'control', request, 0, out, (answer, later) => {
+      this.#refreshing = false;
+      const metadata = answer as MetadataAnswer | undefined;
+      if (metadata === undefined || metadata.error !== 'NONE') {
+        this.#refreshing = true;
+        later.timer(this.#options.retryBackoffUs, REFRESH);
+        return;
+      }
+      this.#leaders = metadata.leaders;
+      this.#onMetadata(later);
+    });
+  }
+
+  #expire(out: Out): void {
+    this.#watchingUntilUs = Number.MAX_SAFE_INTEGER;
+    let next = Number.MAX_SAFE_INTEGER;
+    for (const [id, pending] of [...this.#pending]) {
+      if (pending.deadlineUs > out.now) next = Math.min(next, pending.deadlineUs);
+      else if (this.#pending.delete(id)) pending.onAnswer(undefined, out);
+    }
+    if (next < this.#watchingUntilUs) {
+      this.#watchingUntilUs = next;
+      out.timer(next - out.now, WATCH, 0);
+    }
+  }
+}
+
+/** Errors after which another node may be the right one. */
+export function isStale(error: KafkaError): boolean {
+  return (
+    error === 'NOT_LEADER_OR_FOLLOWER' ||
+    error === 'LEADER_NOT_AVAILABLE' ||
+    error === 'NOT_COORDINATOR' ||
+    error === 'COORDINATOR_NOT_AVAILABLE'
+  );
+}

@@ -1,0 +1,790 @@
+/**
+ * The Kafka producer: picks partitions, gathers batches, keeps a few requests in flight per node, retries within `delivery.timeout.ms`, and is
+ * idempotent or transactional as its options say. The producer machine makes the messages; brokers decide about sequence numbers.
+ * Order is kept per partition when at most one of its batches is in flight without idempotence, or always with it: batches of one partition
+ * leave in their order, and a retried one goes before those that were made later.
+ * Simplification: with idempotence, after one batch of a partition failed, its later ones wait until it is settled.
+ */
+import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type {
+  AddPartitionsRequest,
+  Answer,
+  EndTxnRequest,
+  InitProducerIdAnswer,
+  InitProducerIdRequest,
+  KafkaError,
+  ProduceAnswer,
+  ProduceRequest,
+  RecordValue,
+} from '../brokers/kafka-wires.ts';
+import { F, R, type Reason } from '../facts.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
+import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
+import { happens } from '../parts/distribution.ts';
+import type { NewRecord } from '../parts/partition-replica.ts';
+import { partitionForKey, partitionForKeyCrc32, StickyPartitioner } from '../parts/partitioner.ts';
+import { sequenceAfter } from '../parts/producer-state.ts';
+import type { ActorId, Message, MessageId, Micros } from '../types.ts';
+import { isStale, KafkaLink } from './kafka-link.ts';
+import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
+
+/** A producer's settings in force, after what excludes or implies each other is settled. */
+export interface ProducerConfig {
+  readonly acks: -1 | 0 | 1;
+  readonly idempotent: boolean;
+  readonly retries: number;
+  readonly maxInFlight: number;
+  readonly deliveryTimeoutUs: Micros;
+  readonly transactionalId: string;
+}
+
+/** What is wrong with a producer's settings, as the real client's ConfigException says; '' when they go together. Source: K25, K30. */
+export function producerConfigError(options: OptionValues): string {
+  const acks = acksOf(options);
+  const explicit = options['enable.idempotence'];
+  const id = textOf(options, 'transactional.id');
+  const retries = numberOf(options, 'retries', MAX_INT);
+  const inFlight = numberOf(options, 'max.in.flight.requests.per.connection', 5);
+  if (id !== '' && explicit === false) return 'transactional.id needs enable.idempotence: true.';
+  if (explicit === true || id !== '') {
+    const cause = id !== '' ? 'transactional.id' : 'enable.idempotence: true';
+    if (acks !== -1) return `${cause} needs acks: all.`;
+    if (retries === 0) return `${cause} needs retries above 0.`;
+    if (inFlight > 5) return `${cause} needs max.in.flight.requests.per.connection of at most 5.`;
+  }
+  const linger = numberOf(options, 'linger.ms', 5_000);
+  const request = numberOf(options, 'request.timeout.ms', 30_000_000);
+  if (numberOf(options, 'delivery.timeout.ms', 120_000_000) < linger + request) {
+    return 'delivery.timeout.ms must be at least linger.ms + request.timeout.ms.';
+  }
+  return '';
+}
+
+/** Settings in force. Idempotence that nobody asked for is switched off silently by what conflicts with it. Source: K30. */
+export function producerConfig(options: OptionValues): ProducerConfig {
+  const acks = acksOf(options);
+  const retries = numberOf(options, 'retries', MAX_INT);
+  const maxInFlight = numberOf(options, 'max.in.flight.requests.per.connection', 5);
+  const wanted = booleanOf(options, 'enable.idempotence', true);
+  return {
+    acks,
+    idempotent: wanted && acks === -1 && retries > 0 && maxInFlight <= 5,
+    retries,
+    maxInFlight,
+    deliveryTimeoutUs: numberOf(options, 'delivery.timeout.ms', 120_000_000),
+    transactionalId: textOf(options, 'transactional.id'),
+  };
+}
+
+interface Entry {
+  readonly message: Message;
+  /** When its fate must be known. */
+  readonly deadlineUs: Micros;
+  /** Copies of the message that are still on their way, one per topic. */
+  readonly copies: Copies;
+}
+
+/** What is known of a message that goes to several topics: it is confirmed when all copies are. */
+interface Copies {
+  open: number;
+  failed: boolean;
+  definite: boolean;
+  reason: number;
+}
+
+interface Batch {
+  readonly partition: PartitionIndex;
+  readonly entries: Entry[];
+  bytes: number;
+  readonly createdUs: Micros;
+  closed: boolean;
+  /** -1 until it is first sent by an idempotent producer. */
+  sequence: number;
+  producerId: number;
+  epoch: number;
+  attempts: number;
+  /** A request with it was sent whose fate was never learnt. */
+  maybeStored: boolean;
+  notBeforeUs: Micros;
+}
+
+interface Partition {
+  /** Waiting to be sent, oldest first; the last one may still grow. */
+  readonly queue: Batch[];
+  inFlight: number;
+  nextSequence: number;
+}
+
+interface Transaction {
+  /** Messages taken into it. */
+  messages: number;
+  /** Results still to come. */
+  open: number;
+  failed: boolean;
+  /** Confirmations to pass on when it is committed. */
+  readonly confirmed: { readonly message: Message; readonly partition: PartitionIndex; readonly offset: number }[];
+  readonly partitions: Set<PartitionIndex>;
+  readonly added: Set<PartitionIndex>;
+}
+
+type State = 'plain' | 'initialising' | 'ready' | 'ending' | 'fenced';
+
+const MAX_INT = 2_147_483_647;
+/** Bytes of a record beside its key and value, about. */
+const RECORD_BYTES = 70;
+const SEND: Wire = { type: 'kafka-producer/send' };
+const INIT: Wire = { type: 'kafka-producer/init' };
+const END: Wire = { type: 'kafka-producer/end' };
+
+const FAILED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
+  NOT_ENOUGH_REPLICAS: 'not enough replicas',
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'not enough replicas',
+  NOT_LEADER_OR_FOLLOWER: 'leader moved',
+  LEADER_NOT_AVAILABLE: 'no leader',
+  REQUEST_TIMED_OUT: 'timed out',
+  NETWORK_EXCEPTION: 'connection lost',
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 'sequence gap',
+  INVALID_PRODUCER_EPOCH: 'fenced',
+  PRODUCER_FENCED: 'fenced',
+};
+
+/** Errors that a retry may get past. */
+function isRetriable(error: KafkaError): boolean {
+  return (
+    isStale(error) ||
+    error === 'NOT_ENOUGH_REPLICAS' ||
+    error === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' ||
+    error === 'REQUEST_TIMED_OUT' ||
+    error === 'NETWORK_EXCEPTION' ||
+    error === 'CONCURRENT_TRANSACTIONS'
+  );
+}
+
+/** Errors that say for certain that the batch is not in the log. */
+function isDefinite(error: KafkaError): boolean {
+  return error !== 'REQUEST_TIMED_OUT' && error !== 'NETWORK_EXCEPTION' && error !== 'NOT_ENOUGH_REPLICAS_AFTER_APPEND';
+}
+
+export class KafkaProducerPort implements ProducerPort {
+  readonly #spec: ProducerPortSpec;
+  readonly #host: ProducerHost;
+  readonly #cluster: KafkaCluster;
+  readonly #config: ProducerConfig;
+  readonly #link: KafkaLink;
+  readonly #sites: { readonly partition: Site; readonly jitter: Site; readonly abort: Site };
+  readonly #transactionalId: string;
+  readonly #stickies = new Map<string, StickyPartitioner>();
+  readonly #partitions = new Map<PartitionIndex, Partition>();
+  readonly #roundRobin = new Map<string, number>();
+  /** Requests in flight by node. */
+  readonly #inFlight = new Map<ActorId, number>();
+  #state: State = 'plain';
+  #producerId = -1;
+  #epoch = -1;
+  #txn: Transaction | undefined;
+  #txns = 0;
+  /** Messages that wait for the transaction before theirs to end. */
+  #held: Message[] = [];
+  #bufferedBytes = 0;
+  /** Messages that found the buffer full, and until when they wait. */
+  #blocked: { readonly message: Message; readonly untilUs: Micros }[] = [];
+  /** When the next SEND timer fires. */
+  #wakeUs: Micros = MAX_SAFE;
+  #out: Out | undefined;
+
+  constructor(spec: ProducerPortSpec, host: ProducerHost, cluster: KafkaCluster, setup: Setup) {
+    const error = producerConfigError(spec.options);
+    if (error !== '') throw new Error(`invariant: the parser let producer ${spec.name} pass: ${error}`);
+    this.#spec = spec;
+    this.#host = host;
+    this.#cluster = cluster;
+    this.#config = producerConfig(spec.options);
+    const id = this.#config.transactionalId;
+    this.#transactionalId = id === '' || spec.instance === 1 ? id : `${id}-${spec.instance}`;
+    if (id !== '') cluster.txnPartition(this.#transactionalId);
+    this.#sites = {
+      partition: setup.site(`${spec.name}/partition`),
+      jitter: setup.site(`${spec.name}/backoff`),
+      abort: setup.site(`${spec.name}/abort`),
+    };
+    this.#link = new KafkaLink(
+      cluster,
+      {
+        requestTimeoutUs: numberOf(spec.options, 'request.timeout.ms', 30_000_000),
+        retryBackoffUs: numberOf(spec.options, 'retry.backoff.ms', 100_000),
+        metadataMaxAgeUs: numberOf(spec.options, 'metadata.max.age.ms', 300_000_000),
+        bootstrap: spec.instance - 1,
+      },
+      (out) => this.#metadata(out),
+    );
+  }
+
+  start(out: Out): void {
+    this.#state = this.#config.idempotent ? 'initialising' : 'plain';
+    this.#link.start(out);
+  }
+
+  crash(): void {
+    this.#link.crash();
+    this.#stickies.clear();
+    this.#partitions.clear();
+    this.#inFlight.clear();
+    this.#producerId = -1;
+    this.#epoch = -1;
+    this.#txn = undefined;
+    this.#held = [];
+    this.#blocked = [];
+    this.#bufferedBytes = 0;
+    this.#wakeUs = MAX_SAFE;
+  }
+
+  receive(_from: ActorId, wire: Wire, out: Out): void {
+    this.#link.receive(wire, out);
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    this.#link.peerLost(peer, out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    if (this.#link.timer(wire, out)) return;
+    if (wire.type === SEND.type) {
+      this.#wakeUs = MAX_SAFE;
+      this.#send(out);
+    } else if (wire.type === INIT.type) this.#init(out);
+    else if (wire.type === END.type) this.#endTxn(out);
+  }
+
+  publish(message: Message, out: Out): void {
+    if (this.#state === 'fenced') return this.#host.failed(message, R.fenced, true, out);
+    const limit = numberOf(this.#spec.options, 'buffer.memory', 33_554_432);
+    if (this.#blocked.length > 0 || (this.#bufferedBytes > 0 && this.#bufferedBytes + message.sizeBytes > limit)) {
+      out.fact(F.blocked, message.id, 0, 0, 0, R['buffer full']);
+      const untilUs = out.now + numberOf(this.#spec.options, 'max.block.ms', 60_000_000);
+      this.#blocked.push({ message, untilUs });
+      return this.#wake(untilUs, out);
+    }
+    this.#take(message, out);
+    this.#send(out);
+  }
+
+  // ── Gathering ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts a message into batches, or holds it until the transaction before its own has ended. */
+  #take(message: Message, out: Out): void {
+    this.#bufferedBytes += message.sizeBytes;
+    if (this.#transactionalId === '') return this.#accumulate(message, out);
+    const size = numberOf(this.#spec.options, 'transaction.size', 1);
+    if (this.#state !== 'ready' || (this.#txn !== undefined && this.#txn.messages >= size)) {
+      this.#held.push(message);
+      return;
+    }
+    this.#txn ??= this.#beginTxn(out);
+    this.#txn.messages++;
+    this.#txn.open++;
+    this.#accumulate(message, out);
+  }
+
+  #accumulate(message: Message, out: Out): void {
+    const { to } = this.#spec;
+    const copies: Copies = { open: to.length, failed: false, definite: true, reason: 0 };
+    const deadlineUs = out.now + this.#config.deliveryTimeoutUs;
+    for (const topic of to) {
+      const entry: Entry = { message, deadlineUs, copies };
+      const indexes = this.#cluster.partitionsOf(topic);
+      if (indexes.length === 0) this.#entryFailed(entry, R['no route'], true, out);
+      else this.#addTo(this.#choosePartition(topic, indexes, message, out), entry, out);
+    }
+  }
+
+  /** Source: K10-K13. */
+  #choosePartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): PartitionIndex {
+    const kind = textOf(this.#spec.options, 'partitioner', 'default');
+    const count = indexes.length;
+    let number: number;
+    if (kind === 'round-robin') {
+      number = this.#roundRobin.get(topic) ?? 0;
+      this.#roundRobin.set(topic, (number + 1) % count);
+    } else if (message.key !== null) {
+      number = kind === 'crc32' ? partitionForKeyCrc32(message.key, count) : partitionForKey(message.key, count);
+    } else number = this.#stickyPartition(topic, indexes, message, out);
+    return indexes[number] as PartitionIndex;
+  }
+
+  #stickyPartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): number {
+    const batchSize = Math.max(1, numberOf(this.#spec.options, 'batch.size', 16_384));
+    let sticky = this.#stickies.get(topic);
+    if (sticky === undefined) {
+      const adaptive = booleanOf(this.#spec.options, 'partitioner.adaptive.partitioning.enable', true);
+      const draw = (n: number): number => this.#out?.choose(this.#sites.partition, n) ?? 0;
+      sticky = new StickyPartitioner({ stickyBatchSize: batchSize, adaptive }, draw);
+      this.#stickies.set(topic, sticky);
+    }
+    this.#out = out;
+    const withLeader: number[] = [];
+    const queues: number[] = [];
+    indexes.forEach((index, number) => {
+      if (this.#link.leaderOf(index) === 0) return;
+      withLeader.push(number);
+      queues.push(this.#partitions.get(index)?.queue.length ?? 0);
+    });
+    sticky.updateLoad(withLeader, queues);
+    const number = sticky.current(indexes.length, withLeader);
+    const last = this.#partitions.get(indexes[number] as PartitionIndex)?.queue.at(-1);
+    const fills = (last === undefined || last.closed ? 0 : last.bytes) + bytesOf(message) >= batchSize;
+    const lingers = numberOf(this.#spec.options, 'linger.ms', 5_000) > 0;
+    sticky.appended(bytesOf(message), fills || !lingers, indexes.length, withLeader);
+    this.#out = undefined;
+    return number;
+  }
+
+  #addTo(index: PartitionIndex, entry: Entry, out: Out): void {
+    const batchSize = numberOf(this.#spec.options, 'batch.size', 16_384);
+    const partition = this.#partition(index);
+    const bytes = bytesOf(entry.message);
+    let batch = partition.queue.at(-1);
+    if (batch === undefined || batch.closed || batch.bytes + bytes > batchSize) {
+      if (batch !== undefined) batch.closed = true;
+      batch = {
+        partition: index,
+        entries: [],
+        bytes: 0,
+        createdUs: out.now,
+        closed: false,
+        sequence: -1,
+        producerId: -1,
+        epoch: -1,
+        attempts: 0,
+        maybeStored: false,
+        notBeforeUs: 0,
+      };
+      partition.queue.push(batch);
+    }
+    batch.entries.push(entry);
+    batch.bytes += bytes;
+    if (batch.bytes >= batchSize) batch.closed = true;
+  }
+
+  #partition(index: PartitionIndex): Partition {
+    let partition = this.#partitions.get(index);
+    if (partition === undefined) {
+      partition = { queue: [], inFlight: 0, nextSequence: 0 };
+      this.#partitions.set(index, partition);
+    }
+    return partition;
+  }
+
+  // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends what is ready, gives up what is too late, and sets the timer for what will be ready next. */
+  #send(out: Out): void {
+    this.#giveUpLate(out);
+    this.#admitBlocked(out);
+    if (!this.#link.knowsLeaders || this.#state === 'initialising' || this.#state === 'fenced')
+      return this.#wakeForDeadlines(out);
+    const lingerUs = numberOf(this.#spec.options, 'linger.ms', 5_000);
+    const ready = new Map<ActorId, Batch[]>();
+    let next = MAX_SAFE;
+    for (const [index, partition] of this.#partitions) {
+      const batch = partition.queue[0];
+      if (batch === undefined) continue;
+      const node = this.#link.leaderOf(index);
+      if (node === 0) {
+        this.#link.refresh(out);
+        continue;
+      }
+      const retried = batch.attempts > 0;
+      if (!this.#config.idempotent && this.#config.maxInFlight === 1 && partition.inFlight > 0) continue;
+      // With idempotence a retried batch, or one behind it, waits until it is alone, so that sequence numbers stay in order.
+      if (this.#config.idempotent && retried && partition.inFlight > 0) continue;
+      const dueUs = Math.max(
+        batch.notBeforeUs,
+        batch.closed || this.#txn !== undefined ? 0 : batch.createdUs + lingerUs,
+      );
+      if (dueUs > out.now) {
+        next = Math.min(next, dueUs);
+        continue;
+      }
+      if (this.#txn !== undefined && !this.#txn.added.has(index)) {
+        this.#txn.partitions.add(index);
+        continue;
+      }
+      const batches = ready.get(node);
+      if (batches === undefined) ready.set(node, [batch]);
+      else batches.push(batch);
+    }
+    if (this.#txn !== undefined && this.#txn.partitions.size > 0) this.#addPartitions(this.#txn, out);
+    for (const [node, batches] of ready) {
+      if ((this.#inFlight.get(node) ?? 0) < this.#config.maxInFlight) this.#request(node, batches, out);
+    }
+    if (next !== MAX_SAFE) this.#wake(next, out);
+    this.#wakeForDeadlines(out);
+  }
+
+  #request(node: ActorId, batches: readonly Batch[], out: Out): void {
+    const messages: MessageId[] = [];
+    let sizeBytes = 100;
+    for (const batch of batches) {
+      const partition = this.#partition(batch.partition);
+      partition.queue.shift();
+      partition.inFlight++;
+      batch.closed = true;
+      batch.attempts++;
+      sizeBytes += batch.bytes;
+      if (this.#config.idempotent && batch.producerId !== this.#producerId) {
+        batch.producerId = this.#producerId;
+        batch.epoch = this.#epoch;
+        batch.sequence = partition.nextSequence;
+        partition.nextSequence = sequenceAfter(partition.nextSequence, batch.entries.length);
+      }
+      for (const { message } of batch.entries) {
+        messages.push(message.id);
+        if (batch.attempts > 1) this.#host.retrying(message, batch.attempts, this.#lastReason, out);
+      }
+    }
+    const request: ProduceRequest = {
+      type: 'kafka/Produce',
+      id: this.#link.nextId(),
+      acks: this.#config.acks,
+      timeoutUs: numberOf(this.#spec.options, 'request.timeout.ms', 30_000_000),
+      batches: batches.map((batch) => ({
+        partition: batch.partition,
+        batch: {
+          producerId: batch.producerId,
+          epoch: batch.epoch,
+          firstSequence: batch.sequence,
+          transactional: this.#transactionalId !== '',
+          records: batch.entries.map(recordOf),
+        },
+      })),
+      sizeBytes,
+    };
+    const carried = messages.length === 1 ? (messages[0] as MessageId) : messages;
+    if (this.#config.acks === 0) {
+      out.send(node, 'request', request, carried);
+      for (const batch of batches) {
+        this.#partition(batch.partition).inFlight--;
+        for (const entry of batch.entries) this.#entryStored(entry, batch.partition, 0, out);
+      }
+      return;
+    }
+    this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
+    this.#link.ask(node, 'request', request, carried, out, (answer, later) =>
+      this.#produced(node, batches, answer, later),
+    );
+  }
+
+  /** Why the last request failed, for the record of the retry that follows. */
+  #lastReason = 0;
+
+  #produced(node: ActorId, batches: readonly Batch[], answer: Answer | undefined, out: Out): void {
+    this.#inFlight.set(node, (this.#inFlight.get(node) ?? 1) - 1);
+    const results = (answer as ProduceAnswer | undefined)?.results;
+    // Later batches first, so that those that go back to the head of a queue end up in their order.
+    for (const batch of [...batches].reverse()) {
+      this.#partition(batch.partition).inFlight--;
+      const result = results?.find(({ partition }) => partition === batch.partition);
+      const error: KafkaError = result?.error ?? 'NETWORK_EXCEPTION';
+      if (error === 'NONE' && result !== undefined) {
+        batch.entries.forEach((entry, i) => {
+          this.#entryStored(entry, batch.partition, result.baseOffset + i, out);
+        });
+      } else this.#batchFailed(batch, error, out);
+    }
+    this.#send(out);
+  }
+
+  #batchFailed(batch: Batch, error: KafkaError, out: Out): void {
+    const reason = R[FAILED_BECAUSE[error] ?? 'refused by the broker'];
+    this.#lastReason = reason;
+    if (!isDefinite(error)) batch.maybeStored = true;
+    if (isStale(error) || error === 'NETWORK_EXCEPTION') this.#link.refresh(out);
+    const partition = this.#partition(batch.partition);
+    // A gap only says that an earlier batch was not stored; that one is retried first. Source: K35.
+    const waitsForEarlier =
+      error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' &&
+      (partition.inFlight > 0 ||
+        partition.queue.some((other) => other.sequence >= 0 && other.sequence < batch.sequence));
+    if ((isRetriable(error) || waitsForEarlier) && batch.attempts <= this.#config.retries) {
+      batch.notBeforeUs = out.now + this.#backoff(batch.attempts, out);
+      this.#putBack(partition, batch);
+      return;
+    }
+    if (error === 'PRODUCER_FENCED' || (error === 'INVALID_PRODUCER_EPOCH' && this.#transactionalId !== ''))
+      this.#fence(out);
+    for (const entry of batch.entries) this.#entryFailed(entry, reason, isDefinite(error) && !batch.maybeStored, out);
+    if (this.#config.idempotent && this.#transactionalId === '') this.#renewIdentity(out);
+  }
+
+  /** Back into the queue: by sequence number when it has one, else at the head. */
+  #putBack(partition: Partition, batch: Batch): void {
+    let at = 0;
+    if (batch.sequence >= 0) {
+      while (at < partition.queue.length) {
+        const other = partition.queue[at] as Batch;
+        if (other.sequence < 0 || other.sequence > batch.sequence) break;
+        at++;
+      }
+    }
+    partition.queue.splice(at, 0, batch);
+  }
+
+  /** A sequence number was given up for good: the producer goes on with a new id, whose numbers begin at 0. Source: K35. */
+  #renewIdentity(out: Out): void {
+    if (this.#state === 'initialising' || this.#state === 'fenced') return;
+    this.#state = 'initialising';
+    this.#init(out);
+  }
+
+  #backoff(attempts: number, out: Out): Micros {
+    const first = numberOf(this.#spec.options, 'retry.backoff.ms', 100_000);
+    const max = numberOf(this.#spec.options, 'retry.backoff.max.ms', 1_000_000);
+    let wait = first;
+    for (let i = 1; i < attempts && wait < max; i++) wait *= 2;
+    wait = Math.min(wait, max);
+    if (wait === 0) return 0;
+    return Math.floor((wait * (80 + out.choose(this.#sites.jitter, 41))) / 100);
+  }
+
+  #giveUpLate(out: Out): void {
+    for (const partition of this.#partitions.values()) {
+      for (const batch of [...partition.queue]) {
+        if ((batch.entries[0]?.deadlineUs ?? MAX_SAFE) > out.now) continue;
+        partition.queue.splice(partition.queue.indexOf(batch), 1);
+        for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], !batch.maybeStored, out);
+        if (this.#config.idempotent && batch.sequence >= 0 && this.#transactionalId === '') this.#renewIdentity(out);
+      }
+    }
+    while ((this.#blocked[0]?.untilUs ?? MAX_SAFE) <= out.now) {
+      const { message } = this.#blocked.shift() as { message: Message };
+      this.#host.failed(message, R['timed out'], true, out);
+    }
+  }
+
+  #admitBlocked(out: Out): void {
+    const limit = numberOf(this.#spec.options, 'buffer.memory', 33_554_432);
+    for (;;) {
+      const first = this.#blocked[0];
+      if (first === undefined || (this.#bufferedBytes > 0 && this.#bufferedBytes + first.message.sizeBytes > limit))
+        return;
+      this.#blocked.shift();
+      this.#take(first.message, out);
+    }
+  }
+
+  #wakeForDeadlines(out: Out): void {
+    let next = this.#blocked[0]?.untilUs ?? MAX_SAFE;
+    for (const { queue } of this.#partitions.values()) {
+      for (const batch of queue) next = Math.min(next, batch.entries[0]?.deadlineUs ?? MAX_SAFE);
+    }
+    if (next !== MAX_SAFE) this.#wake(next, out);
+  }
+
+  #wake(atUs: Micros, out: Out): void {
+    if (atUs >= this.#wakeUs) return;
+    this.#wakeUs = atUs;
+    out.timer(Math.max(0, atUs - out.now), SEND, 0);
+  }
+
+  // ── Results ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #entryStored(entry: Entry, index: PartitionIndex, offset: number, out: Out): void {
+    entry.copies.open--;
+    if (entry.copies.open > 0) return;
+    this.#entryDone(entry, index, offset, out);
+  }
+
+  #entryFailed(entry: Entry, reason: number, definite: boolean, out: Out): void {
+    const { copies } = entry;
+    copies.open--;
+    copies.failed = true;
+    copies.definite &&= definite;
+    copies.reason = reason;
+    if (copies.open === 0) this.#entryDone(entry, -1, 0, out);
+  }
+
+  #entryDone({ message, copies }: Entry, index: PartitionIndex, offset: number, out: Out): void {
+    this.#bufferedBytes -= message.sizeBytes;
+    const txn = this.#txn;
+    if (txn !== undefined) txn.open--;
+    if (this.#state === 'fenced') this.#host.failed(message, R.fenced, false, out);
+    else if (copies.failed) {
+      if (txn !== undefined) txn.failed = true;
+      this.#host.failed(message, copies.reason, copies.definite, out);
+    } else if (txn !== undefined) txn.confirmed.push({ message, partition: index, offset });
+    else this.#host.confirmed(message, this.#cluster.partition(index).place, offset, this.#config.acks !== 0, out);
+    if (txn !== undefined) this.#endTxnWhenDone(txn, out);
+  }
+
+  // ── Identity and transactions ─────────────────────────────────────────────────────────────────────────────────────
+
+  #metadata(out: Out): void {
+    if (this.#state === 'initialising' && this.#producerId < 0) this.#init(out);
+    else this.#send(out);
+  }
+
+  #coordinator(): ActorId {
+    if (this.#transactionalId !== '') return this.#link.leaderOf(this.#cluster.txnPartition(this.#transactionalId));
+    return this.#cluster.nodes[(this.#spec.instance - 1) % this.#cluster.nodes.length] ?? 0;
+  }
+
+  /** Source: K31, K37. */
+  #init(out: Out): void {
+    if (this.#state !== 'initialising') return;
+    const node = this.#coordinator();
+    if (node === 0) return this.#later(INIT, out);
+    const request: InitProducerIdRequest = {
+      type: 'kafka/InitProducerId',
+      id: this.#link.nextId(),
+      transactionalId: this.#transactionalId,
+      timeoutUs: numberOf(this.#spec.options, 'transaction.timeout.ms', 60_000_000),
+    };
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      const given = answer as InitProducerIdAnswer | undefined;
+      if (given?.error !== 'NONE') {
+        if (given === undefined || isStale(given.error)) this.#link.refresh(later);
+        return this.#later(INIT, later);
+      }
+      this.#producerId = given.producerId;
+      this.#epoch = given.epoch;
+      this.#state = 'ready';
+      for (const partition of this.#partitions.values()) {
+        partition.nextSequence = 0;
+        for (const batch of partition.queue) batch.sequence = -1;
+      }
+      this.#releaseHeld(later);
+      this.#send(later);
+    });
+  }
+
+  #later(wire: Wire, out: Out): void {
+    out.timer(numberOf(this.#spec.options, 'retry.backoff.ms', 100_000), wire);
+  }
+
+  #beginTxn(out: Out): Transaction {
+    this.#txns++;
+    out.fact(F['txn-begun'], 0, 0, 0, this.#producerId);
+    return { messages: 0, open: 0, failed: false, confirmed: [], partitions: new Set(), added: new Set() };
+  }
+
+  #addPartitions(txn: Transaction, out: Out): void {
+    const partitions = [...txn.partitions];
+    txn.partitions.clear();
+    const node = this.#coordinator();
+    const request: AddPartitionsRequest = {
+      type: 'kafka/AddPartitionsToTxn',
+      id: this.#link.nextId(),
+      transactionalId: this.#transactionalId,
+      producerId: this.#producerId,
+      epoch: this.#epoch,
+      partitions,
+    };
+    if (node === 0) {
+      this.#link.refresh(out);
+      return this.#wake(out.now + numberOf(this.#spec.options, 'retry.backoff.ms', 100_000), out);
+    }
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      const error = answer?.error ?? 'NETWORK_EXCEPTION';
+      if (error === 'NONE') {
+        for (const index of partitions) txn.added.add(index);
+        return this.#send(later);
+      }
+      if (!isRetriable(error)) return this.#fence(later);
+      if (error !== 'CONCURRENT_TRANSACTIONS') this.#link.refresh(later);
+      this.#wake(later.now + CONCURRENT_RETRY_US, later);
+    });
+  }
+
+  #endTxnWhenDone(txn: Transaction, out: Out): void {
+    const size = numberOf(this.#spec.options, 'transaction.size', 1);
+    const complete = txn.messages >= size || txn.failed;
+    if (!complete || txn.open > 0 || this.#state !== 'ready') return;
+    this.#state = 'ending';
+    this.#aborts =
+      txn.failed ||
+      happens(numberOf(this.#spec.options, 'transaction.abort.probability'), out, this.#sites.abort, this.#txns);
+    this.#endTxn(out);
+  }
+
+  /** How the transaction that is ending ends. */
+  #aborts = false;
+
+  #endTxn(out: Out): void {
+    const txn = this.#txn;
+    if (txn === undefined || this.#state !== 'ending') return;
+    if (txn.added.size === 0) return this.#txnEnded(txn, out);
+    const node = this.#coordinator();
+    if (node === 0) {
+      this.#link.refresh(out);
+      return this.#later(END, out);
+    }
+    const request: EndTxnRequest = {
+      type: 'kafka/EndTxn',
+      id: this.#link.nextId(),
+      transactionalId: this.#transactionalId,
+      producerId: this.#producerId,
+      epoch: this.#epoch,
+      result: this.#aborts ? 'ABORT' : 'COMMIT',
+    };
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      const error = answer?.error ?? 'NETWORK_EXCEPTION';
+      if (error === 'NONE') return this.#txnEnded(txn, later);
+      if (!isRetriable(error)) return this.#fence(later);
+      if (error !== 'CONCURRENT_TRANSACTIONS') this.#link.refresh(later);
+      this.#later(END, later);
+    });
+  }
+
+  #txnEnded(txn: Transaction, out: Out): void {
+    this.#txn = undefined;
+    this.#state = 'ready';
+    for (const { message, partition, offset } of txn.confirmed) {
+      if (this.#aborts) this.#host.failed(message, R['transaction aborted'], true, out);
+      else this.#host.confirmed(message, this.#cluster.partition(partition).place, offset, true, out);
+    }
+    this.#releaseHeld(out);
+    this.#send(out);
+  }
+
+  #releaseHeld(out: Out): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const message of held) {
+      this.#bufferedBytes -= message.sizeBytes;
+      this.#take(message, out);
+    }
+  }
+
+  /** A newer instance has taken over: nothing more can be sent. Source: K43. */
+  #fence(out: Out): void {
+    if (this.#state === 'fenced') return;
+    this.#state = 'fenced';
+    const txn = this.#txn;
+    this.#txn = undefined;
+    for (const { message } of txn?.confirmed ?? []) this.#host.failed(message, R.fenced, true, out);
+    for (const partition of this.#partitions.values()) {
+      for (const batch of partition.queue.splice(0)) {
+        for (const entry of batch.entries) this.#entryFailed(entry, R.fenced, !batch.maybeStored, out);
+      }
+    }
+    for (const message of this.#held.splice(0)) this.#host.failed(message, R.fenced, true, out);
+    for (const { message } of this.#blocked.splice(0)) this.#host.failed(message, R.fenced, true, out);
+  }
+}
+
+const MAX_SAFE = Number.MAX_SAFE_INTEGER;
+/** AddPartitionsToTxn comes again this soon while the transaction before it is being completed. */
+const CONCURRENT_RETRY_US = 20_000;
+
+function acksOf(options: OptionValues): -1 | 0 | 1 {
+  const acks = textOf(options, 'acks', 'all');
+  return acks === '0' ? 0 : acks === '1' ? 1 : -1;
+}
+
+function bytesOf(message: Message): number {
+  return message.sizeBytes + RECORD_BYTES;
+}
+
+function recordOf({ message }: Entry): NewRecord<RecordValue> {
+  return { key: message.key, value: message, timestampUs: message.producedAtUs, sizeBytes: bytesOf(message) };
+}
