@@ -1,7 +1,8 @@
 /** Every broker by its kind. */
 import { direct } from './direct.ts';
+import { kafka } from './kafka.ts';
 import type { BrokerKind } from './kind.ts';
 import { rabbitmq } from './rabbitmq.ts';
 import { sqs } from './sqs.ts';
 
-export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, direct, rabbitmq };
+export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, kafka, rabbitmq, direct };

@@ -32,6 +32,7 @@ export const kafka: BrokerKind = {
   topics: TOPIC_OPTIONS,
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
+  defaultOnFailure: 'requeue',
   lacks: LACKS,
   simplifications: SIMPLIFICATIONS,
   build(spec, setup) {
