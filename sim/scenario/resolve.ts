@@ -379,7 +379,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
   const places = new Map<string, string>();
   const actors = new Map<string, string>();
   let count = 0;
-  const nodes = nodeNames(scenario);
+  const nodes = nodeNames(source, scenario);
   const claimName = (taken: Map<string, string>, name: string, what: string, spot: Spot): void => {
     const other = taken.get(name);
     if (other === undefined) taken.set(name, what);
@@ -428,17 +428,17 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
 }
 
 /**
- * Names of broker nodes: `b1`, `b2`, … or the service itself (`sqs`) when there is one broker, else with the broker's name before them. The
- * real names are the broker's own; this is the widest set of them.
+ * Names of broker nodes. A cluster of `nodes` has b1, b2, … and a controller, behind the broker's name when the file gives it one; a service of a
+ * single node is called like its kind, or by the broker's name; a direct call has no broker process.
  */
-function nodeNames(scenario: Scenario): readonly string[] {
-  const entries = Object.entries(scenario.brokers);
-  return entries.flatMap(([name, { kind, options }]) => {
-    const count = Math.max(1, Math.min(100, numberOf(options, 'nodes', 1)));
-    const alone = entries.length === 1;
-    const nodes = Array.from({ length: count }, (_, i) => (alone ? `b${i + 1}` : `${name}-b${i + 1}`));
-    const service = alone ? kind : name;
-    return [...nodes, service, alone ? 'controller' : `${name}-controller`];
+function nodeNames(source: Source, scenario: Scenario): readonly string[] {
+  return Object.entries(scenario.brokers).flatMap(([name, { kind: kindName, options }]) => {
+    const kind = kindOf(source, scenario, name);
+    if (kind === null || declaresNothing(kind)) return [];
+    if (!Object.hasOwn(kind.options, 'nodes')) return [name === 'broker' ? kindName : name];
+    const before = name === 'broker' ? '' : `${name}-`;
+    const nodes = Array.from({ length: numberOf(options, 'nodes', 1) }, (_, i) => `${before}b${i + 1}`);
+    return nodes.length > 1 ? [...nodes, `${before}controller`] : nodes;
   });
 }
 
@@ -484,7 +484,7 @@ function namesOf(
       return Object.keys(scenario.brokers);
     case 'actor': {
       const declared = [...keysOf(source, 'producers'), ...keysOf(source, 'consumers')];
-      const names = [...declared, ...Object.keys(scenario.stores), ...nodeNames(scenario)];
+      const names = [...declared, ...Object.keys(scenario.stores), ...nodeNames(source, scenario)];
       for (const section of [file.producers, file.consumers]) {
         for (const [name, entry] of section) for (let i = 1; i <= entry.count; i++) names.push(`${name}-${i}`);
       }
@@ -566,7 +566,8 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
     for (const item of source.isList(end) ? source.items(end) : [end]) {
       const name = source.text(item);
       if (name === null || names.includes(name) || unread.has(name)) continue;
-      const elsewhere = SECTIONS.map((section) => scenario[section][name]).find((spec) => spec !== undefined);
+      const home = SECTIONS.find((section) => Object.hasOwn(scenario[section], name));
+      const elsewhere = home === undefined ? undefined : scenario[home][name];
       const exchange = key === 'from' && Object.hasOwn(scenario.exchanges, name);
       const title = kindOf(source, scenario, broker)?.title ?? broker;
       const hint = exchange
@@ -619,7 +620,7 @@ function declaresNothing(kind: BrokerKind): boolean {
 /** A message that is dead-lettered in a circle would never leave: A names B and B names A. */
 function checkDeadLetters(source: Source, file: ScenarioEntry, scenario: Scenario): void {
   const next = (name: string): string => {
-    const policy = tableOf(scenario.queues[name]?.options ?? {}, 'RedrivePolicy');
+    const policy = tableOf(file.queues.get(name)?.own.values ?? {}, 'RedrivePolicy');
     return policy === undefined ? '' : textOf(policy, 'deadLetterTargetArn');
   };
   const done = new Set<string>();
