@@ -1,0 +1,80 @@
+/** Each exercise can be played and won: the untouched start fails, the solution wins on every graded seed, each listed wrong answer fails. */
+import { describe, expect, it } from 'vitest';
+import { type Grade, grade, hiddenSeed } from '../../sim/grade.ts';
+import { setText } from '../../sim/scenario/edit.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import type { ExerciseSpec } from '../../sim/scenario/types.ts';
+import { run } from '../../sim/world.ts';
+import { libraryFiles } from './files.ts';
+
+const exercises = libraryFiles().filter(({ lesson }) => lesson === 'exercises');
+
+function graded(path: string, text: string, answer: Readonly<Record<string, unknown>>): Grade {
+  const sets = Object.entries(answer).map(([knob, value]) => setText(knob, value));
+  const { grade: result, diagnostics } = grade(text, sets, { file: path });
+  if (result === null) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
+  return result;
+}
+
+function exerciseOf(path: string, text: string): ExerciseSpec {
+  const exercise = parseScenario(text, { file: path }).scenario?.exercise;
+  if (exercise === undefined || exercise === null) throw new Error(`${path} is no exercise`);
+  return exercise;
+}
+
+function failures({ shown, hidden }: Grade): readonly string[] {
+  return [shown, ...hidden].flatMap(({ seed, firstFailure }) =>
+    firstFailure === null ? [] : [`seed ${seed}: ${firstFailure.goal}, but ${firstFailure.actual}`],
+  );
+}
+
+describe.each(exercises)('$path', ({ path, text }) => {
+  const exercise = exerciseOf(path, text);
+
+  it('asks, lets predict, hints in steps and explains', () => {
+    expect(exercise.question).toContain('?');
+    expect(exercise.predict).toContain('?');
+    expect(exercise.hints.length).toBeGreaterThanOrEqual(3);
+    expect(exercise.debrief.length).toBeGreaterThan(100);
+    expect(exercise.hiddenSeeds).toBe(20);
+  });
+
+  it('is not won by its untouched start', () => {
+    const start = graded(path, text, {});
+    expect(start.won).toBe(false);
+    expect(start.shown.firstFailure).not.toBeNull();
+  });
+
+  it('is won by its solution on the shown seed and on twenty hidden ones', () => {
+    const solved = graded(path, text, exercise.solution);
+    expect(failures(solved)).toEqual([]);
+    expect(solved.hidden).toHaveLength(20);
+    expect(solved.won).toBe(true);
+  });
+
+  it.each(exercise.wrong.map(({ set, because }) => ({ set, because, name: JSON.stringify(set) })))(
+    'is not won by $name',
+    ({ set, because }) => {
+      const wrong = graded(path, text, set);
+      expect(wrong.won).toBe(false);
+      // What fails is a goal, not a limit of the run.
+      expect(failures(wrong).length).toBeGreaterThan(0);
+      expect(because.length).toBeGreaterThan(20);
+    },
+  );
+
+  it('takes less than 150 ms a run', () => {
+    const { scenario } = parseScenario(text, {
+      file: path,
+      sets: Object.entries(exercise.solution).map(([knob, value]) => setText(knob, value)),
+    });
+    if (scenario === null) throw new Error('unreadable');
+    run(scenario);
+    const times = [1, 2, 3].map((n) => {
+      const before = performance.now();
+      run(scenario, { seed: hiddenSeed(scenario.seed, n) });
+      return performance.now() - before;
+    });
+    expect(Math.min(...times)).toBeLessThan(150);
+  });
+});

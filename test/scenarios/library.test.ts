@@ -1,0 +1,107 @@
+/** Every file of the library is a test: it reads without a remark, tells its story, and what it claims and expects comes out. */
+import { describe, expect, it } from 'vitest';
+import { judge } from '../../sim/checks/index.ts';
+import { claimsIn, evaluateAll } from '../../sim/scenario/expect.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import type { Scenario } from '../../sim/scenario/types.ts';
+import type { Trace } from '../../sim/trace.ts';
+import { type Ending, run } from '../../sim/world.ts';
+import { libraryFiles } from './files.ts';
+
+const files = libraryFiles();
+const stories = files.filter(({ lesson }) => lesson !== 'exercises');
+
+/** A message that fails its handler again is a story; these many are as many as one can step through. */
+const LOAD_STORIES = 'scenarios/scaling/';
+const STEPPABLE_FACTS = 10_000;
+const LOAD_FACTS = 250_000;
+/** One page. */
+const LINES = 75;
+
+interface Played {
+  readonly scenario: Scenario;
+  readonly trace: Trace;
+  readonly ending: Ending;
+}
+
+const played = new Map<string, Played>();
+
+/** Runs a file once for all tests of this module. */
+function play(path: string): Played {
+  const known = played.get(path);
+  if (known !== undefined) return known;
+  const file = files.find((one) => one.path === path);
+  const { scenario, diagnostics } = parseScenario(file?.text ?? '', { file: path });
+  if (scenario === null) throw new Error(`${path}: ${diagnostics[0]?.message ?? 'unreadable'}`);
+  const { trace, ending } = run(scenario);
+  const now = { scenario, trace, ending };
+  played.set(path, now);
+  return now;
+}
+
+describe('the library', () => {
+  it('has a file for each story that the lessons need, and the page’s first one', () => {
+    expect(stories.length).toBeGreaterThanOrEqual(28);
+    expect(files.map(({ path }) => path)).toContain('scenarios/why-queues/photo-queue.yaml');
+    expect(files.filter(({ lesson }) => lesson === 'exercises')).toHaveLength(6);
+  });
+
+  it('gives no two files the same title', () => {
+    const titles = files.map(({ path }) => play(path).scenario.title);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+});
+
+describe.each(files)('$path', ({ path, text, lesson }) => {
+  it('is read without a remark, and fits on a page', () => {
+    expect(parseScenario(text, { file: path }).diagnostics).toEqual([]);
+    expect(text.split('\n').length).toBeLessThanOrEqual(LINES);
+  });
+
+  it('tells its story in two to four sentences', () => {
+    const { scenario } = play(path);
+    expect(scenario.title.length).toBeGreaterThan(10);
+    const sentences = scenario.story.split(/(?<=[.?!])\s+/).length;
+    expect(sentences).toBeGreaterThanOrEqual(2);
+    expect(sentences).toBeLessThanOrEqual(6);
+    if (lesson !== 'exercises') expect(scenario.story).toContain('?');
+  });
+
+  it('ends at its own end, within limits that a person can follow', () => {
+    const { trace, ending } = play(path);
+    expect(ending).toBe('duration');
+    expect(trace.count).toBeLessThan(path.startsWith(LOAD_STORIES) ? LOAD_FACTS : STEPPABLE_FACTS);
+  });
+
+  it('shows what it sets out to show', () => {
+    const { scenario, trace } = play(path);
+    const happened = new Set(Array.from({ length: trace.count }, (_, i) => trace.name(i + 1)));
+    expect(scenario.exercised.filter((fact) => !happened.has(fact as never))).toEqual([]);
+    for (const { when } of scenario.captions) if (when.type === 'fact') expect([...happened]).toContain(when.fact);
+  });
+});
+
+describe.each(stories)('$path', ({ path }) => {
+  it('has captions, claims and expectations', () => {
+    const { scenario } = play(path);
+    expect(scenario.captions.length).toBeGreaterThanOrEqual(2);
+    expect(scenario.claims.length).toBeGreaterThanOrEqual(1);
+    expect(scenario.expect.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('has the verdicts that it states', () => {
+    const { scenario, trace } = play(path);
+    const verdicts = judge(trace, scenario).map(({ claim, scope, verdict }) => ({ claim, scope, verdict }));
+    expect(verdicts).toEqual(scenario.claims);
+  });
+
+  it('has the numbers that it expects', () => {
+    const { scenario, trace } = play(path);
+    const texts = scenario.expect.map((one) => one.text);
+    const verdicts = judge(trace, scenario, claimsIn(texts));
+    const outcomes = evaluateAll(texts, { trace, scenario, verdicts });
+    expect(outcomes.filter(({ holds }) => !holds).map(({ text, actual }) => `${text}, but it is ${actual}`)).toEqual(
+      [],
+    );
+  });
+});
