@@ -12,12 +12,30 @@ import { atLeastOnce } from './at-least-once.ts';
 import { atMostOnce } from './at-most-once.ts';
 import type { AnyCheck } from './check.ts';
 import { conservation } from './conservation.ts';
+import { deadLetterExactness, deliveryBound } from './dead-letters.ts';
+import { confirmedDurable, noFabrication } from './durability.ts';
 import { Evidence } from './evidence.ts';
 import { exactlyOnceEffect } from './exactly-once-effect.ts';
+import { commitMonotonic, commitSafety, singleOwner } from './groups.ts';
 import { keyOrder } from './key-order.ts';
+import { boundedRedelivery, drained, progress, rebalanceSettles } from './liveness.ts';
+import { lockExclusivity, noEarlyRedelivery, staleAckFencing, zombieOverlap } from './locks.ts';
+import {
+  duplicate,
+  inconsistentOffsets,
+  lostWrite,
+  nonmonotonicPoll,
+  nonmonotonicSend,
+  pollSkip,
+  replayFidelity,
+  unseen,
+} from './log-anomalies.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
+import { fifoGroupOrder, partitionOrder } from './order.ts';
 import { poisonIsolation } from './poison-isolation.ts';
 import { permits } from './promises.ts';
+import { committedSurvives, singleLeader } from './replicas.ts';
+import { abortedRead, atomicPublishAndCommit, idempotentProduce, precommittedRead } from './transactions.ts';
 
 export interface Verdict {
   readonly claim: string;
@@ -38,12 +56,43 @@ export interface Asked {
 }
 
 const CHECKS: readonly AnyCheck[] = [
+  noFabrication,
+  confirmedDurable,
   atMostOnce,
   atLeastOnce,
   exactlyOnceEffect,
   conservation,
+  replayFidelity,
+  atomicPublishAndCommit,
+  idempotentProduce,
+  lockExclusivity,
+  zombieOverlap,
+  staleAckFencing,
+  noEarlyRedelivery,
+  deliveryBound,
+  deadLetterExactness,
   poisonIsolation,
+  partitionOrder,
   keyOrder,
+  fifoGroupOrder,
+  singleOwner,
+  commitSafety,
+  commitMonotonic,
+  singleLeader,
+  committedSurvives,
+  inconsistentOffsets,
+  duplicate,
+  abortedRead,
+  precommittedRead,
+  lostWrite,
+  unseen,
+  pollSkip,
+  nonmonotonicPoll,
+  nonmonotonicSend,
+  progress,
+  drained,
+  boundedRedelivery,
+  rebalanceSettles,
 ];
 
 const BY_NAME: ReadonlyMap<string, AnyCheck> = new Map(CHECKS.map((check) => [check.claim, check]));

@@ -14,6 +14,8 @@ export interface LogRecord {
   /** By message: the lowest offset at which it stands, and the fact that first wrote it here, even if that was cut off since. */
   readonly offsets: Map<MessageId, number>;
   readonly firstWrites: Map<MessageId, FactId>;
+  /** Messages that were written here more than once: a delivery of one cannot say which copy it was. */
+  readonly duplicated: Set<MessageId>;
   /** Offsets below are removed by retention, since the fact `startedBy`. */
   start: number;
   startedBy: FactId;
@@ -52,7 +54,8 @@ export class LogHistory {
           log.messages[offset] = message;
           log.facts[offset] = id;
           if (!log.offsets.has(message)) log.offsets.set(message, offset);
-          if (!log.firstWrites.has(message)) log.firstWrites.set(message, id);
+          if (log.firstWrites.has(message)) log.duplicated.add(message);
+          else log.firstWrites.set(message, id);
           if (openTxn.size > 0 && message > 0) openTxn.get(trace.message(message).producer)?.push(message);
           break;
         }
@@ -112,6 +115,7 @@ export class LogHistory {
         facts: [],
         offsets: new Map(),
         firstWrites: new Map(),
+        duplicated: new Set(),
         start: 0,
         startedBy: 0,
         readers: new Map(),

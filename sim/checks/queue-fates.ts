@@ -15,6 +15,8 @@ export interface QueueFate {
   readonly ready: Uint8Array;
   readonly inFlight: Uint8Array;
   readonly ends: Uint8Array;
+  /** How many copies were stored in all. */
+  readonly copies: Uint8Array;
   /** The first time it was stored here; what was last recorded of it here. Fact numbers. */
   readonly stored: Uint32Array;
   readonly last: Uint32Array;
@@ -58,6 +60,7 @@ export class QueueFates {
         ready: new Uint8Array(n),
         inFlight: new Uint8Array(n),
         ends: new Uint8Array(n),
+        copies: new Uint8Array(n),
         stored: new Uint32Array(n),
         last: new Uint32Array(n),
       };
@@ -75,6 +78,7 @@ export class QueueFates {
         const message = trace.messageOf(id);
         const fate = this.of(place);
         fate.ready[message] = (fate.ready[message] as number) + 1;
+        fate.copies[message] = (fate.copies[message] as number) + 1;
         if (fate.stored[message] === 0) fate.stored[message] = id;
         this.#note(fate, place, message, id);
         return;

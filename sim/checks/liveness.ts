@@ -1,0 +1,245 @@
+/**
+ * What should come about in the end: progress, an empty queue, an end of repeats and of rebalances. Each is judged on the last stretch of the run,
+ * after the last fault; when that stretch is too short to tell, the verdict is open.
+ */
+import { F } from '../../core/facts.ts';
+import type { FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
+import { defineCheck, type Found } from './check.ts';
+import { type Evidence, type GroupId, inScope, many, seconds, witness } from './evidence.ts';
+
+/** How long a live group may make no effect although something waits for it. Longer than the usual locks, sessions and backoffs. */
+const PATIENCE_US: Micros = 60_000_000;
+/** The shortest stretch after the last fault on which repeats are compared. */
+const STRETCH_US: Micros = 20_000_000;
+
+interface Waiting {
+  readonly group: GroupId;
+  readonly place: PlaceId;
+  readonly messages: number;
+  /** What made the oldest of them wait here. */
+  readonly oldest: FactId;
+  readonly message: MessageId;
+}
+
+/** What waits for each group at the end of the run. */
+function waiting(evidence: Evidence, scope: string): readonly Waiting[] {
+  const { trace, logs } = evidence;
+  const found: Waiting[] = [];
+  for (const [place, fate] of evidence.queues.byPlace) {
+    if (trace.places[place]?.deadLetter === true || !inScope(evidence, place, scope)) continue;
+    let messages = 0;
+    let oldest = 0;
+    for (let m = 1; m < fate.ready.length; m++) {
+      if ((fate.ready[m] as number) + (fate.inFlight[m] as number) === 0) continue;
+      messages++;
+      if (oldest === 0 || (fate.stored[m] as number) < oldest) oldest = fate.stored[m] as number;
+    }
+    if (messages > 0) found.push({ group: place, place, messages, oldest, message: trace.messageOf(oldest) });
+  }
+  for (const log of logs.byPlace.values()) {
+    for (const [group, reader] of log.readers) {
+      if (!inScope(evidence, log.place, scope) && !inScope(evidence, group, scope)) continue;
+      const effect = evidence.ledgers.get(group)?.effect;
+      let messages = 0;
+      let oldest = 0;
+      for (let offset = Math.max(reader.committed, log.start, 0); offset < log.messages.length; offset++) {
+        const message = log.messages[offset] ?? 0;
+        if (message === 0 || logs.aborted[message] !== 0 || (effect?.[message] ?? 0) > 0 || offset < reader.firstOffset)
+          continue;
+        messages++;
+        if (oldest === 0) oldest = log.facts[offset] as number;
+      }
+      if (messages > 0) found.push({ group, place: log.place, messages, oldest, message: trace.messageOf(oldest) });
+    }
+  }
+  return found;
+}
+
+const FAULTS: readonly number[] = [
+  F.crashed,
+  F.restarted,
+  F.paused,
+  F.resumed,
+  F.split,
+  F.healed,
+  F['fault-begun'],
+  F['fault-ended'],
+  F.stopped,
+  F.slowed,
+  F.changed,
+];
+
+function lastFault(evidence: Evidence): FactId {
+  const { trace } = evidence;
+  for (let id = trace.count; id >= 1; id--) if (FAULTS.includes(trace.kind(id))) return id;
+  return 0;
+}
+
+/** The last effect of each group. */
+function lastEffects(evidence: Evidence): Map<GroupId, FactId> {
+  const last = new Map<GroupId, FactId>();
+  const { trace } = evidence;
+  for (let id = evidence.first('applied'); id > 0 && id <= trace.count; id++) {
+    if (trace.kind(id) === F.applied && trace.detail(id) <= 3) last.set(evidence.groupOfEffect(id), id);
+  }
+  return last;
+}
+
+interface Stalled extends Found {
+  readonly place: string;
+  readonly messages: number;
+  readonly forUs: Micros;
+}
+
+/** After the last fault, every group for which something waits makes an effect within a minute. */
+export const progress = defineCheck<Stalled>({
+  claim: 'progress',
+  idle: 'no process crashed or stalled and the network was whole',
+  find(evidence, scope) {
+    const { trace } = evidence;
+    const fault = lastFault(evidence);
+    const effects = lastEffects(evidence);
+    const base = { exercised: fault > 0, place: '', messages: 0, forUs: 0 };
+    let open: Stalled | null = null;
+    for (const wait of waiting(evidence, scope)) {
+      const effect = effects.get(wait.group) ?? 0;
+      const since = Math.max(effect, wait.oldest, fault);
+      const forUs = trace.endedAtUs - trace.time(since);
+      const stalled = {
+        ...base,
+        witness: witness(effect, wait.oldest, fault),
+        place: trace.placeName(wait.place),
+        messages: wait.messages,
+        forUs,
+      };
+      if (forUs >= PATIENCE_US) return { ...stalled, exercised: true, seen: 'broken' };
+      // Something moved after the last fault: the group lives.
+      if (effect <= fault) open ??= { ...stalled, seen: 'open' };
+    }
+    return open ?? { ...base, seen: 'sound', witness: [] };
+  },
+  explain(_evidence, found) {
+    if (found.seen === 'sound')
+      return 'Every group for which messages waited went on making effects after the last fault.';
+    if (found.seen === 'open')
+      return `Since the last fault nothing of ${found.place} has had an effect, but the run ended ${seconds(found.forUs)} after it, too soon to tell.`;
+    return `${many(found.messages, 'message')} waited in ${found.place}, and for the last ${seconds(found.forUs)} nothing of it had an effect, although no fault was new.`;
+  },
+});
+
+/** In the end nothing is ready or in flight. */
+export const drained = defineCheck<Stalled>({
+  claim: 'drained',
+  idle: 'nothing was stored anywhere',
+  find(evidence, scope) {
+    const { trace } = evidence;
+    const [wait] = waiting(evidence, scope);
+    if (wait === undefined) {
+      return { seen: 'sound', exercised: evidence.any('appended'), witness: [], place: '', messages: 0, forUs: 0 };
+    }
+    const since = Math.max(lastEffects(evidence).get(wait.group) ?? 0, wait.oldest, lastFault(evidence));
+    const forUs = trace.endedAtUs - trace.time(since);
+    const seen = forUs >= PATIENCE_US && evidence.openFault === 0 ? 'broken' : 'open';
+    return {
+      seen,
+      exercised: true,
+      witness: [wait.oldest],
+      place: trace.placeName(wait.place),
+      messages: wait.messages,
+      forUs,
+    };
+  },
+  explain(evidence, found) {
+    if (found.seen === 'sound') return 'When the run ended, nothing was ready or in flight.';
+    const oldest = evidence.trace.messageOf(found.witness[0] as FactId);
+    const what = `When the run ended, ${many(found.messages, 'message')} still waited in ${found.place}, the oldest of them message ${oldest}`;
+    return found.seen === 'broken'
+      ? `${what}, and for ${seconds(found.forUs)} nothing there had moved.`
+      : `${what}: a longer run would tell whether they are ever done.`;
+  },
+});
+
+interface Storm extends Found {
+  readonly early: number;
+  readonly late: number;
+}
+
+/** After the last fault, repeats become fewer: no retry storm. */
+export const boundedRedelivery = defineCheck<Storm>({
+  claim: 'bounded-redelivery',
+  idle: 'nothing was handed out a second time',
+  find(evidence, scope) {
+    const { trace } = evidence;
+    const fault = lastFault(evidence);
+    const from = fault === 0 ? 0 : trace.time(fault);
+    const quarter = (trace.endedAtUs - from) / 4;
+    let early = 0;
+    let late = 0;
+    let repeats = 0;
+    let last = 0;
+    for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
+      if (trace.kind(id) !== F.delivered || trace.detail(id) < 2 || !inScope(evidence, trace.place(id), scope))
+        continue;
+      repeats++;
+      const time = trace.time(id) - from;
+      if (time < 0) continue;
+      if (time < quarter) early++;
+      else if (time >= quarter * 3) {
+        late++;
+        last = id;
+      }
+    }
+    const base = { exercised: repeats > 0, early, late };
+    if (repeats === 0 || late === 0) return { ...base, seen: 'sound', witness: [] };
+    if (quarter * 4 < STRETCH_US) return { ...base, seen: 'open', witness: [] };
+    return late >= early && late >= 3
+      ? { ...base, seen: 'broken', witness: witness(fault, last) }
+      : { ...base, seen: 'sound', witness: [] };
+  },
+  explain(evidence, found) {
+    if (found.seen === 'sound') return 'Repeated deliveries became fewer once the last fault was over.';
+    if (found.seen === 'open')
+      return 'Messages still came again when the run ended, too soon after the last fault to tell whether that stops.';
+    const last = found.witness[found.witness.length - 1] as FactId;
+    return `Repeats did not stop: ${found.early} in the first quarter after the last fault, ${found.late} in the last quarter, such as message ${evidence.trace.messageOf(last)} (${evidence.trace.detail(last)} times) at ${evidence.at(last)}.`;
+  },
+});
+
+interface Restless extends Found {
+  readonly rebalances: number;
+}
+
+/** Once its members stay the same, a group's generation stays the same too. */
+export const rebalanceSettles = defineCheck<Restless>({
+  claim: 'rebalance-settles',
+  idle: 'no group rebalanced more than once',
+  find(evidence, scope) {
+    const { trace } = evidence;
+    let cause = 0;
+    for (let id = trace.count; id >= 1 && cause === 0; id--) {
+      const kind = trace.kind(id);
+      if (FAULTS.includes(kind) || kind === F.scaled || kind === F.started) cause = id;
+    }
+    const from = (cause === 0 ? 0 : trace.time(cause)) + PATIENCE_US;
+    const late: FactId[] = [];
+    let begun = 0;
+    for (let id = evidence.first('rebalance-begun', 'rebalanced'); id > 0 && id <= trace.count; id++) {
+      if (!inScope(evidence, trace.place(id), scope)) continue;
+      if (trace.kind(id) === F['rebalance-begun']) begun = id;
+      else if (trace.kind(id) === F.rebalanced) {
+        begun = 0;
+        if (trace.time(id) >= from) late.push(id);
+      }
+    }
+    const base = { exercised: evidence.count('rebalanced') > 1, rebalances: late.length };
+    if (late.length >= 3)
+      return { ...base, seen: 'broken', witness: witness(cause, late[0] as FactId, late[late.length - 1] as FactId) };
+    return begun > 0 ? { ...base, seen: 'open', witness: [begun] } : { ...base, seen: 'sound', witness: [] };
+  },
+  explain(evidence, found) {
+    if (found.seen === 'sound') return 'Each group came to rest once its members stayed the same.';
+    const last = found.witness[found.witness.length - 1] as FactId;
+    if (found.seen === 'open') return `${evidence.placeOf(last)} was still rebalancing when the run ended.`;
+    return `${evidence.placeOf(last)} went on rebalancing: ${found.rebalances} times more than a minute after anything had changed, and at ${evidence.at(last)} it was at generation ${evidence.trace.value(last)}.`;
+  },
+});

@@ -1,0 +1,414 @@
+/**
+ * The anomalies of logs, under the names that Jepsen's Kafka workload gave them, read from what was appended, confirmed and received. A *poll*
+ * is what one consumer received at one time. What is found per pair of polls is found within one poll too.
+ */
+import { F } from '../../core/facts.ts';
+import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
+import { defineCheck, type Found } from './check.ts';
+import { type Evidence, type GroupId, inScope, many, witness } from './evidence.ts';
+import type { LogRecord } from './log-history.ts';
+
+/** One offset, two values: both were seen, by a producer's confirmation or by a reader. */
+export const inconsistentOffsets = defineCheck<Found>({
+  claim: 'inconsistent-offsets',
+  idle: 'no leader changed, and no log was cut',
+  find(evidence, scope) {
+    const { trace } = evidence;
+    const seen = new Map<PlaceId, Map<number, FactId>>();
+    const stands = new Map<PlaceId, Map<MessageId, number>>();
+    for (let id = 1; id <= trace.count; id++) {
+      const kind = trace.kind(id);
+      if (kind !== F.appended && kind !== F.confirmed && kind !== F.delivered) continue;
+      const place = trace.place(id);
+      if (trace.places[place]?.kind !== 'partition' || !inScope(evidence, place, scope)) continue;
+      const message = trace.messageOf(id);
+      let offsets = stands.get(place);
+      if (offsets === undefined) {
+        offsets = new Map();
+        stands.set(place, offsets);
+      }
+      if (kind === F.appended) {
+        if (trace.detail(id) !== 2) offsets.set(message, trace.value(id));
+        continue;
+      }
+      // A copy of a message that stands twice cannot be told from the other one.
+      const offset = kind === F.confirmed ? trace.value(id) : (offsets.get(message) ?? -1);
+      if (offset < 0) continue;
+      let at = seen.get(place);
+      if (at === undefined) {
+        at = new Map();
+        seen.set(place, at);
+      }
+      const before = at.get(offset) ?? 0;
+      if (before > 0 && trace.messageOf(before) !== message)
+        return { seen: 'broken', exercised: true, witness: [before, id] };
+      if (before === 0) at.set(offset, id);
+    }
+    return { seen: 'sound', exercised: seen.size > 0 && evidence.any('leader-lost', 'truncated'), witness: [] };
+  },
+  explain(evidence, { witness: [first, second] }) {
+    if (first === undefined || second === undefined) return 'Each offset that anybody saw held one message only.';
+    const { trace } = evidence;
+    return `One offset of ${evidence.placeOf(second)} was seen with two messages: message ${trace.messageOf(first)} at ${evidence.at(first)} and message ${trace.messageOf(second)} at ${evidence.at(second)}.`;
+  },
+});
+
+interface Doubled extends Found {
+  readonly messages: number;
+}
+
+/** One value, two offsets. */
+export const duplicate = defineCheck<Doubled>({
+  claim: 'duplicate',
+  idle: 'no producer had to send anything again',
+  find(evidence, scope) {
+    const { logs } = evidence;
+    let proof: readonly FactId[] = [];
+    let messages = 0;
+    for (const log of logs.byPlace.values()) {
+      if (!inScope(evidence, log.place, scope)) continue;
+      for (let offset = 0; offset < log.messages.length; offset++) {
+        const message = log.messages[offset] ?? 0;
+        const first = log.offsets.get(message) ?? offset;
+        if (message === 0 || first === offset) continue;
+        messages++;
+        if (proof.length === 0) proof = witness(log.facts[first] as number, log.facts[offset] as number);
+      }
+    }
+    return {
+      seen: messages > 0 ? 'broken' : 'sound',
+      exercised:
+        logs.byPlace.size > 0 &&
+        (messages > 0 || evidence.any('retried', 'deduplicated') || evidence.lost('request', 'reply')),
+      witness: proof,
+      messages,
+    };
+  },
+  explain(evidence, found) {
+    const [first, second] = found.witness;
+    if (first === undefined || second === undefined) return 'No message stands in a log twice.';
+    const { trace } = evidence;
+    const more = found.messages > 1 ? ` ${many(found.messages - 1, 'more duplicate')} like it.` : '';
+    return `${evidence.placeOf(second)} holds message ${trace.messageOf(second)} at offset ${trace.value(first)} (${evidence.at(first)}) and again at offset ${trace.value(second)} (${evidence.at(second)}).${more}`;
+  },
+});
+
+/** Nothing nearer than `group` is asked: whether the group was ever handed the message, and how far it read. */
+function furthestRead(evidence: Evidence, log: LogRecord, group: GroupId): number {
+  const delivered = evidence.ledgers.get(group)?.firstDelivered;
+  if (delivered === undefined) return -1;
+  for (let offset = log.messages.length - 1; offset >= 0; offset--) {
+    const message = log.messages[offset] ?? 0;
+    if (message > 0 && (delivered[message] as number) > 0) return offset;
+  }
+  return -1;
+}
+
+interface Unread extends Found {
+  readonly group: GroupId;
+  readonly message: MessageId;
+  readonly messages: number;
+}
+
+/** Confirmed and never read, though later ones were. */
+export const lostWrite = defineCheck<Unread>({
+  claim: 'lost-write',
+  idle: 'no broker crashed, no log was cut and no group changed its members',
+  find(evidence, scope) {
+    const unread = passedBy(evidence, scope);
+    const exercised =
+      evidence.logs.byPlace.size > 0 &&
+      (evidence.brokerCrash > 0 ||
+        evidence.crashHolding > 0 ||
+        evidence.any('truncated', 'leader-lost', 'lost') ||
+        evidence.count('rebalanced') > 1);
+    return { ...unread, seen: unread.messages > 0 ? 'broken' : 'sound', exercised };
+  },
+  explain(evidence, found) {
+    const [confirmed] = found.witness;
+    if (confirmed === undefined) return 'No confirmed message was passed by: whoever read later ones had read it.';
+    const later = found.witness[found.witness.length - 1] as FactId;
+    const more = found.messages > 1 ? ` ${many(found.messages - 1, 'more message')} fared alike.` : '';
+    return `Message ${found.message} was confirmed at ${evidence.at(confirmed)}, and ${evidence.groupName(found.group)} never read it, although it read message ${evidence.trace.messageOf(later)} behind it at ${evidence.at(later)}.${more}`;
+  },
+});
+
+function passedBy(
+  evidence: Evidence,
+  scope: string,
+): { group: GroupId; message: MessageId; messages: number; witness: readonly FactId[] } {
+  const { logs, confirmed, trace } = evidence;
+  let result: { group: GroupId; message: MessageId; messages: number; witness: readonly FactId[] } = {
+    group: 0,
+    message: 0,
+    messages: 0,
+    witness: [],
+  };
+  for (const log of logs.byPlace.values()) {
+    for (const [group, reader] of log.readers) {
+      if (!inScope(evidence, log.place, scope) && !inScope(evidence, group, scope)) continue;
+      const delivered = evidence.ledgers.get(group)?.firstDelivered;
+      if (delivered === undefined) continue;
+      const last = furthestRead(evidence, log, group);
+      // Cut off after it was confirmed: its place was filled by others, which the group read.
+      for (const [m, write] of log.firstWrites) {
+        if (m === 0 || delivered[m] !== 0 || confirmed[m] === 0 || logs.aborted[m] !== 0) continue;
+        const offset = log.offsets.get(m) ?? trace.value(write);
+        if (offset < reader.firstOffset || offset < log.start || offset >= last) continue;
+        const later = delivered[log.messages[last] ?? 0] as number;
+        const messages = result.messages + 1;
+        result =
+          messages > 1
+            ? { ...result, messages }
+            : { group, message: m, messages, witness: witness(confirmed[m] as number, logs.lost[m] as number, later) };
+      }
+    }
+  }
+  return result;
+}
+
+/** Confirmed, and never read by the end. */
+export const unseen = defineCheck<Unread>({
+  claim: 'unseen',
+  idle: 'no broker crashed, no log was cut and no group changed its members',
+  find(evidence, scope) {
+    const { logs, confirmed } = evidence;
+    const past = passedBy(evidence, scope);
+    const exercised =
+      logs.byPlace.size > 0 &&
+      (evidence.brokerCrash > 0 ||
+        evidence.crashHolding > 0 ||
+        evidence.any('truncated', 'leader-lost', 'lost') ||
+        evidence.count('rebalanced') > 1);
+    if (past.messages > 0) return { ...past, seen: 'broken', exercised };
+    let open = 0;
+    let first = 0;
+    for (const log of logs.byPlace.values()) {
+      for (const [group, reader] of log.readers) {
+        if (!inScope(evidence, log.place, scope) && !inScope(evidence, group, scope)) continue;
+        const delivered = evidence.ledgers.get(group)?.firstDelivered;
+        for (const [m, offset] of log.offsets) {
+          if (
+            m === 0 ||
+            confirmed[m] === 0 ||
+            logs.aborted[m] !== 0 ||
+            offset < reader.firstOffset ||
+            offset < log.start
+          )
+            continue;
+          if ((delivered?.[m] ?? 0) > 0) continue;
+          open++;
+          first ||= m;
+        }
+      }
+    }
+    return { seen: open > 0 ? 'open' : 'sound', exercised, witness: [], group: 0, message: first, messages: open };
+  },
+  explain(evidence, found) {
+    if (found.seen === 'sound') return 'Every confirmed message was read by the end.';
+    if (found.seen === 'open') {
+      return `When the run ended, ${many(found.messages, 'confirmed message')} had not been read yet, the first of them message ${found.message}: only a final drain decides.`;
+    }
+    return `Message ${found.message} was confirmed at ${evidence.at(found.witness[0] as FactId)} and ${evidence.groupName(found.group)} never read it, nor can it any more.`;
+  },
+});
+
+/** Walks what each consumer received from each partition; a rebalance, a seek or a restart begins anew. */
+function walkPolls(
+  evidence: Evidence,
+  scope: string,
+  breach: (log: LogRecord, from: number, to: number, id: FactId) => boolean,
+): readonly FactId[] {
+  const { trace, logs } = evidence;
+  const last = new Map<ActorId, Map<PlaceId, { offset: number; fact: FactId }>>();
+  for (let id = 1; id <= trace.count; id++) {
+    switch (trace.kind(id)) {
+      case F.crashed:
+      case F.stopped:
+        last.delete(trace.actor(id));
+        break;
+      case F.assigned:
+      case F.revoked:
+        last.delete(trace.peer(id));
+        break;
+      case F['connection-lost']:
+        last.delete(trace.actor(id));
+        break;
+      case F.sought:
+      case F.truncated:
+        last.clear();
+        break;
+      case F.received: {
+        const place = trace.place(id);
+        if (trace.places[place]?.kind !== 'partition' || !inScope(evidence, place, scope)) break;
+        const offset = logs.offsetOf(place, trace.messageOf(id));
+        const log = logs.byPlace.get(place);
+        if (offset < 0 || log === undefined || log.duplicated.has(trace.messageOf(id))) break;
+        const consumer = trace.actor(id);
+        let places = last.get(consumer);
+        if (places === undefined) {
+          places = new Map();
+          last.set(consumer, places);
+        }
+        const before = places.get(place);
+        if (before !== undefined && breach(log, before.offset, offset, id)) return [before.fact, id];
+        places.set(place, { offset, fact: id });
+        break;
+      }
+    }
+  }
+  return [];
+}
+
+function polled(evidence: Evidence): boolean {
+  return (
+    evidence.logs.byPlace.size > 0 &&
+    evidence.any('received') &&
+    (evidence.lost('delivery', 'control') ||
+      evidence.any('retried', 'leader-lost', 'paused', 'txn-aborted', 'log-start-moved') ||
+      evidence.count('rebalanced') > 1)
+  );
+}
+
+/** Between two polls of one consumer no record is passed over. */
+export const pollSkip = defineCheck<Found>({
+  claim: 'poll-skip',
+  idle: 'no fetch was lost, and no partition changed its leader or its reader',
+  find(evidence, scope) {
+    const { logs } = evidence;
+    const breach = walkPolls(evidence, scope, (log, from, to, id) => {
+      for (let offset = Math.max(from + 1, log.start); offset < to; offset++) {
+        const message = log.messages[offset] ?? 0;
+        if (
+          message > 0 &&
+          logs.aborted[message] === 0 &&
+          (log.facts[offset] as number) < id &&
+          !log.duplicated.has(message)
+        )
+          return true;
+      }
+      return false;
+    });
+    return { seen: breach.length > 0 ? 'broken' : 'sound', exercised: polled(evidence), witness: breach };
+  },
+  explain(evidence, { witness: [before, after] }) {
+    if (before === undefined || after === undefined) return 'No consumer passed over a record between two polls.';
+    const { trace, logs } = evidence;
+    const from = logs.offsetOf(trace.place(before), trace.messageOf(before));
+    const to = logs.offsetOf(trace.place(after), trace.messageOf(after));
+    return `${evidence.actorOf(after)} received offset ${from} of ${evidence.placeOf(after)} at ${evidence.at(before)} and then offset ${to} at ${evidence.at(after)}, passing over what stood between them.`;
+  },
+});
+
+/** Between two polls of one consumer no record comes again. */
+export const nonmonotonicPoll = defineCheck<Found>({
+  claim: 'nonmonotonic-poll',
+  idle: 'no fetch was lost, and no partition changed its leader or its reader',
+  find(evidence, scope) {
+    const breach = walkPolls(evidence, scope, (_log, from, to) => to <= from);
+    return { seen: breach.length > 0 ? 'broken' : 'sound', exercised: polled(evidence), witness: breach };
+  },
+  explain(evidence, { witness: [before, after] }) {
+    if (before === undefined || after === undefined)
+      return 'What each consumer received went up the log, except across a rebalance or a seek.';
+    const { trace, logs } = evidence;
+    const from = logs.offsetOf(trace.place(before), trace.messageOf(before));
+    const to = logs.offsetOf(trace.place(after), trace.messageOf(after));
+    return `${evidence.actorOf(after)} received offset ${to} of ${evidence.placeOf(after)} at ${evidence.at(after)}, after offset ${from} at ${evidence.at(before)}, without a rebalance between them.`;
+  },
+});
+
+/** A producer's later message stands at a lower offset. */
+export const nonmonotonicSend = defineCheck<Found>({
+  claim: 'nonmonotonic-send',
+  idle: 'no producer had to send anything again',
+  find(evidence, scope) {
+    const { trace, logs } = evidence;
+    for (const log of logs.byPlace.values()) {
+      if (!inScope(evidence, log.place, scope)) continue;
+      const front = new Map<ActorId, FactId>();
+      for (let offset = 0; offset < log.messages.length; offset++) {
+        const message = log.messages[offset] ?? 0;
+        if (message === 0 || log.offsets.get(message) !== offset) continue;
+        const { producer, sequence } = trace.message(message);
+        const before = front.get(producer) ?? 0;
+        const fact = log.facts[offset] as FactId;
+        if (before > 0 && trace.message(trace.messageOf(before)).sequence > sequence) {
+          return { seen: 'broken', exercised: true, witness: witness(before, fact) };
+        }
+        front.set(producer, fact);
+      }
+    }
+    return {
+      seen: 'sound',
+      exercised: logs.byPlace.size > 0 && (evidence.any('retried') || evidence.lost('request', 'reply')),
+      witness: [],
+    };
+  },
+  explain(evidence, { witness: [first, second] }) {
+    if (first === undefined || second === undefined)
+      return 'Each producer’s messages stand in each log in the order of sending.';
+    const { trace } = evidence;
+    const [later, earlier] = trace.value(first) < trace.value(second) ? [first, second] : [second, first];
+    return `Message ${trace.messageOf(earlier)} was sent before message ${trace.messageOf(later)} and stands behind it in ${evidence.placeOf(earlier)}: at offset ${trace.value(earlier)}, not before ${trace.value(later)}.`;
+  },
+});
+
+/** Reading from an offset again gives the same records in the same order. */
+export const replayFidelity = defineCheck<Found>({
+  claim: 'replay-fidelity',
+  idle: 'no group read a part of a log a second time',
+  find(evidence, scope) {
+    const { trace, logs } = evidence;
+    const next = new Map<string, Map<MessageId, FactId>>();
+    const last = new Map<string, FactId>();
+    let again = false;
+    for (
+      let id = evidence.first('received', 'sought', 'assigned', 'log-start-moved', 'truncated');
+      id > 0 && id <= trace.count;
+      id++
+    ) {
+      const kind = trace.kind(id);
+      if (
+        kind === F.sought ||
+        kind === F.assigned ||
+        kind === F.revoked ||
+        kind === F.truncated ||
+        kind === F.crashed
+      ) {
+        last.clear();
+        continue;
+      }
+      if (kind !== F.received) continue;
+      const place = trace.place(id);
+      const log = logs.byPlace.get(place);
+      if (log === undefined || !inScope(evidence, place, scope)) continue;
+      const message = trace.messageOf(id);
+      const consumer = trace.actor(id);
+      const reader = `${place} ${consumer}`;
+      const before = last.get(reader) ?? 0;
+      last.set(reader, id);
+      if (before === 0 || log.duplicated.has(message) || log.duplicated.has(trace.messageOf(before))) continue;
+      const name = `${place} ${evidence.groupOf(consumer)}`;
+      let follows = next.get(name);
+      if (follows === undefined) {
+        follows = new Map();
+        next.set(name, follows);
+      }
+      // A step back is a new reading, not a successor.
+      if (logs.offsetOf(place, message) <= logs.offsetOf(place, trace.messageOf(before))) continue;
+      const known = follows.get(trace.messageOf(before)) ?? 0;
+      if (known === 0) follows.set(trace.messageOf(before), id);
+      else if (trace.messageOf(known) !== message)
+        return { seen: 'broken', exercised: true, witness: witness(known, before, id) };
+      else again = true;
+    }
+    return { seen: 'sound', exercised: again, witness: [] };
+  },
+  explain(evidence, { witness: [known, before, after] }) {
+    if (known === undefined || before === undefined || after === undefined)
+      return 'What was read twice came in the same order both times.';
+    const { trace } = evidence;
+    return `After message ${trace.messageOf(before)} of ${evidence.placeOf(after)} came message ${trace.messageOf(known)} at ${evidence.at(known)}, but message ${trace.messageOf(after)} when it was read again at ${evidence.at(after)}.`;
+  },
+});

@@ -1,0 +1,191 @@
+/** Producers with a memory: idempotent sending, and transactions as a reader sees them. */
+import { F } from '../../core/facts.ts';
+import { textOf } from '../../core/options.ts';
+import type { ActorId, FactId, MessageId } from '../../core/types.ts';
+import { defineCheck, type Found } from './check.ts';
+import { type Evidence, witness } from './evidence.ts';
+
+/** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
+interface Txns {
+  readonly begun: Uint32Array;
+  readonly committed: Uint32Array;
+  readonly aborted: Uint32Array;
+}
+
+function txnsOf(evidence: Evidence): Txns {
+  const { trace } = evidence;
+  const txns = { begun: evidence.perMessage(), committed: evidence.perMessage(), aborted: evidence.perMessage() };
+  const open = new Map<ActorId, { begun: FactId; messages: MessageId[] }>();
+  for (let id = evidence.first('txn-begun'); id > 0 && id <= trace.count; id++) {
+    switch (trace.kind(id)) {
+      case F['txn-begun']:
+        open.set(trace.actor(id), { begun: id, messages: [] });
+        break;
+      case F.appended: {
+        const message = trace.messageOf(id);
+        if (message === 0 || trace.places[trace.place(id)]?.kind !== 'partition') break;
+        const txn = open.get(trace.message(message).producer);
+        if (txn === undefined || txns.begun[message] !== 0) break;
+        txns.begun[message] = txn.begun;
+        txn.messages.push(message);
+        break;
+      }
+      case F['txn-committed']:
+      case F['txn-aborted']: {
+        const ends = trace.kind(id) === F['txn-committed'] ? txns.committed : txns.aborted;
+        for (const message of open.get(trace.peer(id))?.messages ?? []) ends[message] = id;
+        open.delete(trace.peer(id));
+        break;
+      }
+    }
+  }
+  return txns;
+}
+
+/** Whether this consumer was told to read committed transactions only. */
+function readsCommitted(evidence: Evidence, consumer: ActorId): boolean {
+  const declared = evidence.scenario.consumers[evidence.trace.actors[consumer]?.group ?? ''];
+  return declared !== undefined && textOf(declared.options, 'isolation.level', 'read_uncommitted') === 'read_committed';
+}
+
+/** A reader is never handed a message of a transaction that was aborted. */
+export const abortedRead = defineCheck<Found>({
+  claim: 'aborted-read',
+  idle: 'no transaction was aborted while anybody read',
+  find(evidence) {
+    const { trace } = evidence;
+    if (!evidence.any('txn-aborted')) return { seen: 'sound', exercised: false, witness: [] };
+    const { aborted } = txnsOf(evidence);
+    let lax: readonly FactId[] = [];
+    for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
+      if (trace.kind(id) !== F.delivered) continue;
+      const end = aborted[trace.messageOf(id)] as number;
+      if (end === 0) continue;
+      if (readsCommitted(evidence, trace.peer(id)))
+        return { seen: 'broken', exercised: true, witness: witness(end, id) };
+      if (lax.length === 0) lax = witness(end, id);
+    }
+    return lax.length > 0
+      ? { seen: 'removed', exercised: true, witness: lax, policy: 'isolation.level: read_uncommitted' }
+      : { seen: 'sound', exercised: evidence.any('delivered'), witness: [] };
+  },
+  explain(evidence, { witness: facts }) {
+    const delivered = facts.find((id) => evidence.trace.kind(id) === F.delivered);
+    if (delivered === undefined) return 'Nobody was handed a message of an aborted transaction.';
+    return `${evidence.peerOf(delivered)} was handed message ${evidence.trace.messageOf(delivered)} at ${evidence.at(delivered)}, and its transaction was aborted.`;
+  },
+});
+
+/** A reader of committed transactions is handed nothing before the transaction is committed. */
+export const precommittedRead = defineCheck<Found>({
+  claim: 'precommitted-read',
+  idle: 'no transaction was open while anybody read',
+  find(evidence) {
+    const { trace } = evidence;
+    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: false, witness: [] };
+    const { begun, committed } = txnsOf(evidence);
+    let lax: readonly FactId[] = [];
+    for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
+      if (trace.kind(id) !== F.delivered) continue;
+      const message = trace.messageOf(id);
+      if (begun[message] === 0) continue;
+      const commit = committed[message] as number;
+      if (commit > 0 && commit < id) continue;
+      if (readsCommitted(evidence, trace.peer(id)))
+        return { seen: 'broken', exercised: true, witness: witness(begun[message] as number, id, commit) };
+      if (lax.length === 0) lax = witness(begun[message] as number, id, commit);
+    }
+    return lax.length > 0
+      ? { seen: 'removed', exercised: true, witness: lax, policy: 'isolation.level: read_uncommitted' }
+      : { seen: 'sound', exercised: evidence.any('delivered'), witness: [] };
+  },
+  explain(evidence, { witness: facts }) {
+    const delivered = facts.find((id) => evidence.trace.kind(id) === F.delivered);
+    if (delivered === undefined) return 'Nobody was handed a message before its transaction was committed.';
+    return `${evidence.peerOf(delivered)} was handed message ${evidence.trace.messageOf(delivered)} at ${evidence.at(delivered)}, before its transaction was committed.`;
+  },
+});
+
+/** The messages of one transaction become readable together or not at all. Offsets committed in a transaction leave no fact of their own to compare. */
+export const atomicPublishAndCommit = defineCheck<Found>({
+  claim: 'atomic-publish-and-commit',
+  idle: 'no transaction met a crash, an abort or a loss',
+  find(evidence) {
+    const { logs } = evidence;
+    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: false, witness: [] };
+    const { begun, committed, aborted } = txnsOf(evidence);
+    const whole = new Map<FactId, { kept: MessageId; gone: MessageId }>();
+    for (let m = 1; m < begun.length; m++) {
+      const txn = begun[m] as number;
+      if (txn === 0 || (committed[m] === 0 && aborted[m] === 0)) continue;
+      let state = whole.get(txn);
+      if (state === undefined) {
+        state = { kept: 0, gone: 0 };
+        whole.set(txn, state);
+      }
+      if (aborted[m] !== 0 || logs.lost[m] !== 0) state.gone ||= m;
+      else state.kept ||= m;
+      if (state.kept > 0 && state.gone > 0) {
+        const proof = witness(
+          txn,
+          committed[state.kept] as number,
+          logs.lost[state.gone] as number,
+          aborted[state.gone] as number,
+        );
+        return { seen: 'broken', exercised: true, witness: proof };
+      }
+    }
+    const exercised =
+      evidence.any('txn-aborted', 'fenced') ||
+      evidence.brokerCrash > 0 ||
+      evidence.producerCrash > 0 ||
+      evidence.lost('request', 'reply');
+    return { seen: 'sound', exercised: exercised && whole.size > 0, witness: [] };
+  },
+  explain(evidence, { witness: [txn, ...rest] }) {
+    if (txn === undefined) return 'The messages of each transaction became readable together or not at all.';
+    const end = rest[rest.length - 1] ?? txn;
+    return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} is there in part only: ${evidence.trace.sentence(end)}`;
+  },
+});
+
+/** Per producer and partition, the log holds each message once and in the order of sending. */
+export const idempotentProduce = defineCheck<Found>({
+  claim: 'idempotent-produce',
+  idle: 'no producer had to send anything again',
+  find(evidence) {
+    const { trace, logs } = evidence;
+    for (const log of logs.byPlace.values()) {
+      const first = new Map<MessageId, FactId>();
+      const front = new Map<ActorId, FactId>();
+      for (let offset = 0; offset < log.messages.length; offset++) {
+        const message = log.messages[offset] ?? 0;
+        if (message === 0) continue;
+        const fact = log.facts[offset] as FactId;
+        const before = first.get(message);
+        if (before !== undefined) return { seen: 'broken', exercised: true, witness: witness(before, fact) };
+        first.set(message, fact);
+        const { producer, sequence } = trace.message(message);
+        const last = front.get(producer) ?? 0;
+        if (last > 0 && trace.message(trace.messageOf(last)).sequence > sequence) {
+          return { seen: 'broken', exercised: true, witness: witness(last, fact) };
+        }
+        front.set(producer, fact);
+      }
+    }
+    const exercised =
+      logs.byPlace.size > 0 &&
+      (evidence.any('retried', 'deduplicated') || evidence.lost('request', 'reply') || evidence.brokerCrash > 0);
+    return { seen: 'sound', exercised, witness: [] };
+  },
+  explain(evidence, { witness: [first, second] }) {
+    if (first === undefined || second === undefined)
+      return 'Each log holds every message once, in the order in which its producer sent them.';
+    const { trace } = evidence;
+    const one = trace.messageOf(first);
+    const two = trace.messageOf(second);
+    return one === two
+      ? `${evidence.placeOf(second)} holds message ${one} twice: at offset ${trace.value(first)} (${evidence.at(first)}) and at offset ${trace.value(second)} (${evidence.at(second)}).`
+      : `${evidence.placeOf(second)} holds message ${two} at offset ${trace.value(second)}, behind message ${one}, which was sent later.`;
+  },
+});
