@@ -522,6 +522,11 @@ export class Topology {
     return this.#offsets.get(message, 0) === partition && partition !== 0 ? this.#offsets.get(message, 1) : null;
   }
 
+  /** The partition where a message was appended last; 0 when it never was. */
+  partitionOf(message: MessageId): PlaceId {
+    return this.#offsets.get(message, 0);
+  }
+
   #actor(id: ActorId): ActorState {
     while (this.actors.length <= id) this.actors.push(newActor(this.actors.length));
     return this.actors[id] as ActorState;
