@@ -37,6 +37,9 @@ const SECOND = 1_000_000;
 const DEDUP_US = 300 * SECOND;
 /** At most so many messages of a queue in flight (S20, FIFO since late 2024). */
 const IN_FLIGHT_MAX = 120_000;
+/** The longest WaitTimeSeconds and DelaySeconds. */
+const WAIT_US_MAX = 20 * SECOND;
+const DELAY_US_MAX = 900 * SECOND;
 /** A queue is purged at most once in this time (S18). */
 const PURGE_US = 60 * SECOND;
 /** Message group and deduplication ids: 1–128 printable characters without space (S24). */
@@ -289,6 +292,9 @@ export class Sqs implements Machine {
     const live = this.#queues.get(request.queue);
     if (live === undefined) return this.#answer(null, from, request, [], ERROR.noQueue, out);
     const waitUs = request.waitUs >= 0 ? request.waitUs : live.waitUs;
+    if (request.max < 1 || request.max > 10 || waitUs > WAIT_US_MAX || request.visibilityUs > LONGEST_INVISIBLE_US) {
+      return this.#answer(live, from, request, [], ERROR.invalid, out);
+    }
     if (live.queue.inFlight >= IN_FLIGHT_MAX && !live.queue.fifo && waitUs === 0) {
       return this.#answer(live, from, request, [], ERROR.overLimit, out);
     }
@@ -584,7 +590,7 @@ function isFifo(name: string, options: OptionValues): boolean {
 /** Why a SendMessage is refused; '' when it is not (S16, S24). */
 function errorOfSend({ dedup, contentDedup, maxBytes }: Live, request: SendMessage): string {
   const { group, dedupId, delayUs, sizeBytes } = request;
-  if (sizeBytes > maxBytes) return ERROR.invalid;
+  if (sizeBytes > maxBytes || delayUs > DELAY_US_MAX) return ERROR.invalid;
   if (dedup === null) return '';
   if (group === '') return ERROR.missing;
   if (!ID.test(group) || delayUs > 0) return ERROR.invalid;
