@@ -12,11 +12,11 @@ import type {
   ServerFrame,
   ServerMethod,
 } from '../../../core/brokers/rabbitmq-verbs.ts';
-import { FACT_NAMES } from '../../../core/facts.ts';
-import type { Command, Out, Wire } from '../../../core/machine.ts';
+import type { Command } from '../../../core/machine.ts';
 import type { Properties } from '../../../core/parts/amqp-message.ts';
 import type { HeaderTable } from '../../../core/parts/headers-match.ts';
 import type { ActorId, Message, Micros } from '../../../core/types.ts';
+import { MachineBench } from '../machine-bench.ts';
 
 /** A method of a channel without the channel's name; distributes over the union. */
 type Method<T = ClientMethod> = T extends { channel: string } ? Omit<T, 'channel'> : never;
@@ -25,12 +25,6 @@ interface Link {
   readonly actor: ActorId;
   readonly connection: number;
   sent: number;
-}
-
-interface Pending {
-  readonly atUs: Micros;
-  readonly number: number;
-  readonly wire: Wire;
 }
 
 /** What the node said to one connection. */
@@ -43,59 +37,29 @@ export class RabbitBench {
   readonly node: RabbitNode;
   /** Everything said since the last `take`, in order. */
   heard: Heard[] = [];
-  /** Facts as `name message@place`, in order. */
-  readonly facts: string[] = [];
-  nowUs: Micros = 0;
+  readonly #bench = new MachineBench();
   readonly #links = new Map<string, Link>();
   readonly #connectionOf = new Map<string, string>();
   readonly #labels = new Map<string, Message>();
-  readonly #places: string[] = [''];
-  #pending: Pending[] = [];
-  #numbers = 0;
-  #facts = 0;
-  readonly #out: Out;
+  #actors = 100;
 
   constructor(settings: Partial<NodeSettings> = {}) {
-    this.node = new RabbitNode(
-      { version: '4.2', heartbeatUs: 0, consumerTimeoutUs: 1_800_000_000, flushUs: 0, ...settings },
-      (name) => this.#place(name),
+    const { setup } = this.#bench;
+    this.node = this.#bench.start(
+      new RabbitNode(
+        { version: '4.2', heartbeatUs: 0, consumerTimeoutUs: 1_800_000_000, flushUs: 0, ...settings },
+        (name) => setup.place(name, 'queue'),
+      ),
     );
-    const bench = this;
-    this.#out = {
-      get now() {
-        return bench.nowUs;
-      },
-      self: 1,
-      cause: 0,
-      fact(kind, message, place = 0, _peer = 0, value = 0, detail = 0) {
-        const where = bench.#places[place] ?? '';
-        bench.facts.push(
-          [FACT_NAMES[kind], message > 0 ? bench.label(message) : '', where && `@${where}`, `${value}/${detail}`].join(
-            ' ',
-          ),
-        );
-        bench.#facts += 1;
-        return bench.#facts;
-      },
-      send(to, _hop, wire) {
-        bench.#hear(to, wire);
-      },
-      timer(delayUs, wire) {
-        bench.#numbers += 1;
-        bench.#pending.push({ atUs: bench.nowUs + delayUs, number: bench.#numbers, wire });
-        return bench.#numbers;
-      },
-      cancel(timer) {
-        bench.#pending = bench.#pending.filter(({ number }) => number !== timer);
-      },
-      choose: () => 0,
-      produce: () => {
-        throw new Error('a broker produces no messages');
-      },
-      crash: () => {
-        throw new Error('a broker does not crash by itself');
-      },
-    };
+  }
+
+  get nowUs(): Micros {
+    return this.#bench.nowUs;
+  }
+
+  /** Facts since the last time, as transcript lines without their times. */
+  facts(): string[] {
+    return this.#bench.story().map((line) => line.slice(line.indexOf(' ') + 1));
   }
 
   /** Opens a channel, and its connection if that is not open. Opening again replaces the channel. */
@@ -111,7 +75,6 @@ export class RabbitBench {
     const before = this.heard.length;
     const connection = this.#connectionOf.get(channel) ?? channel;
     this.#frame(connection, { ...method, channel } as ClientMethod);
-    this.#run(this.nowUs);
     return this.heard.slice(before).map(({ said }) => said);
   }
 
@@ -196,20 +159,21 @@ export class RabbitBench {
   }
 
   wait(ms: number): void {
-    this.#run(this.nowUs + ms * 1000);
+    this.#bench.wait(ms * 1000);
+    this.#hear();
   }
 
   /** The client's process is gone, and the transport says so. */
   drop(connection: string): void {
     const link = this.#links.get(connection);
     this.#forgetLink(connection);
-    if (link !== undefined) this.node.peerLost(link.actor, this.#out);
-    this.#run(this.nowUs);
+    if (link !== undefined) this.node.peerLost(link.actor, this.#bench.out);
+    this.wait(0);
   }
 
   command(command: Command): void {
-    this.node.command(command, this.#out);
-    this.#run(this.nowUs);
+    this.node.command(command, this.#bench.out);
+    this.wait(0);
   }
 
   /** A transient publish as the `ahead`-th frame after the last that was said on the channel's connection, whatever came before. */
@@ -228,36 +192,23 @@ export class RabbitBench {
       connection: link.connection,
       frame: link.sent + ahead,
     };
-    this.node.receive(link.actor, frame, this.#out);
+    this.#bench.receive(link.actor, frame);
+    this.wait(0);
   }
 
   /** The process of the node dies and comes back; no connection survives. */
   restart(): void {
     for (const connection of [...this.#links.keys()]) this.#forgetLink(connection);
-    this.#pending = [];
-    this.node.crash(this.#out);
-    this.node.restart(this.#out);
-    this.#run(this.nowUs);
+    this.#bench.crash();
+    this.node.restart(this.#bench.out);
+    this.wait(0);
   }
 
   /** The message of a label; the same label is the same message. Its body is the label unless a size is given. */
   message(label: string, sizeBytes = label.length): Message {
     const known = this.#labels.get(label);
     if (known !== undefined) return known;
-    const id = this.#labels.size + 1;
-    const message = {
-      id,
-      producer: 1,
-      sequence: id,
-      key: null,
-      routingKey: '',
-      attributes: {},
-      amount: 1,
-      sizeBytes,
-      poison: false,
-      producedAtUs: 0,
-      decisionKey: id,
-    };
+    const message = this.#bench.message({ sizeBytes });
     this.#labels.set(label, message);
     return message;
   }
@@ -268,17 +219,12 @@ export class RabbitBench {
   }
 
   #connect(name: string): void {
-    const actor = 100 + this.#numbers;
-    this.#numbers += 1;
+    this.#actors += 1;
+    this.#bench.names.set(this.#actors, name);
     const opening: Opening = { type: 'connection.open', request: 1 };
-    let connection = 0;
-    const hear = this.#hear;
-    this.#hear = (_to, wire) => {
-      connection = (wire as Extract<Opened, { type: 'connection.open-ok' }>).connection;
-    };
-    this.node.receive(actor, opening, this.#out);
-    this.#hear = hear;
-    this.#links.set(name, { actor, connection, sent: 0 });
+    this.#bench.receive(this.#actors, opening);
+    const opened = this.#bench.takeSent().at(-1)?.wire as Extract<Opened, { type: 'connection.open-ok' }>;
+    this.#links.set(name, { actor: this.#actors, connection: opened.connection, sent: 0 });
   }
 
   #frame(connection: string, method: ClientMethod): void {
@@ -286,41 +232,26 @@ export class RabbitBench {
     if (link === undefined) throw new Error(`connection ${connection} is not open`);
     link.sent += 1;
     const frame: ClientFrame = { ...method, connection: link.connection, frame: link.sent };
-    this.node.receive(link.actor, frame, this.#out);
+    this.#bench.receive(link.actor, frame);
+    this.wait(0);
   }
 
-  #hear = (to: ActorId, wire: Wire): void => {
-    for (const [name, link] of this.#links) {
-      if (link.actor !== to) continue;
+  #hear(): void {
+    for (const { to, wire } of this.#bench.takeSent()) {
+      const found = [...this.#links].find(([, link]) => link.actor === to);
       const said = wire as ServerFrame;
       // That something was done is nothing to look at.
-      if (said.type === 'ok') return;
-      this.heard.push({ connection: name, said });
+      if (found === undefined || said.type === 'ok') continue;
+      const [connection] = found;
+      this.heard.push({ connection, said });
       if (said.type === 'channel.close') this.#connectionOf.delete(said.channel);
-      if (said.type === 'connection.close') this.#forgetLink(name);
+      if (said.type === 'connection.close') this.#forgetLink(connection);
     }
-  };
+  }
 
   #forgetLink(connection: string): void {
     this.#links.delete(connection);
     for (const [channel, of] of this.#connectionOf) if (of === connection) this.#connectionOf.delete(channel);
-  }
-
-  #run(untilUs: Micros): void {
-    for (;;) {
-      const due = this.#pending.filter(({ atUs }) => atUs <= untilUs);
-      const next = due.sort((left, right) => left.atUs - right.atUs || left.number - right.number)[0];
-      if (next === undefined) break;
-      this.#pending = this.#pending.filter((pending) => pending !== next);
-      this.nowUs = Math.max(this.nowUs, next.atUs);
-      this.node.timer(next.wire, this.#out);
-    }
-    this.nowUs = untilUs;
-  }
-
-  #place(name: string): number {
-    const known = this.#places.indexOf(name);
-    return known > 0 ? known : this.#places.push(name) - 1;
   }
 }
 
