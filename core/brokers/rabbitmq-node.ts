@@ -7,6 +7,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Command, Machine, Out, Wire } from '../machine.ts';
+import type { OptionValue } from '../options.ts';
 import { type AmqpMessage, deadLettered, headersOf, publishedMessage, routingKeys } from '../parts/amqp-message.ts';
 import type { Taker } from '../parts/competing-consumers.ts';
 import { type Binding, DEFAULT_EXCHANGE, type Exchange, ExchangeGraph } from '../parts/exchange-graph.ts';
@@ -17,7 +18,15 @@ import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import { closesCycle, type DeathReason } from '../parts/x-death.ts';
 import type { ActorId, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
-import { type Features, featuresOf, type QueueSpec, queueSpec } from './rabbitmq-options.ts';
+import {
+  argumentsOf,
+  CHANGEABLE,
+  type Features,
+  featuresOf,
+  QUEUE_OPTIONS,
+  type QueueSpec,
+  queueSpec,
+} from './rabbitmq-options.ts';
 import {
   type ClientFrame,
   type ClientMethod,
@@ -182,7 +191,9 @@ class Queue {
   /** The only connection that may use it (R13). */
   readonly exclusiveTo: Connection | undefined;
   readonly arguments: HeaderTable;
-  readonly spec: QueueSpec;
+  spec: QueueSpec;
+  /** The arguments with what a policy has changed since. */
+  effective: HeaderTable;
   readonly contents: RabbitQueue<Consumer>;
   readonly ttlWire: Timer;
   ttlTimer: TimerId = 0;
@@ -197,6 +208,7 @@ class Queue {
     this.autoDelete = definition.autoDelete;
     this.exclusiveTo = exclusiveTo;
     this.arguments = definition.arguments;
+    this.effective = definition.arguments;
     this.spec = spec;
     this.contents = new RabbitQueue(spec.rules);
     this.ttlWire = { type: 'rabbitmq/ttl', queue: this.name };
@@ -364,7 +376,11 @@ export class RabbitNode implements Machine {
   }
 
   command(command: Command, out: Out): void {
-    if (command.type === 'redrive') this.#redrive(command, out);
+    if (command.type === 'redrive') return this.#redrive(command, out);
+    if (command.type !== 'set' || command.path[0] !== 'queues') return;
+    const [, name = '', option = ''] = command.path;
+    const queue = this.#queues.get(name);
+    if (queue !== undefined && CHANGEABLE.includes(option)) this.#applyPolicy(queue, option, command.value, out);
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
@@ -1247,6 +1263,19 @@ export class RabbitNode implements Machine {
     if (perSecond > 0 && ready.length > 0) {
       out.timer(Math.floor(1_000_000 / perSecond), { type: 'rabbitmq/redrive', command } as Timer);
     }
+  }
+
+  /** What is in the queue obeys new limits at once; its TTL was fixed on arrival. A value that a node would refuse changes nothing. */
+  #applyPolicy(queue: Queue, option: string, value: unknown, out: Out): void {
+    const args = { ...queue.effective, ...argumentsOf({ [option]: value as OptionValue }, QUEUE_OPTIONS) };
+    const spec = queueSpec(args, this.#features);
+    if (typeof spec === 'string') return;
+    queue.effective = args;
+    queue.spec = spec;
+    queue.contents.rules = spec.rules;
+    queue.lastUsedUs = out.now;
+    this.#armUnused(queue, out);
+    this.#settleQueue(queue, out);
   }
 
   // Time limits.

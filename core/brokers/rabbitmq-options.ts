@@ -302,6 +302,19 @@ export const CONSUMER_OPTIONS: OptionTable = {
   },
 };
 
+/** What may change while a queue exists: in the server by a policy, here by a `set` line of the timeline. */
+export const CHANGEABLE: readonly string[] = [
+  'x-message-ttl',
+  'x-expires',
+  'x-max-length',
+  'x-max-length-bytes',
+  'x-overflow',
+  'x-dead-letter-exchange',
+  'x-dead-letter-routing-key',
+  'x-delivery-limit',
+  'x-consumer-timeout',
+];
+
 /** A queue's arguments as the node understands them. */
 export interface QueueSpec {
   readonly rules: QueueRules;

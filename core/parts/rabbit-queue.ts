@@ -49,7 +49,8 @@ export type Return = 'nack' | 'reject' | 'lost' | 'timeout';
 const QUORUM_RELIEF_TENTHS = 8;
 
 export class RabbitQueue<C extends Taker> {
-  readonly rules: QueueRules;
+  /** Limits, TTL and delivery limit may change while messages are there; the type, levels and consumer mode may not. */
+  rules: QueueRules;
   readonly ready: ReadyList;
   readonly consumers: CompetingConsumers<C>;
   /** Delivered or fetched, and not settled. The channels hold them. */

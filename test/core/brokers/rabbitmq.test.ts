@@ -508,6 +508,16 @@ describe('time limits of connections and deliveries', () => {
   });
 });
 
+test('a changed limit holds at once for what is there, and what cannot change stays (as by a policy)', () => {
+  const bench = new RabbitBench();
+  bench.queue('jobs');
+  bench.publish('jobs', 'm1 m2 m3');
+  bench.command({ type: 'set', path: ['queues', 'jobs', 'x-max-priority'], value: 5 });
+  bench.command({ type: 'set', path: ['queues', 'jobs', 'x-max-length'], value: 2 });
+  bench.command({ type: 'set', path: ['queues', 'jobs', 'x-overflow'], value: 'drop-tail' });
+  expect(bench.drain('jobs')).toBe('m2 m3');
+});
+
 test('redriving moves messages back to where they died, one by one at a rate', () => {
   const bench = new RabbitBench();
   bench.queue('dead');
