@@ -89,7 +89,7 @@ const scalarOrText: Shape<string | number | boolean> = {
   },
 };
 
-const BINDING_FIELDS = {
+export const BINDING_FIELDS = {
   exchange: required(reference('exchange'), 'orders', 'The exchange that messages come from.'),
   key: defaulted(
     text(255, 'or empty'),
@@ -286,7 +286,7 @@ export const PRODUCER = record('a producer', PRODUCER_FIELDS, optionsOf('produce
 
 // Consumers and stores
 
-const CRASH_FIELDS = {
+export const CRASH_FIELDS = {
   probability: required(probability, '5%', 'Chance for each delivery.'),
   step: defaulted(
     oneOf(['received', 'begun', 'applied', 'settled']),
@@ -296,11 +296,11 @@ const CRASH_FIELDS = {
   ),
   restart: defaulted(duration(), '5s', '10s', 'How long until it is up again.'),
 } satisfies Fields;
-const HEARTBEAT_FIELDS = {
+export const HEARTBEAT_FIELDS = {
   every: required(duration({ min: 1_000 }), '10s', 'How often it extends its lock while it works.'),
   by: required(duration({ min: 1_000 }), '30s', 'How long the lock lasts from then.'),
 } satisfies Fields;
-const DEDUP_FIELDS = {
+export const DEDUP_FIELDS = {
   window: required(duration(), '10m', 'How long settled message ids are remembered.'),
   durable: defaulted(
     boolean,

@@ -2,10 +2,13 @@
  * From what a file says to the scenario that it means: names are looked up, defaults that depend on other parts are filled in, and what is
  * wrong only in combination is said. Every complaint goes to the place in the file that causes it.
  */
-import type { Binding, BrokerKind } from '../../core/brokers/kind.ts';
+import type { Binding, BrokerKind, Declared } from '../../core/brokers/kind.ts';
 import { HOPS } from '../../core/machine.ts';
 import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Distribution } from '../../core/parts/distribution.ts';
+import { CLAIMS } from '../checks/names.ts';
+import { checkExpression, namesOf as expressionNames, type Purpose } from './expect.ts';
+import { isMistake, parseExpression } from './expect-syntax.ts';
 import {
   type CONSUMER_FIELDS,
   LIMITS_FIELDS,
@@ -104,11 +107,13 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     exercise: exercise(file),
   };
   checkSections(source, file, scenario);
+  checkDeclarations(source, file, scenario);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
   checkEnds(source, file, scenario);
   checkDeadLetters(source, file, scenario);
   checkAmounts(source, file, scenario);
+  checkExpressions(source, file, scenario);
   return scenario;
 }
 
@@ -370,6 +375,26 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
         'this does not say on which broker it is.',
         `\`broker:\` with one of ${names.join(', ')}`,
       );
+    }
+  }
+}
+
+/** Combinations of settings that the broker itself refuses. */
+function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  for (const [broker, { kind, options }] of Object.entries(scenario.brokers)) {
+    const declared = (section: (typeof SECTIONS)[number]): Declared[] =>
+      Object.entries(scenario[section]).flatMap(([name, spec]) => (spec.broker === broker ? [{ ...spec, name }] : []));
+    const complaints = source.kinds[kind]?.check?.({
+      name: broker,
+      options,
+      queues: declared('queues'),
+      topics: declared('topics'),
+      exchanges: declared('exchanges'),
+    });
+    for (const { section, name, option, text } of complaints ?? []) {
+      const spot = file[section].get(name)?.spot ?? source.root;
+      const at = option === '' ? { ...spot, node: spot.keyNode } : source.child(spot, option);
+      source.error(at, `\`${name}\`: ${text}.`);
     }
   }
 }
@@ -707,6 +732,35 @@ function bursts(scenario: Scenario, producer: string): boolean {
     ({ action }) =>
       (action.type === 'burst' || action.type === 'set') && (action.type === 'set' || action.producer === producer),
   );
+}
+
+/** Expectations, goals, alerts and scaling rules. When other things are wrong, names may be missing for that reason alone: only syntax is checked. */
+function checkExpressions(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const names = source.failed ? null : expressionNames(scenario);
+  const check = (spot: Spot, text: string | undefined, purpose: Purpose): void => {
+    if (text === undefined || text === '') return;
+    const parsed = parseExpression(text);
+    const mistake = isMistake(parsed) ? parsed : names === null ? null : checkExpression(text, names, purpose);
+    if (mistake !== null) source.errorWithin(spot, mistake.at, mistake.message, '', mistake.hint);
+  };
+  source.items(source.child(source.root, 'expect')).forEach((spot, i) => {
+    check(spot, file.expect.length > i ? (source.text(spot) ?? undefined) : undefined, 'expectation');
+  });
+  for (const entry of file.alerts.values()) check(source.child(entry.spot, 'when'), entry.when, 'alert');
+  for (const entry of file.autoscale.values()) check(source.child(entry.spot, 'on'), entry.on, 'metric');
+  for (const goal of file.exercise?.goals ?? []) {
+    const spot = source.child(goal.spot, 'expect');
+    const claimed = /^claim\s+(\S+)(?:\s+\S+)?$/.exec((goal.expect ?? '').trim())?.[1];
+    if (claimed === undefined) check(spot, goal.expect, 'expectation');
+    else if (!CLAIMS.some((claim) => claim === claimed)) {
+      source.error(
+        spot,
+        `there is no claim \`${shown(claimed)}\`.`,
+        'the name of a claim, such as `at-least-once`',
+        didYouMean(nearest(claimed, CLAIMS)),
+      );
+    }
+  }
 }
 
 function kindOf(source: Source, scenario: Scenario, broker: string): BrokerKind | null {

@@ -79,6 +79,18 @@ export class Source {
     this.report('error', spot, message, expected, hint);
   }
 
+  /** An error at a character (from 0) of the text at a spot. */
+  errorWithin(spot: Spot, character: number, message: string, expected = '', hint = ''): void {
+    const before = this.diagnostics.length;
+    this.error(spot, message, expected, hint);
+    const said = this.diagnostics[before];
+    const node = this.resolve(spot);
+    if (said === undefined || !isScalar(node)) return;
+    const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
+    if (quoted || node.type === 'PLAIN')
+      this.diagnostics[before] = { ...said, column: said.column + character + (quoted ? 1 : 0) };
+  }
+
   warn(spot: Spot, message: string, expected = '', hint = ''): void {
     this.report('warning', spot, message, expected, hint);
   }
