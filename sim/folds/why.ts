@@ -1,0 +1,336 @@
+/**
+ * Why something happened: the chain of causes of a fact, newest first, back to the first fault or decision. The trace's causes say what led to what; where that
+ * is not the whole answer (a lock ends by a timer, but why was nobody done by then?), the reason is looked up in the facts around it, said in the
+ * sentence, and the chain goes on from there.
+ */
+import { F, FATES } from '../../core/facts.ts';
+import { HOPS } from '../../core/machine.ts';
+import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
+import type { Scenario } from '../scenario/types.ts';
+import type { Trace } from '../trace.ts';
+import { indexOf } from './message-story.ts';
+
+/** One step of the chain. */
+export interface Link {
+  readonly fact: FactId;
+  readonly timeUs: Micros;
+  /** The fact's sentence, with the reason where the facts around it tell one. */
+  readonly sentence: string;
+}
+
+/** A reason that the fact itself does not name. `next`: where the chain goes on; 0 for the fact's own cause. */
+interface Reason {
+  readonly note: string;
+  readonly next: FactId;
+}
+
+export type WhyScenario = Pick<Scenario, 'timeline'>;
+
+const LONGEST_CHAIN = 1000;
+
+/** The chain of a fact, itself first. */
+export function explainWhy(trace: Trace, scenario: WhyScenario, fact: FactId): Link[] {
+  const chain: Link[] = [];
+  let at = fact;
+  while (at > 0 && at <= trace.count && chain.length < LONGEST_CHAIN) {
+    const reason = reasonOf(trace, scenario, at);
+    const said = trace.sentence(at);
+    chain.push({
+      fact: at,
+      timeUs: trace.time(at),
+      sentence: reason.note === '' ? said : `${said.replace(/\.$/, '')}: ${reason.note}.`,
+    });
+    const next = reason.next > 0 ? reason.next : trace.cause(at);
+    // Causes come before what they cause; whatever else is found must, too, so that the chain ends.
+    at = next < at ? next : 0;
+  }
+  return chain;
+}
+
+const NOTHING: Reason = { note: '', next: 0 };
+
+function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  switch (trace.kind(id)) {
+    case F['lock-expired']:
+      return whyUnsettled(trace, scenario, id);
+    case F.delivered:
+      return whyAgain(trace, id);
+    case F.sent:
+      return whyLost(trace, scenario, id);
+    case F.retried:
+    case F['gave-up']:
+      return whyUnanswered(trace, scenario, id);
+    case F.unreachable:
+      return whyDown(trace, id);
+    case F['ack-refused']:
+      return whyStale(trace, id);
+    case F.applied:
+      return whyTwice(trace, id);
+    case F['fault-begun']:
+    case F['fault-ended']:
+    case F.split:
+    case F.healed:
+    case F.changed: {
+      const label = scenario.timeline[trace.value(id)]?.label ?? '';
+      return { note: label, next: 0 };
+    }
+    default:
+      return NOTHING;
+  }
+}
+
+/** Why a consumer had not settled when its lock ended. */
+function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  const consumer = trace.peer(id);
+  const name = trace.actorName(consumer);
+  const message = trace.messageOf(id);
+  const place = trace.place(id);
+  const attempt = trace.detail(id);
+  const facts = indexOf(trace).factsOf(message);
+  const delivered = lastBefore(facts, id, (fact) => isDelivery(trace, fact, place, consumer, attempt));
+  if (delivered === 0) return NOTHING;
+  const mine = (fact: FactId, kind: number): boolean => {
+    return fact > delivered && trace.actor(fact) === consumer && trace.kind(fact) === kind;
+  };
+  const begun = lastBefore(facts, id, (fact) => mine(fact, F.begun));
+  const received = lastBefore(facts, id, (fact) => mine(fact, F.received));
+  const settled = lastBefore(facts, id, (fact) => mine(fact, F.settled));
+  const failed = lastBefore(facts, id, (fact) => mine(fact, F.failed));
+  const applied = lastBefore(facts, id, (fact) => {
+    return fact > delivered && trace.kind(fact) === F.applied && trace.peer(fact) === consumer;
+  });
+
+  const mishaps = indexOf(trace).mishaps(delivered, id);
+  const own = (kind: number): FactId => {
+    return mishaps.findLast((fact) => trace.kind(fact) === kind && trace.actor(fact) === consumer) ?? 0;
+  };
+  const crashed = own(F.crashed);
+  if (crashed > 0 && settled === 0) {
+    const step =
+      applied > 0
+        ? ' after the effect and before the ack'
+        : begun > 0
+          ? ' while it was working on it'
+          : received > 0
+            ? ' before it had begun'
+            : '';
+    return { note: `${name} crashed at ${clock(trace, crashed)}${step}`, next: crashed };
+  }
+  const ackLost = lastBefore(facts, id, (fact) => fact > delivered && isLostHop(trace, fact, consumer, 'ack'));
+  if (settled > 0 && ackLost > 0) {
+    const why = lossCause(trace, scenario, ackLost);
+    return { note: `${name} had settled it, but its ack was ${why}`, next: ackLost };
+  }
+  const onTheWay = lastBefore(facts, id, (fact) => {
+    return fact > delivered && trace.peer(fact) === consumer && isLostHop(trace, fact, 0, 'delivery');
+  });
+  if (received === 0 && onTheWay > 0) {
+    return {
+      note: `it never reached ${name}; the delivery was ${lossCause(trace, scenario, onTheWay)}`,
+      next: onTheWay,
+    };
+  }
+  const paused = own(F.paused);
+  if (paused > 0) {
+    return {
+      note: `${name} was paused for ${span(trace.value(paused) * 1000)} from ${clock(trace, paused)}`,
+      next: paused,
+    };
+  }
+  if (failed > 0 && settled === 0)
+    return { note: `its handler at ${name} had failed, and nothing was said to the broker`, next: failed };
+  if (settled > 0)
+    return { note: `${name} had settled it at ${clock(trace, settled)}, and the ack came too late`, next: settled };
+  if (begun > 0) {
+    const work = span(trace.value(begun) * 1000);
+    const slow = slowness(trace, scenario, consumer, begun);
+    const already = span(trace.time(id) - trace.time(begun));
+    if (applied > 0)
+      return { note: `${name} had made the effect at ${clock(trace, applied)} and had not acked yet`, next: applied };
+    return {
+      note: `${name} was still at work; it takes ${work}${slow.note}, and ${already} had passed since it began`,
+      next: slow.next > 0 ? slow.next : begun,
+    };
+  }
+  if (received > 0) return { note: `${name} held it and had not begun; other messages came first`, next: received };
+  const down = downSince(trace, consumer, id);
+  if (down > 0) return { note: `${name} was down since ${clock(trace, down)}`, next: down };
+  return NOTHING;
+}
+
+/** Why a message is handed out although it was before. */
+function whyAgain(trace: Trace, id: FactId): Reason {
+  if (trace.detail(id) < 2) return NOTHING;
+  const message = trace.messageOf(id);
+  const place = trace.place(id);
+  const facts = indexOf(trace).factsOf(message);
+  const before = lastBefore(facts, id, (fact) => trace.kind(fact) === F.delivered && trace.place(fact) === place);
+  if (before === 0) return NOTHING;
+  const back = lastBefore(facts, id, (fact) => {
+    const kind = trace.kind(fact);
+    const given = kind === F.requeued || kind === F['lock-expired'] || kind === F.nacked;
+    return given && fact > before && trace.place(fact) === place;
+  });
+  const first = trace.actorName(trace.peer(before));
+  if (back > 0) return { note: `it came back from ${first}`, next: back };
+  if (trace.places[place]?.kind !== 'partition') return NOTHING;
+  // A log hands out again what nobody had committed when the reader changed or came back.
+  const turn = readerChanged(trace, place, before, id);
+  return {
+    note: `${first} had got it at ${clock(trace, before)}, and the group had not committed past it`,
+    next: turn,
+  };
+}
+
+/** The last event between two facts that makes a group read a partition anew from its committed offset. */
+function readerChanged(trace: Trace, partition: PlaceId, after: FactId, before: FactId): FactId {
+  for (let id = before - 1; id > after; id--) {
+    const kind = trace.kind(id);
+    if ((kind === F.assigned || kind === F.sought) && trace.place(id) === partition) return id;
+  }
+  return 0;
+}
+
+function whyLost(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  const fault = faultOfHop(trace, scenario, id);
+  return fault === 0 ? NOTHING : { note: lineOf(trace, scenario, fault), next: fault };
+}
+
+/** Why a producer got no answer: the last hop of the message that did not arrive. */
+function whyUnanswered(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  const message = trace.messageOf(id);
+  const facts = indexOf(trace).factsOf(message);
+  const producer = trace.actor(id);
+  const failed = lastBefore(facts, id, (fact) => {
+    if (trace.kind(fact) === F.unreachable) return true;
+    if (trace.kind(fact) === F.rejected) return true;
+    return (
+      isLostHop(trace, fact, producer, 'request') ||
+      (trace.peer(fact) === producer && isLostHop(trace, fact, 0, 'reply'))
+    );
+  });
+  const before = lastBefore(facts, id, (fact) => trace.kind(fact) === F.retried);
+  if (failed === 0 || failed < before) return NOTHING;
+  if (trace.kind(failed) !== F.sent) return { note: lower(trace.sentence(failed)), next: failed };
+  const what = HOPS[trace.detail(failed) & 7] === 'reply' ? 'the reply was' : 'the request was';
+  return { note: `${what} ${lossCause(trace, scenario, failed)}`, next: failed };
+}
+
+function whyDown(trace: Trace, id: FactId): Reason {
+  const down = downSince(trace, trace.actor(id), id);
+  return down === 0
+    ? NOTHING
+    : { note: `${trace.actorName(trace.actor(id))} was down since ${clock(trace, down)}`, next: down };
+}
+
+/** Why an ack came too late: its lock had ended. */
+function whyStale(trace: Trace, id: FactId): Reason {
+  const consumer = trace.peer(id);
+  const ended = lastBefore(indexOf(trace).factsOf(trace.messageOf(id)), id, (fact) => {
+    return trace.kind(fact) === F['lock-expired'] && trace.peer(fact) === consumer;
+  });
+  return ended === 0 ? NOTHING : { note: `its lock had ended at ${clock(trace, ended)}`, next: ended };
+}
+
+/** Why an effect was made again: because the message was delivered again. */
+function whyTwice(trace: Trace, id: FactId): Reason {
+  const outcome = trace.detail(id);
+  if (outcome !== 2 && outcome !== 3) return NOTHING;
+  const store = trace.place(id);
+  const first = indexOf(trace)
+    .factsOf(trace.messageOf(id))
+    .find((fact) => fact < id && trace.kind(fact) === F.applied && trace.place(fact) === store);
+  if (first === undefined) return NOTHING;
+  return { note: `${trace.actorName(trace.peer(first))} had made it at ${clock(trace, first)} already`, next: 0 };
+}
+
+// ── Looking around ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The last fact of a list before another for which something holds; 0 when there is none. */
+function lastBefore(facts: readonly FactId[], before: FactId, holds: (fact: FactId) => boolean): FactId {
+  return facts.findLast((fact) => fact < before && holds(fact)) ?? 0;
+}
+
+function isDelivery(trace: Trace, fact: FactId, place: PlaceId, consumer: ActorId, attempt: number): boolean {
+  return (
+    trace.kind(fact) === F.delivered &&
+    trace.place(fact) === place &&
+    trace.peer(fact) === consumer &&
+    trace.detail(fact) === attempt
+  );
+}
+
+/** A hop that the network lost; `from` 0 is anybody. */
+function isLostHop(trace: Trace, fact: FactId, from: ActorId, hop: (typeof HOPS)[number]): boolean {
+  if (trace.kind(fact) !== F.sent || HOPS[trace.detail(fact) & 7] !== hop) return false;
+  if (from !== 0 && trace.actor(fact) !== from) return false;
+  const fate = trace.detail(fact) >> 3;
+  return fate !== 0 && fate !== 4;
+}
+
+/** "lost in the split (line 2 of the timeline: b1 is cut off)". */
+function lossCause(trace: Trace, scenario: WhyScenario, hop: FactId): string {
+  const fault = faultOfHop(trace, scenario, hop);
+  const how = FATES[trace.detail(hop) >> 3] ?? 'lost';
+  return fault === 0 ? how : `${how} (${lineOf(trace, scenario, fault)})`;
+}
+
+/** The fault that lost a hop: the split, or the line of the timeline that interferes; 0 when it was chance. */
+function faultOfHop(trace: Trace, scenario: WhyScenario, hop: FactId): FactId {
+  const fate = trace.detail(hop) >> 3;
+  if (fate === 0 || fate === 1 || fate === 4) return 0;
+  const wanted = fate === 2 ? 'split' : 'interfere';
+  const ended = new Set<number>();
+  const mishaps = indexOf(trace).mishaps(0, hop);
+  for (let i = mishaps.length - 1; i >= 0; i--) {
+    const id = mishaps[i] as FactId;
+    const kind = trace.kind(id);
+    if (kind === F.healed || kind === F['fault-ended']) ended.add(trace.value(id));
+    if (kind !== F.split && kind !== F['fault-begun']) continue;
+    const entry = trace.value(id);
+    if (!ended.has(entry) && scenario.timeline[entry]?.action.type === wanted) return id;
+  }
+  return 0;
+}
+
+/** How much longer a consumer takes at that fact, and the fact that made it slow. */
+function slowness(trace: Trace, scenario: WhyScenario, consumer: ActorId, at: FactId): Reason {
+  const slowed = indexOf(trace)
+    .mishaps(0, at)
+    .findLast((id) => trace.kind(id) === F.slowed && trace.actor(id) === consumer);
+  if (slowed === undefined || trace.value(slowed) === 100) return NOTHING;
+  const cause = trace.cause(slowed);
+  const line = cause > 0 && trace.kind(cause) === F['fault-begun'] ? ` by ${lineOf(trace, scenario, cause)}` : '';
+  return { note: ` (${trace.value(slowed) / 100} times as long${line})`, next: slowed };
+}
+
+/** The crash or shutdown since which an actor is down; 0 when it is up. */
+function downSince(trace: Trace, actor: ActorId, at: FactId): FactId {
+  const last = indexOf(trace)
+    .mishaps(0, at)
+    .findLast((id) => {
+      const kind = trace.kind(id);
+      return trace.actor(id) === actor && (kind === F.crashed || kind === F.stopped || kind === F.restarted);
+    });
+  return last === undefined || trace.kind(last) === F.restarted ? 0 : last;
+}
+
+function lineOf(trace: Trace, scenario: WhyScenario, fault: FactId): string {
+  const entry = trace.value(fault);
+  const label = scenario.timeline[entry]?.label ?? '';
+  return `line ${entry + 1} of the timeline${label === '' ? '' : `, “${label}”`}`;
+}
+
+function clock(trace: Trace, fact: FactId): string {
+  return span(trace.time(fact));
+}
+
+/** `3.8 s` or `120 ms`. */
+function span(us: Micros): string {
+  if (us >= 1_000_000) return `${Math.round(us / 1000) / 1000} s`;
+  return us >= 1000 ? `${Math.round(us / 1000)} ms` : `${us} µs`;
+}
+
+function lower(sentence: string): string {
+  return sentence.slice(0, 1).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
+}
