@@ -38,6 +38,14 @@ export interface BrokerSpec {
   readonly exchanges: readonly Declared[];
 }
 
+/** Settings that each are valid and that the broker refuses together. `option` is '' when it is about the whole declaration. */
+export interface Complaint {
+  readonly section: 'queues' | 'topics' | 'exchanges';
+  readonly name: string;
+  readonly option: string;
+  readonly text: string;
+}
+
 export interface BrokerKind {
   readonly kind: string;
   /** As people write it: `SQS`, `RabbitMQ`. */
@@ -57,6 +65,8 @@ export interface BrokerKind {
   readonly lacks: Readonly<Record<string, string>>;
   /** What is simplified, one sentence each; shown to the user. */
   readonly simplifications: readonly string[];
+  /** What the broker refuses of these declarations beyond the limits of single options; absent where nothing is. */
+  check?(spec: BrokerSpec): readonly Complaint[];
   build(spec: BrokerSpec, setup: Setup): Cluster;
 }
 

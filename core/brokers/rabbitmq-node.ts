@@ -256,6 +256,10 @@ export class RabbitNode implements Machine {
     });
   }
 
+  hasExchange(name: string): boolean {
+    return this.#graph.exchange(name) !== undefined;
+  }
+
   /** Adds a queue, or gives the reason why a node refuses its definition. */
   addQueue(definition: QueueDefinition): string | undefined {
     const refused = this.#createQueue(definition, undefined, 0);

@@ -7,7 +7,8 @@ import { type PublishTarget, RabbitProducerPort } from '../clients/rabbitmq-prod
 import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
 import type { ExchangeType } from '../parts/exchange-graph.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
-import type { BrokerKind, BrokerSpec, Declared } from './kind.ts';
+import type { PlaceId } from '../types.ts';
+import type { BrokerKind, BrokerSpec, Complaint, Declared } from './kind.ts';
 import { RabbitNode } from './rabbitmq-node.ts';
 import {
   argumentsOf,
@@ -53,22 +54,19 @@ export const rabbitmq: BrokerKind = {
     'Streams, policies, transactions (tx.select), at-least-once dead-lettering, delayed retries and flow control are not modelled.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],
+  check: (spec) =>
+    define(
+      newNode(spec, () => 0),
+      spec,
+    ),
   build(spec, setup) {
     const places = new Map([
       ...spec.exchanges.map(({ name }) => [name, setup.place(name, 'exchange')] as const),
       ...spec.queues.map(({ name }) => [name, setup.place(name, 'queue')] as const),
     ]);
-    const { options } = spec;
-    const machine = new RabbitNode(
-      {
-        version: textOf(options, 'version', '4.2'),
-        heartbeatUs: numberOf(options, 'heartbeat', 60_000_000),
-        consumerTimeoutUs: numberOf(options, 'consumer_timeout', 1_800_000_000),
-        flushUs: numberOf(options, 'flush', 5_000),
-      },
-      (name) => places.get(name) ?? 0,
-    );
-    define(machine, spec);
+    const machine = newNode(spec, (name) => places.get(name) ?? 0);
+    const [refused] = define(machine, spec);
+    if (refused !== undefined) throw new Error(`invariant: the parser let ${refused.name} pass: ${refused.text}`);
     const node = setup.actor(spec.name === 'broker' ? 'rabbitmq' : spec.name, 'broker', machine);
     const queues = new Map(spec.queues.map((queue) => [queue.name, queue]));
     const declarations = (channel: string, names: readonly string[]): ClientMethod[] =>
@@ -93,8 +91,25 @@ export const rabbitmq: BrokerKind = {
   },
 };
 
-/** What an administrator would have declared before the run begins. */
-function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): void {
+function newNode({ options }: BrokerSpec, placeOf: (name: string) => PlaceId): RabbitNode {
+  const settings = {
+    version: textOf(options, 'version', '4.2'),
+    heartbeatUs: numberOf(options, 'heartbeat', 60_000_000),
+    consumerTimeoutUs: numberOf(options, 'consumer_timeout', 1_800_000_000),
+    flushUs: numberOf(options, 'flush', 5_000),
+  };
+  return new RabbitNode(settings, placeOf);
+}
+
+/** What an administrator would have declared before the run begins. Gives what the node refuses of it; the rest is declared all the same. */
+function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): Complaint[] {
+  const complaints: Complaint[] = [];
+  const note = (section: Complaint['section'], name: string, refusal: string | undefined): void => {
+    // A refusal that names an argument is shown at that option.
+    if (refusal !== undefined) {
+      complaints.push({ section, name, option: /x-[a-z-]+[a-z]/.exec(refusal)?.[0] ?? '', text: refusal });
+    }
+  };
   for (const { name, options } of exchanges) {
     const type = textOf(options, 'type', 'direct');
     if (!isExchangeType(type)) throw new Error(`invariant: the parser let exchange type ${type} pass`);
@@ -105,29 +120,28 @@ function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): void {
     });
   }
   for (const { name, options } of queues) {
-    granted(
-      node.addQueue({
-        name,
-        durable: booleanOf(options, 'durable', true),
-        autoDelete: booleanOf(options, 'auto-delete'),
-        arguments: argumentsOf(options, QUEUE_OPTIONS),
-      }),
-    );
+    const refusal = node.addQueue({
+      name,
+      durable: booleanOf(options, 'durable', true),
+      autoDelete: booleanOf(options, 'auto-delete'),
+      arguments: argumentsOf(options, QUEUE_OPTIONS),
+    });
+    note('queues', name, refusal);
   }
-  for (const [to, things] of [
-    ['exchange', exchanges],
-    ['queue', queues],
+  for (const [to, section, things] of [
+    ['exchange', 'exchanges', exchanges],
+    ['queue', 'queues', queues],
   ] as const) {
     for (const { name, bindings } of things) {
+      // One complaint about a queue is enough.
+      if (complaints.some((complaint) => complaint.name === name)) continue;
       for (const { exchange, key, arguments: args } of bindings) {
-        granted(node.addBinding(to, name, exchange, key, tableFrom(args)));
+        // The parser itself finds names that the file does not declare.
+        if (node.hasExchange(exchange)) note(section, name, node.addBinding(to, name, exchange, key, tableFrom(args)));
       }
     }
   }
-}
-
-function granted(refusal: string | undefined): void {
-  if (refusal !== undefined) throw new Error(`invariant: the parser let this pass: ${refusal}`);
+  return complaints;
 }
 
 /** What clients of a queue say again on each connection, where a restart or the last consumer's leaving removes the queue. */
