@@ -1,0 +1,64 @@
+/** What a story claims and expects hangs on its idea: take the idea away, and something that it says is no longer true. */
+import { describe, expect, it } from 'vitest';
+import { judge } from '../../sim/checks/index.ts';
+import { claimsIn, evaluateAll } from '../../sim/scenario/expect.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import { run } from '../../sim/world.ts';
+import { libraryFiles } from './files.ts';
+
+/** For each story the settings that take its idea away. */
+const SPOILED: Readonly<Record<string, readonly string[]>> = {
+  'delivery/ack-lost': ['timeline=[]'],
+  'delivery/ack-lost-dedup': ['consumers.biller.dedup.window=1s'],
+  'delivery/crash-after-effect-increment': ['consumers.counter.effect={ insert: post-counts }'],
+  'delivery/crash-after-effect-set': ['consumers.updater.effect={ increment: profiles }'],
+  'delivery/telemetry-at-most-once': ['consumers.dashboard.settle=after-processing'],
+  'delivery/visibility-too-short': ['queues.videos.VisibilityTimeout=30s'],
+  'delivery/worker-crash': ['consumers.resizer.settle=before-processing'],
+  'kafka-log/new-audit-group': ['consumers.audit.auto.offset.reset=latest'],
+  'kafka-log/offline-for-an-hour': ['topics.orders.retention.ms=10min', 'topics.orders.segment.ms=1min'],
+  'kafka-log/replay-after-bug': ['timeline.1.to={ time: -5min }'],
+  'ordering/accounts-keyed': ['producers.bank-app.partitioner=round-robin'],
+  'ordering/accounts-unkeyed': ['producers.bank-app.partitioner=default'],
+  'ordering/rides-by-city': ['producers.driver-app.key=ride'],
+  'ordering/rides-by-ride': ['producers.driver-app.key=city'],
+  'poison/dlq-replay': ['timeline.1.at=70s'],
+  'poison/with-dlq': ['queues.photo-jobs.RedrivePolicy.maxReceiveCount=1000'],
+  'poison/without-dlq': ['consumers.resizer.on-poison=fail'],
+  'replication/leader-crash-acks-1': ['producers.till.acks=all'],
+  'replication/leader-crash-acks-all': ['producers.till.acks=1'],
+  'routing/order-fan-out': ['exchanges.orders.type=fanout'],
+  'scaling/burst': ['consumers.resizer.concurrency=3'],
+  'scaling/email-provider': ['consumers.mail-sender.concurrency=10'],
+  'scaling/outrun-autoscale': ['autoscale.worker.max=2'],
+  'scaling/outrun-no-limit': ['consumers.worker.count=3'],
+  'scaling/outrun-push-back': ['queues.jobs.x-overflow=drop-head'],
+  'scaling/seven-on-six': ['topics.orders.partitions=7'],
+  'why-queues/photo-queue': ['timeline=[]'],
+  'why-queues/photo-sync': ['timeline=[]'],
+};
+
+const stories = libraryFiles().filter(({ lesson }) => lesson !== 'exercises');
+
+describe.each(stories)('$path', ({ path, text }) => {
+  it('no longer says what is true when its idea is taken away', () => {
+    const sets = SPOILED[path.replace('scenarios/', '').replace('.yaml', '')] ?? [];
+    expect(sets.length).toBeGreaterThan(0);
+    const { scenario, diagnostics } = parseScenario(text, { file: path, sets });
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    if (scenario === null) return;
+    const { trace } = run(scenario);
+    const verdicts = judge(trace, scenario);
+    const texts = scenario.expect.map((one) => one.text);
+    const outcomes = evaluateAll(texts, {
+      trace,
+      scenario,
+      verdicts: [...verdicts, ...judge(trace, scenario, claimsIn(texts))],
+    });
+    const broken = [
+      ...scenario.claims.filter(({ verdict }, i) => verdicts[i]?.verdict !== verdict).map(({ claim }) => claim),
+      ...outcomes.filter(({ holds }) => !holds).map((one) => one.text),
+    ];
+    expect(broken).not.toEqual([]);
+  });
+});
