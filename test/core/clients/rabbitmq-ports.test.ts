@@ -1,7 +1,7 @@
 /** The RabbitMQ clients' ports against a real node, hop by hop: what is lost, when the connection breaks, and what comes of it. */
 import { describe, expect, test } from 'vitest';
 import { RabbitNode } from '../../../core/brokers/rabbitmq-node.ts';
-import type { ClientMethod, Opened } from '../../../core/brokers/rabbitmq-verbs.ts';
+import type { ClientFrame, ClientMethod, Opened } from '../../../core/brokers/rabbitmq-verbs.ts';
 import type { ConsumerPort, ProducerPort } from '../../../core/clients/ports.ts';
 import { RabbitConsumerPort } from '../../../core/clients/rabbitmq-consumer-port.ts';
 import { RabbitProducerPort } from '../../../core/clients/rabbitmq-producer-port.ts';
@@ -98,7 +98,8 @@ class Pair {
     const opened = this.broker.takeSent().find(({ to }) => to === 99)?.wire as Opened;
     const { connection } = opened;
     [{ type: 'channel.open', channel: 'x' } as const, ...methods].forEach((method, index) => {
-      this.broker.receive(99, { ...method, connection, frame: index + 1 } as Wire);
+      const frame: ClientFrame = { ...method, connection, frame: index + 1 };
+      this.broker.receive(99, frame);
     });
     this.settle();
   }
