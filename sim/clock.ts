@@ -114,7 +114,7 @@ export class Agenda {
       else if (this.#head !== this.#tail) {
         const at = this.#head++ & (this.#ring.length - 1);
         event = this.#ring[at] as Event;
-      } else if (future <= until) {
+      } else if (future <= until && future < Number.POSITIVE_INFINITY) {
         this.now = future;
         event = this.#popFuture();
       } else return false;

@@ -141,7 +141,7 @@ export class Trace {
     a = ((a << 13) | (a >>> 19)) ^ message;
     b = ((b << 15) | (b >>> 17)) ^ value;
     a = Math.imul(a, 0xc2b2ae35) ^ (kind | (actor << 8) | ((time / TWO32) << 24));
-    b = Math.imul(b, 0x27d4eb2f) ^ (cause + detail);
+    b = Math.imul(b, 0x27d4eb2f) ^ (cause + Math.imul(detail, 0x01000193));
     this.#hashA = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) ^ b;
     this.#hashB = Math.imul(b ^ (b >>> 13), 0x297a2d39) ^ ((a << 7) | (a >>> 25));
     return id;
