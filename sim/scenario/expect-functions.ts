@@ -50,8 +50,8 @@ export class View {
   readonly trace: Trace;
   readonly metrics: Metrics;
   readonly scenario: ExpectScenario;
-  /** What names stood for when there were so many actors and places; both lists only grow. */
-  #known = new Map<string, readonly number[]>();
+  /** What names stood for when there were so many actors and places; both lists only grow. By kind, then name. */
+  readonly #known = new Map<string, Map<string, readonly number[]>>();
   #size = 0;
 
   constructor(trace: Trace, metrics: Metrics, scenario: ExpectScenario) {
@@ -62,7 +62,7 @@ export class View {
 
   /** Queues, partitions and endpoints of that name, or of that topic; all of them for no name. */
   places(name = ''): readonly PlaceId[] {
-    return this.#find(`place ${name}`, () =>
+    return this.#find('place', name, () =>
       this.trace.places
         .filter(({ kind }) => kind === 'queue' || kind === 'partition' || kind === 'endpoint')
         .filter((place) => name === '' || place.name === name || place.parent === name)
@@ -71,7 +71,7 @@ export class View {
   }
 
   named(kind: 'group' | 'store', name: string): readonly PlaceId[] {
-    return this.#find(`${kind} ${name}`, () =>
+    return this.#find(kind, name, () =>
       this.trace.places
         .filter((place) => place.kind === kind && (name === '' || place.name === name))
         .map(({ id }) => id),
@@ -80,23 +80,29 @@ export class View {
 
   /** Actors of that name or declared name; all of that kind for no name. */
   actors(kind: ActorKind, name = ''): readonly ActorId[] {
-    return this.#find(`${kind} actor ${name}`, () =>
+    return this.#find(kind, name, () =>
       this.trace.actors
         .filter((actor) => actor.kind === kind && (name === '' || actor.name === name || actor.group === name))
         .map(({ id }) => id),
     );
   }
 
-  #find(key: string, search: () => number[]): readonly number[] {
+  #find(kind: string, name: string, search: () => number[]): readonly number[] {
     const size = this.trace.places.length + this.trace.actors.length;
     if (size !== this.#size) {
       this.#known.clear();
       this.#size = size;
     }
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const found = search();
-    this.#known.set(key, found);
+    let names = this.#known.get(kind);
+    if (names === undefined) {
+      names = new Map();
+      this.#known.set(kind, names);
+    }
+    let found = names.get(name);
+    if (found === undefined) {
+      found = search();
+      names.set(name, found);
+    }
     return found;
   }
 }

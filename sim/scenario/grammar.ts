@@ -50,29 +50,28 @@ export const LONGEST_TEXT = 20_000;
 
 // Brokers, and what lives on them
 
-const kindField = required(
-  mapped(text(64), (kind, spot) => {
-    const kinds = Object.keys(spot.source.kinds);
-    if (kinds.includes(kind)) return kind;
-    spot.source.error(
+const kind: Shape<string> = {
+  expected: 'a kind of broker',
+  schema: (kinds) => ({ enum: Object.keys(kinds) }),
+  read(spot) {
+    const { source } = spot;
+    const kinds = Object.keys(source.kinds);
+    const written = source.text(spot) ?? '';
+    if (kinds.includes(written)) return written;
+    source.error(
       spot,
-      `there is no broker \`${shown(kind)}\`.`,
+      `there is no broker \`${shown(written)}\`.`,
       kinds.join(', '),
-      didYouMean(nearest(kind, kinds)),
+      didYouMean(nearest(written, kinds)),
     );
     return undefined;
-  }),
-  'sqs',
-  'Which broker it is.',
-);
+  },
+};
+const kindField = required(kind, 'sqs', 'Which broker it is.');
 
-export const BROKER = record(
-  'a broker: its kind, or `{ kind: …, options }`',
-  { kind: kindField },
-  optionsOf('options'),
-);
+export const BROKER = record('`{ kind: KIND, options… }`', { kind: kindField }, optionsOf('options'));
 /** `sqs` alone stands for `{ kind: sqs }`. */
-export const BROKER_OR_KIND = either(BROKER, kindField.shape, (spot) => isMap(spot) || spot.source.isEmpty(spot));
+export const BROKER_OR_KIND = either(BROKER, kind, (spot) => isMap(spot) || spot.source.isEmpty(spot));
 
 const brokerOf = optional(reference('broker'), 'events', 'On which broker; needed only when the file has several.');
 
@@ -475,7 +474,7 @@ export const NETWORK_FIELDS = {
     'Exceptions; the last that matches a hop replaces the settings that it names.',
   ),
 } satisfies Fields;
-const networkRecord = record('`ideal`, or a map of settings', NETWORK_FIELDS);
+const networkRecord = record('a map of settings', NETWORK_FIELDS);
 export const NETWORK = either(networkRecord, oneOf(['ideal']), (spot) => isMap(spot) || spot.source.isEmpty(spot));
 
 // Moments

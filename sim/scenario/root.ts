@@ -139,7 +139,7 @@ export const SCENARIO_FIELDS = {
   ),
   exercise: optional(
     record('an exercise', EXERCISE_FIELDS),
-    '{ question: …, knobs: […], goals: […], solution: {…}, debrief: … }',
+    '{ question: How many?, knobs: [{ path: consumers.resizer.count, values: [1, 3] }], goals: [{ text: All is done, expect: claim at-least-once }], solution: { consumers.resizer.count: 3 }, debrief: One could not keep up. }',
     'Makes the scenario an exercise.',
   ),
 } satisfies Fields;

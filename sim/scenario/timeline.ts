@@ -130,7 +130,9 @@ export const VERBS = {
     heal: optional(duration(), '10s', 'How long until it heals; never when absent.'),
     'one-way': defaulted(boolean, 'false', 'true', 'Only what the first side sends to the others is cut off.'),
   }),
-  heal: verb('heal', { heal: required(oneOf(['true']), 'true', 'All splits heal.') }),
+  heal: verb('heal', {
+    heal: required({ ...oneOf(['true']), schema: () => ({ const: true }) }, 'true', 'All splits heal.'),
+  }),
   lose: verb('lose', { lose: required(hops, 'ack', 'Hops of these kinds are lost.'), ...interference }),
   duplicate: verb('duplicate', {
     duplicate: required(hops, 'request', 'Hops of these kinds arrive twice.'),
