@@ -290,8 +290,11 @@ export class GroupCoordinator {
         this.#store(group, out);
       },
       memberGone(memberId: string, reason: GroupReason) {
-        out.fact(F.left, 0, group.place, group.consumers.get(memberId) ?? 0, 0, R[reason]);
+        const consumer = group.consumers.get(memberId) ?? 0;
         group.consumers.delete(memberId);
+        // A consumer that came back under a new member id is still in the group; only its former self is gone.
+        for (const other of group.consumers.values()) if (other === consumer) return;
+        out.fact(F.left, 0, group.place, consumer, 0, R[reason]);
       },
     };
   }

@@ -301,6 +301,10 @@ export class KafkaNode implements Machine {
   /** What clients ask. */
   #request(from: ActorId, request: ClientRequest, out: Out): void {
     switch (request.type) {
+      case 'kafka/ApiVersions': {
+        const answer: PlainAnswer = { type: 'kafka/answer', id: request.id, error: 'NONE' };
+        return out.send(from, 'control', answer);
+      }
       case 'kafka/Metadata': {
         const answer: MetadataAnswer = {
           type: 'kafka/Metadata.answer',
@@ -383,6 +387,8 @@ export class KafkaNode implements Machine {
     this.#version = update.version;
     this.#states = update.partitions;
     this.#fenced = update.fenced;
+    // Nobody who is fenced will answer.
+    for (const broker of update.fenced) this.#following[broker] = 0;
     this.#applyStates(out, false);
     if (update.answers < 0) return;
     const hosted = this.#hosted[update.answers];

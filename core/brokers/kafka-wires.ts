@@ -70,6 +70,11 @@ export interface Answer extends Wire {
 
 // ── Metadata ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** The first request on each connection. */
+export interface ApiVersionsRequest extends Request {
+  readonly type: 'kafka/ApiVersions';
+}
+
 export interface MetadataRequest extends Request {
   readonly type: 'kafka/Metadata';
 }
@@ -348,6 +353,7 @@ export interface AlterPartitionRequest extends Wire {
 }
 
 export type ClientRequest =
+  | ApiVersionsRequest
   | MetadataRequest
   | ProduceRequest
   | FetchRequest

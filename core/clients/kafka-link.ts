@@ -4,7 +4,13 @@
  */
 
 import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
-import type { Answer, KafkaError, MetadataAnswer, MetadataRequest } from '../brokers/kafka-wires.ts';
+import type {
+  Answer,
+  ApiVersionsRequest,
+  KafkaError,
+  MetadataAnswer,
+  MetadataRequest,
+} from '../brokers/kafka-wires.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 
@@ -17,6 +23,12 @@ interface Pending {
   readonly onAnswer: OnAnswer;
 }
 
+interface Queued {
+  readonly hop: HopKind;
+  readonly request: Wire & { readonly id: number };
+  readonly messages: MessageId | readonly MessageId[];
+}
+
 export interface LinkOptions {
   readonly requestTimeoutUs: Micros;
   readonly retryBackoffUs: Micros;
@@ -25,6 +37,8 @@ export interface LinkOptions {
   readonly bootstrap: number;
 }
 
+/** How long opening a connection may take: one to a dead process is refused, one into a split network is not answered. */
+const CONNECT_US = 1_000_000;
 const WATCH: Wire = { type: 'kafka-link/watch' };
 const REFRESH: Wire = { type: 'kafka-link/refresh' };
 const AGED: Wire = { type: 'kafka-link/aged' };
@@ -35,6 +49,10 @@ export class KafkaLink {
   readonly #onMetadata: (out: Out) => void;
   readonly #pending = new Map<number, Pending>();
   #leaders: readonly ActorId[] = [];
+  /** Nodes with an open connection. */
+  readonly #connected = new Set<ActorId>();
+  /** What waits for a connection, by node. */
+  readonly #connecting = new Map<ActorId, Queued[]>();
   #nextId = 1;
   #nextNode: number;
   #refreshing = false;
@@ -55,6 +73,8 @@ export class KafkaLink {
 
   crash(): void {
     this.#pending.clear();
+    this.#connected.clear();
+    this.#connecting.clear();
     this.#leaders = [];
     this.#refreshing = false;
     this.#watchingUntilUs = Number.MAX_SAFE_INTEGER;
@@ -85,13 +105,22 @@ export class KafkaLink {
     onAnswer: OnAnswer,
     timeoutUs = this.#options.requestTimeoutUs,
   ): void {
-    const deadlineUs = out.now + timeoutUs;
-    this.#pending.set(request.id, { to, deadlineUs, onAnswer });
-    out.send(to, hop, request, messages);
-    if (deadlineUs < this.#watchingUntilUs) {
-      this.#watchingUntilUs = deadlineUs;
-      out.timer(timeoutUs, WATCH, 0);
-    }
+    this.#await(to, request.id, timeoutUs, out, onAnswer);
+    this.tell(to, hop, request, messages, out);
+  }
+
+  /** Sends a request to which no answer is awaited, as soon as there is a connection. */
+  tell(
+    to: ActorId,
+    hop: HopKind,
+    request: Wire & { readonly id: number },
+    messages: MessageId | readonly MessageId[],
+    out: Out,
+  ): void {
+    if (this.#connected.has(to)) return out.send(to, hop, request, messages);
+    const queued = this.#connecting.get(to);
+    if (queued !== undefined) queued.push({ hop, request, messages });
+    else this.#connect(to, { hop, request, messages }, out);
   }
 
   /** Asks again who leads, once, after a short pause unless nothing is known yet. */
@@ -131,11 +160,43 @@ export class KafkaLink {
   }
 
   peerLost(peer: ActorId, out: Out): void {
-    for (const [id, pending] of [...this.#pending]) {
-      if (pending.to !== peer || !this.#pending.delete(id)) continue;
-      pending.onAnswer(undefined, out);
-    }
+    this.#disconnected(peer, out);
     if (this.knowsLeaders) this.refresh(out);
+  }
+
+  /** Opens a connection: nothing else is sent before the node has answered once. */
+  #connect(to: ActorId, first: Queued, out: Out): void {
+    this.#connecting.set(to, [first]);
+    const hello: ApiVersionsRequest = { type: 'kafka/ApiVersions', id: this.nextId() };
+    this.#await(to, hello.id, CONNECT_US, out, (answer, later) => {
+      const queued = this.#connecting.get(to) ?? [];
+      this.#connecting.delete(to);
+      if (answer === undefined) {
+        for (const { request } of queued) this.#fail(request.id, later);
+        return;
+      }
+      this.#connected.add(to);
+      for (const { hop, request, messages } of queued) later.send(to, hop, request, messages);
+    });
+    out.send(to, 'control', hello);
+  }
+
+  #await(to: ActorId, id: number, timeoutUs: Micros, out: Out, onAnswer: OnAnswer): void {
+    const deadlineUs = out.now + timeoutUs;
+    this.#pending.set(id, { to, deadlineUs, onAnswer });
+    if (deadlineUs >= this.#watchingUntilUs) return;
+    this.#watchingUntilUs = deadlineUs;
+    out.timer(timeoutUs, WATCH, 0);
+  }
+
+  #fail(id: number, out: Out): void {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined && this.#pending.delete(id)) pending.onAnswer(undefined, out);
+  }
+
+  #disconnected(peer: ActorId, out: Out): void {
+    this.#connected.delete(peer);
+    for (const [id, pending] of [...this.#pending]) if (pending.to === peer) this.#fail(id, out);
   }
 
   #askMetadata(out: Out): void {
@@ -161,7 +222,11 @@ export class KafkaLink {
     let next = Number.MAX_SAFE_INTEGER;
     for (const [id, pending] of [...this.#pending]) {
       if (pending.deadlineUs > out.now) next = Math.min(next, pending.deadlineUs);
-      else if (this.#pending.delete(id)) pending.onAnswer(undefined, out);
+      else if (this.#pending.delete(id)) {
+        // As the real client does, the connection is given up with the request.
+        this.#connected.delete(pending.to);
+        pending.onAnswer(undefined, out);
+      }
     }
     if (next < this.#watchingUntilUs) {
       this.#watchingUntilUs = next;

@@ -108,6 +108,12 @@ interface Batch {
   notBeforeUs: Micros;
 }
 
+/** One request in flight, with its answer if that came out of turn. */
+interface Sent {
+  readonly batches: readonly Batch[];
+  answer: ProduceAnswer | undefined;
+}
+
 interface Partition {
   /** Waiting to be sent, oldest first; the last one may still grow. */
   readonly queue: Batch[];
@@ -176,8 +182,8 @@ export class KafkaProducerPort implements ProducerPort {
   readonly #stickies = new Map<string, StickyPartitioner>();
   readonly #partitions = new Map<PartitionIndex, Partition>();
   readonly #roundRobin = new Map<string, number>();
-  /** Requests in flight by node. */
-  readonly #inFlight = new Map<ActorId, number>();
+  /** Requests in flight by node, in their order. */
+  readonly #inFlight = new Map<ActorId, Sent[]>();
   #state: State = 'plain';
   #producerId = -1;
   #epoch = -1;
@@ -415,7 +421,7 @@ export class KafkaProducerPort implements ProducerPort {
     }
     if (this.#txn !== undefined && this.#txn.partitions.size > 0) this.#addPartitions(this.#txn, out);
     for (const [node, batches] of ready) {
-      if ((this.#inFlight.get(node) ?? 0) < this.#config.maxInFlight) this.#request(node, batches, out);
+      if ((this.#inFlight.get(node)?.length ?? 0) < this.#config.maxInFlight) this.#request(node, batches, out);
     }
     if (next !== MAX_SAFE) this.#wake(next, out);
     this.#wakeForDeadlines(out);
@@ -461,29 +467,51 @@ export class KafkaProducerPort implements ProducerPort {
     };
     const carried = messages.length === 1 ? (messages[0] as MessageId) : messages;
     if (this.#config.acks === 0) {
-      out.send(node, 'request', request, carried);
+      this.#link.tell(node, 'request', request, carried, out);
       for (const batch of batches) {
         this.#partition(batch.partition).inFlight--;
         for (const entry of batch.entries) this.#entryStored(entry, batch.partition, 0, out);
       }
       return;
     }
-    this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
+    const sent: Sent = { batches, answer: undefined };
+    const line = this.#inFlight.get(node);
+    if (line === undefined) this.#inFlight.set(node, [sent]);
+    else line.push(sent);
     this.#link.ask(node, 'request', request, carried, out, (answer, later) =>
-      this.#produced(node, batches, answer, later),
+      this.#answered(node, sent, answer, later),
     );
   }
 
   /** Why the last request failed, for the record of the retry that follows. */
   #lastReason = 0;
 
-  #produced(node: ActorId, batches: readonly Batch[], answer: Answer | undefined, out: Out): void {
-    this.#inFlight.set(node, (this.#inFlight.get(node) ?? 1) - 1);
-    const results = (answer as ProduceAnswer | undefined)?.results;
+  /**
+   * Answers of one connection count in the order of their requests: one that overtook a lost one is not seen before the connection is given
+   * up, and then all that was in flight on it is in doubt. So at most `max.in.flight.requests.per.connection` batches of a partition can be
+   * repeated, which is what leaders remember.
+   */
+  #answered(node: ActorId, sent: Sent, answer: Answer | undefined, out: Out): void {
+    const line = this.#inFlight.get(node) ?? [];
+    if (!line.includes(sent)) return;
+    if (answer === undefined) {
+      this.#inFlight.set(node, []);
+      for (const one of [...line].reverse()) this.#produced(one.batches, undefined, out);
+    } else {
+      sent.answer = answer as ProduceAnswer;
+      while (line[0]?.answer !== undefined) {
+        const first = line.shift() as Sent;
+        this.#produced(first.batches, first.answer, out);
+      }
+    }
+    this.#send(out);
+  }
+
+  #produced(batches: readonly Batch[], answer: ProduceAnswer | undefined, out: Out): void {
     // Later batches first, so that those that go back to the head of a queue end up in their order.
     for (const batch of [...batches].reverse()) {
       this.#partition(batch.partition).inFlight--;
-      const result = results?.find(({ partition }) => partition === batch.partition);
+      const result = answer?.results.find(({ partition }) => partition === batch.partition);
       const error: KafkaError = result?.error ?? 'NETWORK_EXCEPTION';
       if (error === 'NONE' && result !== undefined) {
         batch.entries.forEach((entry, i) => {
@@ -491,7 +519,6 @@ export class KafkaProducerPort implements ProducerPort {
         });
       } else this.#batchFailed(batch, error, out);
     }
-    this.#send(out);
   }
 
   #batchFailed(batch: Batch, error: KafkaError, out: Out): void {

@@ -1,0 +1,422 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type {
+  Answer,
+  ClientRequest,
+  InitProducerIdAnswer,
+  ListOffsetsAnswer,
+  SyncGroupAnswer,
+} from '../../../core/brokers/kafka-wires.ts';
+import {
+  type FetchAnswer,
+  fetch,
+  type HandClient,
+  type JoinGroupAnswer,
+  KafkaBench,
+  type OffsetFetchAnswer,
+  type ProduceAnswer,
+  produce,
+  read,
+} from './kafka-bench.ts';
+
+const SECOND = 1_000_000;
+const CONFIRMED = { error: 'NONE', baseOffset: 0 };
+
+function results(answer: ProduceAnswer | undefined): { error: string; baseOffset: number }[] | undefined {
+  return answer?.results.map(({ error, baseOffset }) => ({ error, baseOffset }));
+}
+
+describe('replication (K15-K18)', () => {
+  it('confirms acks=all when the in-sync followers have fetched it', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    const answer = client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()]));
+    expect(results(answer)).toEqual([CONFIRMED]);
+    expect(bench.story('appended', 'replicated', 'watermark-moved')).toEqual([
+      'b1 appended m1 rides/0 → app @0',
+      'b2 replicated rides/0 → b1',
+      'b3 replicated rides/0 → b1',
+      'b1 watermark-moved rides/0 @1',
+    ]);
+  });
+
+  it('hides a record from consumers until it is committed', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    bench.cutOff('b3');
+    client.ask('b1', produce(bench, [bench.message()], { acks: 1 }));
+    expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([]);
+    bench.cutOff('b3', false);
+    bench.wait(35 * SECOND);
+    expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([1]);
+  });
+
+  it('answers a parked fetch as soon as a record is committed (K6)', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    const id = client.send('b1', fetch(bench, 0, 'read_uncommitted', 500_000) as Omit<ClientRequest, 'id'>);
+    bench.wait(100_000);
+    expect(client.answer(id)).toBeUndefined();
+    client.ask('b1', produce(bench, [bench.message()]), 10_000);
+    expect(read(client.answer<FetchAnswer>(id))).toEqual([1]);
+  });
+
+  it('removes a silent node from the in-sync set, and takes it back when it has caught up (K19, K20)', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    bench.crash('b3');
+    bench.wait(12 * SECOND);
+    expect(bench.story('isr-changed')).toHaveLength(1);
+    client.ask('b1', produce(bench, [bench.message()]));
+    bench.restart('b3');
+    bench.wait(5 * SECOND);
+    expect(bench.story('isr-changed', 'replicated')).toContain('b3 replicated rides/0 → b1');
+  });
+
+  it('refuses acks=all below min.insync.replicas, and takes acks=1 without showing it (K16, K17)', () => {
+    const bench = new KafkaBench({
+      nodes: 2,
+      topics: { rides: { 'min.insync.replicas': 2, 'replication.factor': 2 } },
+    });
+    const client = bench.client('app');
+    bench.start();
+    bench.crash('b2');
+    bench.wait(12 * SECOND);
+    const refused = client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()]));
+    expect(results(refused)).toEqual([{ error: 'NOT_ENOUGH_REPLICAS', baseOffset: -1 }]);
+    expect(bench.story('rejected')).toEqual(['b1 rejected m1 rides/0 → app (not enough replicas)']);
+    expect(results(client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()], { acks: 1 })))).toEqual([
+      CONFIRMED,
+    ]);
+    expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([]);
+  });
+});
+
+describe('a leader crash (K21-K24)', () => {
+  /** Writes m1 everywhere, then m2 to a leader that is cut off from its followers and dies. */
+  function crashAfter(acks: -1 | 1): { bench: KafkaBench; client: HandClient; confirmed: boolean } {
+    const bench = new KafkaBench({ topics: { rides: { 'min.insync.replicas': 2 } } });
+    const client = bench.client('app');
+    bench.start();
+    client.ask('b1', produce(bench, [bench.message()]));
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    const id = client.send('b1', produce(bench, [bench.message()], { acks }) as Omit<ClientRequest, 'id'>);
+    bench.wait(5_000);
+    const confirmed = client.answer<ProduceAnswer>(id) !== undefined;
+    bench.crash('b1');
+    bench.cutOff('b2', false);
+    bench.cutOff('b3', false);
+    bench.wait(12 * SECOND);
+    bench.restart('b1');
+    bench.wait(12 * SECOND);
+    return { bench, client, confirmed };
+  }
+
+  it('loses a message that acks=1 had confirmed', () => {
+    const { bench, client, confirmed } = crashAfter(1);
+    expect(confirmed).toBe(true);
+    expect(bench.story('elected', 'truncated', 'lost')).toEqual([
+      'controller elected rides/0 → b2 #1',
+      'b1 truncated rides/0 @1',
+      'b1 lost m2 rides/0 (not replicated)',
+    ]);
+    expect(read(client.ask<FetchAnswer>('b2', fetch(bench, 0)))).toEqual([1]);
+  });
+
+  it('loses nothing that acks=all had confirmed: it had not confirmed it', () => {
+    const { bench, client, confirmed } = crashAfter(-1);
+    expect(confirmed).toBe(false);
+    expect(read(client.ask<FetchAnswer>('b2', fetch(bench, 0)))).toEqual([1]);
+  });
+
+  it('leaves the partition offline when only a lagging replica is left, unless unclean elections are allowed', () => {
+    for (const unclean of [false, true]) {
+      const bench = new KafkaBench({
+        nodes: 2,
+        topics: { rides: { 'replication.factor': 2, 'unclean.leader.election.enable': unclean } },
+      });
+      const client = bench.client('app');
+      bench.start();
+      bench.crash('b2');
+      bench.wait(12 * SECOND);
+      client.ask('b1', produce(bench, [bench.message()]));
+      bench.crash('b1');
+      bench.wait(12 * SECOND);
+      bench.story();
+      bench.restart('b2');
+      bench.wait(5 * SECOND);
+      expect(bench.story('elected').length, `unclean: ${unclean}`).toBe(unclean ? 1 : 0);
+    }
+  });
+
+  it('on a single node loses nothing but what had not reached the disk, when the disk’s cache goes too', () => {
+    for (const losesDisk of [false, true]) {
+      const bench = new KafkaBench({ nodes: 1 });
+      const client = bench.client('app');
+      bench.start();
+      client.ask('b1', produce(bench, [bench.message()]), 31 * SECOND);
+      client.ask('b1', produce(bench, [bench.message()]));
+      bench.crash('b1', losesDisk);
+      bench.restart('b1');
+      expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual(losesDisk ? [1] : [1, 2]);
+      expect(bench.story('lost')).toEqual(losesDisk ? ['b1 lost m2 rides/0 (not flushed)'] : []);
+    }
+  });
+});
+
+describe('idempotence (K32)', () => {
+  it('recognises a retry, also after another node became leader', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    const message = bench.message();
+    client.ask('b1', produce(bench, [message], { producerId: 9, sequence: 0 }));
+    bench.crash('b1');
+    bench.wait(12 * SECOND);
+    bench.story();
+    const again = client.ask<ProduceAnswer>('b2', produce(bench, [message], { producerId: 9, sequence: 0 }));
+    expect(results(again)).toEqual([CONFIRMED]);
+    expect(bench.story('appended', 'deduplicated')).toEqual(['b2 deduplicated m1 rides/0 → app']);
+  });
+
+  it('refuses a gap', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const client = bench.client('app');
+    bench.start();
+    client.ask('b1', produce(bench, [bench.message()], { producerId: 9, sequence: 0 }));
+    const gap = client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()], { producerId: 9, sequence: 5 }));
+    expect(results(gap)?.[0]?.error).toBe('OUT_OF_ORDER_SEQUENCE_NUMBER');
+  });
+});
+
+describe('finding offsets (K9)', () => {
+  it('by time, at both ends, and not before the first record of a young one', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const client = bench.client('app');
+    bench.start();
+    for (const producedAtUs of [SECOND, 2 * SECOND, 3 * SECOND]) {
+      client.ask('b1', produce(bench, [bench.message({ producedAtUs })]));
+    }
+    const partition = bench.partition('rides');
+    const queries = ['earliest', 'latest', { timeUs: 1_500_000 }, { timeUs: 9 * SECOND }].map((query) => ({
+      partition,
+      query,
+    }));
+    const request = { type: 'kafka/ListOffsets', isolation: 'read_uncommitted', queries } as Omit<ClientRequest, 'id'>;
+    expect(client.ask<ListOffsetsAnswer>('b1', request)?.offsets.map(({ offset }) => offset)).toEqual([0, 3, 1, -1]);
+  });
+});
+
+describe('a consumer group (K49-K57)', () => {
+  let bench: KafkaBench;
+  let clients: HandClient[];
+
+  const member = (memberId: string, generation: number) => ({
+    group: 'billing',
+    memberId,
+    instanceId: undefined,
+    generation,
+  });
+
+  function join(client: HandClient, memberId = ''): number {
+    return client.send('b1', {
+      type: 'kafka/JoinGroup',
+      ...member(memberId, -1),
+      clientId: 'app',
+      sessionTimeoutUs: 10 * SECOND,
+      rebalanceTimeoutUs: 60 * SECOND,
+      assignors: ['range'],
+      topics: ['rides'],
+      owned: [],
+    } as Omit<ClientRequest, 'id'>);
+  }
+
+  /** Joins as clients do: once for a member id, once with it. */
+  function enter(client: HandClient): { memberId: string; request: number } {
+    const first = join(client);
+    bench.wait(5_000);
+    const memberId = client.answer<JoinGroupAnswer>(first)?.memberId ?? '';
+    return { memberId, request: join(client, memberId) };
+  }
+
+  const commit = (client: HandClient, memberId: string, generation: number, offset: number) =>
+    client.ask<Answer>('b1', {
+      type: 'kafka/OffsetCommit',
+      ...member(memberId, generation),
+      offsets: [{ partition: bench.partition('rides'), offset }],
+    } as Omit<ClientRequest, 'id'>)?.error;
+
+  const committed = (client: HandClient) =>
+    client.ask<OffsetFetchAnswer>('b1', {
+      type: 'kafka/OffsetFetch',
+      group: 'billing',
+      partitions: [bench.partition('rides')],
+      requireStable: false,
+    } as Omit<ClientRequest, 'id'>)?.offsets[0]?.offset;
+
+  const sync = (client: HandClient, memberId: string, generation: number, assignment?: ReadonlyMap<string, string[]>) =>
+    client.ask<SyncGroupAnswer>('b1', {
+      type: 'kafka/SyncGroup',
+      ...member(memberId, generation),
+      assignment,
+    } as Omit<ClientRequest, 'id'>);
+
+  beforeEach(() => {
+    bench = new KafkaBench({ nodes: 1 });
+    clients = [bench.client('c1'), bench.client('c2')];
+    // A group exists for the cluster once a consumer of it is declared.
+    bench.setup.place('billing', 'group');
+    bench.cluster.consumerPort(
+      {
+        name: 'c1',
+        declared: 'billing',
+        instance: 1,
+        options: {},
+        from: ['rides'],
+        group: 'billing',
+        settle: 'after-processing',
+        prefetch: 1,
+      },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    bench.start();
+  });
+
+  it('rebalances when a member falls silent, and refuses what its zombie commits', () => {
+    const [first, second] = clients as [HandClient, HandClient];
+    const zombie = enter(first);
+    bench.wait(5_000);
+    sync(first, zombie.memberId, 1, new Map([[zombie.memberId, ['rides-0']]]));
+    expect(commit(first, zombie.memberId, 1, 5)).toBe('NONE');
+    const heir = enter(second);
+    bench.wait(11 * SECOND);
+    const generation = second.answer<JoinGroupAnswer>(heir.request)?.generation ?? -1;
+    sync(second, heir.memberId, generation, new Map([[heir.memberId, ['rides-0']]]));
+    expect(commit(first, zombie.memberId, 1, 9)).toBe('UNKNOWN_MEMBER_ID');
+    expect(committed(second)).toBe(5);
+    expect(bench.story('joined', 'left', 'rebalanced', 'assigned', 'committed', 'commit-refused')).toEqual([
+      'b1 joined billing → c1',
+      'b1 rebalanced billing #1',
+      'b1 assigned rides/0 → c1',
+      'b1 committed rides/0 → c1 @5',
+      'b1 joined billing → c2',
+      'b1 left billing → c1 (session timeout)',
+      'b1 rebalanced billing #2',
+      'b1 assigned rides/0 → c2',
+      'b1 commit-refused rides/0 → c1 @9 (fenced)',
+    ]);
+  });
+
+  it('tells members of a rebalance in the answer to their heartbeat', () => {
+    const [first, second] = clients as [HandClient, HandClient];
+    const one = enter(first);
+    bench.wait(5_000);
+    sync(first, one.memberId, 1, new Map([[one.memberId, ['rides-0']]]));
+    enter(second);
+    bench.wait(5_000);
+    const beat = { type: 'kafka/Heartbeat', ...member(one.memberId, 1) } as Omit<ClientRequest, 'id'>;
+    expect(first.ask<Answer>('b1', beat)?.error).toBe('REBALANCE_IN_PROGRESS');
+  });
+
+  it('keeps its offsets and members over a restart of its coordinator', () => {
+    const [first] = clients as [HandClient];
+    const one = enter(first);
+    bench.wait(5_000);
+    sync(first, one.memberId, 1, new Map([[one.memberId, ['rides-0']]]));
+    commit(first, one.memberId, 1, 7);
+    bench.crash('b1');
+    bench.restart('b1');
+    expect(committed(first)).toBe(7);
+    expect(commit(first, one.memberId, 1, 8)).toBe('NONE');
+  });
+});
+
+describe('transactions (K36-K46)', () => {
+  let bench: KafkaBench;
+  let client: HandClient;
+
+  const init = () => {
+    const request = { type: 'kafka/InitProducerId', transactionalId: 'ledger', timeoutUs: 60 * SECOND } as Omit<
+      ClientRequest,
+      'id'
+    >;
+    return client.ask<InitProducerIdAnswer>('b1', request);
+  };
+  const identified = (type: string, epoch: number, more: object) =>
+    client.ask<Answer>('b1', { type, transactionalId: 'ledger', producerId: 1, epoch, ...more } as unknown as Omit<
+      ClientRequest,
+      'id'
+    >)?.error;
+  const add = (epoch: number) =>
+    identified('kafka/AddPartitionsToTxn', epoch, { partitions: [bench.partition('rides')] });
+  const end = (epoch: number, result: 'COMMIT' | 'ABORT') => identified('kafka/EndTxn', epoch, { result });
+  const write = (sequence: number, epoch = 0) =>
+    client.ask<ProduceAnswer>(
+      'b1',
+      produce(bench, [bench.message()], { producerId: 1, epoch, sequence, transactional: true }),
+    )?.results[0]?.error;
+  const visible = () => read(client.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')));
+
+  beforeEach(() => {
+    bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
+    client = bench.client('app');
+    bench.cluster.producerPort(
+      { name: 'app', declared: 'app', instance: 1, options: { 'transactional.id': 'ledger' }, to: ['rides'] },
+      { confirmed() {}, failed() {}, retrying() {} },
+      bench.setup,
+    );
+    bench.start();
+    expect(init()).toMatchObject({ error: 'NONE', producerId: 1, epoch: 0 });
+  });
+
+  it('shows committed records to read_committed once the transaction has ended', () => {
+    add(0);
+    write(0);
+    write(1);
+    expect(visible()).toEqual([]);
+    expect(end(0, 'COMMIT')).toBe('NONE');
+    expect(visible()).toEqual([1, 2]);
+  });
+
+  it('never shows aborted records to read_committed', () => {
+    add(0);
+    write(0);
+    end(0, 'ABORT');
+    expect(visible()).toEqual([]);
+    expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([1]);
+  });
+
+  it('fences the older of two producers with one transactional id, and aborts what it had open', () => {
+    add(0);
+    write(0);
+    expect(init()?.error).toBe('CONCURRENT_TRANSACTIONS');
+    expect(init()).toMatchObject({ error: 'NONE', epoch: 2 });
+    expect(write(1)).toBe('INVALID_PRODUCER_EPOCH');
+    expect(end(0, 'COMMIT')).toBe('PRODUCER_FENCED');
+    expect(visible()).toEqual([]);
+  });
+
+  it('are aborted by the coordinator when they last too long', () => {
+    add(0);
+    write(0);
+    bench.wait(75 * SECOND);
+    expect(bench.story('txn-aborted', 'fenced')).toEqual(['b1 fenced → app', 'b1 txn-aborted → app']);
+    expect(end(0, 'COMMIT')).toBe('PRODUCER_FENCED');
+  });
+
+  it('are finished after a crash of the coordinator that had prepared them', () => {
+    add(0);
+    write(0);
+    const request = { type: 'kafka/EndTxn', transactionalId: 'ledger', producerId: 1, epoch: 0, result: 'COMMIT' };
+    client.ask('b1', request as unknown as Omit<ClientRequest, 'id'>, 1_000);
+    bench.crash('b1');
+    bench.restart('b1');
+    bench.wait(SECOND);
+    expect(visible()).toEqual([1]);
+  });
+});
