@@ -30,10 +30,10 @@ import {
   replayFidelity,
   unseen,
 } from './log-anomalies.ts';
-import { CLAIMS, type ClaimName } from './names.ts';
+import type { ClaimName } from './names.ts';
 import { fifoGroupOrder, partitionOrder } from './order.ts';
 import { poisonIsolation } from './poison-isolation.ts';
-import { permits } from './promises.ts';
+import { exercisable, permits } from './promises.ts';
 import { committedSurvives, singleLeader } from './replicas.ts';
 import { abortedRead, atomicPublishAndCommit, idempotentProduce, precommittedRead } from './transactions.ts';
 
@@ -112,7 +112,7 @@ export function judge(trace: Trace, scenario: Scenario, asked: readonly Asked[] 
 export function claimsOf(scenario: Scenario): readonly Asked[] {
   const asked: Asked[] = scenario.claims.map(({ claim, scope }) => ({ claim, scope }));
   const named = new Set(asked.map(({ claim }) => claim));
-  for (const claim of CLAIMS) if (!named.has(claim) && BY_NAME.has(claim)) asked.push({ claim, scope: '' });
+  for (const claim of exercisable(scenario)) if (!named.has(claim)) asked.push({ claim, scope: '' });
   return asked;
 }
 

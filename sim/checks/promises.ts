@@ -1,60 +1,140 @@
 /**
- * What the settings of brokers and clients promise. A promised claim must hold in every run, whatever fails; for the others the setting that
- * permits the breach is named, and that is what the verdict `allowed` says. A promise arises from several settings together, never from one switch.
- * Faults that no setting can bear (a disk that loses what it flushed) are outside of it.
+ * What the settings of brokers and clients promise. A promised claim must hold in every run, whatever fails; for each of the others the setting that
+ * permits its breach is named, and that is what the verdict `allowed` says. A promise arises from several settings together, never from one
+ * switch. Two things no setting bears, and nothing is promised against them: every replica losing its disk, and a load beyond all capacity.
  */
-import { booleanOf, numberOf, textOf } from '../../core/options.ts';
-import type { ConsumerSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
+import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
+import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
 
-/** The claims that this scenario's settings promise. */
-export function promises(scenario: Scenario): readonly ClaimName[] {
-  return CLAIMS.filter((claim) => permits(scenario, claim) === '');
+/** Claims that mean something for every broker. */
+const EVERYWHERE: readonly ClaimName[] = [
+  'no-fabrication',
+  'confirmed-durable',
+  'at-most-once',
+  'at-least-once',
+  'exactly-once-effect',
+  'conservation',
+  'zombie-overlap',
+  'poison-isolation',
+  'key-order',
+  'progress',
+  'drained',
+  'bounded-redelivery',
+];
+const QUEUES: readonly ClaimName[] = [
+  'stale-ack-fencing',
+  'no-early-redelivery',
+  'lock-exclusivity',
+  'delivery-bound',
+  'dead-letter-exactness',
+];
+const LOGS: readonly ClaimName[] = CLAIMS.filter(
+  (claim) => !EVERYWHERE.includes(claim) && !QUEUES.includes(claim) && claim !== 'fifo-group-order',
+);
+
+/** Claims that a kind of broker can put to the test. */
+const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
+  direct: EVERYWHERE,
+  sqs: [...EVERYWHERE, ...QUEUES, 'fifo-group-order'],
+  rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
+  kafka: [...EVERYWHERE, ...LOGS],
+};
+
+/** The claims that the brokers of this scenario can put to the test, in the order of names.ts. */
+export function exercisable(scenario: Scenario): readonly ClaimName[] {
+  const kinds = Object.values(scenario.brokers).map(({ kind }) => kind);
+  return CLAIMS.filter((claim) => kinds.some((kind) => EXERCISABLE[kind]?.includes(claim) === true));
 }
 
-/** The setting that permits a breach of the claim, in words; '' when the settings promise the claim. */
+/** The claims that this scenario's settings promise, out of those that its brokers can put to the test. */
+export function promises(scenario: Scenario): readonly ClaimName[] {
+  return exercisable(scenario).filter((claim) => permits(scenario, claim) === '');
+}
+
+/** The setting that permits a breach of the claim, in words; '' when the settings promise it. */
 export function permits(scenario: Scenario, claim: ClaimName): string {
+  const producers = Object.values(scenario.producers);
+  const consumers = Object.values(scenario.consumers);
   switch (claim) {
     case 'no-fabrication':
     case 'conservation':
     case 'replay-fidelity':
+    case 'atomic-publish-and-commit':
     case 'lock-exclusivity':
     case 'no-early-redelivery':
     case 'delivery-bound':
     case 'partition-order':
+    case 'fifo-group-order':
     case 'single-owner':
     case 'commit-monotonic':
     case 'single-leader':
     case 'aborted-read':
     case 'precommitted-read':
+    case 'poll-skip':
+    case 'nonmonotonic-poll':
       return '';
-    case 'at-least-once':
-      return firstOf(storageRisk(scenario), each(consumersOf(scenario), lossRisk), consumerLeaks(scenario));
     case 'confirmed-durable':
-    case 'committed-survives':
-    case 'lost-write':
     case 'inconsistent-offsets':
-      return storageRisk(scenario);
+      return first(producers, (producer) => storageRisk(scenario, producer));
+    case 'committed-survives':
+      return first(producers, (producer) => replicaRisk(scenario, producer));
+    case 'lost-write':
+    case 'unseen':
+      return (
+        first(producers, (producer) => storageRisk(scenario, producer)) ||
+        first(consumers, (consumer) => startRisk(scenario, consumer))
+      );
+    case 'at-least-once':
+      return (
+        first(producers, (producer) => storageRisk(scenario, producer)) ||
+        first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer))
+      );
     case 'at-most-once':
-      return firstOf(
-        each(producersOf(scenario), (producer) => resendRisk(scenario, producer)),
-        each(consumersOf(scenario), (consumer) => redeliveryRisk(scenario, consumer)),
+      return (
+        first(producers, (producer) => resendRisk(scenario, producer)) ||
+        first(consumers, (consumer) => repeatRisk(scenario, consumer))
       );
     case 'exactly-once-effect':
-      return firstOf(
-        permits(scenario, 'at-least-once'),
-        each(consumersOf(scenario), (consumer) => doubleEffectRisk(scenario, consumer)),
+      return permits(scenario, 'at-least-once') || first(consumers, (consumer) => doubleEffectRisk(scenario, consumer));
+    case 'duplicate':
+    case 'idempotent-produce':
+    case 'nonmonotonic-send':
+      return first(producers, (producer) =>
+        kindOf(scenario, producer.broker) === 'kafka' && !isIdempotent(producer.options)
+          ? 'enable.idempotence: false'
+          : '',
       );
-    default:
-      return 'nothing in the settings that promises it';
+    case 'commit-safety':
+      return first(consumers, (consumer) => lossRisk(scenario, consumer));
+    case 'key-order':
+      return (
+        first(producers, (producer) => sendOrderRisk(scenario, producer)) ||
+        first(consumers, (consumer) => workOrderRisk(scenario, consumer))
+      );
+    case 'stale-ack-fencing':
+      return first(consumers, (consumer) =>
+        queuesOf(scenario, consumer).some(([name, queue]) => isStandard(scenario, name, queue))
+          ? 'SQS Standard: an old receipt handle still deletes'
+          : '',
+      );
+    case 'dead-letter-exactness':
+      return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
+    case 'poison-isolation':
+      return first(consumers, (consumer) => poisonRisk(scenario, consumer));
+    case 'zombie-overlap':
+      return 'a lock or session that ends by time does not stop the process that held it';
+    case 'progress':
+    case 'drained':
+      return 'no setting bounds the load or mends what is broken';
+    case 'bounded-redelivery':
+      return 'no setting makes work that fails for ever succeed';
+    case 'rebalance-settles':
+      return 'max.poll.interval.ms: work that takes longer leaves the group again and again';
   }
 }
 
-function firstOf(...risks: readonly string[]): string {
-  return risks.find((risk) => risk !== '') ?? '';
-}
-
-function each<T>(things: readonly T[], risk: (thing: T) => string): string {
+function first<T>(things: readonly T[], risk: (thing: T) => string): string {
   for (const thing of things) {
     const found = risk(thing);
     if (found !== '') return found;
@@ -62,49 +142,199 @@ function each<T>(things: readonly T[], risk: (thing: T) => string): string {
   return '';
 }
 
-function producersOf(scenario: Scenario): readonly ProducerSpec[] {
-  return Object.values(scenario.producers);
+function kinds(scenario: Scenario): readonly string[] {
+  return Object.values(scenario.brokers).map(({ kind }) => kind);
 }
 
-function consumersOf(scenario: Scenario): readonly ConsumerSpec[] {
-  return Object.values(scenario.consumers);
-}
-
-export function kindOf(scenario: Scenario, broker: string): string {
+function kindOf(scenario: Scenario, broker: string): string {
   return scenario.brokers[broker]?.kind ?? '';
 }
 
-function lossRisk(consumer: ConsumerSpec): string {
+/** The queues that a consumer reads, with their names. */
+function queuesOf(scenario: Scenario, consumer: ConsumerSpec): readonly (readonly [string, DeclaredSpec])[] {
+  return consumer.from.flatMap((name) => {
+    const queue = scenario.queues[name];
+    return queue === undefined ? [] : [[name, queue] as const];
+  });
+}
+
+function isStandard(scenario: Scenario, name: string, queue: DeclaredSpec): boolean {
+  return kindOf(scenario, queue.broker) === 'sqs' && !isFifo(name, queue);
+}
+
+function isFifo(name: string, queue: DeclaredSpec): boolean {
+  return name.endsWith('.fifo') || booleanOf(queue.options, 'FifoQueue');
+}
+
+/** Confirmed, and lost at the broker nevertheless. */
+function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
+  switch (kindOf(scenario, producer.broker)) {
+    case 'kafka': {
+      const acks = textOf(producer.options, 'acks', 'all');
+      return acks === 'all' || acks === '-1' ? replicaRisk(scenario, producer) : `acks: ${acks}`;
+    }
+    case 'rabbitmq': {
+      if (!booleanOf(producer.options, 'confirms')) return 'confirms: false';
+      const quorum = Object.values(scenario.queues).every(
+        (queue) => textOf(queue.options, 'x-queue-type') === 'quorum',
+      );
+      if (quorum) return '';
+      if (numberOf(producer.options, 'delivery_mode', 1) !== 2) return 'delivery_mode: 1 (transient messages)';
+      const transient = Object.entries(scenario.queues).find(
+        ([, queue]) => kindOf(scenario, queue.broker) === 'rabbitmq' && !booleanOf(queue.options, 'durable', true),
+      );
+      return transient === undefined ? '' : `durable: false of ${transient[0]}`;
+    }
+    default:
+      return '';
+  }
+}
+
+/** A log below its high watermark is as safe as its in-sync set is large, and elections are clean. */
+function replicaRisk(scenario: Scenario, producer: ProducerSpec): string {
+  if (kindOf(scenario, producer.broker) !== 'kafka') return '';
+  const broker = scenario.brokers[producer.broker]?.options ?? {};
+  for (const name of producer.to) {
+    const topic = scenario.topics[name]?.options ?? {};
+    const unclean = booleanOf(
+      topic,
+      'unclean.leader.election.enable',
+      booleanOf(broker, 'unclean.leader.election.enable'),
+    );
+    if (unclean) return 'unclean.leader.election.enable: true';
+    const replicas = numberOf(topic, 'replication.factor', numberOf(broker, 'default.replication.factor', 1));
+    if (replicas < 2) return `replication.factor: ${replicas}`;
+    const inSync = numberOf(topic, 'min.insync.replicas', numberOf(broker, 'min.insync.replicas', 1));
+    if (inSync < 2) return `min.insync.replicas: ${inSync}`;
+  }
+  return '';
+}
+
+/** Settled without an effect. */
+function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.onFailure === 'skip') return 'on-failure: skip';
+  const kind = kindOf(scenario, consumer.broker);
+  // A log has no place for what is rejected: its offset is passed.
+  if (kind === 'kafka' && consumer.onFailure === 'reject') return 'on-failure: reject';
+  if (kind === 'kafka' && booleanOf(consumer.options, 'enable.auto.commit', true)) return 'enable.auto.commit: true';
   return '';
 }
 
-/** What the broker itself may lose although it confirmed. */
-function storageRisk(_scenario: Scenario): string {
-  return '';
+/** A group that begins at the end of the log passes over what came before its first commit. */
+function startRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  if (kindOf(scenario, consumer.broker) !== 'kafka') return '';
+  const reset = textOf(consumer.options, 'auto.offset.reset', 'latest');
+  return reset === 'earliest' ? '' : `auto.offset.reset: ${reset}`;
 }
 
-function consumerLeaks(_scenario: Scenario): string {
-  return '';
-}
-
+/** The broker may get a message twice. */
 function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
-  const kind = kindOf(scenario, producer.broker);
-  if (kind === 'direct') return '';
-  const retries = numberOf(producer.options, 'retries', 0);
-  return retries === 0 || booleanOf(producer.options, 'enable.idempotence') ? '' : 'retries of the producer';
+  switch (kindOf(scenario, producer.broker)) {
+    case 'kafka':
+      return isIdempotent(producer.options) || numberOf(producer.options, 'retries', 1) === 0
+        ? ''
+        : 'retries without enable.idempotence';
+    case 'rabbitmq':
+      return booleanOf(producer.options, 'confirms') && numberOf(producer.options, 'retries', -1) !== 0
+        ? 'retries of the publisher'
+        : '';
+    case 'sqs':
+      if (numberOf(producer.options, 'retries', 2) === 0) return '';
+      return producer.to.every((name) => isFifo(name, scenario.queues[name] ?? NO_QUEUE))
+        ? ''
+        : 'retries of the producer: SQS Standard stores each of them';
+    case 'direct':
+      return numberOf(producer.options, 'retries') > 0 ? 'retries of the caller' : '';
+    default:
+      return '';
+  }
 }
 
-function redeliveryRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+const NO_QUEUE: DeclaredSpec = { broker: '', options: {}, bindings: [] };
+
+/** A consumer may be handed a message twice. */
+function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  const kind = kindOf(scenario, consumer.broker);
+  if (kind === 'direct' || (kind === 'rabbitmq' && consumer.settle === 'on-delivery')) return '';
   return consumer.settle === 'after-processing'
-    ? `settle: after-processing (${kindOf(scenario, consumer.broker)})`
-    : '';
+    ? 'settle: after-processing'
+    : `settle: ${consumer.settle} (a message whose ack is lost is handed out again)`;
 }
 
+/** A message that comes twice changes the state twice. */
 function doubleEffectRisk(scenario: Scenario, consumer: ConsumerSpec): string {
-  void textOf;
-  if (consumer.effect.type === 'insert') return '';
-  if (consumer.dedup?.durable === true && consumer.effect.type !== 'none') return '';
-  return `effect: ${consumer.effect.type} under ${kindOf(scenario, consumer.broker)}'s redelivery`;
+  const { type } = consumer.effect;
+  if (type === 'insert') return '';
+  const keyed = Object.values(scenario.producers).some((producer) => producer.key !== null);
+  if (type === 'set' && !keyed) return '';
+  if (consumer.dedup?.durable === true && consumer.dedup.windowUs >= scenario.durationUs) return '';
+  if (consumer.dedup !== null)
+    return consumer.dedup.durable ? 'the window of dedup' : 'a dedup memory that a crash forgets';
+  return `effect: ${type}`;
+}
+
+/** Whether retries of this Kafka producer are recognised. On by default, unless another setting stands against it. */
+function isIdempotent(options: OptionValues): boolean {
+  const acks = textOf(options, 'acks', 'all');
+  const fits =
+    (acks === 'all' || acks === '-1') &&
+    numberOf(options, 'retries', 1) > 0 &&
+    numberOf(options, 'max.in.flight.requests.per.connection', 5) <= 5;
+  return booleanOf(options, 'enable.idempotence', fits) || textOf(options, 'transactional.id') !== '';
+}
+
+/** Messages of one key may be stored in another order than they were sent, or be handed to several at a time. */
+function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
+  const kind = kindOf(scenario, producer.broker);
+  if (producer.key === null) return 'a producer without a key';
+  if (kind === 'kafka') {
+    if (textOf(producer.options, 'partitioner', 'default') === 'round-robin') return 'partitioner: round-robin';
+    if (isIdempotent(producer.options) || numberOf(producer.options, 'max.in.flight.requests.per.connection', 5) === 1)
+      return '';
+    return numberOf(producer.options, 'retries', 1) === 0
+      ? ''
+      : 'max.in.flight.requests.per.connection above 1 without enable.idempotence';
+  }
+  if (kind === 'sqs') {
+    const fifo = producer.to.every((name) => isFifo(name, scenario.queues[name] ?? NO_QUEUE));
+    // The sender does not wait for the answer before it sends the next one, so a retry may be overtaken.
+    return fifo ? 'a retried send may be overtaken by the next one' : 'SQS Standard keeps no order';
+  }
+  return kind === 'rabbitmq' ? 'competing consumers keep no order of a key' : 'concurrent calls keep no order';
+}
+
+function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  if (consumer.concurrency > 1) return `concurrency: ${consumer.concurrency}`;
+  const redrive = queuesOf(scenario, consumer).find(
+    ([, queue]) => tableOf(queue.options, 'RedrivePolicy') !== undefined,
+  );
+  if (redrive !== undefined) return `RedrivePolicy of ${redrive[0]}: what follows a dead-lettered message goes on`;
+  if (consumer.effect.type !== 'none')
+    return `on-failure: ${consumer.onFailure} (a write that fails is tried after later ones)`;
+  return consumer.failProbability > 0 ? `on-failure: ${consumer.onFailure}` : '';
+}
+
+/** Nothing takes a poison message out of the way. */
+function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  if (consumer.onPoison === 'hang') return 'on-poison: hang';
+  if (consumer.settle !== 'after-processing' && consumer.onPoison === 'fail') return '';
+  if (consumer.onFailure === 'skip' && consumer.onPoison === 'fail') return '';
+  switch (kindOf(scenario, consumer.broker)) {
+    case 'sqs': {
+      const bare = queuesOf(scenario, consumer).find(
+        ([, queue]) => tableOf(queue.options, 'RedrivePolicy') === undefined,
+      );
+      return bare === undefined ? '' : `no RedrivePolicy on ${bare[0]}`;
+    }
+    case 'rabbitmq': {
+      const bare = queuesOf(scenario, consumer).find(([, queue]) => textOf(queue.options, 'x-queue-type') !== 'quorum');
+      if (bare === undefined || (consumer.onFailure === 'reject' && consumer.onPoison === 'fail')) return '';
+      return `on-failure: ${consumer.onFailure}, without a delivery limit on ${bare[0]}`;
+    }
+    case 'kafka':
+      return `on-failure: ${consumer.onFailure} (a log has no dead-letter queue of its own)`;
+    default:
+      return '';
+  }
 }
