@@ -67,8 +67,8 @@ export class Metrics {
   readonly actors: ActorMetrics[] = [];
   readonly latency = new Histogram();
   readonly waiting = new Histogram();
-  /** Duplicate effects by store place. */
-  readonly duplicates: number[] = [];
+  /** Latencies since whoever draws a chart cleared it. */
+  readonly freshLatency = new Histogram();
   redelivered = 0;
   retried = 0;
   gaveUp = 0;
@@ -312,12 +312,12 @@ export class Metrics {
   #applied(trace: Trace, id: FactId, time: Micros, message: MessageId, store: PlaceId, consumer: ActorId): void {
     const from = this.#stopWork(consumer, message, time);
     const outcome = trace.detail(id);
-    if (outcome === APPLIED.again) this.duplicates[store] = (this.duplicates[store] ?? 0) + 1;
     if (message === 0) return;
     const made = trace.message(message);
     if (outcome === APPLIED.first) {
       const took = time - made.producedAtUs;
       this.latency.add(took);
+      this.freshLatency.add(took);
       this.place(from).latency.add(took);
       for (const [attribute, order] of this.#orders) {
         const value = attribute === 'key' ? made.key : made.attributes[attribute];
@@ -359,151 +359,12 @@ export class Metrics {
   }
 }
 
-/** Spans as JSON has them, in µs; all 0 when nothing was counted. */
-export interface SpanSummary {
-  readonly count: number;
-  readonly meanUs: Micros;
-  readonly p50Us: Micros;
-  readonly p95Us: Micros;
-  readonly p99Us: Micros;
-  readonly maxUs: Micros;
-}
-
-/** The totals of a run, as `run --json` has them under `metrics`. By the names of the scenario; gauges are those of the end. */
-export interface MetricsSummary {
-  readonly throughputPerSecond: number;
-  readonly latency: SpanSummary;
-  readonly waiting: SpanSummary;
-  readonly redelivered: number;
-  readonly retried: number;
-  readonly gaveUp: number;
-  readonly rejected: number;
-  readonly expired: number;
-  readonly errors: number;
-  readonly errorRate: number;
-  readonly duplicateEffects: number;
-  readonly elections: number;
-  readonly queues: Readonly<Record<string, QueueSummary>>;
-  readonly topics: Readonly<Record<string, TopicSummary>>;
-  readonly groups: Readonly<Record<string, { readonly lag: number; readonly generation: number }>>;
-  readonly consumers: Readonly<
-    Record<string, { readonly utilisation: number; readonly settled: number; readonly failed: number }>
-  >;
-  readonly brokers: Readonly<Record<string, { readonly downtimeUs: Micros }>>;
-}
-
-export interface QueueSummary {
-  readonly appended: number;
-  readonly delivered: number;
-  readonly redelivered: number;
-  readonly settled: number;
-  readonly deadLettered: number;
-  readonly ready: number;
-  readonly inFlight: number;
-  readonly ageOfOldestUs: Micros;
-  readonly bytes: number;
-  readonly latency: SpanSummary;
-  readonly waiting: SpanSummary;
-}
-
-export interface TopicSummary {
-  readonly appended: number;
-  readonly delivered: number;
-  readonly elections: number;
-  readonly replicationLag: number;
-  readonly bytes: number;
-}
-
 /** Metrics at the end of a trace, in one pass. */
 export function measure(trace: Trace, scenario: MetricsScenario): Metrics {
   const metrics = new Metrics(scenario);
   metrics.catchUp(trace);
   metrics.nowUs = Math.max(metrics.nowUs, trace.endedAtUs);
   return metrics;
-}
-
-/** What a run amounts to in numbers. `metrics` must stand at the trace's end; without it the trace is passed over once. */
-export function summarise(
-  trace: Trace,
-  scenario: MetricsScenario,
-  metrics: Metrics = measure(trace, scenario),
-): MetricsSummary {
-  const { topology } = metrics;
-  const queues: Record<string, QueueSummary> = {};
-  const topics: Record<string, TopicSummary> = {};
-  const groups: Record<string, { lag: number; generation: number }> = {};
-  let elections = 0;
-  for (const { id, kind, name, parent } of trace.places) {
-    const place = metrics.place(id);
-    elections += place.elections;
-    if (kind === 'queue' || kind === 'endpoint') {
-      queues[name] = {
-        appended: place.appended,
-        delivered: place.delivered,
-        redelivered: place.redelivered,
-        settled: place.settled,
-        deadLettered: place.deadLettered,
-        ready: topology.queues[id]?.ready ?? 0,
-        inFlight: topology.queues[id]?.locked ?? 0,
-        ageOfOldestUs: metrics.ageOfOldestUs(id),
-        bytes: metrics.bytes(id),
-        latency: spanSummary(place.latency),
-        waiting: spanSummary(place.waiting),
-      };
-    } else if (kind === 'partition') {
-      const sum = topics[parent] ?? { appended: 0, delivered: 0, elections: 0, replicationLag: 0, bytes: 0 };
-      topics[parent] = {
-        appended: sum.appended + place.appended,
-        delivered: sum.delivered + place.delivered,
-        elections: sum.elections + place.elections,
-        replicationLag: Math.max(sum.replicationLag, metrics.replicationLag(id)),
-        bytes: sum.bytes + metrics.bytes(id),
-      };
-    } else if (kind === 'group' && topology.groups[id] !== undefined) {
-      let lag = 0;
-      for (const partition of topology.partitions) {
-        if (partition?.committed.some((committed) => committed.group === id)) lag += topology.lag(partition, id);
-      }
-      groups[name] = { lag, generation: topology.groups[id].generation };
-    }
-  }
-  const consumers: Record<string, { utilisation: number; settled: number; failed: number }> = {};
-  const brokers: Record<string, { downtimeUs: Micros }> = {};
-  for (const { id, kind, name } of trace.actors) {
-    const { settled, failed } = metrics.actor(id);
-    if (kind === 'consumer') consumers[name] = { utilisation: metrics.utilisation(trace, id), settled, failed };
-    else if (kind === 'broker') brokers[name] = { downtimeUs: metrics.downtimeUs(id) };
-  }
-  return {
-    throughputPerSecond: metrics.nowUs === 0 ? 0 : (metrics.settled * 1_000_000) / metrics.nowUs,
-    latency: spanSummary(metrics.latency),
-    waiting: spanSummary(metrics.waiting),
-    redelivered: metrics.redelivered,
-    retried: metrics.retried,
-    gaveUp: metrics.gaveUp,
-    rejected: metrics.rejected,
-    expired: metrics.expired,
-    errors: metrics.failed,
-    errorRate: metrics.begun === 0 ? 0 : metrics.failed / metrics.begun,
-    duplicateEffects: metrics.ledger.duplicateEffects,
-    elections,
-    queues,
-    topics,
-    groups,
-    consumers,
-    brokers,
-  };
-}
-
-function spanSummary(spans: Histogram): SpanSummary {
-  return {
-    count: spans.count,
-    meanUs: Math.round(spans.mean),
-    p50Us: spans.percentile(0.5),
-    p95Us: spans.percentile(0.95),
-    p99Us: spans.percentile(0.99),
-    maxUs: spans.max,
-  };
 }
 
 function newActorMetrics(actor: ActorId): ActorMetrics {

@@ -71,7 +71,7 @@ export class View {
   }
 
   named(kind: 'group' | 'store', name: string): readonly PlaceId[] {
-    return this.#find(kind, name, () =>
+    return this.#find(kind === 'group' ? 'groups' : 'stores', name, () =>
       this.trace.places
         .filter((place) => place.kind === kind && (name === '' || place.name === name))
         .map(({ id }) => id),
