@@ -1,11 +1,283 @@
-// The command line's entry: it reads the arguments and prints. What a run is and means lives in the modules beside it.
+/**
+ * The command line: reads arguments and files, prints, and sets the exit status. What a run is and means lives in the modules beside it; this file
+ * alone touches files and the terminal. Exit status: 0 all holds, 1 something claimed or expected does not hold, 2 bad input or usage, 3 a limit
+ * was hit. People's output goes with colours and progress only to a terminal.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { cac } from 'cac';
+import pc from 'picocolors';
+import type { Micros } from '../core/types.ts';
+import { explainWhy } from './folds/why.ts';
+import { type Grade, grade } from './grade.ts';
+import { traceLines } from './jsonl.ts';
+import { clockTime, logLines, passes, type RunReport, report } from './report.ts';
+import { type Diagnostic, renderDiagnostics } from './scenario/diagnostics.ts';
+import { formatDuration, parseDuration } from './scenario/duration.ts';
+import { parseScenario } from './scenario/parse.ts';
+import type { Scenario } from './scenario/types.ts';
+import { type Run, World } from './world.ts';
+
+const STATUS = { holds: 0, fails: 1, badInput: 2, limit: 3 } as const;
+const EVENTS_A_SLICE = 200_000;
+
+/** What a person did wrong on the command line; printed as it is. */
+class UsageError extends Error {}
+
+interface CommonOptions {
+  readonly seed?: string | number;
+  readonly set?: string | string[];
+  readonly until?: string | number;
+  readonly json?: boolean;
+}
+
+interface RunOptions extends CommonOptions {
+  readonly log?: boolean | string;
+  readonly trace?: string;
+}
 
 const cli = cac('queuelab');
-cli.usage('<command> [options]');
+cli
+  .command('run <file>', 'Run a scenario and judge it')
+  .option('--seed <seed>', "Another seed than the file's")
+  .option('--set <path=value>', 'Change a value of the file, such as consumers.resizer.count=3; may be repeated')
+  .option('--until <time>', 'End earlier, such as 30s')
+  .option('--json', 'Print one JSON object and nothing else')
+  .option('--log [all]', 'Print every fact as a sentence; `--log all` also the quiet ones')
+  .option('--trace <out.jsonl>', 'Write the whole trace as JSON Lines')
+  .example('  queuelab run scenarios/why-queues/photo-queue.yaml --log')
+  .action(runCommand);
+cli
+  .command('why <file> <fact>', 'Tell why a fact happened: its causes, newest first')
+  .option('--seed <seed>', "Another seed than the file's")
+  .option('--set <path=value>', 'Change a value of the file; may be repeated')
+  .option('--json', 'Print one JSON object and nothing else')
+  .example('  queuelab why scenarios/why-queues/photo-queue.yaml 42')
+  .action(whyCommand);
+cli
+  .command('grade <file>', "Judge an exercise's goals on the seed shown and on hidden ones")
+  .option('--set <path=value>', 'Turn a knob; may be repeated')
+  .option('--json', 'Print one JSON object and nothing else')
+  .example('  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.jobs.RedrivePolicy.maxReceiveCount=4')
+  .action(gradeCommand);
 cli.help();
-cli.parse();
-if (cli.options['help'] !== true) {
-  cli.outputHelp();
-  process.exitCode = 2;
+
+main();
+
+function main(): void {
+  // A reader that has seen enough (`| head`) closes the pipe; that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+  try {
+    cli.parse(process.argv, { run: false });
+    if (cli.options['help'] === true) return;
+    if (cli.matchedCommand === undefined) {
+      const [asked] = cli.args;
+      if (asked !== undefined) complain(`there is no command "${asked}"; there are: run, why, grade.`);
+      cli.outputHelp();
+      process.exitCode = STATUS.badInput;
+      return;
+    }
+    cli.runMatchedCommand();
+  } catch (error) {
+    if (!(error instanceof UsageError) && (error as Error).name !== 'CACError') throw error;
+    complain((error as Error).message);
+    process.exitCode = STATUS.badInput;
+  }
+}
+
+function runCommand(file: string, options: RunOptions): void {
+  const scenario = load(file, options);
+  if (scenario === null) return;
+  const run = simulate(scenario, options);
+  if (options.trace !== undefined)
+    writeLines(options.trace, traceLines(run.trace, { title: scenario.title, seed: seedOf(scenario, options) }));
+  if (options.log !== undefined && options.json !== true)
+    for (const line of logLines(run.trace, options.log === 'all')) print(line);
+  const result = report(run, seedOf(scenario, options));
+  if (options.json === true) print(JSON.stringify(result));
+  else printReport(result, file);
+  process.exitCode = run.ending !== 'duration' ? STATUS.limit : passes(result) ? STATUS.holds : STATUS.fails;
+}
+
+function whyCommand(file: string, factText: string, options: CommonOptions): void {
+  const scenario = load(file, options);
+  if (scenario === null) return;
+  const { trace } = simulate(scenario, options);
+  const fact = Number(factText);
+  if (!Number.isInteger(fact) || fact < 1 || fact > trace.count) {
+    throw new UsageError(
+      `"${factText}" is no fact of this run: facts are numbered 1 to ${trace.count}; \`queuelab run ${file} --log\` shows the numbers.`,
+    );
+  }
+  const chain = explainWhy(trace, scenario, fact);
+  if (options.json === true) {
+    print(JSON.stringify({ format: 'queuelab/why@1', fact, chain }));
+    return;
+  }
+  chain.forEach(({ timeUs, sentence }, depth) => {
+    print(`${'  '.repeat(depth)}${depth === 0 ? '' : '← '}${sentence} ${pc.dim(clockTime(timeUs))}`);
+  });
+}
+
+function gradeCommand(file: string, options: CommonOptions): void {
+  const text = readText(file);
+  const sets = setsOf(options);
+  const { scenario, diagnostics } = parseScenario(text, { file, sets });
+  if (!accept(scenario, diagnostics)) return;
+  if (scenario.exercise === null) {
+    throw new UsageError(
+      `${file} is a scenario, not an exercise: it has no \`exercise:\` part. \`queuelab run\` runs it.`,
+    );
+  }
+  const { grade: result, diagnostics: refused } = grade(text, sets, { file });
+  if (result === null) {
+    process.stderr.write(`${renderDiagnostics(refused)}\n`);
+    process.exitCode = STATUS.badInput;
+    return;
+  }
+  if (options.json === true) print(JSON.stringify({ format: 'queuelab/grade@1', exercise: scenario.title, ...result }));
+  else printGrade(result, file);
+  process.exitCode = result.won ? STATUS.holds : STATUS.fails;
+}
+
+// ── Files and runs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function load(file: string, options: CommonOptions): Scenario | null {
+  const { scenario, diagnostics } = parseScenario(readText(file), { file, sets: setsOf(options) });
+  return accept(scenario, diagnostics) ? scenario : null;
+}
+
+/** Prints what is wrong or doubtful; false when the scenario cannot be run. */
+function accept(scenario: Scenario | null, diagnostics: readonly Diagnostic[]): scenario is Scenario {
+  if (diagnostics.length > 0) process.stderr.write(`${renderDiagnostics(diagnostics)}\n`);
+  if (scenario === null) process.exitCode = STATUS.badInput;
+  return scenario !== null;
+}
+
+function simulate(scenario: Scenario, options: CommonOptions): Run {
+  const untilUs = untilOf(options);
+  const world = new World(scenario, { seed: seedOf(scenario, options), ...(untilUs === null ? {} : { untilUs }) });
+  const live = process.stderr.isTTY === true && options.json !== true;
+  let shown = false;
+  while (world.step(EVENTS_A_SLICE)) {
+    if (!live) continue;
+    shown = true;
+    const percent = Math.floor((100 * world.now) / world.untilUs);
+    process.stderr.write(
+      `\r${clockTime(world.now)} of ${clockTime(world.untilUs)} (${percent} %), ${world.trace.count} facts`,
+    );
+  }
+  if (shown) process.stderr.write('\r\x1b[K');
+  return { scenario, trace: world.trace, ending: world.ending ?? 'duration' };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UsageError(`there is no file ${file}; the library is in scenarios/.`);
+    if (code === 'EISDIR') throw new UsageError(`${file} is a folder; name one scenario file in it.`);
+    throw new UsageError(`${file} cannot be read (${code ?? 'unknown reason'}).`);
+  }
+}
+
+function writeLines(file: string, lines: Iterable<string>): void {
+  let out: number;
+  try {
+    out = openSync(file, 'w');
+  } catch (error) {
+    throw new UsageError(`${file} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}).`);
+  }
+  let block = '';
+  for (const line of lines) {
+    block += `${line}\n`;
+    if (block.length > 1_000_000) {
+      writeSync(out, block);
+      block = '';
+    }
+  }
+  writeSync(out, block);
+  closeSync(out);
+}
+
+function setsOf({ set }: CommonOptions): string[] {
+  return set === undefined ? [] : [set].flat().map(String);
+}
+
+function seedOf(scenario: Scenario, { seed }: CommonOptions): string {
+  return seed === undefined ? scenario.seed : String(seed);
+}
+
+function untilOf({ until }: CommonOptions): Micros | null {
+  if (until === undefined) return null;
+  const us = parseDuration(String(until));
+  if (us === null || us <= 0) throw new UsageError(`--until wants a time such as 30s or 2m, not "${until}".`);
+  return us;
+}
+
+// ── Printing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function printReport(result: RunReport, file: string): void {
+  const { messages } = result;
+  print(pc.bold(result.scenario));
+  print(
+    `${result.broker}, seed ${result.seed}, ${formatDuration(result.endedAtUs)} of virtual time, ${result.facts} facts, digest ${result.digest}`,
+  );
+  if (result.ending !== 'duration') {
+    print(pc.yellow(`stopped early at the ${result.ending}; \`limits:\` in the file can raise it`));
+  }
+  const counts = [
+    `${messages.sent} sent`,
+    `${messages.confirmed} confirmed`,
+    `${messages.delivered} deliveries`,
+    `${messages.effects} effects`,
+    `${messages.settled} settled`,
+    `${messages.deadLettered} dead-lettered`,
+    `${messages.dropped} dropped`,
+    `${messages.lost} lost`,
+    `${messages.duplicateEffects} applied twice`,
+  ];
+  print(counts.join(', '));
+  if (result.claims.length > 0) print('');
+  for (const { claim, scope, verdict, stated, agrees, sentence, witness } of result.claims) {
+    const name = scope === '' ? claim : `${claim} (${scope})`;
+    const expected = agrees ? (stated === 'holds' ? '' : ', as stated') : `, but the scenario states: ${stated}`;
+    print(`${mark(agrees)} ${name}: ${verdict}${expected}`);
+    print(pc.dim(`    ${sentence}${witness.length > 0 ? ` [facts ${witness.join(', ')}]` : ''}`));
+  }
+  for (const { text, holds, actual } of result.expect) print(`${mark(holds)} ${text}${holds ? '' : `: ${actual}`}`);
+  for (const name of result.notExercised) print(`${mark(false)} exercised: this run has no fact "${name}"`);
+  const witness = result.claims
+    .find(({ verdict, witness: facts }) => verdict === 'violated' && facts.length > 0)
+    ?.witness.at(-1);
+  if (witness !== undefined) print(pc.dim(`\nqueuelab why ${file} ${witness}   tells how it came to that`));
+}
+
+function printGrade(result: Grade, file: string): void {
+  for (const { text, holds, actual } of result.goals) print(`${mark(holds)} ${text}${holds ? '' : `: ${actual}`}`);
+  const won = result.hidden.filter(({ holds }) => holds).length;
+  print(`hidden seeds: ${won} of ${result.hidden.length}`);
+  const failing = result.hidden.find(({ holds }) => !holds);
+  if (failing !== undefined) {
+    const what =
+      failing.firstFailure === null ? '' : `: ${failing.firstFailure.goal} fails at fact ${failing.firstFailure.fact}`;
+    print(pc.dim(`seed ${failing.seed}${what}`));
+    print(pc.dim(`queuelab run ${file} --seed "${failing.seed}" --log   shows it`));
+  }
+  print(result.won ? pc.green('solved') : pc.yellow('not solved yet'));
+}
+
+function mark(good: boolean): string {
+  return good ? pc.green('✓') : pc.red('✗');
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function complain(message: string): void {
+  process.stderr.write(`queuelab: ${message}\n`);
 }

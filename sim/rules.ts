@@ -1,31 +1,98 @@
 /**
- * Alert and autoscaling rules, evaluated inside the run over the same metrics that folds compute afterwards.
+ * Alert and autoscaling rules, evaluated inside the run at whole seconds over the same metrics that folds compute afterwards. An alert is recorded when
+ * its condition has held long enough, and again when it no longer does. A scaling rule wants metric ÷ target instances, within its bounds, and acts
+ * at most once per cooldown. The rules see the trace and nothing else.
  */
+import { F } from '../core/facts.ts';
 import type { Setup } from '../core/machine.ts';
-import type { FactId, Micros } from '../core/types.ts';
-import type { Scenario } from './scenario/types.ts';
+import type { FactId, Micros, PlaceId } from '../core/types.ts';
+import { LiveMetrics } from './folds/live-metrics.ts';
+import type { AlertSpec, AutoscaleSpec, Scenario } from './scenario/types.ts';
 import type { Trace } from './trace.ts';
 
+/** A rule wants a consumer at so many instances. */
 export interface Scaling {
-  readonly type: 'scale';
   readonly consumer: string;
   readonly count: number;
   readonly cause: FactId;
 }
 
+interface Alert {
+  readonly spec: AlertSpec;
+  readonly index: number;
+  readonly place: PlaceId;
+  /** Since when the condition has held; −1 when it does not. */
+  sinceUs: Micros;
+  raised: boolean;
+}
+
+interface Scaler {
+  readonly spec: AutoscaleSpec;
+  count: number;
+  nextUs: Micros;
+  /** No change before this. */
+  quietUntilUs: Micros;
+}
+
 export class Rules {
+  /** How often `evaluate` wants to be called. */
   readonly everyUs: Micros = 1_000_000;
-  readonly scenario: Scenario;
-  readonly trace: Trace;
-  readonly setup: Setup;
+  readonly #trace: Trace;
+  readonly #live: LiveMetrics;
+  readonly #alerts: readonly Alert[];
+  readonly #scalers: readonly Scaler[];
 
   constructor(scenario: Scenario, trace: Trace, setup: Setup) {
-    this.scenario = scenario;
-    this.trace = trace;
-    this.setup = setup;
+    const { alerts, autoscale } = scenario;
+    this.#trace = trace;
+    this.#live = new LiveMetrics(trace, scenario, [
+      ...alerts.map(({ when }) => when),
+      ...autoscale.map(({ metric }) => metric),
+    ]);
+    this.#alerts = alerts.map((spec, index) => ({
+      spec,
+      index,
+      place: setup.place(spec.name, 'alert'),
+      sinceUs: -1,
+      raised: false,
+    }));
+    this.#scalers = autoscale.map((spec) => ({
+      spec,
+      count: scenario.consumers[spec.consumer]?.count ?? 0,
+      nextUs: spec.everyUs,
+      quietUntilUs: 0,
+    }));
   }
 
-  evaluate(_now: Micros): readonly Scaling[] {
-    return [];
+  /** Records alerts that begin and end, and tells which consumers should have another number of instances. */
+  evaluate(now: Micros): readonly Scaling[] {
+    this.#live.upTo(now);
+    for (const alert of this.#alerts) this.#watch(alert, now);
+    const changes: Scaling[] = [];
+    for (const scaler of this.#scalers) {
+      if (now < scaler.nextUs) continue;
+      scaler.nextUs = now + scaler.spec.everyUs;
+      const { consumer, metric, target, min, max, cooldownUs } = scaler.spec;
+      const wanted = Math.min(max, Math.max(min, Math.ceil(this.#live.value(metric) / target)));
+      if (wanted === scaler.count || now < scaler.quietUntilUs) continue;
+      scaler.count = wanted;
+      scaler.quietUntilUs = now + cooldownUs;
+      changes.push({ consumer, count: wanted, cause: this.#trace.count });
+    }
+    return changes;
+  }
+
+  #watch(alert: Alert, now: Micros): void {
+    const { spec, place, index } = alert;
+    if (this.#live.value(spec.when) === 0) {
+      alert.sinceUs = -1;
+      if (alert.raised) this.#trace.append(now, F['alert-cleared'], 0, 0, place, 0, index, 0, this.#trace.count);
+      alert.raised = false;
+      return;
+    }
+    if (alert.sinceUs < 0) alert.sinceUs = now;
+    if (alert.raised || now - alert.sinceUs < spec.forUs) return;
+    alert.raised = true;
+    this.#trace.append(now, F['alert-raised'], 0, 0, place, 0, index, 0, this.#trace.count);
   }
 }

@@ -20,7 +20,7 @@ import {
   type Wire,
 } from '../core/machine.ts';
 import { tableOf } from '../core/options.ts';
-import type { Actor, ActorId, FactId, Message, MessageId, Micros, PlaceId, TimerId } from '../core/types.ts';
+import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
 import { FATE, Network } from './network.ts';
@@ -259,7 +259,7 @@ export class World {
   }
 
   #addPlace(name: string, kind: Parameters<Setup['place']>[1], parent: string): PlaceId {
-    const key = `${kind === 'group' || kind === 'store' ? kind : 'place'}:${name}`;
+    const key = `${NAMED_APART.has(kind) ? kind : 'place'}:${name}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     const deadLetter = this.#isDeadLetter(name);
@@ -676,7 +676,7 @@ export class World {
 
   /** Brings a declared consumer to so many running instances: the last ones are stopped, missing ones are added or started again. */
   #scale(declared: string, count: number, cause: FactId): void {
-    const place = this.setup.place(declared, 'group');
+    const place = this.setup.place(declared, 'service');
     const scaled = this.trace.append(this.#agenda.now, F.scaled, 0, 0, place, 0, count, 0, cause);
     for (let instance = 1; instance <= count; instance++) {
       const before = this.#processes.length;
@@ -706,7 +706,7 @@ export class World {
     const rules = this.#rules;
     if (rules === null) return;
     for (const change of rules.evaluate(this.#agenda.now)) {
-      if (change.type === 'scale') this.#scale(change.consumer, change.count, change.cause);
+      this.#scale(change.consumer, change.count, change.cause);
     }
     this.#at(this.#agenda.now + rules.everyUs, { type: 'world/rules' });
   }
@@ -831,6 +831,9 @@ const HOP_INDEX: Readonly<Record<HopKind, number>> = {
   replication: HOPS.indexOf('replication'),
   control: HOPS.indexOf('control'),
 };
+
+/** Kinds of places whose names may be those of queues or topics too. */
+const NAMED_APART: ReadonlySet<Place['kind']> = new Set(['group', 'store', 'service', 'alert']);
 
 const IDLE: Machine = {
   start() {},
