@@ -4,8 +4,8 @@
  * (`kafka-node.ts`), the controller, the two coordinators, and the clients' ports in `core/clients/`.
  */
 
-import { KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
-import { KafkaProducerPort } from '../clients/kafka-producer-port.ts';
+import { consumerConfigErrors, KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
+import { KafkaProducerPort, producerConfigError } from '../clients/kafka-producer-port.ts';
 import type { Command } from '../machine.ts';
 import { numberOf } from '../options.ts';
 import { KafkaCluster } from './kafka-cluster.ts';
@@ -35,6 +35,10 @@ export const kafka: BrokerKind = {
   defaultOnFailure: 'requeue',
   lacks: LACKS,
   simplifications: SIMPLIFICATIONS,
+  problems(section, options) {
+    if (section === 'producers') return [producerConfigError(options)].filter((problem) => problem !== '');
+    return section === 'consumers' ? consumerConfigErrors(options) : [];
+  },
   build(spec, setup) {
     const { options } = spec;
     const cluster = new KafkaCluster(options, setup);

@@ -67,6 +67,8 @@ export interface BrokerKind {
   readonly simplifications: readonly string[];
   /** What the broker refuses of these declarations beyond the limits of single options; absent where nothing is. */
   check?(spec: BrokerSpec): readonly Complaint[];
+  /** What is wrong with options that are each in range and do not go together, one sentence each. Absent where all combinations are good. */
+  problems?(section: 'topics' | 'producers' | 'consumers', options: OptionValues): readonly string[];
   build(spec: BrokerSpec, setup: Setup): Cluster;
 }
 

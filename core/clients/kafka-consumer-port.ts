@@ -27,7 +27,7 @@ import type {
 } from '../brokers/kafka-wires.ts';
 import { F, R } from '../facts.ts';
 import type { Command, Out, SeekTarget, Setup, Wire } from '../machine.ts';
-import { booleanOf, numberOf, textOf } from '../options.ts';
+import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
 import { assignors } from '../parts/assignors.ts';
 import type { GroupReason } from '../parts/consumer-group.ts';
 import type { IsolationLevel, OffsetQuery } from '../parts/partition-replica.ts';
@@ -65,6 +65,20 @@ const COMMIT: Wire = { type: 'kafka-consumer/commit' };
 const POSITIONS: Wire = { type: 'kafka-consumer/positions' };
 /** How much longer than the rebalance timeout the answer to a JoinGroup is awaited. */
 const JOIN_GRACE_US = 5_000_000;
+
+/** What is wrong with a consumer's settings; empty when they go together. Source: K51, K58. */
+export function consumerConfigErrors(options: OptionValues): string[] {
+  const problems: string[] = [];
+  const session = numberOf(options, 'session.timeout.ms', 45_000_000);
+  if (numberOf(options, 'heartbeat.interval.ms', 3_000_000) >= session) {
+    problems.push('heartbeat.interval.ms must be less than session.timeout.ms, usually a third of it.');
+  }
+  for (const name of strategiesOf(options)) {
+    if (assignors.has(name)) continue;
+    problems.push(`partition.assignment.strategy knows no \`${name}\`; there are ${[...assignors.keys()].join(', ')}.`);
+  }
+  return problems;
+}
 
 export class KafkaConsumerPort implements ConsumerPort {
   readonly #spec: ConsumerPortSpec;
@@ -111,8 +125,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     const instanceId = textOf(options, 'group.instance.id');
     this.#instanceId =
       instanceId === '' ? undefined : spec.instance === 1 ? instanceId : `${instanceId}-${spec.instance}`;
-    const strategies = options['partition.assignment.strategy'];
-    this.#strategies = Array.isArray(strategies) ? strategies : ['range', 'cooperative-sticky'];
+    this.#strategies = strategiesOf(options);
     this.#cooperative = this.#strategies.every((name) => name === 'cooperative-sticky');
     this.#isolation = textOf(options, 'isolation.level') === 'read_committed' ? 'read_committed' : 'read_uncommitted';
     this.#autoCommit = booleanOf(options, 'enable.auto.commit', true);
@@ -684,6 +697,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   #fail(out: Out): void {
     this.#giveUp([...this.#owned.keys()], out);
     this.#state = 'failed';
+    out.fact(F.cancelled, 0, this.#group, out.self, 0, R['refused by the broker']);
   }
 
   // ── Positions ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -840,3 +854,8 @@ export class KafkaConsumerPort implements ConsumerPort {
 }
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
+
+function strategiesOf(options: OptionValues): readonly string[] {
+  const strategies = options['partition.assignment.strategy'];
+  return Array.isArray(strategies) ? strategies : ['range', 'cooperative-sticky'];
+}

@@ -108,6 +108,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   };
   checkSections(source, file, scenario);
   checkDeclarations(source, file, scenario);
+  checkCombinations(source, file);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
   checkEnds(source, file, scenario);
@@ -375,6 +376,15 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
         'this does not say on which broker it is.',
         `\`broker:\` with one of ${names.join(', ')}`,
       );
+    }
+  }
+}
+
+/** Options of a broker that are each in range and do not go together. */
+function checkCombinations(source: Source, file: ScenarioEntry): void {
+  for (const section of ['topics', 'producers', 'consumers'] as const) {
+    for (const { spot, own } of file[section].values()) {
+      for (const problem of own.kind?.problems?.(section, own.values) ?? []) source.error(spot, problem, '');
     }
   }
 }
@@ -743,9 +753,8 @@ function checkExpressions(source: Source, file: ScenarioEntry, scenario: Scenari
     const mistake = isMistake(parsed) ? parsed : names === null ? null : checkExpression(text, names, purpose);
     if (mistake !== null) source.errorWithin(spot, mistake.at, mistake.message, '', mistake.hint);
   };
-  source.items(source.child(source.root, 'expect')).forEach((spot, i) => {
-    check(spot, file.expect.length > i ? (source.text(spot) ?? undefined) : undefined, 'expectation');
-  });
+  for (const spot of source.items(source.child(source.root, 'expect')))
+    check(spot, source.text(spot) ?? '', 'expectation');
   for (const entry of file.alerts.values()) check(source.child(entry.spot, 'when'), entry.when, 'alert');
   for (const entry of file.autoscale.values()) check(source.child(entry.spot, 'on'), entry.on, 'metric');
   for (const goal of file.exercise?.goals ?? []) {
