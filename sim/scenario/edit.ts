@@ -7,6 +7,7 @@ import {
   isAlias,
   isMap,
   isNode,
+  isPair,
   isScalar,
   isSeq,
   type Node,
@@ -215,13 +216,12 @@ function replace(text: string, node: Node | null, value: string): string {
 function insert(text: string, node: Node | null, key: string | null, value: string): string {
   const entry = key === null ? value : value.startsWith('\n') ? `${key}:${value}` : `${key}: ${value}`;
   const [from, to] = node?.range ?? [0, 0];
-  const isFlow = (isMap(node) || isSeq(node)) && node.flow === true;
-  if (isFlow) {
-    const inside = text.slice(from + 1, to - 1);
-    const kept = inside.trimEnd();
-    const comma = kept === '' || kept.endsWith(',') ? '' : ',';
-    const space = inside.slice(kept.length) || (kept === '' ? ' ' : '');
-    return `${text.slice(0, from + 1)}${kept}${comma} ${entry}${space}${text.slice(to - 1)}`;
+  if ((isMap(node) || isSeq(node)) && node.flow === true) {
+    const last: unknown = node.items[node.items.length - 1];
+    const end = isPair(last) ? (isNode(last.value) ? last.value : last.key) : last;
+    // After the last entry and before what follows it, which may be a remark.
+    const at = isNode(end) && end.range ? end.range[1] : from + 1;
+    return `${text.slice(0, at)}${last === undefined ? ' ' : ', '}${entry}${last === undefined ? ' ' : ''}${text.slice(at)}`;
   }
   const lineStart = text.lastIndexOf('\n', from - 1) + 1;
   const indent = ' '.repeat(from - lineStart);

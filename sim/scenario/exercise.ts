@@ -16,6 +16,8 @@ export function checkExercise(
   exercise: ExerciseSpec,
   tried: (sets: readonly string[]) => readonly Diagnostic[],
 ): void {
+  // What is wrong without any setting would be said again for each of them.
+  const sound = !source.failed;
   const root = source.child(source.root, 'exercise');
   const allowed = new Map<string, ReadonlySet<string>>();
   const knobs = source.child(root, 'knobs');
@@ -32,6 +34,7 @@ export function checkExercise(
     allowed.set(knob.path, new Set(knob.values.map((value) => JSON.stringify(value))));
     const values = source.items(source.child(spot, 'values'));
     if (values.length < 2) source.error(source.child(spot, 'values'), 'a knob needs two values at least.');
+    if (!sound) return;
     values.forEach((value, j) => {
       complain(source, value, tried([setText(knob.path, knob.values[j])]), `\`${knob.path}\` cannot have this value`);
     });

@@ -59,7 +59,12 @@ function fromText<T>(
       if (text === null) return wrongKind(spot, expected);
       const value = parse(text);
       if (value !== null) return value;
-      spot.source.error(spot, `\`${shown(text)}\` does not fit here.`, expected, hint(text));
+      spot.source.error(
+        spot,
+        text === '' ? 'this is empty.' : `\`${shown(text)}\` does not fit here.`,
+        expected,
+        hint(text),
+      );
       return undefined;
     },
   };

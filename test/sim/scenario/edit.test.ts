@@ -127,6 +127,11 @@ describe('a line added to the timeline', () => {
     expect(text).toBe('title: a\ntimeline: [ { at: 1s, heal: true } ]\nseed: 1\n');
   });
 
+  it('goes before a remark that ends such a list', () => {
+    const text = appendTimeline('timeline: [\n  { at: 1s, heal: true } # once\n]\n', { at: '2s', heal: true });
+    expect(text).toBe('timeline: [\n  { at: 1s, heal: true }, { at: 2s, heal: true } # once\n]\n');
+  });
+
   it('stands before the sections that follow', () => {
     const text = appendTimeline('timeline:\n- { at: 1s, heal: true }\n# end\nseed: 1', { at: '2s', heal: true });
     expect(text).toBe('timeline:\n- { at: 1s, heal: true }\n- { at: 2s, heal: true }\n# end\nseed: 1');
