@@ -423,6 +423,14 @@ export const PRODUCER_OPTIONS: OptionTable = {
     doc: 'How many messages this application puts into one transaction before it commits (with a transactional.id).',
     source: 'K38',
   },
+  'transaction.linger.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: SECOND,
+    min: 0,
+    doc: 'After so long this application ends a transaction although transaction.size is not reached.',
+    source: 'K38',
+  },
   'transaction.abort.probability': {
     type: 'number',
     default: 0,

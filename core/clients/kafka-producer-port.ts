@@ -124,6 +124,8 @@ interface Partition {
 interface Transaction {
   /** Messages taken into it. */
   messages: number;
+  /** It takes no more. */
+  full: boolean;
   /** Results still to come. */
   open: number;
   failed: boolean;
@@ -138,6 +140,12 @@ type State = 'plain' | 'initialising' | 'ready' | 'ending' | 'fenced';
 const MAX_INT = 2_147_483_647;
 /** Bytes of a record beside its key and value, about. */
 const RECORD_BYTES = 70;
+interface TxnFull extends Wire {
+  readonly type: 'kafka-producer/full';
+  /** Number of the transaction. */
+  readonly txn: number;
+}
+
 const SEND: Wire = { type: 'kafka-producer/send' };
 const INIT: Wire = { type: 'kafka-producer/init' };
 const END: Wire = { type: 'kafka-producer/end' };
@@ -259,6 +267,10 @@ export class KafkaProducerPort implements ProducerPort {
       this.#send(out);
     } else if (wire.type === INIT.type) this.#init(out);
     else if (wire.type === END.type) this.#endTxn(out);
+    else if (wire.type === 'kafka-producer/full' && this.#txn !== undefined && (wire as TxnFull).txn === this.#txns) {
+      this.#txn.full = true;
+      this.#endTxnWhenDone(this.#txn, out);
+    }
   }
 
   publish(message: Message, out: Out): void {
@@ -280,14 +292,14 @@ export class KafkaProducerPort implements ProducerPort {
   #take(message: Message, out: Out): void {
     this.#bufferedBytes += message.sizeBytes;
     if (this.#transactionalId === '') return this.#accumulate(message, out);
-    const size = numberOf(this.#spec.options, 'transaction.size', 1);
-    if (this.#state !== 'ready' || (this.#txn !== undefined && this.#txn.messages >= size)) {
+    if (this.#state !== 'ready' || this.#txn?.full) {
       this.#held.push(message);
       return;
     }
     this.#txn ??= this.#beginTxn(out);
     this.#txn.messages++;
     this.#txn.open++;
+    this.#txn.full = this.#txn.messages >= numberOf(this.#spec.options, 'transaction.size', 1);
     this.#accumulate(message, out);
   }
 
@@ -691,7 +703,11 @@ export class KafkaProducerPort implements ProducerPort {
   #beginTxn(out: Out): Transaction {
     this.#txns++;
     out.fact(F['txn-begun'], 0, 0, 0, this.#producerId);
-    return { messages: 0, open: 0, failed: false, confirmed: [], partitions: new Set(), added: new Set() };
+    if (numberOf(this.#spec.options, 'transaction.size', 1) > 1) {
+      const full: TxnFull = { type: 'kafka-producer/full', txn: this.#txns };
+      out.timer(numberOf(this.#spec.options, 'transaction.linger.ms', 1_000_000), full, 0);
+    }
+    return { messages: 0, full: false, open: 0, failed: false, confirmed: [], partitions: new Set(), added: new Set() };
   }
 
   #addPartitions(txn: Transaction, out: Out): void {
@@ -723,9 +739,7 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #endTxnWhenDone(txn: Transaction, out: Out): void {
-    const size = numberOf(this.#spec.options, 'transaction.size', 1);
-    const complete = txn.messages >= size || txn.failed;
-    if (!complete || txn.open > 0 || this.#state !== 'ready') return;
+    if (!(txn.full || txn.failed) || txn.open > 0 || this.#state !== 'ready') return;
     this.#state = 'ending';
     this.#aborts =
       txn.failed ||
