@@ -10,6 +10,7 @@ import { libraryFiles } from './files.ts';
 const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'delivery/ack-lost': ['timeline=[]'],
   'delivery/ack-lost-dedup': ['consumers.biller.dedup.window=1s'],
+  'delivery/acked-at-pick-up': ['consumers.resizer.settle=after-processing'],
   'delivery/crash-after-effect-increment': ['consumers.counter.effect={ insert: post-counts }'],
   'delivery/crash-after-effect-set': ['consumers.updater.effect={ increment: profiles }'],
   'delivery/telemetry-at-most-once': ['consumers.dashboard.settle=after-processing'],
@@ -27,6 +28,8 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'poison/without-dlq': ['consumers.resizer.on-poison=fail'],
   'replication/leader-crash-acks-1': ['producers.till.acks=all'],
   'replication/leader-crash-acks-all': ['producers.till.acks=1'],
+  'replication/memory-or-disk': ['producers.chat-page.delivery_mode=2'],
+  'routing/one-of-ten-workers': ['consumers.packer.count=1'],
   'routing/order-fan-out': ['exchanges.orders.type=fanout'],
   'scaling/burst': ['consumers.resizer.concurrency=3'],
   'scaling/email-provider': ['consumers.mail-sender.concurrency=10'],
@@ -34,6 +37,7 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'scaling/outrun-no-limit': ['consumers.worker.count=3'],
   'scaling/outrun-push-back': ['queues.jobs.x-overflow=drop-head'],
   'scaling/seven-on-six': ['topics.orders.partitions=7'],
+  'scaling/short-polling': ['consumers.short-poller.WaitTimeSeconds=20s'],
   'why-queues/photo-queue': ['timeline=[]'],
   'why-queues/photo-sync': ['timeline=[]'],
 };
