@@ -8,6 +8,7 @@ import { reasonOf } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, many, witness } from './evidence.ts';
 import { type Outcome, outcomes } from './outcomes.ts';
+import type { Side } from './promises.ts';
 
 interface Missing extends Found {
   readonly outcome: Outcome | null;
@@ -30,6 +31,7 @@ export const atLeastOnce = defineCheck<Missing>({
       exercised: tally.owed > 0 && couldLose(evidence),
       witness: outcome === null ? [] : witness(outcome.confirmed, outcome.delivered, outcome.end),
       ...(tally.firstRemoved === null ? {} : { policy: tally.firstRemoved.policy }),
+      side: sideOf(evidence, outcome),
       outcome,
       missing,
       open,
@@ -73,6 +75,12 @@ export function couldLose(evidence: Evidence): boolean {
       'skipped',
     )
   );
+}
+
+/** What the broker lost is a matter of storage; all else was let go by a consumer. */
+export function sideOf(evidence: Evidence, outcome: Outcome | null): Side {
+  const kind = outcome === null || outcome.end === 0 ? F.lost : evidence.trace.kind(outcome.end);
+  return kind === F.lost ? 'sending' : 'consuming';
 }
 
 /** Why a confirmed message has no effect. */

@@ -1,4 +1,5 @@
 /** At most once: per group, no message is handed out twice, and none has two effects. Deliveries count here, unlike in exactly-once-effect. */
+import { F } from '../../core/facts.ts';
 import type { FactId, MessageId } from '../../core/types.ts';
 import { whyAgain } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -43,6 +44,7 @@ export const atMostOnce = defineCheck<Repeat>({
     return {
       ...best,
       seen,
+      side: because.fact > 0 && trace.kind(because.fact) === F.appended ? 'sending' : 'consuming',
       messages,
       exercised: couldRepeat(evidence),
       witness: witness(best.first, because.fact, best.second),

@@ -6,6 +6,7 @@
 import type { FactId } from '../../core/types.ts';
 import type { Evidence } from './evidence.ts';
 import type { ClaimName } from './names.ts';
+import type { Side } from './promises.ts';
 
 /**
  * `broken`: the claim fell. `removed`: a stated policy (retention, TTL, a limit) took a message away, which the claim itself
@@ -22,6 +23,8 @@ export interface Found {
   readonly witness: readonly FactId[];
   /** For `removed`: the setting that did it. */
   readonly policy?: string;
+  /** For `broken`: on whose side it went wrong, so that the setting that is named is one of theirs. */
+  readonly side?: Side;
 }
 
 export interface Check<F extends Found> {

@@ -3,7 +3,7 @@
  * more, and are counted beside it. A message in a dead-letter queue is set aside and waits for a decision: it is told, not held against the claim.
  */
 import type { FactId, MessageId } from '../../core/types.ts';
-import { couldLose, lossOf, removal, where } from './at-least-once.ts';
+import { couldLose, lossOf, removal, sideOf, where } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { whyAgain } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -57,6 +57,7 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
       return {
         ...base,
         seen: 'broken',
+        side: 'effect',
         exercised,
         witness: witness(first, because.fact, second),
         why: because.words,
@@ -70,6 +71,7 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
       exercised,
       witness: outcome === null ? [] : witness(outcome.confirmed, outcome.delivered, outcome.end),
       ...(tally.firstRemoved === null ? {} : { policy: tally.firstRemoved.policy }),
+      side: sideOf(evidence, outcome),
       why: '',
       outcome,
     };

@@ -122,7 +122,7 @@ function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict 
   const { witness } = found;
   switch (found.seen) {
     case 'broken': {
-      const setting = permits(evidence.scenario, claim);
+      const setting = permits(evidence.scenario, claim, found.side);
       const base = { claim, scope, sentence, witness };
       if (setting === '') return { ...base, verdict: 'violated' };
       if (isClaimed(evidence.scenario, claim, scope)) return { ...base, verdict: 'violated', setting };

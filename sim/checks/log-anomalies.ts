@@ -108,6 +108,8 @@ interface Unread extends Found {
   readonly group: GroupId;
   readonly message: MessageId;
   readonly messages: number;
+  /** The delivery of a message behind it. */
+  readonly later: FactId;
 }
 
 /** Confirmed and never read, though later ones were. */
@@ -127,21 +129,19 @@ export const lostWrite = defineCheck<Unread>({
   explain(evidence, found) {
     const [confirmed] = found.witness;
     if (confirmed === undefined) return 'No confirmed message was passed by: whoever read later ones had read it.';
-    const later = found.witness[found.witness.length - 1] as FactId;
+    const later = found.later;
     const more = found.messages > 1 ? ` ${many(found.messages - 1, 'more message')} fared alike.` : '';
     return `Message ${found.message} was confirmed at ${evidence.at(confirmed)}, and ${evidence.groupName(found.group)} never read it, although it read message ${evidence.trace.messageOf(later)} behind it at ${evidence.at(later)}.${more}`;
   },
 });
 
-function passedBy(
-  evidence: Evidence,
-  scope: string,
-): { group: GroupId; message: MessageId; messages: number; witness: readonly FactId[] } {
+function passedBy(evidence: Evidence, scope: string): Omit<Unread, 'seen' | 'exercised'> {
   const { logs, confirmed, trace } = evidence;
-  let result: { group: GroupId; message: MessageId; messages: number; witness: readonly FactId[] } = {
+  let result: Omit<Unread, 'seen' | 'exercised'> = {
     group: 0,
     message: 0,
     messages: 0,
+    later: 0,
     witness: [],
   };
   for (const log of logs.byPlace.values()) {
@@ -160,7 +160,13 @@ function passedBy(
         result =
           messages > 1
             ? { ...result, messages }
-            : { group, message: m, messages, witness: witness(confirmed[m] as number, logs.lost[m] as number, later) };
+            : {
+                group,
+                message: m,
+                messages,
+                later,
+                witness: witness(confirmed[m] as number, logs.lost[m] as number, later),
+              };
       }
     }
   }
@@ -202,7 +208,15 @@ export const unseen = defineCheck<Unread>({
         }
       }
     }
-    return { seen: open > 0 ? 'open' : 'sound', exercised, witness: [], group: 0, message: first, messages: open };
+    return {
+      seen: open > 0 ? 'open' : 'sound',
+      exercised,
+      witness: [],
+      group: 0,
+      message: first,
+      messages: open,
+      later: 0,
+    };
   },
   explain(evidence, found) {
     if (found.seen === 'sound') return 'Every confirmed message was read by the end.';

@@ -52,8 +52,11 @@ export function promises(scenario: Scenario): readonly ClaimName[] {
   return exercisable(scenario).filter((claim) => permits(scenario, claim) === '');
 }
 
-/** The setting that permits a breach of the claim, in words; '' when the settings promise it. */
-export function permits(scenario: Scenario, claim: ClaimName): string {
+/** Where a claim is let down: by producers and the broker's keeping, by how consumers settle, or by what a repeated effect does. */
+export type Side = 'sending' | 'consuming' | 'effect';
+
+/** The setting that permits a breach of the claim, in words; '' when the settings promise it. Of several, one of `side` is preferred. */
+export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'sending'): string {
   const producers = Object.values(scenario.producers);
   const consumers = Object.values(scenario.consumers);
   switch (claim) {
@@ -85,18 +88,22 @@ export function permits(scenario: Scenario, claim: ClaimName): string {
         first(producers, (producer) => storageRisk(scenario, producer)) ||
         first(consumers, (consumer) => startRisk(scenario, consumer))
       );
-    case 'at-least-once':
-      return (
-        first(producers, (producer) => storageRisk(scenario, producer)) ||
-        first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer))
-      );
-    case 'at-most-once':
-      return (
-        first(producers, (producer) => resendRisk(scenario, producer)) ||
-        first(consumers, (consumer) => repeatRisk(scenario, consumer))
-      );
+    case 'at-least-once': {
+      const sending = first(producers, (producer) => storageRisk(scenario, producer));
+      const consuming = first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer));
+      return side === 'sending' ? sending || consuming : consuming || sending;
+    }
+    case 'at-most-once': {
+      const sending = first(producers, (producer) => resendRisk(scenario, producer));
+      const consuming = first(consumers, (consumer) => repeatRisk(scenario, consumer));
+      return side === 'sending' ? sending || consuming : consuming || sending;
+    }
     case 'exactly-once-effect':
-      return permits(scenario, 'at-least-once') || first(consumers, (consumer) => doubleEffectRisk(scenario, consumer));
+      return (
+        (side === 'effect' ? first(consumers, (consumer) => doubleEffectRisk(scenario, consumer)) : '') ||
+        permits(scenario, 'at-least-once', side) ||
+        first(consumers, (consumer) => doubleEffectRisk(scenario, consumer))
+      );
     case 'duplicate':
     case 'idempotent-produce':
     case 'nonmonotonic-send':
