@@ -13,6 +13,7 @@ const ACTORS: readonly Actor[] = ['world', 'p', 'b', 'c-1', 'c-2'].map((name, id
   group: name.replace(/-\d$/, ''),
 }));
 const [, P, B, C1, C2] = ACTORS.map(({ id }) => id) as [number, number, number, number, number];
+const WIRE = { type: 'test', sizeBytes: 100 };
 const REQUEST = HOPS.indexOf('request');
 const ACK = HOPS.indexOf('ack');
 
@@ -31,7 +32,7 @@ network: ${yaml}`);
 function fates(network: Network, n: number, hop = REQUEST, from = P, to = B): number[] {
   const counts = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
-    network.judge(from, to, hop, i + 1, 100, i * 1000);
+    network.judge(from, to, hop, i + 1, WIRE, i * 1000);
     counts[network.judgement.fate] = (counts[network.judgement.fate] ?? 0) + 1;
   }
   return counts;
@@ -50,9 +51,9 @@ describe('chance on a link', () => {
     const alone = networkOf('{ latency: 1ms..50ms, loss: 30% }');
     const among = networkOf('{ latency: 1ms..50ms, loss: 30% }');
     for (let i = 0; i < 200; i++) {
-      among.judge(P, C1, REQUEST, 0, 100, i);
-      alone.judge(P, B, REQUEST, 0, 100, i);
-      among.judge(P, B, REQUEST, 0, 100, i);
+      among.judge(P, C1, REQUEST, 0, WIRE, i);
+      alone.judge(P, B, REQUEST, 0, WIRE, i);
+      among.judge(P, B, REQUEST, 0, WIRE, i);
       expect(among.judgement).toEqual(alone.judgement);
     }
   });
@@ -61,7 +62,7 @@ describe('chance on a link', () => {
     const arrivals = (network: Network) => {
       const found: number[] = [];
       for (let i = 0; i < 500; i++) {
-        network.judge(P, B, REQUEST, 0, 100, i * 1000);
+        network.judge(P, B, REQUEST, 0, WIRE, i * 1000);
         found.push(i * 1000 + network.judgement.latencyUs);
       }
       return found;
@@ -74,7 +75,7 @@ describe('chance on a link', () => {
   it('lets bytes wait for those before them', () => {
     const network = networkOf('{ latency: 10ms, bandwidth: 1000B/s }');
     const latencies = [0, 0, 0].map(() => {
-      network.judge(P, B, REQUEST, 0, 100, 0);
+      network.judge(P, B, REQUEST, 0, WIRE, 0);
       return network.judgement.latencyUs;
     });
     expect(latencies).toEqual([110_000, 210_000, 310_000]);
@@ -83,7 +84,7 @@ describe('chance on a link', () => {
 
 describe('a split', () => {
   const passes = (network: Network, from: number, to: number): boolean => {
-    network.judge(from, to, REQUEST, 0, 100, 0);
+    network.judge(from, to, REQUEST, 0, WIRE, 0);
     return network.judgement.fate === FATE.passed;
   };
 
