@@ -212,7 +212,10 @@ export const FACTS = {
 
   // messages: at the broker
   routed: { tone: 'quiet', sentence: (f) => `${f.actor} routed ${m(f)} to ${f.place}.` },
-  unroutable: { tone: 'notable', sentence: (f) => `${M(f)} matched no binding of ${f.place}.` },
+  unroutable: {
+    tone: 'notable',
+    sentence: (f) => `${M(f)} matched no binding of ${f.place || 'the default exchange'}.`,
+  },
   returned: { tone: 'notable', sentence: (f) => `${f.actor} returned ${m(f)} to ${f.peer}: no route.` },
   appended: {
     tone: 'normal',

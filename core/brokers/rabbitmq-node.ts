@@ -294,13 +294,17 @@ export class RabbitNode implements Machine {
     for (const queue of this.#queues.values()) this.#wakeQueue(queue, out);
   }
 
-  /** What is on disk stays; the rest of the messages, all connections and what was transient are gone (R11, R12). */
+  /**
+   * What is on disk stays; the rest of the messages, all connections and what was transient are gone (R11, R12). Whether the disk loses its
+   * cache makes no difference: what is not flushed is still in the server's own memory.
+   */
   crash(out: Out): void {
-    for (const connection of this.#connections.values()) {
-      for (const channel of connection.channels.values()) {
-        for (const consumer of channel.consumers.values()) consumer.queue.contents.consumers.remove(consumer);
-        for (const unacked of channel.unacked.values()) this.#giveBack(unacked, 'lost', R['connection lost'], out);
-      }
+    const channels = [...this.#connections.values()].flatMap((connection) => [...connection.channels.values()]);
+    for (const channel of channels) {
+      for (const consumer of channel.consumers.values()) consumer.queue.contents.consumers.remove(consumer);
+    }
+    for (const channel of channels) {
+      for (const unacked of channel.unacked.values()) this.#giveBack(unacked, 'lost', R['connection lost'], out);
     }
     this.#connections.clear();
     this.#unflushed = [];
@@ -338,7 +342,7 @@ export class RabbitNode implements Machine {
 
   peerLost(peer: ActorId, out: Out): void {
     for (const connection of [...this.#connections.values()]) {
-      if (connection.peer === peer) this.#loseConnection(connection, R['connection lost'], out);
+      if (connection.peer === peer) this.#loseConnection(connection, out);
     }
   }
 
@@ -392,7 +396,7 @@ export class RabbitNode implements Machine {
       const opening = wire as Opening;
       if (opening.type === 'connection.open') return this.#open(from, opening.request, out);
       const broken = this.#connections.get(opening.connection);
-      if (broken?.peer === from) this.#loseConnection(broken, R['connection lost'], out);
+      if (broken?.peer === from) this.#loseConnection(broken, out);
       return;
     }
     const frame = wire as ClientFrame;
@@ -455,11 +459,11 @@ export class RabbitNode implements Machine {
   #giveUp(connection: Connection, out: Out): void {
     const reset: Opened = { type: 'connection.reset', connection: connection.id };
     out.send(connection.peer, 'control', reset);
-    this.#loseConnection(connection, R['timed out'], out);
+    this.#loseConnection(connection, out);
   }
 
-  #loseConnection(connection: Connection, reason: number, out: Out): void {
-    out.fact(F['connection-lost'], 0, 0, connection.peer, 0, reason);
+  #loseConnection(connection: Connection, out: Out): void {
+    out.fact(F['connection-lost'], 0, 0, connection.peer);
     this.#endConnection(connection, R['connection lost'], out);
   }
 

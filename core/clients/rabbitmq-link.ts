@@ -12,7 +12,7 @@ import type {
   ServerMethod,
 } from '../brokers/rabbitmq-verbs.ts';
 import { isFrame } from '../brokers/rabbitmq-verbs.ts';
-import { F, R } from '../facts.ts';
+import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
 import { FrameOrder } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
@@ -194,7 +194,7 @@ export class RabbitLink {
     if (connection === 0) return;
     this.#connection = 0;
     if (this.#beat !== 0) out.cancel(this.#beat);
-    out.fact(F['connection-lost'], 0, 0, this.#node, 0, tells ? R['timed out'] : R['connection lost']);
+    out.fact(F['connection-lost'], 0, 0, this.#node);
     const reset: Opened = { type: 'connection.reset', connection };
     if (tells) out.send(this.#node, 'control', reset);
     this.#retry(out);
