@@ -26,25 +26,56 @@ interface Reason {
 
 export type WhyScenario = Pick<Scenario, 'timeline'>;
 
-const LONGEST_CHAIN = 1000;
-
-/** The chain of a fact, itself first. */
+/**
+ * The chain of a fact, itself first. Polls and replica fetches run in circles, each caused by the one before; such a circle is told once, and hops
+ * that only keep it going are left out.
+ */
 export function explainWhy(trace: Trace, scenario: WhyScenario, fact: FactId): Link[] {
   const chain: Link[] = [];
+  const told = new Set<string>();
   let at = fact;
-  while (at > 0 && at <= trace.count && chain.length < LONGEST_CHAIN) {
+  while (at > 0 && at <= trace.count) {
     const reason = reasonOf(trace, scenario, at);
-    const said = trace.sentence(at);
-    chain.push({
-      fact: at,
-      timeUs: trace.time(at),
-      sentence: reason.note === '' ? said : `${said.replace(/\.$/, '')}: ${reason.note}.`,
-    });
-    const next = reason.next > 0 ? reason.next : trace.cause(at);
+    if (at === fact || !isRoutine(trace, at, told)) {
+      const said = trace.sentence(at);
+      chain.push({
+        fact: at,
+        timeUs: trace.time(at),
+        sentence: reason.note === '' ? said : `${said.replace(/\.$/, '')}: ${reason.note}.`,
+      });
+    }
+    const next = reason.next > 0 ? reason.next : causeOf(trace, at);
     // Causes come before what they cause; whatever else is found must, too, so that the chain ends.
     at = next < at ? next : 0;
   }
   return chain;
+}
+
+/**
+ * The fact's own cause. Where that speaks of another message (a consumer begins this one because it is done with that one), the chain stays with
+ * its own message: what had happened to it before.
+ */
+function causeOf(trace: Trace, id: FactId): FactId {
+  const cause = trace.cause(id);
+  const message = trace.messageOf(id);
+  if (cause === 0 || message === 0) return cause;
+  const other = trace.messageOf(cause);
+  if (other === 0 || other === message) return cause;
+  return lastBefore(indexOf(trace).factsOf(message), id, () => true);
+}
+
+/** A hop that arrived and carries no message, or a fact about no message of which the chain has had one like it. */
+function isRoutine(trace: Trace, id: FactId, told: Set<string>): boolean {
+  if (trace.messageOf(id) > 0) return false;
+  const kind = trace.kind(id);
+  if (kind === F.sent) {
+    const fate = trace.detail(id) >> 3;
+    return fate === 0 || fate === 4;
+  }
+  const like = `${kind} ${trace.actor(id)} ${trace.place(id)} ${trace.peer(id)}`;
+  if (told.has(like)) return true;
+  told.add(like);
+  return false;
 }
 
 const NOTHING: Reason = { note: '', next: 0 };
@@ -62,6 +93,18 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return whyUnanswered(trace, scenario, id);
     case F.unreachable:
       return whyDown(trace, id);
+    case F.lost:
+      return whyGone(trace, id);
+    case F.elected:
+    case F['leader-lost']:
+      return whyElected(trace, id);
+    case F.assigned:
+    case F.revoked:
+      return { note: '', next: lastAtPlace(trace, id, trace.detail(id), [F['rebalance-begun']]) };
+    case F['rebalance-begun']:
+      return { note: '', next: lastAtPlace(trace, id, trace.place(id), [F.joined, F.left]) };
+    case F.left:
+      return whyLeft(trace, id);
     case F['ack-refused']:
       return whyStale(trace, id);
     case F.applied:
@@ -210,7 +253,12 @@ function whyUnanswered(trace: Trace, scenario: WhyScenario, id: FactId): Reason 
     );
   });
   const before = lastBefore(facts, id, (fact) => trace.kind(fact) === F.retried);
-  if (failed === 0 || failed < before) return NOTHING;
+  if (failed === 0 || failed < before) {
+    const crashed = brokerCrash(trace, facts[0] ?? 0, id);
+    return crashed === 0
+      ? NOTHING
+      : { note: `${trace.actorName(trace.actor(crashed))} crashed at ${clock(trace, crashed)}`, next: crashed };
+  }
   if (trace.kind(failed) !== F.sent) return { note: lower(trace.sentence(failed)), next: failed };
   const what = HOPS[trace.detail(failed) & 7] === 'reply' ? 'the reply was' : 'the request was';
   return { note: `${what} ${lossCause(trace, scenario, failed)}`, next: failed };
@@ -221,6 +269,51 @@ function whyDown(trace: Trace, id: FactId): Reason {
   return down === 0
     ? NOTHING
     : { note: `${trace.actorName(trace.actor(id))} was down since ${clock(trace, down)}`, next: down };
+}
+
+/** Why a stored message is gone: another led the log from then on, or its broker crashed. */
+function whyGone(trace: Trace, id: FactId): Reason {
+  const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
+  return { note: '', next: elected > 0 ? elected : brokerCrash(trace, 0, id) };
+}
+
+/** Why a partition has another leader or none: a broker crashed. A first election has only its own cause. */
+function whyElected(trace: Trace, id: FactId): Reason {
+  const crashed = brokerCrash(trace, 0, id);
+  return crashed === 0 ? NOTHING : { note: `${trace.actorName(trace.actor(crashed))} had crashed`, next: crashed };
+}
+
+/** The last crash of a broker between two facts; 0 when there was none. */
+function brokerCrash(trace: Trace, after: FactId, before: FactId): FactId {
+  const isBroker = (id: FactId): boolean => trace.actors[trace.actor(id)]?.kind === 'broker';
+  return (
+    indexOf(trace)
+      .mishaps(after, before)
+      .findLast((id) => trace.kind(id) === F.crashed && isBroker(id)) ?? 0
+  );
+}
+
+/** Why a member is out of its group: it was down or stalled. */
+function whyLeft(trace: Trace, id: FactId): Reason {
+  const member = trace.peer(id);
+  const name = trace.actorName(member);
+  const down = downSince(trace, member, id);
+  if (down > 0) return { note: `${name} was down since ${clock(trace, down)}`, next: down };
+  const paused = indexOf(trace)
+    .mishaps(0, id)
+    .findLast(
+      (fact) => trace.actor(fact) === member && (trace.kind(fact) === F.paused || trace.kind(fact) === F.resumed),
+    );
+  if (paused === undefined || trace.kind(paused) === F.resumed) return NOTHING;
+  return { note: `${name} was paused from ${clock(trace, paused)}`, next: paused };
+}
+
+/** The last fact of some kinds at a place before another; 0 when there is none. */
+function lastAtPlace(trace: Trace, before: FactId, place: PlaceId, kinds: readonly number[]): FactId {
+  for (let id = before - 1; id > 0; id--) {
+    if (trace.place(id) === place && kinds.includes(trace.kind(id))) return id;
+  }
+  return 0;
 }
 
 /** Why an ack came too late: its lock had ended. */
