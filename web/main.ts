@@ -1,4 +1,5 @@
 // The page's entry: it puts the app into the document, and nothing more.
+import './ui/tokens.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 

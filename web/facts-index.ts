@@ -1,0 +1,256 @@
+/**
+ * Where things are in a trace, gathered once while it arrives: facts that the log shows, stops of "next notable fact", beats that playing slows down
+ * for, hops that were lost, and how long hops take. Grows with the trace; every question afterwards is a binary search.
+ */
+import type { ActorId, FactId, Micros } from '../core/types.ts';
+import type { TimelineEntry } from '../sim/scenario/types.ts';
+import type { Trace } from '../sim/trace.ts';
+import { F, FACT_NAMES, FACTS } from '../sim/vocabulary.ts';
+
+/** A list of rising numbers that grows without copying each time. */
+export class Numbers {
+  length = 0;
+  #values = new Float64Array(1024);
+
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const larger = new Float64Array(this.length * 2);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.length++] = value;
+  }
+
+  at(index: number): number {
+    return this.#values[index] as number;
+  }
+
+  /** How many are at most `value`. */
+  countUpTo(value: number): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#values[middle] as number) <= value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** A stretch of time in which something was wrong, for the timeline. */
+export interface Span {
+  readonly kind: 'fault' | 'mark';
+  readonly fromUs: Micros;
+  /** Null while it lasts. */
+  toUs: Micros | null;
+  readonly label: string;
+  readonly fact: FactId;
+}
+
+/** How a line of the scenario's timeline is drawn: over its time, as a mark, or not at all because the actor's own facts show it. */
+export interface LineLook {
+  readonly label: string;
+  readonly as: 'span' | 'mark' | 'nothing';
+}
+
+/** By index of the line. */
+export function lineLooks(timeline: readonly TimelineEntry[]): readonly LineLook[] {
+  return timeline.map(({ action, label }) => {
+    switch (action.type) {
+      case 'crash':
+      case 'restart':
+      case 'pause':
+      case 'slow':
+      case 'stop':
+      case 'heal':
+        return { label, as: 'nothing' };
+      case 'split':
+      case 'burst':
+        return { label, as: 'span' };
+      case 'interfere':
+        return { label, as: action.forUs === null ? 'mark' : 'span' };
+      default:
+        return { label, as: 'mark' };
+    }
+  });
+}
+
+const LOUD = 1;
+const NOTABLE = 2;
+const TONES = FACT_NAMES.map((name) => {
+  if (name === '') return 0;
+  const { tone } = FACTS[name];
+  return tone === 'quiet' ? 0 : tone === 'normal' ? LOUD : LOUD | NOTABLE;
+});
+/** Hops whose length is sampled for the speed of playing. */
+const SAMPLES = 2_000;
+/** A quiet stretch takes at most so long on the wall. */
+export const QUIET_MS = 700;
+/** One hop takes about this long at the default speed. */
+const HOP_MS = 400;
+const SPANS_MAX = 400;
+
+export class FactsIndex {
+  readonly trace: Trace;
+  /** Facts that the log shows. */
+  readonly loud = new Numbers();
+  /** Faults, redeliveries, dead letters, elections and the like. */
+  readonly notable = new Numbers();
+  /** Facts that something is to be seen of: loud ones, and hops with a message. */
+  readonly beats = new Numbers();
+  /** Hops of messages that never arrived. */
+  readonly lostHops = new Numbers();
+  /** Messages that were lost for good. */
+  readonly losses = new Numbers();
+  readonly spans: Span[] = [];
+  done: FactId = 0;
+
+  readonly #lines: readonly LineLook[];
+  /** Per message-carrying hop: its fact, and when the last one so far arrives. */
+  readonly #hops = new Numbers();
+  readonly #arrivals = new Numbers();
+  #latestArrival: Micros = 0;
+  readonly #samples: number[] = [];
+  readonly #open = new Map<string, Span>();
+  #busyUs = 0;
+  #quietUs: number[] = [];
+
+  constructor(trace: Trace, lines: readonly LineLook[]) {
+    this.trace = trace;
+    this.#lines = lines;
+  }
+
+  /** Looks at up to `limit` more facts; true while there are more. */
+  extend(limit: number): boolean {
+    const { trace } = this;
+    const end = Math.min(trace.count, this.done + limit);
+    for (let id = this.done + 1; id <= end; id++) this.#see(id);
+    this.done = end;
+    return end < trace.count;
+  }
+
+  /** Until when some message is on its way, as known at a fact. */
+  busyUntil(fact: FactId): Micros {
+    const n = this.#hops.countUpTo(fact);
+    return n === 0 ? 0 : this.#arrivals.at(n - 1);
+  }
+
+  /** Time of the next fact that something is to be seen of; null when there is none. */
+  nextBeat(fact: FactId): Micros | null {
+    const n = this.beats.countUpTo(fact);
+    return n < this.beats.length ? this.trace.time(this.beats.at(n)) : null;
+  }
+
+  /** Median length of a hop in µs; 0 when no hop takes time. */
+  get hopUs(): Micros {
+    const sorted = this.#samples.slice().sort((a, b) => a - b);
+    return sorted[sorted.length >> 1] ?? 0;
+  }
+
+  /**
+   * Virtual µs in a millisecond of watching: a hop takes 400 ms, unless the whole run would then take more than a quarter of an hour; such a run is
+   * played in about four minutes.
+   */
+  defaultSpeed(durationUs: Micros): number {
+    const hop = this.hopUs;
+    if (hop === 0) return Math.max(1, durationUs / 60_000);
+    const speed = hop / HOP_MS;
+    let quietMs = 0;
+    for (const gap of this.#quietUs) quietMs += Math.min(QUIET_MS, gap / speed);
+    const wallMs = this.#busyUs / speed + quietMs;
+    return wallMs < 900_000 ? speed : Math.max(speed, durationUs / 240_000);
+  }
+
+  #see(id: FactId): void {
+    const { trace } = this;
+    const kind = trace.kind(id);
+    const time = trace.time(id);
+    const tone = TONES[kind] as number;
+    const isHop = kind === F.sent && trace.messageOf(id) !== 0;
+    if (tone & LOUD) this.loud.push(id);
+    if (tone & NOTABLE) this.notable.push(id);
+    if (tone & LOUD || isHop) {
+      if (time > this.#latestArrival && this.#quietUs.length < 100_000) this.#quietUs.push(time - this.#latestArrival);
+      if (time > this.#latestArrival) this.#latestArrival = time;
+      this.beats.push(id);
+    }
+    if (isHop) {
+      const length = trace.value(id);
+      const arrival = time + length;
+      if (this.#samples.length < SAMPLES && length > 0) this.#samples.push(length);
+      if (arrival > this.#latestArrival) {
+        this.#busyUs += arrival - this.#latestArrival;
+        this.#latestArrival = arrival;
+      }
+      const fate = trace.detail(id) >> 3;
+      if (fate !== 0 && fate !== 4) this.lostHops.push(id);
+      this.#hops.push(id);
+      this.#arrivals.push(this.#latestArrival);
+    }
+    if (tone & NOTABLE) this.#span(kind, id, time, trace.actor(id));
+  }
+
+  #span(kind: number, id: FactId, time: Micros, actor: ActorId): void {
+    const { trace } = this;
+    const name = trace.actorName(actor);
+    switch (kind) {
+      case F.lost:
+        this.losses.push(id);
+        return;
+      case F.crashed:
+        return this.#begin(`down ${actor}`, id, time, `${name} crashed`);
+      case F.stopped:
+        return this.#begin(`down ${actor}`, id, time, `${name} stopped`);
+      case F.restarted:
+        return this.#end(`down ${actor}`, time);
+      case F.paused:
+        return this.#begin(`paused ${actor}`, id, time, `${name} paused`);
+      case F.resumed:
+        return this.#end(`paused ${actor}`, time);
+      case F.slowed:
+        if (trace.value(id) === 100) return this.#end(`slow ${actor}`, time);
+        return this.#begin(`slow ${actor}`, id, time, `${name} slow`);
+      case F.split:
+        return this.#begin(`split ${trace.value(id)}`, id, time, this.#lines[trace.value(id)]?.label ?? 'split');
+      case F.healed:
+        return this.#end(`split ${trace.value(id)}`, time);
+      case F['fault-begun']: {
+        const line = this.#lines[trace.value(id)];
+        if (line?.as === 'span') this.#begin(`line ${trace.value(id)}`, id, time, line.label);
+        else if (line?.as === 'mark') this.#mark(id, time, line.label);
+        return;
+      }
+      case F['fault-ended']:
+        return this.#end(`line ${trace.value(id)}`, time);
+      case F.changed:
+        this.#mark(id, time, this.#lines[trace.value(id)]?.label ?? 'changed');
+        return;
+      case F.elected:
+      case F.fixed:
+        this.#mark(id, time, kind === F.fixed ? `${name} fixed` : '');
+        return;
+      default:
+        return;
+    }
+  }
+
+  #begin(key: string, fact: FactId, time: Micros, label: string): void {
+    if (this.spans.length >= SPANS_MAX || this.#open.has(key)) return;
+    const span: Span = { kind: 'fault', fromUs: time, toUs: null, label, fact };
+    this.spans.push(span);
+    this.#open.set(key, span);
+  }
+
+  #end(key: string, time: Micros): void {
+    const span = this.#open.get(key);
+    if (span === undefined) return;
+    span.toUs = time;
+    this.#open.delete(key);
+  }
+
+  #mark(fact: FactId, time: Micros, label: string): void {
+    if (this.spans.length < SPANS_MAX && label !== '')
+      this.spans.push({ kind: 'mark', fromUs: time, toUs: time, label, fact });
+  }
+}

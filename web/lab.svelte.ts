@@ -1,0 +1,325 @@
+/**
+ * The only shared state of the page: which scenario with which changes, the trace of its run, where the playhead stands, and what is selected. All
+ * else is derived from these. A change (seed, knob, click on a node) makes a new run; what was shown stays until the new run has come as far.
+ */
+import { createContext } from 'svelte';
+import type { ActorId, FactId, MessageId, Micros } from '../core/types.ts';
+import { Keyframes } from '../sim/folds/keyframes.ts';
+import { type Topology, topologyAt } from '../sim/folds/topology.ts';
+import { TransitIndex } from '../sim/folds/transit.ts';
+import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
+import type { Scenario } from '../sim/scenario/types.ts';
+import { Trace } from '../sim/trace.ts';
+import { Simulator } from './client.ts';
+import { FactsIndex, lineLooks } from './facts-index.ts';
+import type { Grading, Judgement, LibraryEntry, Report, TimelineLine } from './protocol.ts';
+import { KeyLooks } from './stage/keys.ts';
+
+/** A run and what is looked up in it. */
+export class ShownRun {
+  readonly scenario: Scenario;
+  readonly trace = new Trace();
+  readonly keyframes: Keyframes;
+  readonly transit: TransitIndex;
+  readonly index: FactsIndex;
+  readonly keys: KeyLooks;
+  /** Keyframes reach so far. */
+  reached: FactId = 0;
+  digest = '';
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    this.keyframes = new Keyframes(this.trace, scenario);
+    this.transit = new TransitIndex(this.trace);
+    this.index = new FactsIndex(this.trace, lineLooks(scenario.timeline));
+    this.keys = new KeyLooks(this.trace);
+  }
+
+  /** The stage at a fact without any keyframe: slow, and what every seek must agree with. */
+  fromStart(fact: FactId): Topology {
+    return topologyAt(this.trace, this.scenario, fact);
+  }
+}
+
+/** What the stage shows, at a fact and a time not before it. */
+export interface Moment {
+  readonly run: ShownRun;
+  readonly fact: FactId;
+  readonly timeUs: Micros;
+  readonly topology: Topology;
+}
+
+export interface OpenOptions {
+  readonly seed?: string | null;
+  readonly timeUs?: Micros;
+  readonly sets?: readonly string[];
+}
+
+const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
+/** Facts that are folded between two frames. */
+const FOLD_SLICE = 16_384;
+
+export class Lab {
+  /** Name in the library; '' for a scenario from elsewhere. */
+  name = $state('');
+  /** The file as it was opened, without changes. */
+  source = $state('');
+  /** The file with changes, as it ran. */
+  text = $state('');
+  seed = $state<string | null>(null);
+  sets = $state.raw<readonly string[]>([]);
+  changes = $state.raw<readonly TimelineLine[]>([]);
+  diagnostics = $state.raw<readonly Diagnostic[]>([]);
+  knobStarts = $state.raw<readonly number[]>([]);
+  /** What went wrong with the simulator itself; '' when nothing did. */
+  problem = $state('');
+  running = $state(false);
+  /** 0 … 1 while running. */
+  progress = $state(0);
+  ending = $state('');
+  digest = $state('');
+  judgement = $state.raw<Judgement>(NOTHING);
+  judged = $state(false);
+  /** Of an exercise's answer; null before it was asked for. */
+  grading = $state.raw<Grading | null>(null);
+  library = $state.raw<readonly LibraryEntry[]>([]);
+
+  timeUs = $state<Micros>(0);
+  fact = $state<FactId>(0);
+  message = $state<MessageId>(0);
+  actor = $state<ActorId>(0);
+  /** Said by the polite live region. */
+  spoken = $state('');
+
+  #run = $state.raw<ShownRun | null>(null);
+  /** Grows when the shown run's trace does. */
+  #version = $state(0);
+  #coming: ShownRun | null = null;
+  /** After the new run has come so far, it is shown. */
+  #keepUs: Micros = 0;
+  #folding = false;
+  /** Where the link wanted to go, until the run is there. */
+  #wantedUs: Micros | null = null;
+  #wantedFact: FactId = 0;
+  readonly simulator = new Simulator((report) => this.#hear(report));
+
+  readonly moment: Moment | null = $derived.by(() => {
+    const run = this.#run;
+    void this.#version;
+    if (run === null) return null;
+    const fact = Math.min(this.fact, run.reached);
+    return { run, fact, timeUs: this.timeUs, topology: run.keyframes.seek(fact) };
+  });
+
+  /** The run that is shown; reading it follows its growth. */
+  get run(): ShownRun | null {
+    void this.#version;
+    return this.#run;
+  }
+
+  get scenario(): Scenario | null {
+    return this.#run?.scenario ?? null;
+  }
+
+  get endUs(): Micros {
+    void this.#version;
+    return this.#run?.trace.endedAtUs ?? 0;
+  }
+
+  get factCount(): number {
+    void this.#version;
+    return this.#run?.trace.count ?? 0;
+  }
+
+  // What runs
+
+  open(name: string, text: string, options: OpenOptions = {}): void {
+    this.name = name;
+    this.source = text;
+    this.seed = options.seed ?? null;
+    this.sets = options.sets ?? [];
+    this.changes = [];
+    this.message = 0;
+    this.actor = 0;
+    this.grading = null;
+    this.#wantedUs = options.timeUs ?? null;
+    this.#start(0);
+    this.timeUs = 0;
+    this.fact = 0;
+  }
+
+  setSeed(seed: string): void {
+    this.seed = seed.trim() === '' ? null : seed.trim();
+    this.#start(this.timeUs);
+  }
+
+  /** Runs on another seed, and shows a fact of that run. */
+  openSeed(seed: string, fact: FactId): void {
+    this.seed = seed;
+    this.#wantedFact = fact;
+    this.#start(0);
+  }
+
+  /** Turns knobs: `path=value` each, all that are not as in the file. */
+  turn(sets: readonly string[]): void {
+    this.sets = sets;
+    this.grading = null;
+    this.#start(this.timeUs);
+  }
+
+  intervene(line: TimelineLine): void {
+    this.changes = [...this.changes, line];
+    this.#start(this.timeUs);
+  }
+
+  undo(index: number): void {
+    this.changes = this.changes.filter((_, i) => i !== index);
+    this.#start(this.timeUs);
+  }
+
+  stop(): void {
+    this.simulator.stop();
+  }
+
+  async readLibrary(files: readonly { readonly name: string; readonly text: string }[]): Promise<void> {
+    this.library = await this.simulator.library(files.map(({ name, text }) => ({ name, text })));
+  }
+
+  grade(): void {
+    this.grading = { done: 0, all: 0, grades: [], problem: '' };
+    this.simulator.grade(this.#file, this.source, this.sets);
+  }
+
+  // Where the playhead is
+
+  goToFact(fact: FactId): void {
+    const trace = this.#run?.trace;
+    if (trace === undefined) return;
+    this.fact = Math.max(0, Math.min(fact, trace.count));
+    this.timeUs = this.fact === 0 ? 0 : trace.time(this.fact);
+  }
+
+  goToTime(time: Micros): void {
+    const trace = this.#run?.trace;
+    if (trace === undefined) return;
+    this.timeUs = Math.max(0, Math.min(time, trace.endedAtUs));
+    this.fact = trace.lastAt(this.timeUs);
+  }
+
+  select(message: MessageId): void {
+    this.message = message;
+    this.actor = 0;
+  }
+
+  /** Says the present fact to those who listen. */
+  speak(): void {
+    const trace = this.#run?.trace;
+    if (trace !== undefined && this.fact > 0) this.spoken = trace.sentence(this.fact);
+  }
+
+  get #file(): string {
+    return this.name === '' ? 'scenario.yaml' : `${this.name}.yaml`;
+  }
+
+  #start(keepUs: Micros): void {
+    this.#keepUs = keepUs;
+    this.running = true;
+    this.progress = 0;
+    this.problem = '';
+    this.judged = false;
+    const { source: text, seed, sets, changes: lines } = this;
+    this.simulator.run({ file: this.#file, text, seed, sets, lines });
+  }
+
+  #hear(report: Report): void {
+    switch (report.type) {
+      case 'parsed':
+        this.diagnostics = report.diagnostics;
+        this.text = report.text;
+        this.knobStarts = report.knobStarts;
+        this.#coming = report.scenario === null ? null : new ShownRun(report.scenario);
+        if (report.scenario === null) this.running = false;
+        return;
+      case 'part': {
+        const run = this.#coming ?? this.#run;
+        if (run === null) return;
+        run.trace.give(report.part);
+        run.digest = report.part.digest;
+        this.progress = report.untilUs === 0 ? 1 : report.nowUs / report.untilUs;
+        if (this.#coming === null || report.nowUs >= this.#keepUs) this.#show(run);
+        this.#fold();
+        return;
+      }
+      case 'ended':
+        if (this.#coming !== null) this.#show(this.#coming);
+        this.running = false;
+        this.ending = report.ending;
+        this.digest = report.digest;
+        return;
+      case 'judged':
+        this.judgement = report.judgement;
+        this.judged = true;
+        return;
+      case 'failed':
+        this.running = false;
+        this.problem = report.message;
+        return;
+      case 'graded':
+        this.grading = report.grading;
+        return;
+      case 'digest':
+      case 'library':
+        return;
+      default:
+        report satisfies never;
+    }
+  }
+
+  /** Makes a run the shown one, at the same moment. */
+  #show(run: ShownRun): void {
+    const isNew = run !== this.#run;
+    this.#coming = null;
+    this.#run = run;
+    if (isNew) {
+      this.judgement = NOTHING;
+      this.digest = '';
+      run.reached = 0;
+      this.#foldSlice(run);
+    }
+    this.#version++;
+    if (this.#wantedFact > 0 && run.trace.count >= this.#wantedFact) {
+      this.goToFact(this.#wantedFact);
+      this.message = run.trace.messageOf(this.#wantedFact);
+      this.#wantedFact = 0;
+      return;
+    }
+    const wanted = this.#wantedUs ?? (isNew ? this.timeUs : null);
+    if (wanted === null) return;
+    if (run.trace.endedAtUs >= wanted) this.#wantedUs = null;
+    this.goToTime(wanted);
+  }
+
+  /** Follows the trace with keyframes and index in slices, so that no frame is missed. */
+  #fold(): void {
+    if (this.#folding) return;
+    this.#folding = true;
+    const slice = (): void => {
+      const run = this.#run;
+      this.#folding = run !== null && this.#foldSlice(run);
+      this.#version++;
+      if (this.#folding) setTimeout(slice, 0);
+    };
+    slice();
+  }
+
+  /** True while there is more to fold. */
+  #foldSlice(run: ShownRun): boolean {
+    const end = Math.min(run.trace.count, run.reached + FOLD_SLICE);
+    run.keyframes.extend(end);
+    run.reached = end;
+    run.index.extend(FOLD_SLICE);
+    return end < run.trace.count;
+  }
+}
+
+export const [getLab, setLab] = createContext<Lab>();

@@ -1,0 +1,181 @@
+/**
+ * Wall clock to playhead: while it plays, each frame moves the playhead by the time that has passed times the speed. Stretches in which nothing is on
+ * its way are shortened (if wished), so that a hop of 3 ms and a job of 2 s can both be seen. A step glides to the next fact, or jumps for those who
+ * ask for stillness.
+ */
+import { createContext } from 'svelte';
+import { prefersReducedMotion } from 'svelte/motion';
+import type { FactId } from '../core/types.ts';
+import { QUIET_MS } from './facts-index.ts';
+import type { Lab, ShownRun } from './lab.svelte.ts';
+
+/** A step takes at most so long on the wall. */
+const GLIDE_MS = 320;
+/** With reduced motion, playing shows one fact after the other at this pace. */
+const STILL_MS = 600;
+/** A longer frame (a hidden tab) counts as so much. */
+const FRAME_MS_MAX = 100;
+
+export class Player {
+  playing = $state(false);
+  /** Virtual µs per ms of watching; null for the run's own default. */
+  speedChosen = $state<number | null>(null);
+  skipsQuiet = $state(true);
+
+  readonly #lab: Lab;
+  #frame = 0;
+  #last = 0;
+  #glide: { readonly to: FactId; readonly fromUs: number; readonly toUs: number; elapsedMs: number } | null = null;
+  #defaults = new WeakMap<ShownRun, number>();
+  #still = 0;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  get speed(): number {
+    return this.speedChosen ?? this.defaultSpeed;
+  }
+
+  get defaultSpeed(): number {
+    const { run, running } = this.#lab;
+    if (run === null) return 1;
+    const known = this.#defaults.get(run);
+    if (known !== undefined) return known;
+    const speed = run.index.defaultSpeed(run.scenario.durationUs);
+    if (!running && run.index.done === run.trace.count) this.#defaults.set(run, speed);
+    return speed;
+  }
+
+  toggle(): void {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  play(): void {
+    const { timeUs, endUs } = this.#lab;
+    if (timeUs >= endUs) this.#lab.goToTime(0);
+    this.#glide = null;
+    this.playing = true;
+    this.#tick();
+  }
+
+  pause(): void {
+    this.playing = false;
+    this.#glide = null;
+  }
+
+  /** One fact forwards (1) or back (−1). */
+  step(by: 1 | -1): void {
+    const lab = this.#lab;
+    this.playing = false;
+    const from = this.#glide === null ? lab.fact : this.#glide.to;
+    this.glideTo(Math.max(0, Math.min(from + by, lab.factCount)));
+    lab.spoken =
+      lab.run !== null && from + by > 0 && from + by <= lab.factCount ? lab.run.trace.sentence(from + by) : '';
+  }
+
+  /** To the next or previous fault, redelivery, dead letter, election or violation. */
+  stepNotable(by: 1 | -1): void {
+    const lab = this.#lab;
+    const { run } = lab;
+    if (run === null) return;
+    this.pause();
+    const { notable } = run.index;
+    const n = notable.countUpTo(lab.fact);
+    if (by === 1) lab.goToFact(n < notable.length ? notable.at(n) : lab.factCount);
+    else {
+      const before = n > 0 && notable.at(n - 1) === lab.fact ? n - 2 : n - 1;
+      lab.goToFact(before >= 0 ? notable.at(before) : 0);
+    }
+    lab.speak();
+  }
+
+  toFact(fact: FactId): void {
+    this.pause();
+    this.#lab.goToFact(fact);
+  }
+
+  glideTo(fact: FactId): void {
+    const lab = this.#lab;
+    const { run } = lab;
+    if (run === null) return;
+    const toUs = fact === 0 ? 0 : run.trace.time(fact);
+    const isFar = Math.abs(toUs - lab.timeUs) > 60 * GLIDE_MS * this.speed;
+    if (prefersReducedMotion.current || toUs <= lab.timeUs || isFar) {
+      this.#glide = null;
+      lab.goToFact(fact);
+      return;
+    }
+    this.#glide = { to: fact, fromUs: lab.timeUs, toUs, elapsedMs: 0 };
+    this.#tick();
+  }
+
+  #tick(): void {
+    if (this.#frame !== 0) return;
+    this.#last = performance.now();
+    const frame = (now: number): void => {
+      const ms = Math.min(FRAME_MS_MAX, Math.max(0, now - this.#last));
+      this.#last = now;
+      if (this.#glide !== null) this.#glideOn(ms);
+      else if (this.playing) this.#advance(ms);
+      this.#frame = this.playing || this.#glide !== null ? requestAnimationFrame(frame) : 0;
+    };
+    this.#frame = requestAnimationFrame(frame);
+  }
+
+  #glideOn(ms: number): void {
+    const glide = this.#glide;
+    if (glide === null) return;
+    glide.elapsedMs += ms;
+    const share = glide.elapsedMs / GLIDE_MS;
+    if (share >= 1) {
+      this.#glide = null;
+      this.#lab.goToFact(glide.to);
+      return;
+    }
+    const eased = share * share * (3 - 2 * share);
+    // Never as far as the fact itself, which is the end of the step.
+    this.#lab.goToTime(Math.min(glide.toUs - 1, Math.floor(glide.fromUs + (glide.toUs - glide.fromUs) * eased)));
+  }
+
+  #advance(ms: number): void {
+    const lab = this.#lab;
+    const { run } = lab;
+    if (run === null) return;
+    if (prefersReducedMotion.current) {
+      this.#still += ms;
+      if (this.#still < STILL_MS) return;
+      this.#still = 0;
+      const next = run.index.beats.countUpTo(lab.fact);
+      if (next < run.index.beats.length) lab.goToFact(run.index.beats.at(next));
+      else this.playing = false;
+      return;
+    }
+    let time = lab.timeUs;
+    let fact = lab.fact;
+    let left = ms;
+    for (let steps = 0; left > 0 && steps < 200; steps++) {
+      const busyUntil = run.index.busyUntil(fact);
+      const next = run.index.nextBeat(fact) ?? lab.endUs;
+      const isQuiet = this.skipsQuiet && busyUntil <= time;
+      const since = Math.max(busyUntil, fact === 0 ? 0 : run.trace.time(fact));
+      const rate = isQuiet ? Math.max(this.speed, (next - since) / QUIET_MS) : this.speed;
+      const until = isQuiet ? next : Math.min(next, busyUntil > time ? busyUntil : next);
+      const needed = (until - time) / rate;
+      if (needed > left) {
+        time += left * rate;
+        left = 0;
+      } else {
+        time = until;
+        left -= needed;
+        if (until >= lab.endUs) break;
+      }
+      fact = run.trace.lastAt(time);
+    }
+    lab.goToTime(Math.floor(time));
+    if (lab.timeUs >= lab.endUs && !lab.running) this.playing = false;
+  }
+}
+
+export const [getPlayer, setPlayer] = createContext<Player>();

@@ -1,0 +1,130 @@
+/**
+ * What the page and its worker say to each other. Plain data only: it crosses a thread. Every run has a number, and what belongs to an older one
+ * is ignored, so that a late report never mixes two runs.
+ */
+import type { FactId, Micros } from '../core/types.ts';
+import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
+import type { Scenario } from '../sim/scenario/types.ts';
+import type { TracePart } from '../sim/trace.ts';
+
+/** A line of the timeline as the file has it, such as `{ at: 19.4s, crash: resizer-2, restart: 5s }`. */
+export type TimelineLine = Readonly<Record<string, string | number>>;
+
+export interface RunRequest {
+  readonly type: 'run';
+  readonly run: number;
+  /** Named in diagnostics. */
+  readonly file: string;
+  readonly text: string;
+  /** Overrides the scenario's seed; null for the scenario's own. */
+  readonly seed: string | null;
+  /** `path=value` each: the knobs that were turned. */
+  readonly sets: readonly string[];
+  /** Lines added to the timeline. */
+  readonly lines: readonly TimelineLine[];
+}
+
+export interface GradeRequest {
+  readonly type: 'grade';
+  readonly run: number;
+  readonly file: string;
+  readonly text: string;
+  readonly sets: readonly string[];
+}
+
+/** Runs without showing: only the digest comes back. */
+export interface DigestRequest {
+  readonly type: 'digest';
+  readonly id: number;
+  readonly text: string;
+  readonly seed: string | null;
+}
+
+/** Reads titles and stories of the library. */
+export interface LibraryRequest {
+  readonly type: 'library';
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+}
+
+export type Request = RunRequest | GradeRequest | DigestRequest | LibraryRequest | { readonly type: 'stop' };
+
+export interface ShownVerdict {
+  readonly claim: string;
+  readonly scope: string;
+  readonly verdict: 'holds' | 'violated' | 'allowed' | 'not exercised' | 'undecided';
+  readonly sentence: string;
+  /** The setting that permits what happened; '' when none does. */
+  readonly setting: string;
+  readonly witness: readonly FactId[];
+  /** What the scenario says should come out. */
+  readonly stated: string;
+}
+
+/** A line of `expect:`, or an exercise's goal. */
+export interface ShownExpectation {
+  readonly text: string;
+  readonly holds: boolean;
+  /** What came out, for people. */
+  readonly actual: string;
+  /** A fact to look at; 0 when there is none. */
+  readonly fact: FactId;
+}
+
+export interface Judgement {
+  readonly verdicts: readonly ShownVerdict[];
+  readonly expectations: readonly ShownExpectation[];
+  readonly goals: readonly ShownExpectation[];
+}
+
+export interface SeedGrade {
+  readonly seed: string;
+  readonly holds: boolean;
+  /** The first goal that fails there; empty for a win. */
+  readonly failing: string;
+  /** What came out instead. */
+  readonly actual: string;
+  /** The fact that shows it; 0 when none does. */
+  readonly fact: FactId;
+}
+
+/** How far the grading is. The first grade is that of the seed that is shown; all arrive at the end. */
+export interface Grading {
+  readonly done: number;
+  readonly all: number;
+  readonly grades: readonly SeedGrade[];
+  /** Why there is no grade; '' otherwise. */
+  readonly problem: string;
+}
+
+export interface LibraryEntry {
+  readonly name: string;
+  readonly title: string;
+  readonly story: string;
+  readonly broker: string;
+  readonly isExercise: boolean;
+}
+
+export type Report =
+  | {
+      readonly type: 'parsed';
+      readonly run: number;
+      /** The text with the added lines. */
+      readonly text: string;
+      readonly scenario: Scenario | null;
+      readonly diagnostics: readonly Diagnostic[];
+      /** For each knob of an exercise, the position of the value that the file has; −1 for another one. */
+      readonly knobStarts: readonly number[];
+    }
+  | {
+      readonly type: 'part';
+      readonly run: number;
+      readonly part: TracePart;
+      readonly nowUs: Micros;
+      readonly untilUs: Micros;
+    }
+  | { readonly type: 'ended'; readonly run: number; readonly digest: string; readonly ending: string }
+  | { readonly type: 'judged'; readonly run: number; readonly judgement: Judgement }
+  | { readonly type: 'failed'; readonly run: number; readonly message: string }
+  | { readonly type: 'graded'; readonly run: number; readonly grading: Grading }
+  | { readonly type: 'digest'; readonly id: number; readonly digest: string; readonly problem: string }
+  | { readonly type: 'library'; readonly entries: readonly LibraryEntry[] };

@@ -1,0 +1,63 @@
+/** The keys of the page: one table, from which they are heard and listed. */
+
+export type Command =
+  | 'play'
+  | 'forward'
+  | 'back'
+  | 'next'
+  | 'previous'
+  | 'start'
+  | 'end'
+  | 'faster'
+  | 'slower'
+  | 'scenarios'
+  | 'tab'
+  | 'theme'
+  | 'help'
+  | 'unselect';
+
+export interface Shortcut {
+  readonly command: Command;
+  /** Values of `KeyboardEvent.key`. */
+  readonly keys: readonly string[];
+  /** As they are listed. */
+  readonly shown: readonly string[];
+  readonly does: string;
+}
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { command: 'play', keys: [' ', 'k'], shown: ['Space', 'k'], does: 'play or pause' },
+  { command: 'forward', keys: ['ArrowRight', '.'], shown: ['→', '.'], does: 'one fact forwards' },
+  { command: 'back', keys: ['ArrowLeft', ','], shown: ['←', ','], does: 'one fact back' },
+  { command: 'next', keys: ['n'], shown: ['n'], does: 'next notable fact (fault, redelivery, dead letter, election)' },
+  { command: 'previous', keys: ['p'], shown: ['p'], does: 'previous notable fact' },
+  { command: 'start', keys: ['Home'], shown: ['Home'], does: 'to the start' },
+  { command: 'end', keys: ['End'], shown: ['End'], does: 'to the end' },
+  { command: 'faster', keys: ['+', '='], shown: ['+'], does: 'twice as fast' },
+  { command: 'slower', keys: ['-'], shown: ['−'], does: 'half as fast' },
+  { command: 'scenarios', keys: ['s'], shown: ['s'], does: 'open the scenarios' },
+  { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
+  { command: 'theme', keys: ['d'], shown: ['d'], does: 'dark or light' },
+  { command: 'unselect', keys: ['Escape'], shown: ['Esc'], does: 'let go of the selected message' },
+  { command: 'help', keys: ['?'], shown: ['?'], does: 'this list' },
+];
+
+/** What a key asks for; null while the person types, inside a dialog or menu, with a modifier, or when it means nothing. */
+export function commandOf(event: KeyboardEvent): Command | null {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
+  const target = event.target instanceof Element ? event.target : null;
+  if (target !== null) {
+    if (
+      target.closest('dialog, [role="menu"], textarea, select, input:not([type="checkbox"], [type="range"])') !== null
+    )
+      return null;
+    const isControl = target.closest('button, a, input, summary') !== null;
+    if (isControl && (event.key === ' ' || event.key === 'Enter')) return null;
+    if (
+      target.matches('input[type="range"]') &&
+      (event.key.startsWith('Arrow') || event.key === 'Home' || event.key === 'End')
+    )
+      return null;
+  }
+  return SHORTCUTS.find(({ keys }) => keys.includes(event.key))?.command ?? null;
+}

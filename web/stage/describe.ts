@@ -1,0 +1,164 @@
+/** What stands in small print beside things on the stage: their settings, in few words. */
+import type { OptionValues } from '../../core/options.ts';
+import type { Micros } from '../../core/types.ts';
+import { formatDuration } from '../../sim/scenario/duration.ts';
+import type { Scenario } from '../../sim/scenario/types.ts';
+
+/** "3 s", "250 ms", "1 h 30 m". */
+export function span(us: Micros): string {
+  return formatDuration(Math.round(us)).replace(/(\d)([a-zµ])/g, '$1\u00a0$2');
+}
+
+/** Seconds for a clock: "0.2 s", "12 s", "3 min". */
+export function seconds(us: Micros): string {
+  const s = us / 1_000_000;
+  if (us > 0 && s < 0.1) return `${Math.max(1, Math.round(us / 1000))} ms`;
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 180) return `${Math.round(s)} s`;
+  if (s < 7200) return `${Math.round(s / 60)} min`;
+  return `${Math.round(s / 3600)} h`;
+}
+
+/** A clock reading as the time line shows it: "0:19.400", "1:02:03.000". */
+export function clock(us: Micros): string {
+  const ms = Math.floor(us / 1000);
+  const s = Math.floor(ms / 1000);
+  const h = Math.floor(s / 3600);
+  const m = Math.floor(s / 60) % 60;
+  const rest = `${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+  return h > 0 ? `${h}:${two(m)}:${rest}` : `${m}:${rest}`;
+}
+
+/** "0:19.400", "19.4", "1:02:03" or "250ms" to µs; null for anything else. */
+export function readClock(text: string): Micros | null {
+  const trimmed = text.trim();
+  const unit = /^(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)$/.exec(trimmed);
+  if (unit !== null) {
+    const factor = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000, h: 3_600_000_000 }[unit[2] ?? 's'] ?? 0;
+    return Math.round(Number(unit[1]) * factor);
+  }
+  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(trimmed)) return null;
+  return Math.round(trimmed.split(':').reduce((all, part) => all * 60 + Number(part), 0) * 1_000_000);
+}
+
+/** "5,914". */
+export function count(n: number): string {
+  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** "12", "1.4k", "52k", "3.1M": for labels without room. */
+export function short(n: number): string {
+  if (n < 10_000) return count(n);
+  if (n < 1_000_000) return `${Math.round(n / 1000)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+export function describeQueue(scenario: Scenario, name: string): string {
+  const options = scenario.queues[name]?.options ?? {};
+  const words: string[] = [];
+  const us = (key: string, word: string): void => {
+    const value = options[key];
+    if (typeof value === 'number' && value > 0) words.push(`${word} ${span(value)}`);
+  };
+  const kind = kindOf(scenario, scenario.queues[name]?.broker ?? '');
+  if (kind === 'sqs') {
+    us('VisibilityTimeout', 'VisibilityTimeout');
+    us('DelaySeconds', 'delay');
+  } else {
+    us('x-message-ttl', 'TTL');
+    number(options, 'x-max-length', words, 'at most');
+    number(options, 'x-delivery-limit', words, 'delivery limit');
+    if (options['durable'] === false) words.push('not durable');
+  }
+  const target = deadLetterOf(scenario, name);
+  if (target !== '') {
+    const limit = receivesOf(options);
+    words.push(limit > 0 ? `at most ${limit} receives, then ${target}` : `dead letters to ${target}`);
+  }
+  return words.join(', ');
+}
+
+/** The queue that takes a queue's dead letters; '' when none does. */
+export function deadLetterOf(scenario: Scenario, queue: string): string {
+  const options = scenario.queues[queue]?.options ?? {};
+  const policy = options['RedrivePolicy'];
+  if (typeof policy === 'object' && policy !== null) {
+    const target = (policy as Readonly<Record<string, unknown>>)['deadLetterTargetArn'];
+    return typeof target === 'string' ? target : '';
+  }
+  const exchange = options['x-dead-letter-exchange'];
+  if (typeof exchange !== 'string') return '';
+  const key = options['x-dead-letter-routing-key'];
+  if (exchange === '') return typeof key === 'string' ? key : '';
+  const bound = Object.entries(scenario.queues).find(([, spec]) =>
+    spec.bindings.some((one) => one.exchange === exchange),
+  );
+  return bound?.[0] ?? '';
+}
+
+/** After so many receives a message is dead-lettered; 0 when there is no such rule. */
+export function receivesOf(options: OptionValues): number {
+  const policy = options['RedrivePolicy'];
+  if (typeof policy !== 'object' || policy === null) return 0;
+  const limit = (policy as Readonly<Record<string, unknown>>)['maxReceiveCount'];
+  return typeof limit === 'number' ? limit : 0;
+}
+
+export function describeTopic(scenario: Scenario, name: string): string {
+  const options = scenario.topics[name]?.options ?? {};
+  const words: string[] = [];
+  number(options, 'partitions', words, 'partitions');
+  number(options, 'replication.factor', words, 'replication.factor');
+  number(options, 'min.insync.replicas', words, 'min.insync.replicas');
+  return words.join(', ');
+}
+
+export function describeProducer(scenario: Scenario, declared: string): string {
+  const spec = scenario.producers[declared];
+  if (spec === undefined) return '';
+  const words: string[] = [];
+  if (spec.perSecond > 0) {
+    const perSecond = spec.perSecond;
+    words.push(
+      perSecond >= 1 ? `${short(Math.round(perSecond * 10) / 10)}/s` : `${short(Math.round(perSecond * 600) / 10)}/min`,
+    );
+  } else if (spec.send.length > 0) words.push(`${spec.send.reduce((all, one) => all + one.times, 0)} messages`);
+  if (spec.key !== null) words.push(`key ${spec.key}`);
+  const acks = spec.options['acks'];
+  if (typeof acks === 'string' || typeof acks === 'number') words.push(`acks ${acks}`);
+  return words.join(', ');
+}
+
+/** The broker's kind as people write it. */
+export function brokerTitle(scenario: Scenario): string {
+  const kinds = [...new Set(Object.values(scenario.brokers).map(({ kind }) => kind))];
+  return kinds.map((kind) => TITLES[kind] ?? kind).join(' and ');
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  sqs: 'SQS',
+  kafka: 'Kafka',
+  rabbitmq: 'RabbitMQ',
+  direct: 'direct call, no queue',
+};
+
+/** A line of the timeline as the file has it: "at: 19.4s, crash: resizer-2, restart: 5s". */
+export function lineText(line: Readonly<Record<string, string | number>>): string {
+  return Object.entries(line)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(', ');
+}
+
+function kindOf(scenario: Scenario, broker: string): string {
+  return scenario.brokers[broker]?.kind ?? '';
+}
+
+function number(options: OptionValues, key: string, words: string[], word: string): void {
+  const value = options[key];
+  if (typeof value === 'number' && value > 0)
+    words.push(word === 'partitions' ? `${value} ${word}` : `${word} ${value}`);
+}
+
+function two(n: number): string {
+  return String(n).padStart(2, '0');
+}

@@ -1,0 +1,420 @@
+/**
+ * A scene onto a canvas. Cells and tokens are drawn once per look and size on small canvases of their own and then copied, so thousands of them fit
+ * into a frame. It knows colours and pixels, nothing of messages.
+ */
+import type { Curve } from './geometry.ts';
+import type { Look, Shape } from './keys.ts';
+import type { Bar, Dot, Ink, Mark, Scene, Stroke, Token, Wire, Word } from './scene.ts';
+
+export interface Palette {
+  readonly keys: readonly string[];
+  readonly inks: Readonly<Record<Ink, string>>;
+  readonly paper: string;
+  readonly panel: string;
+  readonly lane: string;
+}
+
+/** Reads the palette from the page's custom properties. */
+export function readPalette(element: Element): Palette {
+  const style = getComputedStyle(element);
+  const get = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  return {
+    keys: [1, 2, 3, 4, 5, 6].map((i) => get(`key-${i}`)),
+    inks: {
+      ink: get('ink'),
+      soft: get('soft'),
+      faint: get('faint'),
+      line: get('line'),
+      accent: get('accent'),
+      fault: get('fault'),
+      violated: get('violated'),
+      good: get('good'),
+    },
+    paper: get('paper'),
+    panel: get('panel'),
+    lane: get('lane'),
+  };
+}
+
+const TEXT = 'ui-sans-serif, system-ui, sans-serif';
+const MONO = 'ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+const TOKEN = 18;
+const FULL = Math.PI * 2;
+/** From so many messages on, a link shows a band. */
+const BAND_FROM = 25;
+const SPRITES_MAX = 4_000;
+
+export class Painter {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #palette: Palette;
+  readonly #ratio: number;
+  readonly #sprites = new Map<string, HTMLCanvasElement>();
+
+  constructor(context: CanvasRenderingContext2D, palette: Palette, ratio: number) {
+    this.#context = context;
+    this.#palette = palette;
+    this.#ratio = ratio;
+  }
+
+  /** `selected` gets a ring; 0 for none. */
+  paint(scene: Scene, width: number, height: number, selected: number): void {
+    const context = this.#context;
+    context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    for (const wire of scene.wires) this.#wire(wire);
+    for (const stroke of scene.strokes) this.#stroke(stroke);
+    for (const bar of scene.bars) this.#bar(bar);
+    for (const mark of scene.marks) this.#mark(mark, mark.message === selected && selected !== 0);
+    for (const dot of scene.dots) this.#dot(dot);
+    for (const token of scene.tokens) this.#token(token, token.message === selected && selected !== 0);
+    for (const word of scene.words) this.#word(word);
+  }
+
+  #wire({ curve, dashed, ink, cut, load }: Wire): void {
+    const context = this.#context;
+    if (load >= BAND_FROM) {
+      context.globalAlpha = 0.16;
+      context.strokeStyle = this.#palette.keys[0] ?? '';
+      context.lineWidth = Math.min(22, 4 + Math.sqrt(load));
+      this.#curve(curve);
+      context.globalAlpha = 1;
+    }
+    context.strokeStyle = this.#palette.inks[ink];
+    context.lineWidth = dashed ? 1.5 : 1.25;
+    context.setLineDash(dashed ? [2, 4] : []);
+    this.#curve(curve);
+    context.setLineDash([]);
+    this.#arrow(curve);
+    if (!cut) return;
+    // A gap across the link, with the two ends of the cut.
+    const x = (curve.x0 + curve.x3 + 3 * (curve.x1 + curve.x2)) / 8;
+    const y = (curve.y0 + curve.y3 + 3 * (curve.y1 + curve.y2)) / 8;
+    context.fillStyle = this.#palette.paper;
+    context.fillRect(x - 9, y - 14, 18, 28);
+    context.lineWidth = 2;
+    context.beginPath();
+    context.moveTo(x - 11, y + 10);
+    context.lineTo(x - 5, y - 10);
+    context.moveTo(x + 5, y + 10);
+    context.lineTo(x + 11, y - 10);
+    context.stroke();
+  }
+
+  #curve(curve: Curve): void {
+    const context = this.#context;
+    context.beginPath();
+    context.moveTo(curve.x0, curve.y0);
+    context.bezierCurveTo(curve.x1, curve.y1, curve.x2, curve.y2, curve.x3, curve.y3);
+    context.stroke();
+  }
+
+  #arrow({ x2, y2, x3, y3 }: Curve): void {
+    const dx = x3 - x2;
+    const dy = y3 - y2;
+    const length = Math.hypot(dx, dy) || 1;
+    const [ux, uy] = [dx / length, dy / length];
+    const context = this.#context;
+    context.beginPath();
+    context.moveTo(x3 - 7 * ux - 4 * uy, y3 - 7 * uy + 4 * ux);
+    context.lineTo(x3, y3);
+    context.lineTo(x3 - 7 * ux + 4 * uy, y3 - 7 * uy - 4 * ux);
+    context.stroke();
+  }
+
+  #stroke({ x0, y0, x1, y1, ink, width, dashed }: Stroke): void {
+    const context = this.#context;
+    context.strokeStyle = this.#palette.inks[ink];
+    context.lineWidth = width;
+    context.setLineDash(dashed ? [3, 3] : []);
+    context.beginPath();
+    context.moveTo(x0, y0);
+    context.lineTo(x1, y1);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  #bar({ x, y, w, h, ink, alpha }: Bar): void {
+    if (w <= 0) return;
+    const context = this.#context;
+    context.globalAlpha = alpha;
+    context.fillStyle = this.#palette.inks[ink];
+    context.beginPath();
+    context.roundRect(x, y, w, h, Math.min(h / 2, w / 2));
+    context.fill();
+    context.globalAlpha = 1;
+  }
+
+  #dot({ x, y, r, ink, filled }: Dot): void {
+    const context = this.#context;
+    context.beginPath();
+    context.arc(x, y, r - (filled ? 0 : 0.5), 0, FULL);
+    context.fillStyle = filled ? this.#palette.inks[ink] : this.#palette.panel;
+    context.fill();
+    if (filled) return;
+    context.strokeStyle = this.#palette.inks[ink];
+    context.lineWidth = 1.2;
+    context.stroke();
+  }
+
+  #mark(mark: Mark, selected: boolean): void {
+    const { x, y, size, state, look } = mark;
+    const context = this.#context;
+    if (selected) this.#halo(x, y, size / 2 + 4);
+    const held = state === 'held';
+    const cell = held && mark.ring >= 0 ? size * 0.86 : size;
+    const sprite = this.#sprite(
+      `${state} ${look.shape} ${look.colour} ${cell} ${mark.poison} ${mark.label}`,
+      cell + 4,
+      (on) => this.#drawCell(on, cell, mark),
+    );
+    context.globalAlpha = mark.alpha;
+    context.drawImage(sprite, x - (cell + 4) / 2, y - (cell + 4) / 2, cell + 4, cell + 4);
+    context.globalAlpha = 1;
+    if (held && mark.ring >= 0) this.#ring(mark);
+    if (mark.attempt > 1 && size >= 18) this.#attempt(x + size / 2, y - size / 2, mark.attempt);
+  }
+
+  #ring({ x, y, size, ring, look }: Mark): void {
+    const context = this.#context;
+    const r = size * 0.5 + 7;
+    context.lineWidth = 2.5;
+    context.strokeStyle = this.#palette.inks.line;
+    context.globalAlpha = 0.6;
+    context.beginPath();
+    context.arc(x, y, r, 0, FULL);
+    context.stroke();
+    context.globalAlpha = 1;
+    context.strokeStyle = ring < 0.1 ? this.#palette.inks.fault : (this.#palette.keys[look.colour] ?? '');
+    context.beginPath();
+    context.arc(x, y, r, -Math.PI / 2, -Math.PI / 2 + FULL * ring);
+    context.stroke();
+  }
+
+  #attempt(x: number, y: number, attempt: number): void {
+    const context = this.#context;
+    context.beginPath();
+    context.arc(x, y, 7.5, 0, FULL);
+    context.fillStyle = this.#palette.panel;
+    context.fill();
+    context.strokeStyle = this.#palette.inks.fault;
+    context.lineWidth = 1.25;
+    context.stroke();
+    context.fillStyle = this.#palette.inks.fault;
+    context.font = `600 11px ${TEXT}`;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.fillText(attempt > 9 ? '9+' : String(attempt), x, y + 0.5);
+    context.textBaseline = 'alphabetic';
+  }
+
+  #halo(x: number, y: number, r: number): void {
+    const context = this.#context;
+    context.strokeStyle = this.#palette.inks.accent;
+    context.lineWidth = 2;
+    context.beginPath();
+    context.roundRect(x - r, y - r, 2 * r, 2 * r, 9);
+    context.stroke();
+  }
+
+  #drawCell(on: CanvasRenderingContext2D, size: number, { state, look, poison, label }: Mark): void {
+    const colour = this.#palette.keys[look.colour] ?? '';
+    const middle = size / 2 + 2;
+    on.translate(middle, middle);
+    path(on, look.shape, size);
+    let ink = readable(colour);
+    if (state === 'solid') {
+      on.fillStyle = colour;
+      on.fill();
+    } else if (state === 'faded') {
+      on.globalAlpha = 0.34;
+      on.fillStyle = colour;
+      on.fill();
+      on.globalAlpha = 1;
+      ink = this.#palette.inks.ink;
+    } else {
+      on.fillStyle = state === 'outline' || state === 'delayed' ? this.#palette.panel : this.#palette.lane;
+      on.fill();
+      on.strokeStyle = colour;
+      on.lineWidth = 1.5;
+      on.setLineDash(state === 'held' ? [3, 2] : state === 'delayed' ? [1.5, 2.5] : []);
+      path(on, look.shape, size - 1.5);
+      on.stroke();
+      on.setLineDash([]);
+      ink = this.#palette.inks.ink;
+    }
+    if (poison) this.#hatch(on, look.shape, size, state === 'solid' ? ink : this.#palette.inks.fault);
+    if (label === '') return;
+    const font = Math.min(12, size * 0.42, (size * 1.5) / label.length + 1);
+    if (font < 6.5) return;
+    on.font = `600 ${font}px ${TEXT}`;
+    on.textAlign = 'center';
+    on.textBaseline = 'middle';
+    if (poison) {
+      // Words stay readable on the hatching.
+      on.lineWidth = 3.5;
+      on.strokeStyle = state === 'solid' ? colour : this.#palette.panel;
+      on.strokeText(label, 0, 0.5);
+    }
+    on.fillStyle = ink;
+    on.fillText(label, 0, 0.5);
+  }
+
+  #hatch(on: CanvasRenderingContext2D, shape: Shape, size: number, ink: string): void {
+    on.save();
+    path(on, shape, size);
+    on.clip();
+    on.globalAlpha = 0.5;
+    on.strokeStyle = ink;
+    on.lineWidth = 2;
+    for (let at = -size; at <= size; at += Math.max(5, size / 4)) {
+      on.beginPath();
+      on.moveTo(at - size / 2, size / 2);
+      on.lineTo(at + size / 2, -size / 2);
+      on.stroke();
+    }
+    on.restore();
+  }
+
+  #token(token: Token, selected: boolean): void {
+    const { x, y, look, kind } = token;
+    const context = this.#context;
+    if (selected) this.#halo(x, y, 13);
+    const sprite = this.#sprite(`token ${kind} ${look.shape} ${look.colour}`, TOKEN + 4, (on) =>
+      this.#drawToken(on, kind, look),
+    );
+    context.globalAlpha = token.alpha;
+    context.drawImage(sprite, x - (TOKEN + 4) / 2, y - (TOKEN + 4) / 2, TOKEN + 4, TOKEN + 4);
+    if (token.label !== '') {
+      const inside = kind === 'message' || kind === 'effect';
+      const font = inside ? Math.max(7, Math.min(9.5, 17 / token.label.length + 2)) : 11;
+      context.font = `600 ${font}px ${TEXT}`;
+      context.textAlign = inside ? 'center' : 'left';
+      context.fillStyle = inside ? readable(this.#palette.keys[look.colour] ?? '') : this.#palette.inks.soft;
+      if (kind === 'message') context.fillText(token.label, x, y + font * 0.36);
+      else if (kind === 'tick') {
+        context.font = `400 11px ${TEXT}`;
+        context.fillText(token.label, x + 9, y - 7);
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  #drawToken(on: CanvasRenderingContext2D, kind: Token['kind'], look: Look): void {
+    on.translate(TOKEN / 2 + 2, TOKEN / 2 + 2);
+    const colour = this.#palette.keys[look.colour] ?? '';
+    on.lineCap = 'round';
+    on.lineJoin = 'round';
+    switch (kind) {
+      case 'message':
+        path(on, look.shape === 'square' ? 'circle' : look.shape, TOKEN - 1);
+        on.fillStyle = colour;
+        on.fill();
+        return;
+      case 'effect':
+        on.fillStyle = colour;
+        path(on, 'diamond', 11);
+        on.fill();
+        return;
+      case 'reply':
+        on.strokeStyle = colour;
+        on.fillStyle = this.#palette.paper;
+        on.lineWidth = 2;
+        on.beginPath();
+        on.arc(0, 0, 4, 0, FULL);
+        on.fill();
+        on.stroke();
+        return;
+      case 'tick':
+        on.strokeStyle = this.#palette.inks.good;
+        on.lineWidth = 2.4;
+        on.beginPath();
+        on.moveTo(-6, 0);
+        on.lineTo(-2, 4.5);
+        on.lineTo(6.5, -5);
+        on.stroke();
+        return;
+      case 'refusal':
+      case 'cross': {
+        const r = kind === 'cross' ? 4 : 5;
+        on.strokeStyle = this.#palette.inks.fault;
+        on.lineWidth = 2.4;
+        on.beginPath();
+        on.moveTo(-r, -r);
+        on.lineTo(r, r);
+        on.moveTo(r, -r);
+        on.lineTo(-r, r);
+        on.stroke();
+        return;
+      }
+      default:
+        kind satisfies never;
+    }
+  }
+
+  #word({ x, y, text, ink, align, bold, mono }: Word): void {
+    const context = this.#context;
+    context.font = `${bold ? 600 : 400} ${mono ? 11 : 11.5}px ${mono ? MONO : TEXT}`;
+    context.textAlign = align;
+    context.fillStyle = this.#palette.inks[ink];
+    context.fillText(text, x, y);
+  }
+
+  #sprite(key: string, size: number, draw: (on: CanvasRenderingContext2D) => void): HTMLCanvasElement {
+    const known = this.#sprites.get(key);
+    if (known !== undefined) return known;
+    if (this.#sprites.size > SPRITES_MAX) this.#sprites.clear();
+    const canvas = document.createElement('canvas');
+    canvas.width = Math.ceil(size * this.#ratio);
+    canvas.height = canvas.width;
+    const on = canvas.getContext('2d');
+    if (on !== null) {
+      on.scale(this.#ratio, this.#ratio);
+      draw(on);
+    }
+    this.#sprites.set(key, canvas);
+    return canvas;
+  }
+}
+
+/** The outline of a shape of this size around the origin. */
+function path(on: CanvasRenderingContext2D, shape: Shape, size: number): void {
+  const r = size / 2;
+  on.beginPath();
+  switch (shape) {
+    case 'square':
+      on.roundRect(-r, -r, size, size, size * 0.2);
+      return;
+    case 'circle':
+      on.arc(0, 0, r, 0, FULL);
+      return;
+    case 'diamond':
+      on.moveTo(0, -r * 1.12);
+      on.lineTo(r * 1.12, 0);
+      on.lineTo(0, r * 1.12);
+      on.lineTo(-r * 1.12, 0);
+      on.closePath();
+      return;
+    case 'hexagon':
+      on.moveTo(-r, 0);
+      on.lineTo(-r * 0.55, -r * 0.95);
+      on.lineTo(r * 0.55, -r * 0.95);
+      on.lineTo(r, 0);
+      on.lineTo(r * 0.55, r * 0.95);
+      on.lineTo(-r * 0.55, r * 0.95);
+      on.closePath();
+      return;
+    default:
+      shape satisfies never;
+  }
+}
+
+/** White or near black, whichever is read better on a colour such as `#0072b2`. */
+function readable(colour: string): string {
+  const n = Number.parseInt(colour.slice(1), 16);
+  const light = [n >> 16, (n >> 8) & 255, n & 255].map((value) => {
+    const c = value / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * (light[0] ?? 0) + 0.7152 * (light[1] ?? 0) + 0.0722 * (light[2] ?? 0);
+  return luminance > 0.26 ? '#14171b' : '#ffffff';
+}

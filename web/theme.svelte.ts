@@ -1,0 +1,18 @@
+/** Light or dark: as the system says, unless the person has chosen. */
+import { createContext } from 'svelte';
+import { MediaQuery } from 'svelte/reactivity';
+
+export class Theme {
+  chosen = $state<'light' | 'dark' | null>(null);
+  readonly #dark = new MediaQuery('(prefers-color-scheme: dark)');
+
+  get current(): 'light' | 'dark' {
+    return this.chosen ?? (this.#dark.current ? 'dark' : 'light');
+  }
+
+  toggle(): void {
+    this.chosen = this.current === 'dark' ? 'light' : 'dark';
+  }
+}
+
+export const [getTheme, setTheme] = createContext<Theme>();
