@@ -625,7 +625,10 @@ export const sqs: BrokerKind = {
   simplifications: [
     'The service is one node: its replication over servers is not shown, and what it has confirmed is never lost.',
     'A standard queue hands out the oldest visible message first; its best-effort order and occasional duplicates are not drawn.',
-    'Request limits per second (S34) and the throttling that follows are not modelled.',
+    'A short poll sees the whole queue, and one tenant of a standard queue is not preferred to another (fair queues).',
+    'PurgeQueue takes effect at once; the real one may take a minute.',
+    'Batch actions and ReceiveRequestAttemptId are left out, and so are the request limits per second.',
+    'A FIFO queue searches all of its backlog for open groups, not only the first 120,000 messages.',
   ],
   build(spec, setup) {
     const name = spec.name === 'broker' ? 'sqs' : spec.name;
