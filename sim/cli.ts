@@ -94,7 +94,7 @@ function runCommand(file: string, options: RunOptions): void {
   if (options.trace !== undefined)
     writeLines(options.trace, traceLines(run.trace, { title: scenario.title, seed: seedOf(scenario, options) }));
   if (options.log !== undefined && options.json !== true)
-    for (const line of logLines(run.trace, options.log === 'all')) print(line);
+    for (const line of logLines(run.trace, scenario, options.log === 'all')) print(line);
   const result = report(run, seedOf(scenario, options));
   if (options.json === true) print(JSON.stringify(result));
   else printReport(result, file);

@@ -3,7 +3,7 @@
  * and the same in words for people. Everything here is folded from the trace.
  */
 
-import { FACTS } from '../core/facts.ts';
+import { FACTS, type FactName } from '../core/facts.ts';
 import type { FactId, Micros } from '../core/types.ts';
 import { judge, type Verdict } from './checks/index.ts';
 import type { LedgerTotals } from './folds/ledger.ts';
@@ -15,6 +15,9 @@ import type { Trace } from './trace.ts';
 import type { Run } from './world.ts';
 
 export const RUN_FORMAT = 'queuelab/run@1';
+
+/** Facts whose `value` is the number of a line of the timeline. */
+const TIMELINE_FACTS: ReadonlySet<FactName> = new Set(['fault-begun', 'fault-ended', 'split', 'healed', 'changed']);
 
 /** A claim as it came out. `agrees`: the verdict is the one that the scenario states. */
 export interface ClaimReport {
@@ -96,13 +99,16 @@ export function clockTime(us: Micros): string {
   return hours > 0 ? `${hours}:${two(minutes % 60)}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** The log as lines: time, number of the fact, sentence. Quiet facts only when asked for. */
-export function* logLines(trace: Trace, quietToo: boolean): Generator<string> {
+/** The log as lines: time, number of the fact, sentence. Quiet facts only when asked for. What the timeline did is told in its own words. */
+export function* logLines(trace: Trace, scenario: Scenario, quietToo: boolean): Generator<string> {
   const width = clockTime(trace.endedAtUs).length;
   const digits = String(trace.count).length;
   for (let id = 1; id <= trace.count; id++) {
-    if (!quietToo && FACTS[trace.name(id)].tone === 'quiet') continue;
-    yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${trace.sentence(id)}`;
+    const name = trace.name(id);
+    if (!quietToo && FACTS[name].tone === 'quiet') continue;
+    const label = TIMELINE_FACTS.has(name) ? scenario.timeline[trace.value(id)]?.label : undefined;
+    const sentence = label === undefined ? trace.sentence(id) : `${trace.sentence(id).replace(/\.$/, '')}: ${label}.`;
+    yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${sentence}`;
   }
 }
 
