@@ -22,7 +22,7 @@ export interface LedgerTotals {
   readonly settled: number;
   /** Messages that were dead-lettered and not moved back. */
   readonly deadLettered: number;
-  /** Messages that a stated policy took away, or that were refused, without any effect. */
+  /** Messages without any effect that a stated policy took away, or that a broker, store or consumer refused. */
   readonly dropped: number;
   /** Messages that are nowhere and had no effect. */
   readonly lost: number;
@@ -50,6 +50,7 @@ const SETTLED = 8;
 const DEAD = 16;
 const DROPPED = 32;
 const REFUSED = 64;
+/** Processed without an effect: the consumer skipped it, or the store refused the write. */
 const SKIPPED = 128;
 
 export class Ledger {
@@ -91,7 +92,11 @@ export class Ledger {
         return;
       case F.applied: {
         const outcome = trace.detail(id);
-        if (outcome === APPLIED.refused) return;
+        if (outcome === APPLIED.refused) {
+          this.#because[message] = id;
+          this.#mark(message, SKIPPED);
+          return;
+        }
         this.#mark(message, EFFECT);
         if (outcome === APPLIED.unchanged) return;
         this.effects++;

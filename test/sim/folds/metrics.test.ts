@@ -102,6 +102,15 @@ test('a message that was acked at once and whose consumer crashed is lost', () =
   expect(rows(made)[0]?.fate).toBe('lost');
 });
 
+test('a message whose write the store refused is dropped, not lost', () => {
+  const made = jobsStage();
+  made.fact(1, 'produced', { actor: 'p', message: 1 });
+  made.fact(2, 'appended', { actor: 'b', message: 1, place: 'jobs' });
+  const refused = made.fact(3, 'applied', { actor: 'db', message: 1, place: 'rows', peer: 'c-1', detail: 4 });
+  made.fact(4, 'acked', { actor: 'b', message: 1, place: 'jobs', peer: 'c-1', detail: 1 });
+  expect(rows(made)[0]).toMatchObject({ fate: 'dropped', because: refused, effects: 0, settled: true });
+});
+
 test('a record of a log is pending until each group has committed past it, and lost when they did so without effect', () => {
   const made = stage({ p: 'producer', b: 'broker', 'c-1': 'consumer' }, { 't/0': 'partition', g: 'group' });
   const commit = (value: number) =>
