@@ -28,6 +28,7 @@ export interface GradedGoal {
 export interface GradedRun {
   readonly seed: string;
   readonly digest: string;
+  readonly facts: number;
   readonly ending: Ending;
   readonly holds: boolean;
   /** The first goal that does not hold, and the fact at which to open the run; null when all hold. */
@@ -111,7 +112,7 @@ function gradeRun(
   const firstFailure = failed === undefined ? null : { goal: failed.text, actual: failed.actual, fact: failed.fact };
   // A run that was cut short by a limit proves nothing.
   const holds = firstFailure === null && ending === 'duration';
-  return { goals, run: { seed, digest: trace.digest, ending, holds, firstFailure } };
+  return { goals, run: { seed, digest: trace.digest, facts: trace.count, ending, holds, firstFailure } };
 }
 
 /** An answer turns the exercise's knobs to values that they offer, and nothing else. */
