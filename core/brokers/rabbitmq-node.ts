@@ -13,7 +13,7 @@ import type { Taker } from '../parts/competing-consumers.ts';
 import { type Binding, DEFAULT_EXCHANGE, type Exchange, ExchangeGraph } from '../parts/exchange-graph.ts';
 import { FrameOrder } from '../parts/frame-order.ts';
 import { type HeaderTable, headersBindingRefusal, sameTable } from '../parts/headers-match.ts';
-import { RabbitQueue, type Return } from '../parts/rabbit-queue.ts';
+import { DELAYED, RabbitQueue, type Return, SPENT } from '../parts/rabbit-queue.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import { closesCycle, type DeathReason } from '../parts/x-death.ts';
@@ -80,6 +80,7 @@ type Timer =
   | { readonly type: 'rabbitmq/gap'; readonly connection: number }
   | { readonly type: 'rabbitmq/ttl'; readonly queue: string }
   | { readonly type: 'rabbitmq/unused'; readonly queue: string }
+  | { readonly type: 'rabbitmq/delay-over'; readonly queue: string; readonly entry: QueuedMessage }
   | { readonly type: 'rabbitmq/redrive'; readonly command: Redrive };
 
 type Redrive = Extract<Command, { type: 'redrive' }>;
@@ -374,6 +375,11 @@ export class RabbitNode implements Machine {
       case 'rabbitmq/unused': {
         const queue = this.#queues.get(timer.queue);
         if (queue !== undefined) this.#checkUnused(queue, out);
+        return;
+      }
+      case 'rabbitmq/delay-over': {
+        const queue = this.#queues.get(timer.queue);
+        if (queue !== undefined) this.#delayOver(queue, timer.entry, out);
         return;
       }
       case 'rabbitmq/redrive':
@@ -790,6 +796,9 @@ export class RabbitNode implements Machine {
   /** Deleting a queue discards its messages, unacked ones too, without dead-lettering them, and cancels its consumers. */
   #deleteQueue(queue: Queue, reason: number, out: Out): void {
     this.#evictAll(queue, out);
+    for (const { message } of queue.contents.delayed.keys()) {
+      out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
+    }
     for (const connection of this.#connections.values()) {
       for (const channel of connection.channels.values()) {
         for (const unacked of channel.unacked.values()) {
@@ -1210,9 +1219,23 @@ export class RabbitNode implements Machine {
   #giveBack(unacked: Unacked, how: Return, reason: number, out: Out): void {
     const { queue, entry } = unacked;
     if (queue.deleted) return;
-    const position = queue.contents.giveBack(entry, how);
-    if (position < 0) return this.#leave(queue, entry, 'delivery_limit', out);
+    const position = queue.contents.giveBack(entry, how, out.now);
+    if (position === SPENT) return this.#leave(queue, entry, 'delivery_limit', out);
+    if (position === DELAYED) return this.#armDelay(queue, entry, out);
     entry.readyFact = out.fact(F.requeued, entry.message.body.id, queue.place, 0, position, reason);
+  }
+
+  #armDelay(queue: Queue, entry: QueuedMessage, out: Out): void {
+    const atUs = queue.contents.delayed.get(entry) ?? out.now;
+    const timer: Timer = { type: 'rabbitmq/delay-over', queue: queue.name, entry };
+    out.timer(Math.max(0, atUs - out.now), timer);
+  }
+
+  #delayOver(queue: Queue, entry: QueuedMessage, out: Out): void {
+    const position = queue.contents.comeBack(entry);
+    if (position === DELAYED) return;
+    entry.readyFact = out.fact(F.requeued, entry.message.body.id, queue.place, 0, position, R['delay over']);
+    this.#settleQueue(queue, out);
   }
 
   // Leaving a queue.
@@ -1290,6 +1313,7 @@ export class RabbitNode implements Machine {
 
   #wakeQueue(queue: Queue, out: Out): void {
     queue.lastUsedUs = out.now;
+    for (const entry of queue.contents.delayed.keys()) this.#armDelay(queue, entry, out);
     this.#armUnused(queue, out);
     this.#dispatch(queue, out);
   }

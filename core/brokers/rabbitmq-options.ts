@@ -6,8 +6,8 @@
 import type { OptionTable, OptionValues } from '../options.ts';
 import type { ConsumerMode } from '../parts/competing-consumers.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
-import type { Overflow, QueueRules } from '../parts/rabbit-queue.ts';
-import type { QuorumPriorities } from '../parts/ready-list.ts';
+import type { DelayedRetry, Overflow, QueueRules } from '../parts/rabbit-queue.ts';
+import { NEVER, type QuorumPriorities } from '../parts/ready-list.ts';
 import type { Micros } from '../types.ts';
 
 /** The server lines whose differences are modelled, oldest first. */
@@ -163,6 +163,26 @@ export const QUEUE_OPTIONS: OptionTable = {
     min: -1,
     doc: 'Quorum only: a message whose failed deliveries exceed this is dropped or dead-lettered. 20 by default since 4.0; −1 is no limit, and returned messages then go to the back.',
     source: 'R34, R62',
+  },
+  'x-delayed-retry-type': {
+    type: 'enum',
+    values: ['disabled', 'all', 'failed', 'returned'],
+    doc: 'Quorum, 4.3: which returned messages wait before they are ready again. failed are those that count for the delivery limit (reject, lost channel), returned the others (nack).',
+    source: 'R64',
+  },
+  'x-delayed-retry-min': {
+    type: 'duration',
+    unit: 'ms',
+    min: 1_000,
+    doc: 'The delay after the first delivery; after the n-th it is n times as long, up to x-delayed-retry-max.',
+    source: 'R64',
+  },
+  'x-delayed-retry-max': {
+    type: 'duration',
+    unit: 'ms',
+    min: 1_000,
+    doc: 'The longest delay of a delayed retry.',
+    source: 'R64',
   },
   'x-consumer-timeout': {
     type: 'duration',
@@ -326,7 +346,15 @@ export interface QueueSpec {
 
 /** Arguments that only one type of queue takes; the other refuses them with 406. */
 const CLASSIC_ONLY = ['x-max-priority', 'x-queue-mode'];
-const QUORUM_ONLY = ['x-delivery-limit', 'x-quorum-initial-group-size', 'x-dead-letter-strategy'];
+const QUORUM_ONLY = [
+  'x-delivery-limit',
+  'x-quorum-initial-group-size',
+  'x-dead-letter-strategy',
+  'x-delayed-retry-type',
+  'x-delayed-retry-min',
+  'x-delayed-retry-max',
+];
+const RETRY_TYPES: readonly HeaderValue[] = ['disabled', 'all', 'failed', 'returned'];
 const OVERFLOWS: readonly HeaderValue[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 
 /**
@@ -350,11 +378,16 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     wholeNumber(args, 'x-max-priority', 1, 255) ??
     wholeNumber(args, 'x-delivery-limit', -1) ??
     wholeNumber(args, 'x-consumer-timeout', 0) ??
+    wholeNumber(args, 'x-delayed-retry-min', 1) ??
+    wholeNumber(args, 'x-delayed-retry-max', 1) ??
     text(args, 'x-dead-letter-exchange') ??
     text(args, 'x-dead-letter-routing-key');
   if (refusal !== undefined) return refusal;
   if (args['x-dead-letter-routing-key'] !== undefined && args['x-dead-letter-exchange'] === undefined) {
     return "x-dead-letter-routing-key needs x-dead-letter-exchange; '' is the default exchange";
+  }
+  if (!RETRY_TYPES.includes(args['x-delayed-retry-type'] ?? 'disabled')) {
+    return `invalid x-delayed-retry-type ${JSON.stringify(args['x-delayed-retry-type'])}; expected ${RETRY_TYPES.join(', ')}`;
   }
   const single = args['x-single-active-consumer'] ?? false;
   if (typeof single !== 'boolean') return 'x-single-active-consumer must be true or false';
@@ -386,6 +419,7 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
             priorities: features.quorumPriorities,
             deliveryLimit: limit === -1 && features.unlimitedDeliveries ? undefined : limit,
             countsNacks: features.countsNacks,
+            delayedRetry: features.since43 ? delayedRetry(args) : undefined,
           },
     deadLetterExchange: textual(args, 'x-dead-letter-exchange'),
     deadLetterRoutingKey: textual(args, 'x-dead-letter-routing-key'),
@@ -404,6 +438,13 @@ export function argumentsOf(options: OptionValues, table: OptionTable): HeaderTa
     args[name] = spec.type === 'duration' && typeof value === 'number' ? Math.floor(value / 1000) : value;
   }
   return args;
+}
+
+function delayedRetry(args: HeaderTable): DelayedRetry | undefined {
+  const type = args['x-delayed-retry-type'];
+  if (type !== 'all' && type !== 'failed' && type !== 'returned') return undefined;
+  const minUs = micros(args, 'x-delayed-retry-min') ?? 0;
+  return { type, minUs, maxUs: micros(args, 'x-delayed-retry-max') ?? NEVER };
 }
 
 function isOverflow(value: HeaderValue): value is Overflow {

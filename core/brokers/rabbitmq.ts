@@ -51,7 +51,7 @@ export const rabbitmq: BrokerKind = {
     'One node: a quorum queue counts deliveries and orders returns as it does, but has a single member and no elections.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
-    'Streams, policies, transactions (tx.select), at-least-once dead-lettering, delayed retries and flow control are not modelled.',
+    'Streams, policies, transactions (tx.select), at-least-once dead-lettering and flow control are not modelled.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],
   check: (spec) =>

@@ -38,6 +38,17 @@ export interface QuorumRules extends CommonRules {
   readonly deliveryLimit: number | undefined;
   /** Whether basic.nack counts as a failure as basic.reject does: it did before 4.3 (R63). */
   readonly countsNacks: boolean;
+  /** Absent: disabled. */
+  readonly delayedRetry: DelayedRetry | undefined;
+}
+
+/** Delayed retry of a quorum queue: which returned messages wait before they are ready again, and how long (R64). */
+export interface DelayedRetry {
+  /** `failed`: those whose return counts as a failure; `returned`: the others. */
+  readonly type: 'all' | 'failed' | 'returned';
+  /** The delay after the first delivery; the n-th delivery is followed by n times as much, up to `maxUs`. */
+  readonly minUs: Micros;
+  readonly maxUs: Micros;
 }
 
 export type QueueRules = ClassicRules | QuorumRules;
@@ -48,6 +59,10 @@ export type Return = 'nack' | 'reject' | 'lost' | 'timeout';
 /** A quorum queue that refuses publishes takes them again when it is this far below its limit, in tenths. */
 const QUORUM_RELIEF_TENTHS = 8;
 
+/** Answers of `giveBack` beside a place in the ready list: the message has failed too often, or waits for its delayed retry. */
+export const SPENT = -1;
+export const DELAYED = -2;
+
 export class RabbitQueue<C extends Taker> {
   /** Limits, TTL and delivery limit may change while messages are there; the type, levels and consumer mode may not. */
   rules: QueueRules;
@@ -55,6 +70,8 @@ export class RabbitQueue<C extends Taker> {
   readonly consumers: CompetingConsumers<C>;
   /** Delivered or fetched, and not settled. The channels hold them. */
   unacked = 0;
+  /** Returned and not yet ready again, with the time when they will be: neither ready nor unacknowledged (R64). */
+  readonly delayed = new Map<QueuedMessage, Micros>();
   #nextPosition = 0;
   #refusing = false;
 
@@ -107,25 +124,37 @@ export class RabbitQueue<C extends Taker> {
   }
 
   /**
-   * A delivery comes back. Gives its place in the ready list (0 is the head), or −1 when it has now failed too often:
-   * it is not put back and has to leave with reason delivery_limit (R62). Unacknowledged it is no longer in either case.
+   * A delivery comes back. Gives its place in the ready list (0 is the head), or `SPENT` when it has now failed too often: then it is not put
+   * back and has to leave with reason delivery_limit (R62); or `DELAYED`: `comeBack` is to be called at the time that `delayed` says.
+   * Unacknowledged it is no longer in any case.
    */
-  giveBack(entry: QueuedMessage, how: Return): number {
+  giveBack(entry: QueuedMessage, how: Return, nowUs: Micros): number {
     this.unacked -= 1;
     const { rules } = this;
     if (rules.type === 'quorum') {
       const failed = how === 'lost' || how === 'reject' || (how === 'nack' && rules.countsNacks);
       if (failed) entry.failures += 1;
-      if (failed && entry.failures > (rules.deliveryLimit ?? NEVER)) return -1;
+      if (failed && entry.failures > (rules.deliveryLimit ?? NEVER)) return SPENT;
+      const retry = rules.delayedRetry;
+      if (retry !== undefined && (retry.type === 'all' || (retry.type === 'failed') === failed)) {
+        this.delayed.set(entry, nowUs + Math.min(retry.minUs * entry.deliveries, retry.maxUs));
+        return DELAYED;
+      }
     }
     return this.ready.giveBack(entry, how === 'lost' || how === 'timeout');
   }
 
-  /** Drops from the ready list what would not survive a crash of the node, and gives it. Call when nothing is unacknowledged. */
+  /** The delay of a returned message is over. Gives its place in the ready list, or `DELAYED` when it no longer waits. */
+  comeBack(entry: QueuedMessage): number {
+    return this.delayed.delete(entry) ? this.ready.giveBack(entry, true) : DELAYED;
+  }
+
+  /** Drops what would not survive a crash of the node, and gives it. Call when nothing is unacknowledged. */
   loseUnstored(): QueuedMessage[] {
     const entries = this.ready.entries();
-    const lost = entries.filter((entry) => !entry.stored);
+    const lost = [...entries, ...this.delayed.keys()].filter((entry) => !entry.stored);
     if (lost.length === 0) return lost;
+    for (const entry of lost) this.delayed.delete(entry);
     this.ready.clear();
     for (const entry of entries) if (entry.stored) this.ready.add(entry);
     return lost;

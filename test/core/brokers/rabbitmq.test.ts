@@ -446,6 +446,45 @@ describe('quorum queues', () => {
     expect(bench.drain('jobs')).toBe('m3 m1 m2 m4');
   });
 
+  test('4.3 delays a retry by the number of deliveries, up to a maximum; meanwhile it is neither ready nor unacked (R64)', () => {
+    const bench = new RabbitBench({ version: '4.3' });
+    const delays = { 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 1000, 'x-delayed-retry-max': 2500 };
+    bench.queue('jobs', { ...QUORUM, ...delays });
+    bench.publish('jobs', 'm1 m2');
+    bench.consume('a', 'jobs', { prefetch: 1 });
+    bench.say('a', { type: 'basic.reject', deliveryTag: 1, requeue: true });
+    expect([bench.pushed(), bench.depth('jobs')]).toEqual(['a: m1 m2', '0+1']);
+    bench.say('a', { type: 'basic.ack', deliveryTag: 2 });
+    bench.wait(999);
+    expect(bench.pushed()).toBe('');
+    bench.wait(1);
+    expect(bench.pushed()).toBe('a: m1*');
+    for (const [deliveryTag, ms] of [
+      [3, 2000],
+      [4, 2500],
+    ] as const) {
+      bench.say('a', { type: 'basic.reject', deliveryTag, requeue: true });
+      bench.wait(ms - 1);
+      expect(bench.pushed()).toBe('');
+      bench.wait(1);
+      expect(bench.pushed()).toBe('a: m1*');
+    }
+  });
+
+  test('a delayed retry survives a restart; only the kinds of return that were asked for are delayed (R64)', () => {
+    const bench = new RabbitBench({ version: '4.3' });
+    bench.queue('jobs', { ...QUORUM, 'x-delayed-retry-type': 'failed', 'x-delayed-retry-min': 1000 });
+    bench.publish('jobs', 'm1 m2');
+    bench.fetch('jobs', { noAck: false });
+    bench.fetch('jobs', { noAck: false });
+    bench.say('admin', { type: 'basic.nack', deliveryTag: 1, requeue: true });
+    bench.say('admin', { type: 'basic.reject', deliveryTag: 2, requeue: true });
+    expect(bench.depth('jobs')).toBe('1+0');
+    bench.restart();
+    bench.wait(1000);
+    expect(bench.drain('jobs')).toBe('m1 m2');
+  });
+
   test('a global prefetch is not implemented: the connection closes (R24)', () => {
     const bench = new RabbitBench();
     bench.queue('jobs', QUORUM);

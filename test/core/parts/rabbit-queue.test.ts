@@ -25,6 +25,7 @@ const QUORUM: QuorumRules = {
   priorities: 'two-to-one',
   deliveryLimit: 20,
   countsNacks: true,
+  delayedRetry: undefined,
 };
 
 /** A queue handled the way the broker does it, with messages 1, 2, 3 …; `held` are delivered and unsettled. */
@@ -67,7 +68,7 @@ class Bench {
     const entry = this.held.get(id);
     if (entry === undefined) throw new Error(`message ${id} is not held`);
     this.held.delete(id);
-    return this.queue.giveBack(entry, how);
+    return this.queue.giveBack(entry, how, 0);
   }
 
   ready(): number[] {
