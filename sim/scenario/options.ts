@@ -110,7 +110,7 @@ function shapeOf(spec: OptionSpec): Shape<OptionValue> {
     case 'enum':
       return enumOption(spec.values);
     case 'text':
-      return spec.names === undefined ? shapes.text(1_000) : shapes.reference(spec.names);
+      return spec.names === undefined ? shapes.text(1_000, 'or empty') : shapes.reference(spec.names);
     case 'list':
       return shapes.oneOrMany(shapes.text(1_000));
     case 'object':
