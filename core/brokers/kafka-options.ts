@@ -535,6 +535,26 @@ export const CONSUMER_OPTIONS: OptionTable = {
     doc: 'Makes the member static: a restart within session.timeout.ms gets its partitions back without a rebalance. Instances after the first add their number.',
     source: 'K66',
   },
+  'forward.to': {
+    type: 'text',
+    names: 'topic',
+    doc: 'A topic to which this application writes one message for each that it has worked on, in one transaction with the offsets it commits. Then enable.auto.commit does not count.',
+    source: 'K38, K47',
+  },
+  'transactional.id': {
+    type: 'text',
+    default: '',
+    doc: 'With forward.to: the name under which its transactions go; instances add their number. The name of the consumer when left out.',
+    source: 'K36',
+  },
+  'transaction.timeout.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: 60 * SECOND,
+    min: 1,
+    doc: 'With forward.to: a transaction open for longer is aborted by its coordinator.',
+    source: 'K44',
+  },
   'retry.backoff.ms': {
     type: 'duration',
     unit: 'ms',

@@ -32,6 +32,7 @@ import { assignors } from '../parts/assignors.ts';
 import type { GroupReason } from '../parts/consumer-group.ts';
 import type { IsolationLevel, OffsetQuery } from '../parts/partition-replica.ts';
 import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
+import { KafkaForwarder } from './kafka-forwarder.ts';
 import { isStale, KafkaLink } from './kafka-link.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 
@@ -69,6 +70,9 @@ const JOIN_GRACE_US = 5_000_000;
 /** What is wrong with a consumer's settings; empty when they go together. Source: K51, K58. */
 export function consumerConfigErrors(options: OptionValues): string[] {
   const problems: string[] = [];
+  if (textOf(options, 'transactional.id') !== '' && textOf(options, 'forward.to') === '') {
+    problems.push('transactional.id of a consumer needs forward.to: the topic that it writes to in its transactions.');
+  }
   const session = numberOf(options, 'session.timeout.ms', 45_000_000);
   if (numberOf(options, 'heartbeat.interval.ms', 3_000_000) >= session) {
     problems.push('heartbeat.interval.ms must be less than session.timeout.ms, usually a third of it.');
@@ -92,6 +96,10 @@ export class KafkaConsumerPort implements ConsumerPort {
   readonly #cooperative: boolean;
   readonly #isolation: IsolationLevel;
   readonly #autoCommit: boolean;
+  /** Writes on in the same transaction as the offsets; undefined for a consumer that only reads. */
+  readonly #forwarder: KafkaForwarder | undefined;
+  /** Settled without an output. */
+  readonly #skipped = new Set<Delivery>();
   #state: State = 'away';
   #memberId = '';
   #generation = -1;
@@ -128,7 +136,8 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#strategies = strategiesOf(options);
     this.#cooperative = this.#strategies.every((name) => name === 'cooperative-sticky');
     this.#isolation = textOf(options, 'isolation.level') === 'read_committed' ? 'read_committed' : 'read_uncommitted';
-    this.#autoCommit = booleanOf(options, 'enable.auto.commit', true);
+    const forwards = textOf(options, 'forward.to') !== '';
+    this.#autoCommit = booleanOf(options, 'enable.auto.commit', true) && !forwards;
     this.#link = new KafkaLink(
       cluster,
       {
@@ -139,6 +148,18 @@ export class KafkaConsumerPort implements ConsumerPort {
       },
       (out) => this.#metadata(out),
     );
+    this.#forwarder = forwards
+      ? new KafkaForwarder(
+          {
+            transactionalId: `${textOf(options, 'transactional.id') || spec.declared}-${spec.instance}`,
+            to: textOf(options, 'forward.to'),
+            timeoutUs: numberOf(options, 'transaction.timeout.ms', 60_000_000),
+            requestTimeoutUs: numberOf(options, 'request.timeout.ms', 30_000_000),
+            retryBackoffUs: this.#backoffUs(),
+          },
+          this.#link,
+        )
+      : undefined;
   }
 
   // ── What the client's machine says ────────────────────────────────────────────────────────────────────────────────
@@ -151,6 +172,8 @@ export class KafkaConsumerPort implements ConsumerPort {
 
   crash(): void {
     this.#link.crash();
+    this.#forwarder?.crash();
+    this.#skipped.clear();
     this.#life++;
     this.#state = 'away';
     this.#memberId = '';
@@ -187,7 +210,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   timer(wire: Wire, out: Out): void {
-    if (this.#link.timer(wire, out)) return;
+    if (this.#link.timer(wire, out) || this.#forwarder?.timer(wire, out)) return;
     switch (wire.type) {
       case POLL.type:
         this.#pollAtUs = MAX_SAFE;
@@ -227,12 +250,14 @@ export class KafkaConsumerPort implements ConsumerPort {
     }
     if (how === 'reject') {
       out.fact(F.skipped, delivery.message.id, delivery.place, 0, 0, R['rejected by the consumer']);
+      if (this.#forwarder !== undefined) this.#skipped.add(delivery);
     }
     const at = owned?.open.indexOf(offset) ?? -1;
     if (at >= 0) owned?.open.splice(at, 1);
     const before = this.#spec.settle === 'before-processing';
     if (this.#autoCommit && !before) return this.#host.settled(delivery, true, out);
-    if (owned !== undefined && !before && this.#commitOffset(owned) === owned.committed) {
+    const forwards = this.#forwarder !== undefined;
+    if (!forwards && owned !== undefined && !before && this.#commitOffset(owned) === owned.committed) {
       // An earlier record of the partition is still in work: nothing can be committed for this one yet.
       return this.#host.settled(delivery, true, out);
     }
@@ -418,6 +443,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   /** commitSync for what was settled: one at a time, what is settled meanwhile goes with the next one. */
   #commitSettled(out: Out): void {
     if (this.#committing || this.#settling.length === 0) return;
+    if (this.#forwarder !== undefined && this.#isMember()) return this.#forwardSettled(this.#forwarder, out);
     const settling = this.#settling;
     const offsets = this.#processed();
     if (!this.#isMember()) {
@@ -446,6 +472,45 @@ export class KafkaConsumerPort implements ConsumerPort {
       for (const delivery of done) this.#host.settled(delivery, error === 'NONE', later);
       this.#commitSettled(later);
     });
+  }
+
+  /** Writes on what is settled and covered by the offsets to commit, all in one transaction. */
+  #forwardSettled(forwarder: KafkaForwarder, out: Out): void {
+    const covered = this.#settling.filter((delivery) => {
+      const { partition, offset } = delivery.handle as Handle;
+      const owned = this.#owned.get(partition);
+      return owned === undefined || offset < this.#commitOffset(owned);
+    });
+    if (covered.length === 0) return;
+    const offsets = this.#processed();
+    for (const { partition, offset } of offsets) (this.#owned.get(partition) as Owned).committed = offset;
+    this.#committing = true;
+    const { id: _, ...member } = this.#identity();
+    const inputs = covered.filter((delivery) => !this.#skipped.delete(delivery)).map(({ message }) => message);
+    const life = this.#life;
+    forwarder.forward({ inputs, offsets, coordinator: this.#coordinatorPartition, member }, out, (error, later) => {
+      if (life !== this.#life) return;
+      this.#committing = false;
+      this.#settling = this.#settling.filter((delivery) => !covered.includes(delivery));
+      if (error !== 'NONE') this.#notForwarded(error, offsets, later);
+      for (const delivery of covered) this.#host.settled(delivery, error === 'NONE', later);
+      this.#commitSettled(later);
+    });
+  }
+
+  /** The transaction was aborted: what it covered is read again by whoever owns the partitions now. */
+  #notForwarded(
+    error: KafkaError,
+    offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[],
+    out: Out,
+  ): void {
+    for (const { partition, offset } of offsets) {
+      const owned = this.#owned.get(partition);
+      if (owned?.committed === offset) owned.committed = -1;
+    }
+    if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#fail(out);
+    else if (error === 'REBALANCE_IN_PROGRESS') this.#lose(out);
+    else this.#groupError(error, out);
   }
 
   #sendCommit(
@@ -495,10 +560,19 @@ export class KafkaConsumerPort implements ConsumerPort {
     };
   }
 
-  /** Before joining: gives up everything, unless the protocol is cooperative. Source: K54. */
+  /** Before joining: commits what is processed and waits for it, then gives up everything, unless the protocol is cooperative. Source: K54. */
   #rejoin(out: Out): void {
     this.#needsRejoin = false;
-    if (this.#state === 'stable' && this.#autoCommit && this.#spec.settle === 'after-processing') this.#commitNow(out);
+    const offsets =
+      this.#state === 'stable' && this.#autoCommit && this.#spec.settle === 'after-processing' ? this.#processed() : [];
+    this.#state = 'joining';
+    if (offsets.length === 0) return this.#giveUpAndJoin(out);
+    this.#sendCommit(offsets, out, (_, later) => {
+      if (this.#state === 'joining') this.#giveUpAndJoin(later);
+    });
+  }
+
+  #giveUpAndJoin(out: Out): void {
     if (!this.#cooperative) this.#giveUp([...this.#owned.keys()], out);
     this.#join(out);
   }
@@ -687,6 +761,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   /** No longer a member: what it owned is somebody else's by now. Source: K57, K74. */
   #lose(out: Out): void {
     if (this.#state === 'away' || this.#state === 'closed' || this.#state === 'failed') return;
+    this.#needsRejoin = false;
     this.#state = 'away';
     this.#memberId = '';
     this.#generation = -1;
@@ -719,7 +794,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       id: this.#link.nextId(),
       group: this.#spec.group,
       partitions: missing,
-      requireStable: this.#isolation === 'read_committed',
+      requireStable: this.#isolation === 'read_committed' || this.#forwarder !== undefined,
     };
     const life = this.#life;
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {

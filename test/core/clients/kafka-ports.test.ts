@@ -1,0 +1,320 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-port.ts';
+import { producerConfig, producerConfigError } from '../../../core/clients/kafka-producer-port.ts';
+import type { ConsumerPort, ProducerPort } from '../../../core/clients/ports.ts';
+import type { Out, Wire } from '../../../core/machine.ts';
+import type { OptionValues } from '../../../core/options.ts';
+import type { ActorId, Delivery } from '../../../core/types.ts';
+import { type FetchAnswer, fetch, KafkaBench, read } from '../brokers/kafka-bench.ts';
+
+const SECOND = 1_000_000;
+
+describe('producer settings (K25, K30)', () => {
+  it('are idempotent with acks=all by default', () => {
+    expect(producerConfig({})).toMatchObject({ acks: -1, idempotent: true, retries: 2147483647, maxInFlight: 5 });
+  });
+
+  it('drop idempotence that nobody asked for when acks is not all', () => {
+    expect([producerConfigError({ acks: 1 }), producerConfig({ acks: 1 }).idempotent]).toEqual(['', false]);
+  });
+
+  it.each<[string, OptionValues]>([
+    ['idempotence with acks=1', { acks: 1, 'enable.idempotence': true }],
+    ['a transactional id with acks=1', { acks: 1, 'transactional.id': 't1' }],
+    ['a transactional id without idempotence', { 'transactional.id': 't1', 'enable.idempotence': false }],
+    [
+      'idempotence with six requests in flight',
+      { 'enable.idempotence': true, 'max.in.flight.requests.per.connection': 6 },
+    ],
+    ['a delivery timeout below linger and request timeout', { 'delivery.timeout.ms': 10 * SECOND }],
+  ])('refuse %s', (_, options) => {
+    expect(producerConfigError(options)).not.toBe('');
+  });
+});
+
+describe('consumer settings', () => {
+  it('refuse a heartbeat that is not shorter than the session, and an unknown assignor', () => {
+    expect(consumerConfigErrors({})).toEqual([]);
+    expect(consumerConfigErrors({ 'heartbeat.interval.ms': 50 * SECOND })).toHaveLength(1);
+    expect(consumerConfigErrors({ 'partition.assignment.strategy': ['rang'] })[0]).toContain('`rang`');
+  });
+});
+
+/** A producer port on the bench, and what its host was told. */
+class TestProducer {
+  readonly told: string[] = [];
+  port!: ProducerPort;
+
+  constructor(bench: KafkaBench, name: string, options: OptionValues = {}) {
+    const host = {
+      confirmed: ({ id }: { id: number }, _place: number, offset: number) =>
+        this.told.push(`m${id} confirmed @${offset}`),
+      failed: ({ id }: { id: number }, _reason: number, definite: boolean) =>
+        this.told.push(`m${id} failed${definite ? '' : '?'}`),
+      retrying: ({ id }: { id: number }, attempt: number) => this.told.push(`m${id} attempt ${attempt}`),
+    };
+    bench.setup.actor(
+      name,
+      'producer',
+      machineOf(() => this.port),
+    );
+    this.port = bench.cluster.producerPort(
+      { name, declared: name, instance: 1, options, to: ['rides'] },
+      host,
+      bench.setup,
+    );
+  }
+}
+
+/** A consumer port on the bench that settles each delivery when the test says so. */
+class TestConsumer {
+  readonly got: Delivery[] = [];
+  port!: ConsumerPort;
+  readonly #bench: KafkaBench;
+  readonly #name: string;
+
+  constructor(bench: KafkaBench, name: string, options: OptionValues = {}) {
+    this.#bench = bench;
+    this.#name = name;
+    const host = {
+      deliver: (deliveries: readonly Delivery[]) => this.got.push(...deliveries),
+      settled: () => undefined,
+      revoked: () => undefined,
+      disconnected: () => undefined,
+    };
+    bench.setup.actor(
+      name,
+      'consumer',
+      machineOf(
+        () => this.port,
+        (out) => this.port.room(1, out),
+      ),
+    );
+    const spec = {
+      name,
+      declared: name,
+      instance: 1,
+      from: ['rides'],
+      group: 'billing',
+      settle: 'after-processing' as const,
+      prefetch: 1,
+    };
+    this.port = bench.cluster.consumerPort(
+      { ...spec, options: { 'auto.offset.reset': 'earliest', ...options } },
+      host,
+      bench.setup,
+    );
+  }
+
+  get ids(): number[] {
+    return this.got.map(({ message }) => message.id);
+  }
+
+  /** Acks everything that it got and has not acked, and asks for more. */
+  finish(from = 0): void {
+    const out = this.#bench.say(this.#name);
+    for (const delivery of this.got.slice(from)) this.port.settle(delivery, 'ack', out);
+    this.port.room(1, out);
+  }
+}
+
+function machineOf(port: () => ProducerPort | ConsumerPort, started: (out: Out) => void = () => undefined) {
+  return {
+    start(out: Out) {
+      port().start(out);
+      started(out);
+    },
+    receive: (from: ActorId, wire: Wire, out: Out) => port().receive(from, wire, out),
+    timer: (wire: Wire, out: Out) => port().timer(wire, out),
+    crash: () => port().crash(),
+    restart(out: Out) {
+      port().start(out);
+      started(out);
+    },
+    peerLost: (peer: ActorId, out: Out) => port().peerLost?.(peer, out),
+  };
+}
+
+describe('a producer', () => {
+  it('gathers what comes within linger.ms into one batch', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app', { 'linger.ms': 20_000 });
+    bench.start();
+    for (let i = 0; i < 3; i++) producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(15_000);
+    expect(producer.told).toEqual([]);
+    bench.wait(20_000);
+    expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1', 'm3 confirmed @2']);
+  });
+
+  it('finds the new leader after a crash and stores nothing twice', () => {
+    const bench = new KafkaBench();
+    const producer = new TestProducer(bench, 'app');
+    const reader = bench.client('reader');
+    bench.start();
+    producer.port.publish(bench.message(), bench.say('app'));
+    // The leader has stored it and dies before its answer.
+    bench.wait(7_500);
+    bench.crash('b1');
+    bench.wait(15 * SECOND);
+    expect(producer.told.at(-1)).toBe('m1 confirmed @0');
+    expect(read(reader.ask<FetchAnswer>('b2', fetch(bench, 0)))).toEqual([1]);
+  });
+
+  it('gives up after delivery.timeout.ms, without knowing the outcome of what it had sent (K28)', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app', {
+      'request.timeout.ms': 5 * SECOND,
+      'delivery.timeout.ms': 10 * SECOND,
+    });
+    bench.start();
+    bench.wait(SECOND);
+    bench.cutOff('b1');
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(20 * SECOND);
+    expect(producer.told.at(-1)).toBe('m1 failed?');
+  });
+
+  it('keeps a transaction invisible until it is committed', () => {
+    const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
+    const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'transaction.size': 2 });
+    const reader = bench.client('reader');
+    bench.start();
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(100_000);
+    expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([]);
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(100_000);
+    expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1, 2]);
+    expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1']);
+  });
+});
+
+describe('a consumer', () => {
+  let bench: KafkaBench;
+  let producer: TestProducer;
+
+  const publish = (count: number) => {
+    for (let i = 0; i < count; i++) producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(100_000);
+  };
+
+  beforeEach(() => {
+    bench = new KafkaBench({ nodes: 1 });
+    producer = new TestProducer(bench, 'app');
+  });
+
+  it('commits each message when it is settled, with auto-commit off', () => {
+    const consumer = new TestConsumer(bench, 'c1', { 'enable.auto.commit': false });
+    bench.start();
+    publish(2);
+    expect(consumer.ids).toEqual([1, 2]);
+    bench.story();
+    consumer.finish();
+    bench.wait(100_000);
+    expect(bench.story('committed').at(-1)).toBe('b1 committed rides/0 → c1 @2');
+  });
+
+  it('reads again after a crash what it had not committed, marked as a repeat', () => {
+    const consumer = new TestConsumer(bench, 'c1', { 'enable.auto.commit': false, 'session.timeout.ms': 6 * SECOND });
+    bench.start();
+    publish(1);
+    consumer.finish();
+    bench.wait(100_000);
+    publish(1);
+    bench.crash('c1');
+    bench.restart('c1');
+    bench.wait(10 * SECOND);
+    expect(consumer.got.map(({ message, attempt }) => [message.id, attempt])).toEqual([
+      [1, 1],
+      [2, 1],
+      [2, 2],
+    ]);
+  });
+
+  it('commits automatically what an earlier poll returned, at the interval (K67)', () => {
+    const consumer = new TestConsumer(bench, 'c1');
+    bench.start();
+    publish(1);
+    consumer.finish();
+    bench.wait(4 * SECOND);
+    expect(bench.story('committed')).toEqual([]);
+    bench.wait(2 * SECOND);
+    expect(bench.story('committed')).toEqual(['b1 committed rides/0 → c1 @1']);
+  });
+
+  it('leaves the group when it does not poll for max.poll.interval.ms, and its commit then fails (K52)', () => {
+    const consumer = new TestConsumer(bench, 'c1', {
+      'enable.auto.commit': false,
+      'max.poll.interval.ms': 10 * SECOND,
+    });
+    bench.start();
+    publish(1);
+    bench.wait(15 * SECOND);
+    expect(bench.story('left')).toEqual(['b1 left billing → c1 (poll interval exceeded)']);
+    consumer.finish();
+    bench.wait(100_000);
+    expect(bench.story('commit-refused')).toEqual(['c1 commit-refused rides/0 → c1 @1 (fenced)']);
+  });
+
+  it('reads a failed record again before those behind it (K75)', () => {
+    const consumer = new TestConsumer(bench, 'c1', { 'max.poll.records': 1 });
+    bench.start();
+    publish(2);
+    consumer.port.settle(consumer.got[0] as Delivery, 'requeue', bench.say('c1'));
+    consumer.port.room(1, bench.say('c1'));
+    bench.wait(SECOND);
+    expect(consumer.ids).toEqual([1, 1]);
+    consumer.finish(1);
+    bench.wait(SECOND);
+    expect(consumer.ids).toEqual([1, 1, 2]);
+  });
+
+  it('seeks to the first record at or after a time, and to the beginning', () => {
+    const consumer = new TestConsumer(bench, 'c1');
+    bench.start();
+    publish(1);
+    bench.wait(SECOND);
+    publish(1);
+    consumer.finish();
+    bench.wait(SECOND);
+    consumer.finish(1);
+    consumer.port.command?.({ type: 'seek', group: 'billing', to: { timeUs: SECOND } }, bench.say('c1'));
+    bench.wait(SECOND);
+    consumer.finish(2);
+    consumer.port.command?.({ type: 'seek', group: 'billing', to: { end: 'earliest' } }, bench.say('c1'));
+    bench.wait(SECOND);
+    expect(consumer.ids).toEqual([1, 2, 2, 1, 2]);
+  });
+
+  it('shares partitions with another one that joins, and takes them over when it goes', () => {
+    bench = new KafkaBench({ nodes: 1, topics: { rides: { partitions: 2 } } });
+    new TestConsumer(bench, 'c1', { 'heartbeat.interval.ms': SECOND });
+    const other = new TestConsumer(bench, 'c2', { 'heartbeat.interval.ms': SECOND });
+    bench.start(true);
+    bench.wait(5 * SECOND);
+    const shared = bench.story('assigned').slice(-2);
+    expect(shared.map((line) => line.split(' → ')[1]).sort()).toEqual(['c1', 'c2']);
+    other.port.stop?.(bench.say('c2'));
+    bench.wait(5 * SECOND);
+    expect(bench.story('assigned')).toEqual(['b1 assigned rides/0 → c1', 'b1 assigned rides/1 → c1']);
+  });
+
+  it('moves only what it must under the cooperative protocol (K54)', () => {
+    bench = new KafkaBench({ nodes: 1, topics: { rides: { partitions: 2 } } });
+    const cooperative = { 'partition.assignment.strategy': ['cooperative-sticky'], 'heartbeat.interval.ms': SECOND };
+    new TestConsumer(bench, 'c1', cooperative);
+    new TestConsumer(bench, 'c2', cooperative);
+    bench.start(true);
+    bench.wait(10 * SECOND);
+    const story = bench.story('rebalanced', 'assigned', 'revoked');
+    const last = story.slice(story.findLastIndex((line) => line.includes('rebalanced')));
+    expect(
+      last
+        .filter((line) => line.includes('assigned'))
+        .map((line) => line.split(' → ')[1])
+        .sort(),
+    ).toEqual(['c1', 'c2']);
+    expect(story.filter((line) => line.includes('revoked')).length).toBeLessThanOrEqual(1);
+  });
+});
