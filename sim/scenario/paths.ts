@@ -44,7 +44,7 @@ export function follow(source: Source, path: string): Found | NotFound {
       const first = rest[0] ?? next;
       return {
         message: `${where} has no \`${shown(first)}\`.`,
-        hint: didYouMean(nearest(next, inside.known) ?? nearest(first, inside.known)),
+        hint: insteadOf(source, next) ?? didYouMean(nearest(next, inside.known) ?? nearest(first, inside.known)),
       };
     }
     spot = source.child(spot, chosen);
@@ -53,6 +53,14 @@ export function follow(source: Source, path: string): Found | NotFound {
     rest = rest.slice(chosen.split('.').length);
   }
   return { path: walked, shape, spot };
+}
+
+/** What the brokers of the file have instead of an option that only others have. */
+function insteadOf(source: Source, option: string): string | undefined {
+  for (const kind of source.brokersHere.values()) {
+    if (kind !== null && Object.hasOwn(kind.lacks, option)) return kind.lacks[option];
+  }
+  return undefined;
 }
 
 function longestKey(known: readonly string[], rest: readonly string[]): string | null {

@@ -425,11 +425,20 @@ function interfere(
   };
   const chance = entry.probability === undefined ? '' : `${Math.round(entry.probability * 10_000) / 100} % of `;
   const which = times === 0 ? 'each' : times === 1 ? 'the next' : `the next ${times}`;
-  const what = chosen.length === 0 ? 'hop' : chosen.join(' or ');
+  const several = times > 1;
+  const kindsOfHop = chosen.length === 0 ? ['hop'] : chosen;
+  const what = kindsOfHop.map((kind) => (several ? plural(kind) : kind)).join(' or ');
   const about = entry.message === undefined ? '' : ` of message ${entry.message}`;
   const between = `${entry.from === undefined ? '' : ` from ${entry.from}`}${entry.to === undefined ? '' : ` to ${entry.to}`}`;
-  const fate = { lose: 'is lost', duplicate: 'comes twice', delay: `is ${formatDuration(byUs)} late` }[how];
+  const is = several ? 'are' : 'is';
+  const comes = several ? 'come' : 'comes';
+  const fate = { lose: `${is} lost`, duplicate: `${comes} twice`, delay: `${is} ${formatDuration(byUs)} late` }[how];
   return [action, `${chance}${which} ${what}${about}${between} ${fate}${span(entry.for)}`];
+}
+
+/** Of the names of hops: deliveries, replies, acks. */
+function plural(kind: string): string {
+  return kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`;
 }
 
 function target(to: SeekTarget | { readonly backUs: number }, entry: Moment, spot: Spot): SeekTarget {
