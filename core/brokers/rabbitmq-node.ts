@@ -17,7 +17,7 @@ import { DELAYED, RabbitQueue, type Return, SPENT } from '../parts/rabbit-queue.
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import { closesCycle, type DeathReason } from '../parts/x-death.ts';
-import type { ActorId, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
 import {
   argumentsOf,
   CHANGEABLE,
@@ -933,9 +933,9 @@ export class RabbitNode implements Machine {
     const { contents } = queue;
     const { id } = message.body;
     if (contents.refuses(message.body.sizeBytes)) {
-      out.fact(F.rejected, id, queue.place, 0, 0, R['queue full']);
+      const refused = out.fact(F.rejected, id, queue.place, 0, 0, R['queue full']);
       if (queue.spec.rules.overflow === 'reject-publish-dlx')
-        this.#deadLetter(queue, message, message.attempts, 'maxlen', out);
+        this.#deadLetter(queue, message, message.attempts, 'maxlen', refused, out);
       return false;
     }
     const entry = contents.admit(message, out.now);
@@ -1208,7 +1208,7 @@ export class RabbitNode implements Machine {
         queue.contents.unacked -= 1;
         this.#leave(queue, entry, 'rejected', out);
       } else {
-        out.fact(F.nacked, id, queue.place, peer, 0, attemptOf(entry));
+        entry.readyFact = out.fact(F.nacked, id, queue.place, peer, 0, attemptOf(entry));
         this.#giveBack(unacked, how, R.nacked, out);
       }
     }
@@ -1241,11 +1241,20 @@ export class RabbitNode implements Machine {
   // Leaving a queue.
 
   #leave(queue: Queue, entry: QueuedMessage, reason: DeathReason, out: Out): void {
-    this.#deadLetter(queue, entry.message, attemptOf(entry), reason, out);
+    // The cause has to name this queue, since other copies may be in others: the client's word, or what last happened to this copy here.
+    const because = reason === 'rejected' ? out.cause : entry.readyFact;
+    this.#deadLetter(queue, entry.message, attemptOf(entry), reason, because, out);
   }
 
   /** Republishes to the dead-letter exchange, or records how the message ended when nothing takes it (R49, R50, R54, R55). */
-  #deadLetter(queue: Queue, message: AmqpMessage, deliveries: number, reason: DeathReason, out: Out): void {
+  #deadLetter(
+    queue: Queue,
+    message: AmqpMessage,
+    deliveries: number,
+    reason: DeathReason,
+    because: FactId,
+    out: Out,
+  ): void {
     const { id } = message.body;
     const { deadLetterExchange: exchange, deadLetterRoutingKey: routingKey } = queue.spec;
     const exists =
@@ -1266,7 +1275,7 @@ export class RabbitNode implements Machine {
         out.fact(F.evicted, id, queue.place, 0, 0, R.cycle);
         continue;
       }
-      out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]]);
+      out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]], because);
       // At most once: a target that is full loses the message (R55).
       if (!this.#enqueue(target, dead, out)) out.fact(F.evicted, id, target.place, 0, 0, R['queue full']);
     }
