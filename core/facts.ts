@@ -179,7 +179,10 @@ export const FACTS = {
   unreachable: {
     tone: 'fault',
     detail: 'reason',
-    sentence: (f) => `What ${f.peer} sent for ${m(f)} found ${f.actor} down.`,
+    sentence: (f) =>
+      f.message > 0
+        ? `What ${f.peer} sent for message ${f.message} found ${f.actor} down.`
+        : `${f.peer} called on ${f.actor}, which was down.`,
   },
   confirmed: {
     tone: 'normal',
