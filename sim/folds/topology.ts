@@ -609,6 +609,8 @@ export class Topology {
     setReplica(partition, node, offset + 1);
     if (trace.detail(id) === 2) return;
     if (partition.leader === 0 && partition.epoch === 0) partition.leader = node;
+    // A leader that was deposed behind a split writes on until it hears of it; the log is what the new one has.
+    if (partition.leader !== 0 && partition.leader !== node) return;
     partition.records.set(offset, 0, message);
     partition.end = offset + 1;
     partition.bytes += sizeOf(trace, message);

@@ -164,6 +164,14 @@ test('a partition knows its log, its replicas, its leader and what its groups ha
   expect(end(made).partitions[place]?.leader).toBe(0);
   made.fact(8, 'elected', { actor: 'b2', place: 'rides/0', peer: 'b2', value: 2, detail: 1 });
   expect(end(made).partitions[place]).toMatchObject({ leader: made.actor('b2'), epoch: 2, end: 2 });
+
+  // The former leader has not heard of it and writes on, for itself alone.
+  made.fact(9, 'produced', { actor: 'p', message: 4 });
+  made.fact(9, 'appended', { actor: 'b1', message: 4, place: 'rides/0', value: 3 });
+  const split = end(made);
+  expect(split.partitions[place]).toMatchObject({ leader: made.actor('b2'), end: 2 });
+  expect(split.partitions[place]?.replicas).toContainEqual({ node: made.actor('b1'), end: 4 });
+  expect(split.offsetOf(4, place)).toBeNull();
 });
 
 test('a group has members, a generation and an assignment; a revoked partition takes its prefetched messages along', () => {
