@@ -6,6 +6,7 @@
  */
 import { F, R, type Reason } from '../facts.ts';
 import type { Command, Machine, Out, Wire } from '../machine.ts';
+import { FrameOrder } from '../parts/frame-order.ts';
 import type { EpochEnd } from '../parts/partition-log.ts';
 import { type NewBatch, PartitionReplica } from '../parts/partition-replica.ts';
 import { type BrokerNumber, ReplicaSet } from '../parts/replica-set.ts';
@@ -80,6 +81,14 @@ interface Hosted {
   cut: Set<MessageId> | undefined;
 }
 
+type FramedRequest = ClientRequest & { readonly frame: number };
+
+/** One client's stream of requests to this node. */
+interface Connection {
+  readonly number: number;
+  readonly inbound: FrameOrder<FramedRequest>;
+}
+
 interface ParkedFetch {
   readonly from: ActorId;
   readonly request: FetchRequest;
@@ -147,6 +156,8 @@ export class KafkaNode implements Machine {
   #nextFetch = 1;
   #nextProducerId = 0;
   #sweeping = false;
+  /** The newest connection of each client. */
+  readonly #connections = new Map<ActorId, Connection>();
 
   constructor(cluster: KafkaCluster, number: BrokerNumber) {
     this.#cluster = cluster;
@@ -175,6 +186,7 @@ export class KafkaNode implements Machine {
     this.#replicaFetches = [];
     this.#following = [];
     this.#sweeping = false;
+    this.#connections.clear();
   }
 
   restart(out: Out): void {
@@ -199,6 +211,7 @@ export class KafkaNode implements Machine {
 
   peerLost(peer: ActorId, out: Out): void {
     const broker = this.#cluster.brokerOf(peer);
+    this.#connections.delete(peer);
     this.#fetches = this.#fetches.filter((parked) => keep(parked, peer, out));
     this.#replicaFetches = this.#replicaFetches.filter((parked) => keep(parked, peer, out));
     if (broker > 0 && (this.#following[broker] ?? 0) > 0) this.#pauseFollowing(broker, out);
@@ -294,8 +307,23 @@ export class KafkaNode implements Machine {
         return this.#hosted[answer.id]?.txns?.marked(answer, out);
       }
       default:
-        return this.#request(from, wire as ClientRequest, out);
+        return this.#arrived(from, wire as ClientRequest, out);
     }
+  }
+
+  /** Requests of a connection are handled in their order, each once; those of an older connection not at all. */
+  #arrived(from: ActorId, request: ClientRequest, out: Out): void {
+    const { connection, frame } = request;
+    if (connection === undefined || frame === undefined) return this.#request(from, request, out);
+    let known = this.#connections.get(from);
+    if (request.type === 'kafka/ApiVersions' && (known === undefined || connection > known.number)) {
+      known = { number: connection, inbound: new FrameOrder() };
+      this.#connections.set(from, known);
+    }
+    if (known?.number !== connection || !known.inbound.accept(request as FramedRequest)) return;
+    this.#request(from, request, out);
+    for (let next = known.inbound.next(); next !== undefined; next = known.inbound.next())
+      this.#request(from, next, out);
   }
 
   /** What clients ask. */

@@ -61,6 +61,10 @@ export type KafkaError =
 
 interface Request extends Wire {
   readonly id: number;
+  /** Which connection of its sender it came by, and its number there, from 1: a connection keeps order, so what came behind a lost
+   *  request never arrives. Without a number a request stands for itself. */
+  readonly connection?: number;
+  readonly frame?: number;
 }
 
 export interface Answer extends Wire {

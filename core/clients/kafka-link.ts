@@ -23,6 +23,12 @@ interface Pending {
   readonly onAnswer: OnAnswer;
 }
 
+/** One connection to a node: its number, and how many requests went by it. */
+interface Connection {
+  readonly number: number;
+  frames: number;
+}
+
 interface Queued {
   readonly hop: HopKind;
   readonly request: Wire & { readonly id: number };
@@ -49,8 +55,10 @@ export class KafkaLink {
   readonly #onMetadata: (out: Out) => void;
   readonly #pending = new Map<number, Pending>();
   #leaders: readonly ActorId[] = [];
-  /** Nodes with an open connection. */
-  readonly #connected = new Set<ActorId>();
+  /** Open connections by node. */
+  readonly #connected = new Map<ActorId, Connection>();
+  /** Never reset, so that a node can tell a restarted client's connection from its former one. */
+  #connections = 0;
   /** What waits for a connection, by node. */
   readonly #connecting = new Map<ActorId, Queued[]>();
   #nextId = 1;
@@ -117,7 +125,8 @@ export class KafkaLink {
     messages: MessageId | readonly MessageId[],
     out: Out,
   ): void {
-    if (this.#connected.has(to)) return out.send(to, hop, request, messages);
+    const connection = this.#connected.get(to);
+    if (connection !== undefined) return this.#sendOn(connection, to, { hop, request, messages }, out);
     const queued = this.#connecting.get(to);
     if (queued !== undefined) queued.push({ hop, request, messages });
     else this.#connect(to, { hop, request, messages }, out);
@@ -167,7 +176,13 @@ export class KafkaLink {
   /** Opens a connection: nothing else is sent before the node has answered once. */
   #connect(to: ActorId, first: Queued, out: Out): void {
     this.#connecting.set(to, [first]);
-    const hello: ApiVersionsRequest = { type: 'kafka/ApiVersions', id: this.nextId() };
+    const connection: Connection = { number: ++this.#connections, frames: 1 };
+    const hello: ApiVersionsRequest = {
+      type: 'kafka/ApiVersions',
+      id: this.nextId(),
+      connection: connection.number,
+      frame: 1,
+    };
     this.#await(to, hello.id, CONNECT_US, out, (answer, later) => {
       const queued = this.#connecting.get(to) ?? [];
       this.#connecting.delete(to);
@@ -175,10 +190,16 @@ export class KafkaLink {
         for (const { request } of queued) this.#fail(request.id, later);
         return;
       }
-      this.#connected.add(to);
-      for (const { hop, request, messages } of queued) later.send(to, hop, request, messages);
+      this.#connected.set(to, connection);
+      for (const one of queued) this.#sendOn(connection, to, one, later);
     });
     out.send(to, 'control', hello);
+  }
+
+  #sendOn(connection: Connection, to: ActorId, { hop, request, messages }: Queued, out: Out): void {
+    connection.frames++;
+    const framed = { ...request, connection: connection.number, frame: connection.frames };
+    out.send(to, hop, framed, messages);
   }
 
   #await(to: ActorId, id: number, timeoutUs: Micros, out: Out, onAnswer: OnAnswer): void {

@@ -53,6 +53,8 @@ export class LogHistory {
           this.#forget(log, offset);
           log.messages[offset] = message;
           log.facts[offset] = id;
+          // What a producer's retry stored again is no longer lost.
+          this.lost[message] = 0;
           if (!log.offsets.has(message)) log.offsets.set(message, offset);
           if (log.firstWrites.has(message)) log.duplicated.add(message);
           else log.firstWrites.set(message, id);
