@@ -1,0 +1,295 @@
+/**
+ * How fast the laboratory is: `npm run bench`, with `-- --json` for one JSON object. A run of W2 (test/bench/w2.yaml) beside a hand-written loop of the
+ * same model; the event queue; seeking in a long trace; judging; drawing in a browser. Each figure stands beside the one that is wanted. It measures
+ * and judges nothing: the exit status is 0 whatever comes out. Times are the least of several rounds, because other work on the machine only
+ * ever adds to them. `-- run queue seek judge frames` measures only some; `-- --rounds 9` repeats more often.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Wire } from '../core/machine.ts';
+import { Agenda, EVENT } from '../sim/clock.ts';
+import { benchSeek } from '../sim/folds/keyframes.ts';
+import { report } from '../sim/report.ts';
+import { parseScenario } from '../sim/scenario/parse.ts';
+import type { Scenario } from '../sim/scenario/types.ts';
+import { CHUNK, type Trace } from '../sim/trace.ts';
+import { type Run, run } from '../sim/world.ts';
+import { minimalW2 } from '../test/bench/minimal-w2.ts';
+
+const FILE = 'test/bench/w2.yaml';
+const SECTIONS = ['run', 'queue', 'seek', 'judge', 'frames'] as const;
+type Section = (typeof SECTIONS)[number];
+
+/** One measured number. `wanted` is what it is held against, as text; `met` is null where nothing is wanted. */
+interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly wanted: string;
+  readonly met: boolean | null;
+}
+
+interface Spent {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+const NEVER: Spent = { wallMs: Number.POSITIVE_INFINITY, cpuMs: Number.POSITIVE_INFINITY };
+
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const rounds = Math.max(1, Number(args[args.indexOf('--rounds') + 1]) || 5);
+const chosen = SECTIONS.filter((section) => args.includes(section));
+const measured: readonly Section[] = chosen.length > 0 ? chosen : SECTIONS;
+
+const figures: Figure[] = [];
+for (const section of measured) {
+  const found = await measure(section);
+  figures.push(...found);
+  if (!json) for (const figure of found) console.log(lineOf(figure));
+}
+if (json) {
+  const machine = { node: process.version, cores: availableParallelism(), platform: process.platform };
+  console.log(JSON.stringify({ format: 'queuelab/bench@1', machine, rounds, figures }));
+}
+
+async function measure(section: Section): Promise<readonly Figure[]> {
+  switch (section) {
+    case 'run':
+      return runFigures();
+    case 'queue':
+      return queueFigures();
+    case 'seek':
+      return seekFigures();
+    case 'judge':
+      return judgeFigures();
+    case 'frames':
+      return [await framesFigure()];
+    default:
+      return section satisfies never;
+  }
+}
+
+// ── W2 and the minimal loop ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** Both by turns in one process, so that whatever else the machine does troubles them alike. */
+function runFigures(): readonly Figure[] {
+  const scenario = w2();
+  const messages = scenario.producers['shop']?.messages ?? 0;
+  let ours: Spent = NEVER;
+  let minimal: Spent = NEVER;
+  let last: Run = run(scenario);
+  for (let round = 0; round < rounds; round++) {
+    ours = least(
+      ours,
+      timed(() => {
+        last = run(scenario);
+      }),
+    );
+    minimal = least(
+      minimal,
+      timed(() => minimalW2(messages, String(round))),
+    );
+  }
+  const { trace } = last;
+  const { messages: totals } = report(last, scenario.seed);
+  // A sound message is handed out until one delivery neither dies nor outlasts the lock; poison is handed out five times.
+  const poison = 0.005;
+  const unsettled = 0.05 + 0.95 * Math.exp(-5);
+  const deliveries = messages * ((1 - poison) / (1 - unsettled) + 5 * poison);
+  return [
+    figure('W2: messages a second', messages / (ours.wallMs / 1000), '/s'),
+    figure('W2: facts a second, full trace', trace.count / (ours.wallMs / 1000), '/s'),
+    figure('W2: facts a message', trace.count / messages, ''),
+    figure('W2: wall time', ours.wallMs, 'ms'),
+    figure('W2: CPU time', ours.cpuMs, 'ms'),
+    figure('minimal loop: wall time', minimal.wallMs, 'ms'),
+    figure('minimal loop: CPU time', minimal.cpuMs, 'ms'),
+    atMost('W2 ÷ minimal loop, wall time', ours.wallMs / minimal.wallMs, 4, ''),
+    atMost('W2 ÷ minimal loop, CPU time', ours.cpuMs / minimal.cpuMs, 4, ''),
+    atMost('bytes of trace a fact', bytesOf(trace) / trace.count, 24, 'B'),
+    about('deliveries', totals.delivered, deliveries, 0.005),
+    about('settled', totals.settled, messages * (1 - poison), 0.005),
+    about('dead-lettered', totals.deadLettered, messages * poison, 0.1),
+  ];
+}
+
+/** What the columns hold for the facts that there are; the empty rest of the last chunk is not counted. */
+function bytesOf(trace: Trace): number {
+  const { chunks, wide } = trace.take(0, trace.messageCount);
+  let bytes = 16 * wide.length;
+  for (const { buffer, carries } of chunks) bytes += buffer.byteLength + 8 * carries.length;
+  const unused = chunks.length * CHUNK - trace.count;
+  return bytes - (unused / CHUNK) * (chunks[0]?.buffer.byteLength ?? 0);
+}
+
+// ── The event queue ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The hold model: with so many events pending, take the next and schedule another one at a random distance. */
+function queueFigures(): readonly Figure[] {
+  let few = Number.POSITIVE_INFINITY;
+  let many = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < rounds; round++) {
+    few = Math.min(few, hold(1000));
+    many = Math.min(many, hold(1_000_000));
+  }
+  return [
+    figure('event queue: hold at 1,000 pending', few, 'ns'),
+    figure('event queue: hold at 1,000,000 pending', many, 'ns'),
+    atLeast('event queue: speed at 1,000,000 ÷ speed at 1,000', few / many, 0.25),
+  ];
+}
+
+/** Nanoseconds of one hold, CPU time. */
+function hold(pending: number): number {
+  const holds = 1_000_000;
+  const agenda = new Agenda();
+  const wire: Wire = { type: 'hold' };
+  let state = 1;
+  const distance = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2147.483648);
+  };
+  for (let i = 0; i < pending; i++) agenda.schedule(distance(), EVENT.timer, 1, 0, 0, 0, wire);
+  const turn = (): void => {
+    agenda.next(Number.POSITIVE_INFINITY);
+    agenda.schedule(agenda.now + distance(), EVENT.timer, 1, 0, 0, 0, wire);
+  };
+  for (let i = 0; i < pending; i++) turn();
+  const { cpuMs } = timed(() => {
+    for (let i = 0; i < holds; i++) turn();
+  });
+  return (cpuMs * 1e6) / holds;
+}
+
+// ── Seeking and judging ───────────────────────────────────────────────────────────────────────────────────────────────
+
+function seekFigures(): readonly Figure[] {
+  const scenario = w2('limits.facts=1000000');
+  const { trace } = run(scenario);
+  let best = benchSeek(trace, scenario, () => performance.now());
+  for (let round = 1; round < rounds; round++) {
+    const again = benchSeek(trace, scenario, () => performance.now());
+    if (again.p95 < best.p95) best = again;
+  }
+  return [
+    figure('seek: facts in the trace', trace.count, ''),
+    figure('seek: keyframes', best.keyframes, ''),
+    figure('seek: median', best.p50, 'ms'),
+    atMost('seek: 95th percentile', best.p95, 16, 'ms'),
+  ];
+}
+
+/** What `queuelab run --json` does beside the run: judging the claims of the file, and folding the metrics. */
+function judgeFigures(): readonly Figure[] {
+  const scenario = w2();
+  const done = run(scenario);
+  let reporting: Spent = NEVER;
+  for (let round = 0; round < rounds; round++) {
+    reporting = least(
+      reporting,
+      timed(() => report(done, scenario.seed)),
+    );
+  }
+  return [
+    figure('report: facts', done.trace.count, ''),
+    figure('report: claims', scenario.claims.length, ''),
+    figure('report: verdicts and metrics', reporting.wallMs, 'ms'),
+  ];
+}
+
+// ── Frames ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Drawing 2,000 messages in transit, in the page as it ships; NaN where no browser is to be had. */
+async function framesFigure(): Promise<Figure> {
+  const name = 'frame with 2,000 messages in transit: 95th percentile';
+  const outDir = mkdtempSync(join(tmpdir(), 'queuelab-bench-'));
+  try {
+    const [{ chromium }, { preview }, { chromiumLaunchOptions }] = await Promise.all([
+      import('playwright-core'),
+      import('vite'),
+      import('./chromium.mjs'),
+    ]);
+    execFileSync(
+      process.execPath,
+      ['node_modules/vite/bin/vite.js', 'build', '--outDir', outDir, '--emptyOutDir', '--logLevel', 'warn'],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+    const server = await preview({
+      configFile: false,
+      root: 'web',
+      logLevel: 'warn',
+      build: { outDir },
+      preview: { host: '127.0.0.1', port: 0 },
+    });
+    const browser = await chromium.launch(await chromiumLaunchOptions());
+    try {
+      const page = await browser.newPage();
+      await page.goto(server.resolvedUrls?.local[0] ?? '');
+      await page.waitForFunction(() => window.queuelab !== undefined);
+      let best = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < rounds; round++) {
+        best = Math.min(best, await page.evaluate(() => window.queuelab.benchFrames(2000)));
+      }
+      return atMost(name, best, 16, 'ms');
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+  } catch (error) {
+    console.error(`no frame times: ${(error as Error).message}`);
+    return atMost(name, Number.NaN, 16, 'ms');
+  } finally {
+    rmSync(outDir, { recursive: true, force: true });
+  }
+}
+
+// ── Measuring and saying ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function w2(...sets: readonly string[]): Scenario {
+  const { scenario, diagnostics } = parseScenario(readFileSync(FILE, 'utf8'), { file: FILE, sets });
+  if (scenario === null) throw new Error(`invariant: ${FILE} is no scenario: ${JSON.stringify(diagnostics)}`);
+  return scenario;
+}
+
+function timed(work: () => void): Spent {
+  const cpu = process.cpuUsage();
+  const wall = performance.now();
+  work();
+  const wallMs = performance.now() - wall;
+  const { user, system } = process.cpuUsage(cpu);
+  return { wallMs, cpuMs: (user + system) / 1000 };
+}
+
+function least(a: Spent, b: Spent): Spent {
+  return { wallMs: Math.min(a.wallMs, b.wallMs), cpuMs: Math.min(a.cpuMs, b.cpuMs) };
+}
+
+function figure(name: string, value: number, unit: string): Figure {
+  return { name, value: rounded(value), unit, wanted: '', met: null };
+}
+
+function atMost(name: string, value: number, bound: number, unit: string): Figure {
+  return { name, value: rounded(value), unit, wanted: `≤ ${bound}`, met: rounded(value) <= bound };
+}
+
+function atLeast(name: string, value: number, bound: number): Figure {
+  return { name, value: rounded(value), unit: '', wanted: `≥ ${bound}`, met: rounded(value) >= bound };
+}
+
+function about(name: string, value: number, expected: number, tolerance: number): Figure {
+  const met = Math.abs(value - expected) <= tolerance * expected;
+  return { name: `outcome: ${name}`, value, unit: '', wanted: `about ${Math.round(expected)}`, met };
+}
+
+/** Three digits behind the point where the number is small, none where it is large. */
+function rounded(value: number): number {
+  return Math.abs(value) >= 1000 ? Math.round(value) : Math.round(value * 1000) / 1000;
+}
+
+function lineOf({ name, value, unit, wanted, met }: Figure): string {
+  const text = `${name.padEnd(54)} ${String(value).padStart(10)} ${unit.padEnd(3)}`;
+  return met === null ? text.trimEnd() : `${text} ${wanted.padEnd(14)} ${met ? 'met' : 'MISSED'}`;
+}
