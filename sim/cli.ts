@@ -57,7 +57,7 @@ cli
   .command('grade <file>', "Judge an exercise's goals on the seed shown and on hidden ones")
   .option('--set <path=value>', 'Turn a knob; may be repeated')
   .option('--json', 'Print one JSON object and nothing else')
-  .example('  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.jobs.RedrivePolicy.maxReceiveCount=4')
+  .example('  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.photo-jobs.RedrivePolicy.maxReceiveCount=8')
   .action(gradeCommand);
 cli.help();
 
@@ -138,7 +138,7 @@ function gradeCommand(file: string, options: CommonOptions): void {
     return;
   }
   if (options.json === true) print(JSON.stringify({ format: 'queuelab/grade@1', exercise: scenario.title, ...result }));
-  else printGrade(result, file);
+  else printGrade(result, file, sets);
   process.exitCode = result.won ? STATUS.holds : STATUS.fails;
 }
 
@@ -256,7 +256,7 @@ function printReport(result: RunReport, file: string): void {
   if (witness !== undefined) print(pc.dim(`\nqueuelab why ${file} ${witness}   tells how it came to that`));
 }
 
-function printGrade(result: Grade, file: string): void {
+function printGrade(result: Grade, file: string, sets: readonly string[]): void {
   for (const { text, holds, actual } of result.goals) print(`${mark(holds)} ${text}${holds ? '' : `: ${actual}`}`);
   const won = result.hidden.filter(({ holds }) => holds).length;
   print(`hidden seeds: ${won} of ${result.hidden.length}`);
@@ -265,7 +265,8 @@ function printGrade(result: Grade, file: string): void {
     const what =
       failing.firstFailure === null ? '' : `: ${failing.firstFailure.goal} fails at fact ${failing.firstFailure.fact}`;
     print(pc.dim(`seed ${failing.seed}${what}`));
-    print(pc.dim(`queuelab run ${file} --seed "${failing.seed}" --log   shows it`));
+    const turned = sets.map((set) => ` --set "${set}"`).join('');
+    print(pc.dim(`queuelab run ${file}${turned} --seed "${failing.seed}" --log   shows it`));
   }
   print(result.won ? pc.green('solved') : pc.yellow('not solved yet'));
 }
