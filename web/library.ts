@@ -13,8 +13,25 @@ export interface LibraryFile {
   readonly text: string;
 }
 
-/** The lessons in the order in which they are taken; what is not named here comes before the exercises. */
-const LESSONS = ['why-queues', 'delivery', 'poison', 'ordering', 'routing', 'kafka-log', 'replication', 'scaling'];
+/** Lessons, and scenarios in them, in the order in which they are taken; what is not named here comes after those that are. */
+const ORDER: Readonly<Record<string, readonly string[]>> = {
+  'why-queues': ['photo-sync', 'photo-queue'],
+  delivery: [
+    'worker-crash',
+    'visibility-too-short',
+    'ack-lost',
+    'ack-lost-dedup',
+    'crash-after-effect-increment',
+    'crash-after-effect-set',
+  ],
+  poison: ['without-dlq', 'with-dlq', 'dlq-replay'],
+  ordering: ['accounts-unkeyed', 'accounts-keyed', 'rides-by-city', 'rides-by-ride'],
+  routing: [],
+  'kafka-log': ['offline-for-an-hour', 'replay-after-bug'],
+  replication: ['leader-crash-acks-1', 'leader-crash-acks-all'],
+  scaling: ['burst', 'outrun-no-limit', 'outrun-push-back', 'outrun-autoscale', 'seven-on-six'],
+  exercises: [],
+};
 
 export const LIBRARY: readonly LibraryFile[] = Object.entries(FILES)
   .map(([path, text]) => {
@@ -24,7 +41,7 @@ export const LIBRARY: readonly LibraryFile[] = Object.entries(FILES)
       .reverse();
     return { name, lesson, text };
   })
-  .sort((a, b) => rank(a.lesson) - rank(b.lesson));
+  .sort((a, b) => rank(a) - rank(b));
 
 export const DEFAULT_SCENARIO = 'photo-queue';
 
@@ -49,8 +66,9 @@ const TITLES: Readonly<Record<string, string>> = {
   exercises: 'Exercises',
 };
 
-function rank(lesson: string): number {
-  if (lesson === 'exercises') return LESSONS.length + 1;
-  const at = LESSONS.indexOf(lesson);
-  return at < 0 ? LESSONS.length : at;
+function rank({ lesson, name }: LibraryFile): number {
+  const names = ORDER[lesson] ?? [];
+  const lessonAt = Object.keys(ORDER).indexOf(lesson);
+  const at = names.indexOf(name);
+  return (lessonAt < 0 ? 99 : lessonAt) * 1000 + (at < 0 ? names.length : at);
 }

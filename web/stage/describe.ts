@@ -156,7 +156,7 @@ function kindOf(scenario: Scenario, broker: string): string {
 function number(options: OptionValues, key: string, words: string[], word: string): void {
   const value = options[key];
   if (typeof value === 'number' && value > 0)
-    words.push(word === 'partitions' ? `${value} ${word}` : `${word} ${value}`);
+    words.push(word === 'partitions' ? `${value} ${value === 1 ? 'partition' : word}` : `${word} ${value}`);
 }
 
 function two(n: number): string {

@@ -61,6 +61,14 @@ export interface Link {
   readonly dynamic: boolean;
 }
 
+export interface NodeChip {
+  readonly actor: ActorId;
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+  readonly w: number;
+}
+
 export interface Layout {
   readonly width: number;
   readonly height: number;
@@ -70,7 +78,7 @@ export interface Layout {
   readonly byKey: ReadonlyMap<string, Box>;
   readonly links: readonly Link[];
   /** The broker's nodes, as chips over the middle. */
-  readonly nodes: readonly { readonly actor: ActorId; readonly name: string; readonly x: number; readonly y: number }[];
+  readonly nodes: readonly NodeChip[];
   /** Free room at the top, for a caption. */
   readonly captionY: number;
 }
@@ -113,6 +121,8 @@ const TOPIC_HEAD = 46;
 /** Over each partition, and under it for its flags. */
 const PARTITION_HEAD = 20;
 const PARTITION_FOOT = 20;
+/** The gap behind an exchange holds the binding keys, so it is so much wider. */
+const LABEL_ROOM = 1.7;
 const NARROW = 640;
 
 export function layoutStage(
@@ -235,7 +245,7 @@ function reaches(to: readonly string[], scenario: Scenario, consumer: Actor): bo
 // On a wide stage
 
 function columns(scenario: Scenario, parts: Parts, width: number, height: number, hasCaptions: boolean): Layout {
-  const top = hasCaptions ? 118 : 44;
+  const top = hasCaptions ? 124 : 44;
   const bottom = 28;
   const room = height - top - bottom;
   const middle = (sizes: Sizes): number =>
@@ -249,26 +259,32 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
   const consumerSizes = sizesFor((sizes) => parts.consumers.length * (sizes.consumer + sizes.gap));
   const producerSizes = sizesFor((sizes) => parts.producers.length * (sizes.producer + sizes.gap));
 
-  const side = width > 980 ? 48 : 24;
+  const side = width > 980 ? 36 : 20;
   const producerW = width > 900 ? 160 : 132;
   const consumerW = width > 900 ? 176 : 148;
   const storeW = parts.stores.length > 0 ? 76 : 0;
   const exchangeW = parts.exchanges.length > 0 ? 116 : 0;
   const hasMiddle = parts.queues.length + parts.partitions.length + parts.deadLetters.length > 0;
-  const gaps = 1 + Number(hasMiddle) + Number(exchangeW > 0) + Number(storeW > 0);
+  const gaps = 1 + Number(hasMiddle) + (exchangeW > 0 ? LABEL_ROOM : 0) + Number(storeW > 0);
   const free = width - 2 * side - producerW - consumerW - storeW - exchangeW;
   // The middle takes what the gaps leave; hops need room to be seen.
-  const gapMin = Math.min(96, free / (gaps + 3));
+  const gapMin = Math.min(84, free / (gaps + 4));
   const middleW = hasMiddle ? Math.min(560, free - gaps * gapMin) : 0;
   const gap = Math.min(210, (free - middleW) / gaps);
   const used = producerW + consumerW + storeW + exchangeW + middleW + gaps * gap;
   let x = Math.max(side, (width - used) / 2);
 
   const boxes: Box[] = [];
-  const column = (heights: readonly number[], place: (y: number, i: number) => void, spread: number): void => {
+  // `head` is what stands over each box: the boxes themselves are centred, so that links between lone boxes run straight.
+  const column = (
+    heights: readonly number[],
+    place: (y: number, i: number) => void,
+    spread: number,
+    head = 0,
+  ): void => {
     const total = heights.reduce((all, one) => all + one, 0);
     const between = heights.length < 2 ? 0 : Math.min(spread, Math.max(4, (room - total) / (heights.length - 1)));
-    let y = top + Math.max(0, (room - total - between * (heights.length - 1)) / 2);
+    let y = top + Math.max(0, (room - total - between * (heights.length - 1) - head) / 2);
     heights.forEach((h, i) => {
       place(y, i);
       y += h + between;
@@ -303,10 +319,10 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
       },
       90,
     );
-    x += exchangeW + gap;
+    x += exchangeW + gap * LABEL_ROOM;
   }
 
-  const nodes: Layout['nodes'][number][] = [];
+  const nodes: NodeChip[] = [];
   if (hasMiddle) {
     const stack = middleStack(scenario, parts, middleSizes);
     const middleX = x;
@@ -317,17 +333,18 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
         boxes.push(item.box({ x: middleX, y: y + item.head, w: middleW, h: item.h }));
       },
       parts.partitions.length > 0 ? 46 : 60,
+      parts.partitions.length > 0 ? TOPIC_HEAD : QUEUE_HEAD,
     );
     const first = boxes.find((box) => box.type === 'queue' || box.type === 'partition');
-    const chipsY = Math.max(hasCaptions ? 92 : 14, (first?.y ?? top) - QUEUE_HEAD - 34);
-    parts.nodes.forEach((actor, i) => {
-      nodes.push({
-        actor: actor.id,
-        name: actor.name,
-        x: middleX + middleW - (parts.nodes.length - i) * 74 + 6,
-        y: chipsY,
-      });
-    });
+    const chipsW = sum(parts.nodes, chipWidth);
+    const head = first?.type === 'partition' ? TOPIC_HEAD + PARTITION_HEAD : QUEUE_HEAD;
+    const beside = chipsW < middleW - 150;
+    const chipsY = Math.max(hasCaptions ? 98 : 14, (first?.y ?? top) - head - 5 + (beside ? 0 : -26));
+    let chipX = middleX + middleW - chipsW + 6;
+    for (const actor of parts.nodes) {
+      nodes.push({ actor: actor.id, name: actor.name, x: chipX, y: chipsY, w: chipWidth(actor) - 6 });
+      chipX += chipWidth(actor);
+    }
     x += middleW + gap;
   }
 
@@ -350,7 +367,7 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
   );
   x += consumerW + gap;
 
-  const storeH = parts.stores.length > 2 ? 128 : 176;
+  const storeH = clampHeight((room - 12) / Math.max(1, parts.stores.length) - 40);
   column(
     parts.stores.map(() => storeH + 26),
     (y, i) => {
@@ -358,6 +375,7 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
       boxes.push({ type: 'store', actor: actor.id, name: actor.name, compact: 0, x, y: y + 26, w: storeW, h: storeH });
     },
     40,
+    26,
   );
   return finish({ width, height, stacked: false, boxes, links: parts.links, nodes, captionY: 20 });
 }
@@ -440,8 +458,8 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
   const margin = 14;
   const inner = width - 2 * margin;
   const boxes: Box[] = [];
-  const nodes: Layout['nodes'][number][] = [];
-  let y = 14;
+  const nodes: NodeChip[] = [];
+  let y = 10;
 
   const row = (
     actors: readonly Actor[],
@@ -462,7 +480,7 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
     y += Math.ceil(actors.length / perRow) * (h + 6) - 6 + between;
   };
 
-  row(parts.producers, 48, 3, 30, (actor, rect) => ({
+  row(parts.producers, 44, 3, 26, (actor, rect) => ({
     type: 'producer',
     actor: actor.id,
     name: actor.name,
@@ -479,19 +497,16 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
   }
   const many = parts.queues.length + parts.partitions.length > 3;
   if (parts.nodes.length > 0 && parts.queues.length + parts.partitions.length > 0) {
-    parts.nodes.forEach((actor, i) => {
-      nodes.push({
-        actor: actor.id,
-        name: actor.name,
-        x: width - margin - (parts.nodes.length - i) * 68 + 4,
-        y: y - 26,
-      });
-    });
+    let chipX = width - margin - sum(parts.nodes, chipWidth) + 6;
+    for (const actor of parts.nodes) {
+      nodes.push({ actor: actor.id, name: actor.name, x: chipX, y: y - 26, w: chipWidth(actor) - 6 });
+      chipX += chipWidth(actor);
+    }
   }
   const twoAbreast = parts.queues.length > 2;
   parts.queues.forEach((place, i) => {
     const w = twoAbreast ? (inner - 8) / 2 : inner;
-    const h = many ? 62 : 112;
+    const h = many ? 62 : 104;
     boxes.push({
       type: 'queue',
       place: place.id,
@@ -541,17 +556,17 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
     });
     y += 60;
   }
-  y += 26;
+  y += 22;
   const consumerCount = parts.consumers.length;
   const compact = consumerCount > 9 ? 2 : consumerCount > 6 ? 1 : 0;
-  row(parts.consumers, compact === 0 ? 78 : compact === 1 ? 38 : 24, consumerCount > 12 ? 4 : 3, 26, (actor, rect) => ({
+  row(parts.consumers, compact === 0 ? 72 : compact === 1 ? 38 : 24, consumerCount > 12 ? 4 : 3, 22, (actor, rect) => ({
     type: 'consumer',
     actor: actor.id,
     name: actor.name,
     compact,
     ...rect,
   }));
-  row(parts.stores, 46, 1, 14, (actor, rect) => ({
+  row(parts.stores, 42, 1, 10, (actor, rect) => ({
     type: 'store',
     actor: actor.id,
     name: actor.name,
@@ -572,6 +587,15 @@ function finish(layout: Omit<Layout, 'byKey'>): Layout {
 function exchangeBox(scenario: Scenario, place: Place): Omit<ExchangeBox, keyof Rect> {
   const type = scenario.exchanges[place.name]?.options['type'];
   return { type: 'exchange', place: place.id, name: place.name, about: typeof type === 'string' ? type : 'default' };
+}
+
+/** A node's chip with the gap after it. */
+function chipWidth({ name }: Actor): number {
+  return Math.max(58, 34 + name.length * 7) + 6;
+}
+
+function clampHeight(h: number): number {
+  return Math.max(62, Math.min(176, h));
 }
 
 function topics(parts: Parts): string[] {

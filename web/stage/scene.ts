@@ -179,7 +179,7 @@ export class SceneMaker {
     const { cell } = box;
     const pad = small ? 8 : 14;
     const split = box.x + Math.round(box.w * (box.w < 300 ? 0.5 : 0.56));
-    const top = box.y + (small ? 6 : 26);
+    const top = small ? box.y + Math.max(4, (box.h - cell) / 2 - (box.h > cell * 2.4 ? cell / 2 + 2 : 0)) : box.y + 26;
     const bottom = box.y + box.h - (small ? 6 : 10);
     if (!small) {
       this.#strokes.push({
@@ -194,6 +194,15 @@ export class SceneMaker {
       const readyWord = delayed > 0 ? `ready ${count(ready)}, delayed ${count(delayed)}` : `ready ${count(ready)}`;
       this.#word(box.x + pad, box.y + 17, readyWord, 'soft', 'left');
       this.#word(split + 12, box.y + 17, `locked ${count(locked)}`, 'soft', 'left');
+    }
+
+    if (small) {
+      const words = [
+        `ready ${count(ready)}`,
+        ...(delayed > 0 ? [`delayed ${count(delayed)}`] : []),
+        `locked ${count(locked)}`,
+      ];
+      this.#word(box.x + box.w - 2, box.y - 8, words.join(', '), 'soft', 'right');
     }
 
     // Ready: the head stands at the right, next to be handed out.
@@ -260,7 +269,7 @@ export class SceneMaker {
       }
       const x = split + (small ? 8 : 16) + cell / 2 + (i % lockedColumns) * ringStep;
       const y = top + (small ? 0 : 8) + cell / 2 + Math.floor(i / lockedColumns) * ringHeight;
-      this.#lockedCell(entry, x, y, small ? cell : cell - 4, now, small);
+      this.#lockedCell(entry, x, y, small ? cell : cell - 2, now, small);
     });
   }
 
@@ -433,14 +442,18 @@ export class SceneMaker {
     const y = box.y + 36 + size / 2;
     const first = working[0] ?? waiting[0];
     if (first === undefined) return;
-    const shownWorking = working.slice(1, 5);
+    const abreast = Math.max(1, Math.floor((box.w - 58 - 26) / 28));
+    const shownWorking = working.slice(1, 1 + abreast);
     this.#cell(first.message, x, y, size, 'solid', first.attempt, -1, { hint: stepWords(first, now) });
     if (shownWorking.length === 0) this.#steps(box.x + 62, y - 7, box.w - 62 - 18, first, actor);
     else {
       shownWorking.forEach((held, i) => {
-        this.#cell(held.message, x + (i + 1) * 30, y, 24, 'solid', held.attempt, -1, { hint: stepWords(held, now) });
+        this.#cell(held.message, x + 2 + (i + 1) * 28, y, 22, 'solid', held.attempt, -1, {
+          hint: stepWords(held, now),
+        });
       });
-      if (working.length > 5) this.#word(x + 5 * 30 - 6, y + 4, `+${short(working.length - 5)}`, 'soft', 'left');
+      if (working.length > abreast + 1)
+        this.#word(box.x + box.w - 6, y + 4, `+${short(working.length - abreast - 1)}`, 'soft', 'right');
     }
     const rest = first === waiting[0] ? waiting.slice(1) : waiting;
     if (rest.length > 0) {
@@ -455,7 +468,7 @@ export class SceneMaker {
       this.#word(
         box.x + 14 + Math.min(rest.length, room) * (small + 3) + 4,
         box.y + box.h + 13,
-        rest.length > room ? `+${short(rest.length - room)} prefetched` : 'prefetched',
+        rest.length > room ? `+${short(rest.length - room)}` : 'prefetched',
         'soft',
         'left',
       );
@@ -469,9 +482,9 @@ export class SceneMaker {
     if (this.#layout.stacked && box.compact === 0) {
       const size = 26;
       const x = box.x + 10 + size / 2;
-      const y = box.y + 34 + size / 2;
+      const y = box.y + 32 + size / 2;
       this.#cell(first.message, x, y, size, 'solid', first.attempt, -1, { hint: first.step });
-      this.#stepDots(box.x + 48, box.x + box.w - 12, y, first, false);
+      this.#stepDots(box.x + 54, box.x + box.w - 14, y, first, false);
       if (all.length > 1) this.#word(box.x + 10, box.y + box.h - 5, `+${short(all.length - 1)} held`, 'soft', 'left');
       return;
     }
@@ -542,17 +555,23 @@ export class SceneMaker {
   // Links and hops
 
   #links(topology: Topology): void {
+    const hasTapes = this.#layout.stacked && this.#layout.boxes.filter(({ type }) => type === 'partition').length > 1;
     for (const link of this.#layout.links) {
       const key = `${link.from}→${link.to}`;
       const curve = this.#curves.get(key);
       if (curve === undefined) continue;
       const load = this.#loads.get(key) ?? 0;
       if (link.dynamic && load === 0 && !this.#isAssigned(topology, link.from, link.to)) continue;
+      // One above the other, links would run through all the tapes between: only what travels is shown.
+      if (hasTapes && load === 0) continue;
       const cut = this.#isCut(topology, link.from, link.to);
       this.#wires.push({ curve, dashed: link.dashed, ink: cut ? 'fault' : 'line', cut, load });
       if (link.label !== '') {
         const middle = pointOn(curve, 0.6);
-        this.#word(middle.x, middle.y - 7, link.label, 'soft', 'center', false, true);
+        link.label.split(', ').forEach((line, i) => {
+          if (this.#layout.stacked) this.#word(middle.x, middle.y + i * 13, line, 'soft', 'center', false, true);
+          else this.#word(curve.x3 - 12, curve.y3 - 8 - i * 13, line, 'soft', 'right', false, true);
+        });
       }
     }
   }
@@ -792,7 +811,9 @@ export function stepWords(held: InHand, now: Micros): string {
     case 'received':
       return 'received';
     case 'begun':
-      return `${seconds(now - held.sinceUs)} of ${seconds(held.endsUs - held.sinceUs)}`;
+      return now > held.endsUs
+        ? 'work done'
+        : `${seconds(now - held.sinceUs)} of ${seconds(held.endsUs - held.sinceUs)}`;
     case 'applied':
       return held.settled ? 'effect done' : 'effect done, ack next';
     case 'failed':
