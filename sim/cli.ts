@@ -57,7 +57,9 @@ cli
   .command('grade <file>', "Judge an exercise's goals on the seed shown and on hidden ones")
   .option('--set <path=value>', 'Turn a knob; may be repeated')
   .option('--json', 'Print one JSON object and nothing else')
-  .example('  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.photo-jobs.RedrivePolicy.maxReceiveCount=8')
+  .example(
+    '  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.photo-jobs.RedrivePolicy.maxReceiveCount=8',
+  )
   .action(gradeCommand);
 cli.help();
 
