@@ -52,10 +52,18 @@ interface Group {
   readonly state: ConsumerGroup<Ticket>;
   readonly offsets: Map<PartitionIndex, number>;
   /** Offsets written in transactions that are open, by producer id. */
-  readonly pending: Map<number, { partition: PartitionIndex; offset: number; consumer: ActorId }[]>;
+  readonly pending: Map<number, HeldOffset[]>;
   readonly consumers: Map<string, ActorId>;
   /** When the earliest timer for it is set; MAX_SAFE_INTEGER when none is. */
   armedUs: Micros;
+}
+
+interface HeldOffset {
+  readonly partition: PartitionIndex;
+  readonly offset: number;
+  readonly consumer: ActorId;
+  /** The group's generation when it was accepted. */
+  readonly generation: number;
 }
 
 export interface GroupTimer extends Wire {
@@ -99,7 +107,7 @@ export class GroupCoordinator {
       group.state.restore(value.snapshot, out.now);
       group.consumers.clear();
       for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
-    } else if (record.transactional) this.#hold(group, record.producerId, value);
+    } else if (record.transactional) this.#hold(group, record.producerId, value, group.state.generation);
     else group.offsets.set(value.partition, value.offset);
   }
 
@@ -166,9 +174,14 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    const { generation } = group.state;
     this.#log.append(records, -1, 0, out, (failed, later) => {
       if (failed !== 'NONE') this.#refuse(group, from, request.offsets, failed, later);
-      else for (const { partition, offset } of request.offsets) this.#apply(group, partition, offset, from, later);
+      else {
+        for (const { partition, offset } of request.offsets) {
+          this.#apply(group, { partition, offset, consumer: from, generation }, later);
+        }
+      }
       reply(from, request.id, failed, later);
     });
   }
@@ -182,8 +195,9 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    const { generation } = group.state;
     this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
-      if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record);
+      if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record, generation);
       else this.#refuse(group, from, request.offsets, failed, later);
       reply(from, request.id, failed, later);
     });
@@ -309,15 +323,18 @@ export class GroupCoordinator {
     return { type: 'offset', group: group.name, partition, offset, consumer };
   }
 
-  #apply(group: Group, partition: PartitionIndex, offset: number, consumer: ActorId, out: Out): void {
+  /** The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more. */
+  #apply(group: Group, { partition, offset, consumer, generation }: HeldOffset, out: Out): void {
     group.offsets.set(partition, offset);
-    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, consumer, offset, group.place);
+    const peer = generation === group.state.generation ? consumer : 0;
+    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, peer, offset, group.place);
   }
 
-  #hold(group: Group, producerId: number, { partition, offset, consumer }: OffsetRecord): void {
+  #hold(group: Group, producerId: number, record: OffsetRecord, generation: number): void {
+    const { partition, offset, consumer } = record;
     const held = group.pending.get(producerId);
-    if (held === undefined) group.pending.set(producerId, [{ partition, offset, consumer }]);
-    else held.push({ partition, offset, consumer });
+    if (held === undefined) group.pending.set(producerId, [{ partition, offset, consumer, generation }]);
+    else held.push({ partition, offset, consumer, generation });
   }
 
   #endTxn(group: Group, producerId: number, committed: boolean, out: Out, news: boolean): void {
@@ -325,9 +342,9 @@ export class GroupCoordinator {
     if (held === undefined) return;
     group.pending.delete(producerId);
     if (!committed) return;
-    for (const { partition, offset, consumer } of held) {
-      if (news) this.#apply(group, partition, offset, consumer, out);
-      else group.offsets.set(partition, offset);
+    for (const one of held) {
+      if (news) this.#apply(group, one, out);
+      else group.offsets.set(one.partition, one.offset);
     }
   }
 

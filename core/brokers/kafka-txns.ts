@@ -15,6 +15,7 @@ import {
   type TxnMetadata,
   type TxnOutcome,
   timedOut,
+  VALID_PREVIOUS_STATES,
 } from '../parts/txn-coordinator.ts';
 import type { ActorId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
@@ -150,6 +151,9 @@ export class TxnCoordinator {
     const { metadata } = outcome;
     if (metadata === undefined) return done(outcome.error, out);
     const known = this.#txns.get(transactionalId);
+    if (known !== undefined && !VALID_PREVIOUS_STATES[metadata.state].includes(known.metadata.state)) {
+      throw new Error(`invariant: ${transactionalId} goes from ${known.metadata.state} to ${metadata.state}`);
+    }
     const txn = known ?? { metadata, producer, busy: false, unmarked: new Set<PartitionIndex>() };
     const fencing = outcome.error !== 'NONE' || (known !== undefined && metadata.epoch !== known.metadata.epoch);
     const owner = metadata.state === 'Empty' ? producer : txn.producer;
