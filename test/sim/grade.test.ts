@@ -1,6 +1,6 @@
 /** The grader itself: who decides, on which seeds, and what is refused before anything runs. */
 import { describe, expect, it } from 'vitest';
-import { grade, hiddenSeed } from '../../sim/grade.ts';
+import { type Grade, grade, hiddenSeed } from '../../sim/grade.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { run } from '../../sim/world.ts';
 
@@ -39,9 +39,10 @@ describe('grade', () => {
   });
 
   it('loses when a single hidden seed fails, although the shown one holds', () => {
-    const lucky = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-      .map((seed) => grade(CHANCE.replace('seed: 7', `seed: ${seed}`), [], options).grade)
-      .find((result) => result?.shown.holds === true);
+    let lucky: Grade | null = null;
+    for (let seed = 1; seed <= 10 && lucky?.shown.holds !== true; seed++) {
+      lucky = grade(CHANCE.replace('seed: 7', `seed: ${seed}`), [], options).grade;
+    }
     expect(lucky?.goals).toEqual([expect.objectContaining({ text: 'All are done', holds: true, actual: '3' })]);
     expect(lucky?.hidden.some(({ holds }) => !holds)).toBe(true);
     expect(lucky?.won).toBe(false);
