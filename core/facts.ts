@@ -6,6 +6,8 @@
  * To add one: a line in FACTS. The position is its code in the trace, so add at the end of its section only before a release.
  */
 
+import type { PlaceKind } from './types.ts';
+
 /** Why something was refused, returned, dropped, dead-lettered or lost. The code in `detail` is the index here. */
 export const REASONS = [
   'none',
@@ -134,6 +136,8 @@ export interface NamedFact {
   readonly actor: string;
   readonly message: number;
   readonly place: string;
+  /** What the place is: a direct call has endpoints, where nothing is stored. */
+  readonly placeKind: PlaceKind;
   readonly peer: string;
   readonly value: number;
   readonly detail: number;
@@ -187,7 +191,10 @@ export const FACTS = {
   confirmed: {
     tone: 'normal',
     value: 'offset, if the place has offsets',
-    sentence: (f) => `${f.actor} was told that ${m(f)} is stored${at(f)}.`,
+    sentence: (f) =>
+      f.placeKind === 'endpoint'
+        ? `${f.actor} got the answer to ${m(f)} from ${f.place}.`
+        : `${f.actor} was told that ${m(f)} is stored${at(f)}.`,
   },
   retried: {
     tone: 'notable',
@@ -307,12 +314,12 @@ export const FACTS = {
     tone: 'normal',
     value: "the row's value afterwards, as a signed 32-bit integer",
     detail: '1 first time, 2 again and changed again, 3 again without change, 4 refused by the store',
-    sentence: (f) =>
-      f.detail === 3
-        ? `${f.peer} wrote message ${f.message} to ${f.place} again; nothing changed.`
-        : f.detail === 4
-          ? `${f.place} refused the write of ${m(f)} by ${f.peer}.`
-          : `${f.peer} wrote ${m(f)} to ${f.place}${f.detail === 2 ? ' again' : ''}.`,
+    sentence: (f) => {
+      if (f.place === '') return `${f.peer} did the work of ${m(f)}${f.detail === 2 ? ' again' : ''}.`;
+      if (f.detail === 3) return `${f.peer} wrote ${m(f)} to ${f.place} again; nothing changed.`;
+      if (f.detail === 4) return `${f.place} refused the write of ${m(f)} by ${f.peer}.`;
+      return `${f.peer} wrote ${m(f)} to ${f.place}${f.detail === 2 ? ' again' : ''}.`;
+    },
   },
   failed: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.actor} failed on ${m(f)}: ${why(f)}.` },
   skipped: { tone: 'notable', detail: 'reason', sentence: (f) => `${f.actor} skipped ${m(f)}: ${why(f)}.` },

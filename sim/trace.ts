@@ -243,6 +243,7 @@ export class Trace {
       actor: this.actorName(this.actor(id)),
       message: this.messageOf(id),
       place: this.placeName(this.place(id)),
+      placeKind: this.places[this.place(id)]?.kind ?? 'none',
       peer: this.peer(id) === 0 ? '' : this.actorName(this.peer(id)),
       value: this.value(id),
       detail: this.detail(id),

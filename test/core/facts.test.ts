@@ -14,7 +14,15 @@ it('gives every reason its position in REASONS as its code', () => {
 it('makes a whole sentence of every fact, whatever its fields are', () => {
   for (const [name, { sentence }] of Object.entries(FACTS)) {
     for (const detail of [0, 1, 2, 3, 8, 200]) {
-      const text = sentence({ actor: 'b1', message: 7, place: 'jobs', peer: 'c1', value: 3, detail });
+      const text = sentence({
+        actor: 'b1',
+        message: 7,
+        place: 'jobs',
+        placeKind: 'queue',
+        peer: 'c1',
+        value: 3,
+        detail,
+      });
       expect(text, name).toMatch(/^\S.*\.$/);
       expect(text, name).not.toMatch(/undefined|NaN/);
     }
