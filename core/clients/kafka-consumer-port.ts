@@ -53,11 +53,15 @@ interface Owned {
   fetchPosition: number;
   /** Offsets handed over and not done, ascending. */
   open: number[];
-  fetching: boolean;
 }
 
 /** `away`: in no group. `failed`: cannot go on, as after auto.offset.reset: none. */
 type State = 'away' | 'joining' | 'syncing' | 'positioning' | 'stable' | 'failed' | 'closed';
+
+interface DeliverTimer extends Wire {
+  readonly type: 'kafka-consumer/deliver';
+  readonly deliveries: readonly Delivery[];
+}
 
 const POLL: Wire = { type: 'kafka-consumer/poll' };
 const JOIN: Wire = { type: 'kafka-consumer/join' };
@@ -107,6 +111,8 @@ export class KafkaConsumerPort implements ConsumerPort {
   /** Names of what was owned last, and since which generation; what the sticky assignors go by. */
   #lastOwned: readonly string[] = [];
   #ownedGeneration = -1;
+  /** Nodes with an unanswered fetch: one at a time each. */
+  readonly #fetching = new Set<ActorId>();
   #needsRejoin = false;
   /** The application works on what the last poll returned. */
   #busy = false;
@@ -179,6 +185,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#memberId = '';
     this.#generation = -1;
     this.#owned.clear();
+    this.#fetching.clear();
     this.#lastOwned = [];
     this.#ownedGeneration = -1;
     this.#needsRejoin = false;
@@ -222,6 +229,8 @@ export class KafkaConsumerPort implements ConsumerPort {
       case COMMIT.type:
         this.#committing = false;
         return this.#commitSettled(out);
+      case 'kafka-consumer/deliver':
+        return this.#commitThenDeliver((wire as DeliverTimer).deliveries, out);
       case POSITIONS.type:
         this.#positioning = false;
         return this.#position(out);
@@ -309,7 +318,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       const { place } = this.#cluster.partition(index);
       for (const { record, attempt } of taken) {
         const handle: Handle = { partition: index, offset: record.offset };
-        owned.open.push(record.offset);
+        if (this.#spec.settle !== 'on-delivery') owned.open.push(record.offset);
         deliveries.push({ message: record.value as Message, place, attempt, handle, lockedUntilUs: 0 });
       }
       const next = owned.buffered[0];
@@ -318,21 +327,38 @@ export class KafkaConsumerPort implements ConsumerPort {
     }
     if (deliveries.length === 0) return false;
     this.#busy = true;
-    if (this.#spec.settle === 'on-delivery') this.#commitNow(out);
-    this.#host.deliver(deliveries, out);
+    if (this.#spec.settle === 'on-delivery') this.#commitThenDeliver(deliveries, out);
+    else this.#host.deliver(deliveries, out);
     return true;
+  }
+
+  /** Hands over only what is surely committed: a crash may lose it then, but nobody gets it twice. Source: K68. */
+  #commitThenDeliver(deliveries: readonly Delivery[], out: Out): void {
+    this.#sendCommit(this.#processed(), out, (error, later) => {
+      if (error === 'NONE') return this.#host.deliver(deliveries, later);
+      if (error === 'NETWORK_EXCEPTION' || error === 'REQUEST_TIMED_OUT' || isStale(error)) {
+        if (error !== 'REQUEST_TIMED_OUT') this.#link.refresh(later);
+        const wire: DeliverTimer = { type: 'kafka-consumer/deliver', deliveries };
+        later.timer(this.#backoffUs(), wire);
+        return;
+      }
+      // Refused: whoever owns the partitions now reads them.
+      this.#busy = false;
+      this.#poll(later);
+    });
   }
 
   /** Fetches from each leader of partitions without buffered records. */
   #fetch(out: Out): void {
     const byNode = new Map<ActorId, { readonly partition: PartitionIndex; readonly offset: number }[]>();
     for (const [index, owned] of this.#owned) {
-      if (owned.position < 0 || owned.fetching || owned.buffered.length > 0) continue;
+      if (owned.position < 0 || owned.buffered.length > 0) continue;
       const node = this.#link.leaderOf(index);
       if (node === 0) {
         this.#link.refresh(out);
         continue;
       }
+      if (this.#fetching.has(node)) continue;
       const asked = { partition: index, offset: owned.fetchPosition };
       const mine = byNode.get(node);
       if (mine === undefined) byNode.set(node, [asked]);
@@ -352,18 +378,16 @@ export class KafkaConsumerPort implements ConsumerPort {
         partitions,
       };
       const life = this.#life;
-      for (const { partition } of partitions) (this.#owned.get(partition) as Owned).fetching = true;
+      this.#fetching.add(node);
       this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
-        if (life === this.#life) this.#fetched(partitions, answer as FetchAnswer | undefined, later);
+        if (life !== this.#life) return;
+        this.#fetching.delete(node);
+        this.#fetched(partitions, answer as FetchAnswer | undefined, later);
       });
     }
   }
 
   #fetched(asked: FetchRequest['partitions'], answer: FetchAnswer | undefined, out: Out): void {
-    for (const { partition } of asked) {
-      const owned = this.#owned.get(partition);
-      if (owned !== undefined) owned.fetching = false;
-    }
     for (const fetched of answer?.partitions ?? []) {
       const offset = asked.find(({ partition }) => partition === fetched.partition)?.offset;
       const owned = this.#owned.get(fetched.partition);
@@ -690,7 +714,6 @@ export class KafkaConsumerPort implements ConsumerPort {
         buffered: [],
         fetchPosition: -1,
         open: [],
-        fetching: false,
       });
     }
     this.#lastOwned = answer.partitions;
