@@ -10,6 +10,7 @@ import { F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
+import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type { BrokerKind } from './kind.ts';
 import { CONSUMER_OPTIONS, LONGEST_INVISIBLE_US, PRODUCER_OPTIONS, QUEUE_OPTIONS } from './sqs-options.ts';
@@ -44,16 +45,11 @@ const DELAY_US_MAX = 900 * SECOND;
 const PURGE_US = 60 * SECOND;
 /** Message group and deduplication ids: 1–128 printable characters without space (S24). */
 const ID = /^[\x21-\x7e]{1,128}$/;
+const NOTHING: ReceivedMessage[] = [];
 
 interface QueueTimer extends Wire {
-  readonly type: 'visible' | 'retention';
+  readonly type: 'visible' | 'retention' | 'polls-over';
   readonly queue: string;
-}
-
-interface PollOver extends Wire {
-  readonly type: 'poll-over';
-  readonly queue: string;
-  readonly poll: Poll;
 }
 
 interface MoveTimer extends Wire {
@@ -66,7 +62,8 @@ interface MoveTimer extends Wire {
 interface Poll {
   readonly from: ActorId;
   readonly request: ReceiveMessage;
-  timer: number;
+  readonly untilUs: Micros;
+  readonly cause: FactId;
 }
 
 /** A dead-letter queue's messages on their way back (S12). */
@@ -93,12 +90,15 @@ interface Live {
   readonly dedupPerGroup: boolean;
   /** Message ids by deduplication id, on FIFO queues. */
   readonly dedup: DedupWindow<number> | null;
-  polls: Poll[];
+  readonly polls: Fifo<Poll>;
   task: MoveTask | null;
   purgedAtUs: Micros;
-  /** When the timer for the next deadline will fire; Infinity when none is set. */
+  /** When the timer for the next deadline will fire; Infinity when none is set. The same for the age of messages and for polls. */
   visibleAtUs: Micros;
   retentionAtUs: Micros;
+  pollsAtUs: Micros;
+  readonly visibleTimer: QueueTimer;
+  readonly pollsTimer: QueueTimer;
 }
 
 export class Sqs implements Machine {
@@ -124,11 +124,14 @@ export class Sqs implements Machine {
         contentDedup: booleanOf(options, 'ContentBasedDeduplication'),
         dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
         dedup: fifo ? new DedupWindow(DEDUP_US) : null,
-        polls: [],
+        polls: new Fifo(),
         task: null,
         purgedAtUs: Number.NEGATIVE_INFINITY,
         visibleAtUs: Number.POSITIVE_INFINITY,
         retentionAtUs: Number.POSITIVE_INFINITY,
+        pollsAtUs: Number.POSITIVE_INFINITY,
+        visibleTimer: { type: 'visible', queue: name },
+        pollsTimer: { type: 'polls-over', queue: name },
       });
     }
   }
@@ -155,14 +158,14 @@ export class Sqs implements Machine {
       case 'CancelMessageMoveTask':
         return this.#cancelMove(from, request, out);
       case 'Hangup':
-        return this.peerLost(from, out);
+        return this.peerLost(from);
       default:
         return request satisfies never;
     }
   }
 
   timer(wire: Wire, out: Out): void {
-    const timer = wire as QueueTimer | PollOver | MoveTimer;
+    const timer = wire as QueueTimer | MoveTimer;
     const live = this.#queues.get(timer.queue);
     if (live === undefined) return;
     switch (timer.type) {
@@ -170,11 +173,8 @@ export class Sqs implements Machine {
         return this.#becomeVisible(live, out);
       case 'retention':
         return this.#retain(live, out);
-      case 'poll-over': {
-        const { poll } = timer;
-        live.polls = live.polls.filter((other) => other !== poll);
-        return this.#answer(live, poll.from, poll.request, [], '', out);
-      }
+      case 'polls-over':
+        return this.#endPolls(live, out);
       case 'move':
         return this.#move(live, timer.task, out);
       default:
@@ -185,8 +185,9 @@ export class Sqs implements Machine {
   /** The service is down for a while; it keeps its messages and locks, but waiting polls are cut and move tasks end. */
   crash(): void {
     for (const live of this.#queues.values()) {
-      live.polls = [];
+      live.polls.clear();
       live.task = null;
+      live.pollsAtUs = Number.POSITIVE_INFINITY;
       live.visibleAtUs = Number.POSITIVE_INFINITY;
       live.retentionAtUs = Number.POSITIVE_INFINITY;
     }
@@ -200,11 +201,8 @@ export class Sqs implements Machine {
   }
 
   /** A closed connection ends the long polls that came by it: nobody would hear the answer. */
-  peerLost(peer: ActorId, out: Out): void {
-    for (const live of this.#queues.values()) {
-      for (const poll of live.polls) if (poll.from === peer) out.cancel(poll.timer);
-      live.polls = live.polls.filter((poll) => poll.from !== peer);
-    }
+  peerLost(peer: ActorId): void {
+    for (const live of this.#queues.values()) live.polls.retain((poll) => poll.from !== peer);
   }
 
   command(command: Command, out: Out): void {
@@ -290,19 +288,41 @@ export class Sqs implements Machine {
 
   #receive(from: ActorId, request: ReceiveMessage, out: Out): void {
     const live = this.#queues.get(request.queue);
-    if (live === undefined) return this.#answer(null, from, request, [], ERROR.noQueue, out);
+    if (live === undefined) return this.#answer(null, from, request, NOTHING, ERROR.noQueue, out);
     const waitUs = request.waitUs >= 0 ? request.waitUs : live.waitUs;
     if (request.max < 1 || request.max > 10 || waitUs > WAIT_US_MAX || request.visibilityUs > LONGEST_INVISIBLE_US) {
-      return this.#answer(live, from, request, [], ERROR.invalid, out);
+      return this.#answer(live, from, request, NOTHING, ERROR.invalid, out);
     }
     if (live.queue.inFlight >= IN_FLIGHT_MAX && !live.queue.fifo && waitUs === 0) {
-      return this.#answer(live, from, request, [], ERROR.overLimit, out);
+      return this.#answer(live, from, request, NOTHING, ERROR.overLimit, out);
     }
     if (this.#hand(live, from, request, out)) return;
-    if (waitUs === 0) return this.#answer(live, from, request, [], '', out);
-    const poll: Poll = { from, request, timer: 0 };
-    poll.timer = out.timer(waitUs, { type: 'poll-over', queue: live.name, poll } as PollOver);
-    live.polls.push(poll);
+    if (waitUs === 0) return this.#answer(live, from, request, NOTHING, '', out);
+    const untilUs = out.now + waitUs;
+    live.polls.push({ from, request, untilUs, cause: out.cause });
+    if (untilUs < live.pollsAtUs) this.#armPolls(live, untilUs, out);
+  }
+
+  /** One timer serves all the polls of a queue: most of them are answered before their time. */
+  #armPolls(live: Live, untilUs: Micros, out: Out): void {
+    live.pollsAtUs = untilUs;
+    out.timer(untilUs - out.now, live.pollsTimer, out.cause);
+  }
+
+  /** Answers the polls that have waited long enough with nothing. */
+  #endPolls(live: Live, out: Out): void {
+    if (out.now < live.pollsAtUs) return;
+    live.pollsAtUs = Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    live.polls.retain((poll) => {
+      if (poll.untilUs <= out.now) {
+        this.#answer(live, poll.from, poll.request, NOTHING, '', out, poll.cause);
+        return false;
+      }
+      if (poll.untilUs < next) next = poll.untilUs;
+      return true;
+    });
+    if (next < Number.POSITIVE_INFINITY) this.#armPolls(live, next, out);
   }
 
   /** Answers a receive with what is visible; false when nothing is. */
@@ -310,8 +330,7 @@ export class Sqs implements Machine {
     const { queue, place } = live;
     const visibilityUs = request.visibilityUs >= 0 ? request.visibilityUs : live.visibilityUs;
     const untilUs = out.now + visibilityUs;
-    const handed: ReceivedMessage[] = [];
-    const entries: Entry[] = [];
+    let handed: ReceivedMessage[] = NOTHING;
     let last: Entry | undefined;
     while (handed.length < request.max && queue.inFlight < IN_FLIGHT_MAX) {
       const entry: Entry | undefined = (last === undefined ? undefined : queue.successor(last)) ?? queue.peek();
@@ -322,15 +341,17 @@ export class Sqs implements Machine {
       }
       const receipt = queue.receive(entry, from, out.now);
       if (queue.fifo) last = entry;
-      entries.push(entry);
       const { message, messageId, receives, fact } = entry;
       const lockMs = Math.ceil(visibilityUs / 1000);
       entry.fact = out.fact(F.delivered, message.id, place, from, lockMs, receives, fact);
-      handed.push({ message, messageId, receipt, attempt: receives, lockedUntilUs: untilUs });
+      const received: ReceivedMessage = { message, messageId, receipt, attempt: receives, lockedUntilUs: untilUs };
+      if (handed.length === 0) handed = [received];
+      else handed.push(received);
     }
     if (handed.length === 0) return false;
     // Only now, so that a receive with a timeout of 0 does not hand out the same message twice.
-    for (const entry of entries) {
+    for (const { receipt } of handed) {
+      const entry = queue.find(receipt) as Entry;
       if (visibilityUs === 0) {
         entry.fact = out.fact(F.requeued, entry.message.id, place, 0, 0, R['lock expired'], entry.fact);
       }
@@ -348,6 +369,7 @@ export class Sqs implements Machine {
     messages: readonly ReceivedMessage[],
     error: string,
     out: Out,
+    because?: FactId,
   ): void {
     const first = messages[0]?.message;
     const result: ReceiveMessageResult = {
@@ -359,16 +381,14 @@ export class Sqs implements Machine {
       messages,
       sizeBytes: messages.length === 1 && first !== undefined ? first.sizeBytes : sum(messages),
     };
-    if (first === undefined) out.send(to, 'control', result);
+    if (first === undefined) out.send(to, 'control', result, 0, because);
     else out.send(to, 'delivery', result, messages.length === 1 ? first.id : messages.map(({ message }) => message.id));
   }
 
   /** Hands what is visible to the polls that wait, in the order in which they came. */
   #servePolls(live: Live, out: Out): void {
-    while (live.polls.length > 0 && live.queue.peek() !== undefined) {
-      const poll = live.polls[0] as Poll;
-      if (!this.#hand(live, poll.from, poll.request, out)) return;
-      out.cancel(poll.timer);
+    for (let poll = live.polls.first; poll !== undefined; poll = live.polls.first) {
+      if (live.queue.peek() === undefined || !this.#hand(live, poll.from, poll.request, out)) return;
       live.polls.shift();
     }
   }
@@ -453,7 +473,7 @@ export class Sqs implements Machine {
     const next = live.queue.nextDeadline();
     if (next >= live.visibleAtUs) return;
     live.visibleAtUs = next;
-    out.timer(next - out.now, { type: 'visible', queue: live.name } as QueueTimer, out.cause);
+    out.timer(next - out.now, live.visibleTimer, out.cause);
   }
 
   /** S17: retention deletes by age, in-flight messages too. */

@@ -6,6 +6,7 @@
 import { APPLIED, F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
 import { type Distribution, draw, happens } from '../parts/distribution.ts';
+import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, SettleWhen } from './ports.ts';
 import type { WriteReply, WriteRequest } from './store.ts';
@@ -43,12 +44,11 @@ export function newOutside(): Outside {
   return { touched: [], seenAtUs: new Map() };
 }
 
-/** One message being worked on. */
-interface Job {
+/** One message being worked on; also what its timers carry. */
+interface Job extends Wire {
+  readonly type: 'client/worked';
   readonly delivery: Delivery;
   readonly token: number;
-  /** Key of this attempt's chance. */
-  readonly key: number;
   /** The last sub-step's fact. */
   fact: number;
   /** When the store was asked; 0 when it was not, or has answered. */
@@ -57,9 +57,9 @@ interface Job {
   orphan: boolean;
 }
 
-interface JobTimer extends Wire {
-  readonly type: 'client/worked' | 'client/heartbeat';
-  readonly token: number;
+interface Heartbeat extends Wire {
+  readonly type: 'client/heartbeat';
+  readonly job: Job;
 }
 
 /** How long a consumer waits for a store's answer before it calls the attempt failed. */
@@ -75,9 +75,8 @@ export class Consumer implements Machine, ConsumerHost {
   readonly #store: ActorId;
   readonly #outside: Outside;
   readonly #sites: { readonly work: Site; readonly fail: Site; readonly crash: Site };
-  /** Received and not begun, in order; `#next` is the first of them. */
-  #waiting: Delivery[] = [];
-  #next = 0;
+  /** Received and not begun, in order. */
+  readonly #waiting = new Fifo<Delivery>();
   /** What is being worked on; few, so a list. */
   #jobs: Job[] = [];
   /** Jobs whose ack before processing is on its way, by message. */
@@ -112,9 +111,9 @@ export class Consumer implements Machine, ConsumerHost {
   timer(wire: Wire, out: Out): void {
     switch (wire.type) {
       case 'client/worked':
-        return this.#worked((wire as JobTimer).token, out);
+        return this.#worked(wire as Job, out);
       case 'client/heartbeat':
-        return this.#beat((wire as JobTimer).token, out);
+        return this.#beat(wire as Heartbeat, out);
       case 'client/watch':
         return this.#watch(out);
       default:
@@ -124,8 +123,7 @@ export class Consumer implements Machine, ConsumerHost {
 
   crash(): void {
     this.port.crash();
-    this.#waiting = [];
-    this.#next = 0;
+    this.#waiting.clear();
     this.#jobs = [];
     this.#acking.clear();
     this.#memory.clear();
@@ -175,21 +173,19 @@ export class Consumer implements Machine, ConsumerHost {
       if (ok) this.#begin(delivery, out);
       else out.fact(F.skipped, delivery.message.id, delivery.place, 0, 0, R['outcome unknown']);
     } else {
-      const at = this.#jobs.findIndex((job) => job.delivery === delivery);
-      if (at >= 0) this.#jobs.splice(at, 1);
+      const job = this.#jobs.find((one) => one.delivery === delivery);
+      if (job !== undefined) this.#drop(job);
     }
     this.#beginMore(out);
     this.port.room(this.#room(), out);
   }
 
   revoked(places: readonly PlaceId[]): void {
-    this.#waiting = this.#waiting.slice(this.#next).filter((delivery) => !places.includes(delivery.place));
-    this.#next = 0;
+    this.#waiting.retain((delivery) => !places.includes(delivery.place));
   }
 
   disconnected(out: Out): void {
-    this.#waiting = [];
-    this.#next = 0;
+    this.#waiting.clear();
     this.#acking.clear();
     for (const job of this.#jobs) job.orphan = true;
     this.port.room(this.#room(), out);
@@ -200,19 +196,23 @@ export class Consumer implements Machine, ConsumerHost {
     return undefined;
   }
 
+  /** The job is over, or cannot be finished here. */
+  #drop(job: Job): void {
+    const at = this.#jobs.indexOf(job);
+    if (at < 0) return;
+    for (let i = at + 1; i < this.#jobs.length; i++) this.#jobs[i - 1] = this.#jobs[i] as Job;
+    this.#jobs.pop();
+  }
+
   /** How many messages more it can take. */
   #room(): number {
-    const room = this.#settings.prefetch - (this.#waiting.length - this.#next) - this.#jobs.length - this.#acking.size;
+    const room = this.#settings.prefetch - this.#waiting.size - this.#jobs.length - this.#acking.size;
     return room > 0 ? room : 0;
   }
 
   #beginMore(out: Out): void {
-    while (this.#next < this.#waiting.length && this.#jobs.length + this.#acking.size < this.#settings.concurrency) {
-      const delivery = this.#waiting[this.#next++] as Delivery;
-      if (this.#next === this.#waiting.length) {
-        this.#waiting = [];
-        this.#next = 0;
-      }
+    while (this.#waiting.size > 0 && this.#jobs.length + this.#acking.size < this.#settings.concurrency) {
+      const delivery = this.#waiting.shift() as Delivery;
       if (this.#settings.settle === 'before-processing') {
         this.#acking.add(delivery);
         this.#settle(delivery, 'ack', out);
@@ -222,9 +222,8 @@ export class Consumer implements Machine, ConsumerHost {
 
   #begin(delivery: Delivery, out: Out): void {
     const { message, attempt } = delivery;
-    const token = ++this.#tokens;
-    const key = (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) >>> 0;
-    const job: Job = { delivery, token, key, fact: 0, askedAtUs: 0, orphan: false };
+    const key = attemptKey(delivery);
+    const job: Job = { type: 'client/worked', delivery, token: ++this.#tokens, fact: 0, askedAtUs: 0, orphan: false };
     this.#jobs.push(job);
     if (this.#remembers(message, out.now)) {
       out.fact(F.deduplicated, message.id, delivery.place);
@@ -242,17 +241,16 @@ export class Consumer implements Machine, ConsumerHost {
       return;
     }
     const { heartbeat } = this.#settings;
-    if (heartbeat !== null) out.timer(heartbeat.everyUs, { type: 'client/heartbeat', token } as JobTimer, job.fact);
-    out.timer(work, { type: 'client/worked', token } as JobTimer, job.fact);
+    if (heartbeat !== null) out.timer(heartbeat.everyUs, { type: 'client/heartbeat', job } as Heartbeat, job.fact);
+    out.timer(work, job, job.fact);
   }
 
-  #worked(token: number, out: Out): void {
-    const job = this.#job(token);
-    if (job === undefined) return;
-    const { delivery, key } = job;
+  #worked(job: Job, out: Out): void {
+    if (!this.#jobs.includes(job)) return;
+    const { delivery, token } = job;
     const { message } = delivery;
     const poisoned = message.poison && !this.#fixed;
-    if (poisoned || happens(this.#settings.failProbability, out, this.#sites.fail, key)) {
+    if (poisoned || happens(this.#settings.failProbability, out, this.#sites.fail, attemptKey(delivery))) {
       return this.#fail(job, poisoned ? R.poison : R['handler failed'], out);
     }
     const { effect, dedup } = this.#settings;
@@ -319,7 +317,7 @@ export class Consumer implements Machine, ConsumerHost {
   #finish(job: Job, how: Settlement, out: Out): void {
     const { delivery } = job;
     if (this.#settings.settle !== 'after-processing' || job.orphan) {
-      this.#jobs.splice(this.#jobs.indexOf(job), 1);
+      this.#drop(job);
       this.#beginMore(out);
       return this.port.room(this.#room(), out);
     }
@@ -335,18 +333,17 @@ export class Consumer implements Machine, ConsumerHost {
   #crashesAt(step: 'received' | 'begun' | 'applied' | 'settled', delivery: Delivery, out: Out): boolean {
     const { crash } = this.#settings;
     if (crash === null || crash.step !== step) return false;
-    const key = (delivery.message.decisionKey + Math.imul(delivery.attempt, 0x9e3779b1)) >>> 0;
-    if (!happens(crash.probability, out, this.#sites.crash, key)) return false;
+    if (!happens(crash.probability, out, this.#sites.crash, attemptKey(delivery))) return false;
     out.crash(crash.restartUs);
     return true;
   }
 
-  #beat(token: number, out: Out): void {
-    const job = this.#job(token);
+  #beat(wire: Heartbeat, out: Out): void {
+    const { job } = wire;
     const { heartbeat } = this.#settings;
-    if (job === undefined || heartbeat === null || job.orphan) return;
+    if (heartbeat === null || job.orphan || !this.#jobs.includes(job)) return;
     this.port.extend(job.delivery, heartbeat.byUs, out);
-    out.timer(heartbeat.everyUs, { type: 'client/heartbeat', token } as JobTimer, out.cause);
+    out.timer(heartbeat.everyUs, wire, out.cause);
   }
 
   /** One timer for all writes: fails those that have waited too long, and goes on while any is open. */
@@ -372,6 +369,11 @@ export class Consumer implements Machine, ConsumerHost {
     const seen = dedup.durable ? this.#outside.seenAtUs.get(message.id) : this.#memory.get(message.id);
     return seen !== undefined && now - seen < dedup.windowUs;
   }
+}
+
+/** Key of this attempt's chance. */
+function attemptKey({ message, attempt }: Delivery): number {
+  return (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) >>> 0;
 }
 
 const WATCH: Wire = { type: 'client/watch' };

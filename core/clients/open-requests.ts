@@ -6,14 +6,10 @@ import type { Out, Wire } from '../machine.ts';
 import { Numbered } from '../parts/numbered.ts';
 import type { Micros } from '../types.ts';
 
-interface Open<T> {
-  readonly item: T;
-  readonly deadlineUs: Micros;
-}
-
 export class OpenRequests<T> {
   readonly #wire: Wire;
-  readonly #open = new Numbered<Open<T>>();
+  /** The items, each marked with its deadline. */
+  readonly #open = new Numbered<T>();
   #armedUs = 0;
 
   /** `timerType` is the type of the timer's wire; its owner calls `due` when it comes. */
@@ -27,26 +23,26 @@ export class OpenRequests<T> {
 
   /** Items in the order of asking. */
   *items(): Generator<T> {
-    for (const [, { item }] of this.#open.entries()) yield item;
+    for (const [, item] of this.#open.entries()) yield item;
   }
 
   /** Notes a request; returns the token that its answer must carry. */
   open(item: T, timeoutUs: Micros, out: Out): number {
     const deadlineUs = out.now + timeoutUs;
-    const token = this.#open.add({ item, deadlineUs });
+    const token = this.#open.add(item, deadlineUs);
     if (this.#armedUs === 0 || deadlineUs < this.#armedUs) this.#arm(deadlineUs, out);
     return token;
   }
 
   /** The item that was waiting under this token; undefined when it is unknown or was given up. */
   close(token: number): T | undefined {
-    return this.#open.take(token)?.item;
+    return this.#open.take(token);
   }
 
   /** Takes out all that match, in the order of asking: they will not be answered any more. */
   closeAll(matches: (item: T) => boolean): T[] {
     const closed: T[] = [];
-    for (const [token, { item }] of this.#open.entries()) {
+    for (const [token, item] of this.#open.entries()) {
       if (!matches(item)) continue;
       closed.push(item);
       this.#open.take(token);
@@ -60,7 +56,8 @@ export class OpenRequests<T> {
     this.#armedUs = 0;
     const late: T[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const [token, { item, deadlineUs }] of this.#open.entries()) {
+    for (const [token, item] of this.#open.entries()) {
+      const deadlineUs = this.#open.mark(token);
       if (deadlineUs <= out.now) {
         late.push(item);
         this.#open.take(token);

@@ -6,7 +6,7 @@
 import { F, R } from '../facts.ts';
 import type { Command, Draft, Machine, Out, Setup, Site, Wire } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
-import { draw, happens } from '../parts/distribution.ts';
+import { exponential, happens } from '../parts/distribution.ts';
 import type { ActorId, Message, Micros, PlaceId, TimerId } from '../types.ts';
 import type { ProducerHost, ProducerPort } from './ports.ts';
 
@@ -44,8 +44,13 @@ export interface ProducerSettings {
 
 type Attributes = Record<string, string | number | boolean>;
 
+interface Arrival extends Wire {
+  readonly type: 'client/arrival';
+  readonly round: number;
+}
+
 type ProducerWire =
-  | { readonly type: 'client/arrival'; readonly round: number }
+  | Arrival
   | { readonly type: 'client/listed'; readonly line: number }
   | { readonly type: 'client/burst-over'; readonly round: number };
 
@@ -63,6 +68,7 @@ export class Producer implements Machine, ProducerHost {
   readonly #usualGapUs: Micros;
   /** Grows with each change of rate, so that arrivals of the old rate are void. */
   #round = 0;
+  #nextArrival: Arrival = { type: 'client/arrival', round: 0 };
   #made = 0;
   /** When the next message of an even rate is due, kept as a double so that 3/s does not drift. */
   #dueUs = 0;
@@ -176,25 +182,21 @@ export class Producer implements Machine, ProducerHost {
   #next(out: Out): void {
     const { messages, stopUs, arrivals } = this.#settings;
     if (this.#gapUs <= 0 || (messages > 0 && this.#made >= messages)) return;
-    this.#dueUs +=
-      arrivals === 'even'
-        ? this.#gapUs
-        : draw({ type: 'exponential', meanUs: this.#gapUs }, out, this.#sites.gap, this.#made);
+    this.#dueUs += arrivals === 'even' ? this.#gapUs : exponential(this.#gapUs, out, this.#sites.gap, this.#made);
     if (this.#dueUs >= stopUs) return;
-    this.#arrival = out.timer(
-      Math.floor(this.#dueUs) - out.now,
-      { type: 'client/arrival', round: this.#round } as Wire,
-      out.cause,
-    );
+    if (this.#nextArrival.round !== this.#round) this.#nextArrival = { type: 'client/arrival', round: this.#round };
+    this.#arrival = out.timer(Math.floor(this.#dueUs) - out.now, this.#nextArrival, out.cause);
   }
 
   #arrive(out: Out): void {
-    const { attributes, poison } = this.#drawn(out);
+    const attributes = this.#attributes(out);
+    const poison = this.#isPoison(out);
     this.#made++;
     this.#offer(this.#draft(attributes, this.#settings.amount, poison), out);
   }
 
-  #drawn(out: Out): { attributes: Attributes; poison: boolean } {
+  /** Draws those of the next message. */
+  #attributes(out: Out): Attributes {
     const number = this.#made + 1;
     let attributes = NO_ATTRIBUTES;
     for (let i = 0; i < this.#attributeNames.length; i++) {
@@ -207,24 +209,25 @@ export class Producer implements Machine, ProducerHost {
           ? `${spec.prefix}-${number}`
           : weighted(spec, out, this.#sites.attributes[i] as Site, number);
     }
-    let poison = happens(this.#settings.poisonProbability, out, this.#sites.poison, number);
-    if (this.#poisonNext > 0) {
-      this.#poisonNext--;
-      poison = true;
-    }
-    return { attributes, poison };
+    return attributes;
+  }
+
+  /** Whether the next message is poison: by chance, or because the timeline asked for it. */
+  #isPoison(out: Out): boolean {
+    const unlucky = happens(this.#settings.poisonProbability, out, this.#sites.poison, this.#made + 1);
+    if (this.#poisonNext === 0) return unlucky;
+    this.#poisonNext--;
+    return true;
   }
 
   #listed(line: number, out: Out): void {
     const listed = this.#settings.send[line];
     if (listed === undefined) return;
     for (let i = 0; i < listed.times; i++) {
-      const drawn = this.#drawn(out);
+      const attributes = { ...this.#attributes(out), ...listed.attributes };
+      const poison = this.#isPoison(out);
       this.#made++;
-      this.#offer(
-        this.#draft({ ...drawn.attributes, ...listed.attributes }, listed.amount, listed.poison || drawn.poison),
-        out,
-      );
+      this.#offer(this.#draft(attributes, listed.amount, listed.poison || poison), out);
     }
   }
 

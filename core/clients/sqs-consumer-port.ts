@@ -4,6 +4,7 @@ import type {
   DeleteMessage,
   Hangup,
   PlainResult,
+  ReceivedMessage,
   ReceiveMessage,
   ReceiveMessageResult,
 } from '../brokers/sqs-verbs.ts';
@@ -25,16 +26,11 @@ interface Settling {
   readonly attempt: number;
 }
 
-/** A queue to receive from. `busy`: a receive is under way, or a pause between short polls. */
+/** A queue to receive from. `busy`: a receive is under way, for `asked` messages, or a pause between short polls. */
 interface Source {
   readonly queue: string;
   busy: boolean;
-}
-
-/** A receive under way. */
-interface Poll {
-  readonly source: Source;
-  readonly max: number;
+  asked: number;
 }
 
 interface PollTimer extends Wire {
@@ -52,7 +48,7 @@ export class SqsConsumerPort implements ConsumerPort {
   readonly #visibilityUs: Micros;
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #polls = new OpenRequests<Poll>('sqs/poll-late');
+  readonly #polls = new OpenRequests<Source>('sqs/poll-late');
   readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
   #turn = 0;
   #room = 0;
@@ -61,7 +57,7 @@ export class SqsConsumerPort implements ConsumerPort {
   constructor(node: ActorId, spec: ConsumerPortSpec, host: ConsumerHost) {
     this.#node = node;
     this.#host = host;
-    this.#queues = spec.from.map((queue) => ({ queue, busy: false }));
+    this.#queues = spec.from.map((queue) => ({ queue, busy: false, asked: 0 }));
     this.#waitUs = numberOf(spec.options, 'WaitTimeSeconds', 20_000_000);
     this.#intervalUs = numberOf(spec.options, 'poll-interval', 1_000_000);
     this.#max = numberOf(spec.options, 'MaxNumberOfMessages', 10);
@@ -115,7 +111,7 @@ export class SqsConsumerPort implements ConsumerPort {
         (wire as PollTimer).source.busy = false;
         return this.room(this.#room, out);
       case 'sqs/poll-late':
-        for (const poll of this.#polls.due(out)) this.#free(poll);
+        for (const source of this.#polls.due(out)) this.#free(source);
         return this.room(this.#room, out);
       case 'sqs/settle-late':
         for (const settling of this.#settling.due(out)) {
@@ -131,7 +127,10 @@ export class SqsConsumerPort implements ConsumerPort {
   crash(): void {
     this.#polls.clear();
     this.#settling.clear();
-    for (const source of this.#queues) source.busy = false;
+    for (const source of this.#queues) {
+      source.busy = false;
+      source.asked = 0;
+    }
     this.#asked = 0;
   }
 
@@ -144,11 +143,12 @@ export class SqsConsumerPort implements ConsumerPort {
   #poll(source: Source, out: Out): void {
     const max = Math.min(this.#room - this.#asked, this.#max);
     source.busy = true;
+    source.asked = max;
     this.#asked += max;
     const request: ReceiveMessage = {
       type: 'ReceiveMessage',
       queue: source.queue,
-      token: this.#polls.open({ source, max }, this.#waitUs + this.#timeoutUs, out),
+      token: this.#polls.open(source, this.#waitUs + this.#timeoutUs, out),
       max,
       waitUs: this.#waitUs,
       visibilityUs: this.#visibilityUs,
@@ -157,32 +157,27 @@ export class SqsConsumerPort implements ConsumerPort {
   }
 
   #received(result: ReceiveMessageResult, out: Out): void {
-    const poll = this.#polls.close(result.token);
-    if (poll === undefined) return;
-    this.#free(poll);
-    const { queue, place, messages } = result;
-    if (messages.length > 0) {
+    const source = this.#polls.close(result.token);
+    if (source === undefined) return;
+    this.#free(source);
+    const { messages } = result;
+    const [first] = messages;
+    if (first !== undefined) {
       this.#room -= messages.length;
-      this.#host.deliver(
-        messages.map(({ message, receipt, attempt, lockedUntilUs }) => ({
-          message,
-          place,
-          attempt,
-          handle: { queue, receipt } as Receipt,
-          lockedUntilUs,
-        })),
-        out,
-      );
+      const deliveries =
+        messages.length === 1 ? [deliveryOf(result, first)] : messages.map((message) => deliveryOf(result, message));
+      this.#host.deliver(deliveries, out);
     } else if (this.#waitUs === 0 || result.error !== '') {
-      poll.source.busy = true;
-      out.timer(this.#intervalUs, { type: 'sqs/poll', source: poll.source } as PollTimer, out.cause);
+      source.busy = true;
+      out.timer(this.#intervalUs, { type: 'sqs/poll', source } as PollTimer, out.cause);
     }
     this.room(this.#room, out);
   }
 
-  #free({ source, max }: Poll): void {
+  #free(source: Source): void {
     source.busy = false;
-    this.#asked -= max;
+    this.#asked -= source.asked;
+    source.asked = 0;
   }
 
   #ask(settling: Settling, out: Out): void {
@@ -196,4 +191,10 @@ export class SqsConsumerPort implements ConsumerPort {
         : { type: 'ChangeMessageVisibility', queue, token, message, receipt, timeoutUs: 0 };
     out.send(this.#node, 'ack', request, message.id);
   }
+}
+
+function deliveryOf({ queue, place }: ReceiveMessageResult, received: ReceivedMessage): Delivery {
+  const { message, receipt, attempt, lockedUntilUs } = received;
+  const handle: Receipt = { queue, receipt };
+  return { message, place, attempt, handle, lockedUntilUs };
 }

@@ -25,7 +25,7 @@ export function draw(distribution: Distribution, chooser: Chooser, site: Site, k
     case 'uniform':
       return distribution.minUs + chooser.choose(site, distribution.maxUs - distribution.minUs + 1, key);
     case 'exponential':
-      return exponential(distribution.meanUs, chooser.choose(site, STEPS, key));
+      return exponential(distribution.meanUs, chooser, site, key);
     default:
       return unknownDistribution(distribution);
   }
@@ -52,8 +52,9 @@ export function happens(probability: number, chooser: Chooser, site: Site, key?:
   return chooser.choose(site, STEPS, key) < probability * STEPS;
 }
 
-/** Inverse of the exponential distribution at (step + ½) / STEPS. */
-function exponential(mean: Micros, step: number): Micros {
+/** A draw from the exponential distribution of this mean: its inverse at (step + ½) / STEPS. */
+export function exponential(mean: Micros, chooser: Chooser, site: Site, key?: number): Micros {
+  const step = chooser.choose(site, STEPS, key);
   return Math.floor(mean * minusLog((step + 0.5) / STEPS) + 0.5);
 }
 

@@ -4,6 +4,7 @@
  */
 export class Numbered<T> {
   #slots: (T | undefined)[] = [];
+  #marks: number[] = [];
   /** The number of slot 0. */
   #base = 1;
   /** Slots before this one are empty. */
@@ -20,15 +21,21 @@ export class Numbered<T> {
     return this.#slots[this.#first];
   }
 
-  /** Keeps an item; returns its number, from 1. */
-  add(item: T): number {
+  /** Keeps an item, and a number of the owner's beside it; returns the item's own number, from 1. */
+  add(item: T, mark = 0): number {
     this.#slots.push(item);
+    this.#marks.push(mark);
     this.size++;
     return this.#base + this.#slots.length - 1;
   }
 
   get(number: number): T | undefined {
     return this.#slots[number - this.#base];
+  }
+
+  /** What `add` was given beside the item. */
+  mark(number: number): number {
+    return this.#marks[number - this.#base] ?? 0;
   }
 
   /** Takes the item out; undefined when it is not there (any more). */
@@ -53,7 +60,8 @@ export class Numbered<T> {
   /** Forgets all; numbering goes on. */
   clear(): void {
     this.#base += this.#slots.length;
-    this.#slots.length = 0;
+    this.#slots = [];
+    this.#marks = [];
     this.#first = 0;
     this.size = 0;
   }
@@ -63,6 +71,7 @@ export class Numbered<T> {
     while (this.#first < end && this.#slots[this.#first] === undefined) this.#first++;
     if (this.#first > 255 && this.#first * 2 > end) {
       this.#slots = this.#slots.slice(this.#first);
+      this.#marks = this.#marks.slice(this.#first);
       this.#base += this.#first;
       this.#first = 0;
     }
