@@ -21,7 +21,7 @@ import {
   TOPIC_OPTIONS,
   topicConfig,
 } from './kafka-options.ts';
-import type { BrokerKind } from './kind.ts';
+import type { BrokerKind, Complaint } from './kind.ts';
 
 export const kafka: BrokerKind = {
   kind: 'kafka',
@@ -35,9 +35,17 @@ export const kafka: BrokerKind = {
   defaultOnFailure: 'requeue',
   lacks: LACKS,
   simplifications: SIMPLIFICATIONS,
-  problems(section, options) {
-    if (section === 'producers') return [producerConfigError(options)].filter((problem) => problem !== '');
-    return section === 'consumers' ? consumerConfigErrors(options) : [];
+  check({ producers, consumers }) {
+    const complaints: Complaint[] = [];
+    for (const { name, options } of producers) {
+      const text = producerConfigError(options);
+      if (text !== '') complaints.push({ section: 'producers', name, option: '', text });
+    }
+    for (const { name, options } of consumers) {
+      for (const text of consumerConfigErrors(options))
+        complaints.push({ section: 'consumers', name, option: '', text });
+    }
+    return complaints;
   },
   build(spec, setup) {
     const { options } = spec;

@@ -38,9 +38,15 @@ export interface BrokerSpec {
   readonly exchanges: readonly Declared[];
 }
 
-/** Settings that each are valid and that the broker refuses together. `option` is '' when it is about the whole declaration. */
+/** All that a scenario says to one broker, with producers and consumers by their declared names. */
+export interface Configuration extends BrokerSpec {
+  readonly producers: readonly { readonly name: string; readonly options: OptionValues }[];
+  readonly consumers: readonly { readonly name: string; readonly options: OptionValues }[];
+}
+
+/** Settings that are each valid and that the broker (or its client) refuses together. `option` is '' when it is about the whole declaration. */
 export interface Complaint {
-  readonly section: 'queues' | 'topics' | 'exchanges';
+  readonly section: 'queues' | 'topics' | 'exchanges' | 'producers' | 'consumers';
   readonly name: string;
   readonly option: string;
   readonly text: string;
@@ -65,10 +71,8 @@ export interface BrokerKind {
   readonly lacks: Readonly<Record<string, string>>;
   /** What is simplified, one sentence each; shown to the user. */
   readonly simplifications: readonly string[];
-  /** What the broker refuses of these declarations beyond the limits of single options; absent where nothing is. */
-  check?(spec: BrokerSpec): readonly Complaint[];
-  /** What is wrong with options that are each in range and do not go together, one sentence each. Absent where all combinations are good. */
-  problems?(section: 'topics' | 'producers' | 'consumers', options: OptionValues): readonly string[];
+  /** What is refused beyond the limits of single options; absent where all combinations are good. */
+  check?(configuration: Configuration): readonly Complaint[];
   build(spec: BrokerSpec, setup: Setup): Cluster;
 }
 

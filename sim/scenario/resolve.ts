@@ -108,7 +108,6 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   };
   checkSections(source, file, scenario);
   checkDeclarations(source, file, scenario);
-  checkCombinations(source, file);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
   checkEnds(source, file, scenario);
@@ -380,31 +379,28 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
   }
 }
 
-/** Options of a broker that are each in range and do not go together. */
-function checkCombinations(source: Source, file: ScenarioEntry): void {
-  for (const section of ['topics', 'producers', 'consumers'] as const) {
-    for (const { spot, own } of file[section].values()) {
-      for (const problem of own.kind?.problems?.(section, own.values) ?? []) source.error(spot, problem, '');
-    }
-  }
-}
-
-/** Combinations of settings that the broker itself refuses. */
+/** Combinations of settings that the broker or its client refuses. */
 function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenario): void {
   for (const [broker, { kind, options }] of Object.entries(scenario.brokers)) {
     const declared = (section: (typeof SECTIONS)[number]): Declared[] =>
       Object.entries(scenario[section]).flatMap(([name, spec]) => (spec.broker === broker ? [{ ...spec, name }] : []));
+    const clients = (section: 'producers' | 'consumers') =>
+      Object.entries(scenario[section]).flatMap(([name, spec]) =>
+        spec.broker === broker ? [{ name, options: spec.options }] : [],
+      );
     const complaints = source.kinds[kind]?.check?.({
       name: broker,
       options,
       queues: declared('queues'),
       topics: declared('topics'),
       exchanges: declared('exchanges'),
+      producers: clients('producers'),
+      consumers: clients('consumers'),
     });
     for (const { section, name, option, text } of complaints ?? []) {
       const spot = file[section].get(name)?.spot ?? source.root;
       const at = option === '' ? { ...spot, node: spot.keyNode } : source.child(spot, option);
-      source.error(at, `\`${name}\`: ${text}.`);
+      source.error(at, `\`${name}\`: ${text.replace(/\.$/, '')}.`);
     }
   }
 }
