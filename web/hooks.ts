@@ -16,6 +16,8 @@ export interface QueuelabHooks {
   stage(): string;
   /** The same, folded from the first fact on. */
   stageFromStart(): string;
+  /** The run has ended, is judged, and every fact of it can be sought. */
+  idle(): boolean;
   /** Where the playhead is. */
   moment(): { readonly fact: number; readonly timeUs: number; readonly facts: number; readonly playing: boolean };
   goToFact(fact: number): void;
@@ -35,6 +37,7 @@ export function exposeHooks(lab: Lab, player: Player): void {
     stage: () => (lab.moment === null ? '' : stageText(lab.moment.topology, lab.moment.run)),
     stageFromStart: () =>
       lab.moment === null ? '' : stageText(lab.moment.run.fromStart(lab.moment.fact), lab.moment.run),
+    idle: () => !lab.running && lab.judged && lab.run !== null && lab.run.reached === lab.run.trace.count,
     moment: () => ({ fact: lab.fact, timeUs: lab.timeUs, facts: lab.factCount, playing: player.playing }),
     goToFact: (fact) => player.toFact(fact),
   };

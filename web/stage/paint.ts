@@ -44,6 +44,24 @@ const FULL = Math.PI * 2;
 const BAND_FROM = 25;
 /** From so many tokens on they are small and plain: there is no room for more, nor time in a frame. */
 const DENSE_FROM = 400;
+/** Shapes of about 9 pixels made of upright rectangles, which are filled many times faster than curves. */
+const COARSE: Readonly<Record<Shape, readonly (readonly [number, number, number, number])[]>> = {
+  square: [[-4, -4, 8, 8]],
+  circle: [
+    [-4, -2, 8, 4],
+    [-2, -4, 4, 8],
+  ],
+  diamond: [
+    [-5, -1, 10, 2],
+    [-3, -3, 6, 6],
+    [-1, -5, 2, 10],
+  ],
+  hexagon: [
+    [-5, -2, 10, 4],
+    [-3, -4, 6, 8],
+  ],
+};
+const COARSE_TICK = [[-3, -1, 6, 3]] as const;
 const SPRITES_MAX = 4_000;
 
 export class Painter {
@@ -212,11 +230,11 @@ export class Painter {
       context.fillStyle = colour;
       for (const { x, y, kind, look, alpha } of group) {
         context.globalAlpha = alpha;
-        if (kind === 'message' && look.shape !== 'square') {
-          path(context, look.shape, 9, x, y);
-          context.fill();
-        } else if (kind === 'message') context.fillRect(x - 4, y - 4, 8, 8);
-        else context.fillRect(x - 3, y - 1.5, 6, 3);
+        const left = Math.round(x);
+        const top = Math.round(y);
+        for (const [dx, dy, w, h] of kind === 'message' ? COARSE[look.shape] : COARSE_TICK) {
+          context.fillRect(left + dx, top + dy, w, h);
+        }
       }
     }
     context.globalAlpha = 1;
@@ -431,31 +449,31 @@ export class Painter {
   }
 }
 
-/** The outline of a shape of this size around a point. */
-function path(on: CanvasRenderingContext2D, shape: Shape, size: number, x = 0, y = 0): void {
+/** The outline of a shape of this size around the origin. */
+function path(on: CanvasRenderingContext2D, shape: Shape, size: number): void {
   const r = size / 2;
   on.beginPath();
   switch (shape) {
     case 'square':
-      on.roundRect(x - r, y - r, size, size, size * 0.2);
+      on.roundRect(-r, -r, size, size, size * 0.2);
       return;
     case 'circle':
-      on.arc(x, y, r, 0, FULL);
+      on.arc(0, 0, r, 0, FULL);
       return;
     case 'diamond':
-      on.moveTo(x, y - r * 1.12);
-      on.lineTo(x + r * 1.12, y);
-      on.lineTo(x, y + r * 1.12);
-      on.lineTo(x - r * 1.12, y);
+      on.moveTo(0, -r * 1.12);
+      on.lineTo(r * 1.12, 0);
+      on.lineTo(0, r * 1.12);
+      on.lineTo(-r * 1.12, 0);
       on.closePath();
       return;
     case 'hexagon':
-      on.moveTo(x - r, y);
-      on.lineTo(x - r * 0.55, y - r * 0.95);
-      on.lineTo(x + r * 0.55, y - r * 0.95);
-      on.lineTo(x + r, y);
-      on.lineTo(x + r * 0.55, y + r * 0.95);
-      on.lineTo(x - r * 0.55, y + r * 0.95);
+      on.moveTo(-r, 0);
+      on.lineTo(-r * 0.55, -r * 0.95);
+      on.lineTo(r * 0.55, -r * 0.95);
+      on.lineTo(r, 0);
+      on.lineTo(r * 0.55, r * 0.95);
+      on.lineTo(-r * 0.55, r * 0.95);
       on.closePath();
       return;
     default:

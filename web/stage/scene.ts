@@ -813,7 +813,7 @@ export function stepWords(held: InHand, now: Micros): string {
     case 'begun':
       return now > held.endsUs
         ? 'work done'
-        : `${seconds(now - held.sinceUs)} of ${seconds(held.endsUs - held.sinceUs)}`;
+        : `${seconds(now - held.sinceUs).replace(' s', '')} of ${seconds(held.endsUs - held.sinceUs)}`;
     case 'applied':
       return held.settled ? 'effect done' : 'effect done, ack next';
     case 'failed':

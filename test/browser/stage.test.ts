@@ -1,0 +1,103 @@
+import { expect, it } from 'vitest';
+import { at, hooks, settled } from './lab.ts';
+import { openPage } from './page.ts';
+
+it('the default scenario is on the stage at once, and plays', async () => {
+  const { page, complaints, close } = await openPage();
+  await settled(page);
+  await page.getByRole('button', { name: /^Consumer worker-1, idle/ }).waitFor();
+  expect(await page.title()).toContain('photo upload');
+  await page.getByRole('button', { name: 'Play' }).click();
+  await page.waitForFunction(() => window.queuelab.moment().timeUs > 1_100_000);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  expect((await at(page)).playing).toBe(false);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('steps forwards and back show what a fold from the first fact shows', async () => {
+  const { page, complaints, close } = await openPage('#scenario=visibility-too-short', { reducedMotion: 'reduce' });
+  await settled(page);
+  const forwards = page.getByRole('button', { name: 'One fact forwards' });
+  const back = page.getByRole('button', { name: 'One fact back' });
+  const seen: string[] = [];
+  await hooks(page, 'goToFact', 12);
+  for (let i = 0; i < 12; i++) {
+    await forwards.click();
+    expect((await at(page)).fact).toBe(13 + i);
+    const stage = await hooks(page, 'stage');
+    expect(stage).toBe(await hooks(page, 'stageFromStart'));
+    seen.push(stage);
+  }
+  expect(new Set(seen).size).toBe(12);
+  for (let i = 10; i >= 0; i--) {
+    await back.click();
+    expect(await hooks(page, 'stage')).toBe(seen[i]);
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a step glides, and ends at its fact', async () => {
+  const { page, close } = await openPage('#scenario=photo-queue&t=1s');
+  await settled(page);
+  const before = (await at(page)).fact;
+  await page.keyboard.press('ArrowRight');
+  await page.waitForFunction((fact) => window.queuelab.moment().fact === fact + 1, before);
+  await page.waitForTimeout(500);
+  expect((await at(page)).fact).toBe(before + 1);
+  await close();
+});
+
+it('the timeline is scrubbed, and the log follows', async () => {
+  const { page, complaints, close } = await openPage('#scenario=rides-by-city');
+  await settled(page);
+  const timeline = page.getByRole('slider', { name: 'Time', exact: true });
+  const box = await timeline.boundingBox();
+  if (box === null) throw new Error('no timeline');
+  for (const share of [0.8, 0.2, 0.55]) {
+    await page.mouse.click(box.x + box.width * share, box.y + 15);
+    const { timeUs, fact } = await at(page);
+    expect(timeUs / 60_000_000).toBeCloseTo(share, 2);
+    expect(await hooks(page, 'stage')).toBe(await hooks(page, 'stageFromStart'));
+    expect(fact).toBeGreaterThan(0);
+    const present = await page.locator('.log button[aria-current="step"]').innerText();
+    const time = Number(/[\d.]+/.exec(present)?.[0]);
+    expect(time).toBeGreaterThan(timeUs / 1_000_000 - 1);
+    expect(time).toBeLessThanOrEqual(timeUs / 1_000_000);
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a line of the log moves the playhead and selects its message, whose story says why', async () => {
+  const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=13s');
+  await settled(page);
+  await page
+    .getByRole('button', { name: /wrote message 2 to post-counts again/ })
+    .first()
+    .click();
+  const { timeUs } = await at(page);
+  expect(timeUs).toBeGreaterThan(13_000_000);
+  await page.getByRole('heading', { name: 'Message 2, why twice?' }).waitFor();
+  await page.getByRole('tab', { name: 'Message' }).click();
+  expect(await page.locator('.deliveries li').count()).toBe(2);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a narrow screen has no sideways scroll, and shows stage, log and steps', async () => {
+  const { page, complaints, close } = await openPage('#scenario=order-fan-out&t=3s', {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+  });
+  await settled(page);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(390);
+  const button = await page.getByRole('button', { name: 'One fact forwards' }).boundingBox();
+  expect(button?.height).toBeGreaterThanOrEqual(44);
+  expect((button?.x ?? 999) + (button?.width ?? 0)).toBeLessThanOrEqual(390);
+  await page.getByRole('region', { name: 'Log' }).waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
