@@ -1,7 +1,6 @@
 // `npm run screenshots`: pictures of the running app for the documentation, in light and dark, wide and narrow, into docs/images/. Each is a moment of a
 // scenario of the library, opened by its link; so they can be made again whenever the app looks different.
 import { mkdirSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import { build, preview } from 'vite';
 import { chromiumLaunchOptions } from './chromium.mjs';
@@ -39,13 +38,13 @@ const SHOTS: readonly Shot[] = [
 ];
 const KILOBYTES_MAX = 300;
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = `${root}docs/images`;
+const root = process.cwd();
+const folder = `${root}/docs/images`;
 mkdirSync(folder, { recursive: true });
-await build({ configFile: `${root}vite.config.ts`, root: `${root}web`, logLevel: 'warn' });
+await build({ configFile: `${root}/vite.config.ts`, root: `${root}/web`, logLevel: 'warn' });
 const server = await preview({
-  configFile: `${root}vite.config.ts`,
-  root: `${root}web`,
+  configFile: `${root}/vite.config.ts`,
+  root: `${root}/web`,
   logLevel: 'warn',
   preview: { host: '127.0.0.1', port: 0 },
 });
