@@ -74,6 +74,47 @@ export function namesOf(scenario: Scenario): ExpressionNames {
   };
 }
 
+/** What is wrong with the scope of a claim, or null: `key-order` is limited to an attribute, any other claim to a queue, topic, group, store or consumer. */
+export function scopeMistake(
+  claim: string,
+  scope: string,
+  names: ExpressionNames,
+): { readonly message: string; readonly hint: string } | null {
+  const byKey = claim === 'key-order';
+  const known = byKey
+    ? names.attributes
+    : [
+        ...new Set([
+          ...names.queues,
+          ...names.topics,
+          ...names.endpoints,
+          ...names.groups,
+          ...names.stores,
+          ...names.consumers,
+        ]),
+      ];
+  if (scope === '' || known.includes(scope) || (!byKey && ofTopic(scope, names))) return null;
+  const what = byKey ? 'attribute' : 'queue, topic, group, store or consumer';
+  return { message: `there is no ${what} \`${scope}\`.`, hint: instead(scope, known, what) };
+}
+
+/** Whether this names a partition: `rides/0`. */
+function ofTopic(text: string, names: ExpressionNames): boolean {
+  const topic = /^(.+)\/\d{1,5}$/.exec(text)?.[1];
+  return topic !== undefined && names.topics.includes(topic);
+}
+
+/** The name that was meant, else the names that there are. */
+function instead(text: string, names: readonly string[], what: string): string {
+  const like = nearest(text, names);
+  if (like !== null) return `Did you mean \`${like}\`?`;
+  return names.length === 0
+    ? `The file declares no ${what}.`
+    : names.length <= 12
+      ? `There are ${names.join(', ')}.`
+      : '';
+}
+
 /** What is wrong with an expression, or null: its syntax, its names (with the nearest that exists), its units. */
 export function checkExpression(
   text: string,
@@ -119,6 +160,8 @@ interface Around {
   readonly inFold: boolean;
   readonly inWindow: boolean;
 }
+
+type NamedKind = Exclude<ArgKind, 'scope'>;
 
 /** Walks the tree for names and units; keeps the first mistake. */
 class Checker {
@@ -208,12 +251,18 @@ class Checker {
     }
     node.args.forEach(({ text, at }, i) => {
       const kind = spec.args[i]?.kind;
-      if (kind !== undefined) this.#name(kind, text, at);
+      if (kind === 'scope') this.#scope(node.args[0]?.text ?? '', text, at);
+      else if (kind !== undefined) this.#name(kind, text, at);
     });
     return spec.unit;
   }
 
-  #name(kind: ArgKind, text: string, at: number): void {
+  #scope(claim: string, text: string, at: number): void {
+    const mistake = scopeMistake(claim, text, this.#names);
+    if (mistake !== null) this.#complain(mistake.message, at, mistake.hint);
+  }
+
+  #name(kind: NamedKind, text: string, at: number): void {
     const names = this.#known(kind);
     if (names === null || names.includes(text)) return;
     if (kind === 'consumer' || kind === 'producer') {
@@ -221,18 +270,12 @@ class Checker {
       if (declared !== undefined && names.includes(declared)) return;
     }
     if (kind === 'broker' && /^(?:.+-)?b?\d{1,3}$/.test(text)) return;
-    if (kind === 'queue' || kind === 'topic') {
-      const topic = /^(.+)\/\d{1,5}$/.exec(text)?.[1];
-      if (topic !== undefined && this.#names.topics.includes(topic)) return;
-    }
-    const like = nearest(text, names);
-    const list =
-      names.length === 0 ? `The file declares no ${kind}.` : names.length <= 12 ? `There are ${names.join(', ')}.` : '';
-    this.#complain(`there is no ${kind} \`${text}\`.`, at, like === null ? list : `Did you mean \`${like}\`?`);
+    if ((kind === 'queue' || kind === 'topic') && ofTopic(text, this.#names)) return;
+    this.#complain(`there is no ${kind} \`${text}\`.`, at, instead(text, names, kind));
   }
 
   /** Null where any name will do. */
-  #known(kind: ArgKind): readonly string[] | null {
+  #known(kind: NamedKind): readonly string[] | null {
     const names = this.#names;
     switch (kind) {
       case 'queue':
@@ -256,7 +299,6 @@ class Checker {
       case 'claim':
         return CLAIMS;
       case 'row':
-      case 'scope':
         return null;
       default:
         return kind satisfies never;

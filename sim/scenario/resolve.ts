@@ -6,8 +6,7 @@ import type { Binding, BrokerKind, Declared } from '../../core/brokers/kind.ts';
 import { HOPS } from '../../core/machine.ts';
 import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Distribution } from '../../core/parts/distribution.ts';
-import { CLAIMS } from '../checks/names.ts';
-import { checkExpression, namesOf as expressionNames, type Purpose } from './expect.ts';
+import { checkExpression, namesOf as expressionNames, type Purpose, scopeMistake } from './expect.ts';
 import { isMistake, parseExpression } from './expect-syntax.ts';
 import {
   type CONSUMER_FIELDS,
@@ -753,19 +752,13 @@ function checkExpressions(source: Source, file: ScenarioEntry, scenario: Scenari
     check(spot, source.text(spot) ?? '', 'expectation');
   for (const entry of file.alerts.values()) check(source.child(entry.spot, 'when'), entry.when, 'alert');
   for (const entry of file.autoscale.values()) check(source.child(entry.spot, 'on'), entry.on, 'metric');
-  for (const goal of file.exercise?.goals ?? []) {
-    const spot = source.child(goal.spot, 'expect');
-    const claimed = /^claim\s+(\S+)(?:\s+\S+)?$/.exec((goal.expect ?? '').trim())?.[1];
-    if (claimed === undefined) check(spot, goal.expect, 'expectation');
-    else if (!CLAIMS.some((claim) => claim === claimed)) {
-      source.error(
-        spot,
-        `there is no claim \`${shown(claimed)}\`.`,
-        'the name of a claim, such as `at-least-once`',
-        didYouMean(nearest(claimed, CLAIMS)),
-      );
-    }
-  }
+  for (const goal of file.exercise?.goals ?? []) check(source.child(goal.spot, 'expect'), goal.expect, 'expectation');
+  if (names === null) return;
+  const claims = source.items(source.child(source.root, 'claims'));
+  file.claims.forEach(({ claim, scope }, i) => {
+    const mistake = scopeMistake(claim, scope, names);
+    if (mistake !== null) source.error(claims[i] ?? source.root, mistake.message, '', mistake.hint);
+  });
 }
 
 function kindOf(source: Source, scenario: Scenario, broker: string): BrokerKind | null {

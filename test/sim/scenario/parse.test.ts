@@ -197,10 +197,10 @@ describe('a line of the timeline', () => {
 
 it('claims may be short or long', () => {
   const claims =
-    '[at-least-once, { key-order: user }, { violated: at-most-once }, { claim: drained, scope: photo-jobs, verdict: not-exercised }]';
+    '[at-least-once, { key-order: key }, { violated: at-most-once }, { claim: drained, scope: photo-jobs, verdict: not-exercised }]';
   expect(sqs(`claims: ${claims}\n`).claims).toEqual([
     { claim: 'at-least-once', scope: '', verdict: 'holds' },
-    { claim: 'key-order', scope: 'user', verdict: 'holds' },
+    { claim: 'key-order', scope: 'key', verdict: 'holds' },
     { claim: 'at-most-once', scope: '', verdict: 'violated' },
     { claim: 'drained', scope: 'photo-jobs', verdict: 'not exercised' },
   ]);
