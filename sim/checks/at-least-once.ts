@@ -31,6 +31,7 @@ export const atLeastOnce = defineCheck<Missing>({
       exercised: tally.owed > 0 && couldLose(evidence),
       witness: outcome === null ? [] : witness(outcome.confirmed, outcome.delivered, outcome.end),
       ...(tally.firstRemoved === null ? {} : { policy: tally.firstRemoved.policy }),
+      ...(tally.owed > 0 ? {} : { idle: NOTHING_CONFIRMED }),
       side: sideOf(evidence, outcome),
       outcome,
       missing,
@@ -54,6 +55,9 @@ export const atLeastOnce = defineCheck<Missing>({
     return `Message ${outcome.message} had no effect: ${removal(evidence, outcome.end)}.${more(found.removed)}`;
   },
 });
+
+/** Both delivery guarantees are about what was confirmed. */
+export const NOTHING_CONFIRMED = 'of what somebody reads, no message was confirmed to its producer';
 
 /** Whether anything happened that could make a confirmed message vanish without its effect. */
 export function couldLose(evidence: Evidence): boolean {

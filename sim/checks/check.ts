@@ -25,6 +25,8 @@ export interface Found {
   readonly policy?: string;
   /** For `broken`: on whose side it went wrong, so that the setting that is named is one of theirs. */
   readonly side?: Side;
+  /** Instead of the check's own `idle`, where this run was idle for a reason of its own. */
+  readonly idle?: string;
 }
 
 export interface Check<F extends Found> {

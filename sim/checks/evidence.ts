@@ -401,15 +401,15 @@ export class Evidence {
 
 const DELIVERY = HOPS.indexOf('delivery');
 
-/** Whether a group (or a place) is meant by a claim's scope: its name, its topic, or the declared name of consumers that form it. */
+/** Whether a group (or a place) is meant by a claim's scope: its name, its topic, the declared name of consumers that form it, or a store that they write to. */
 export function inScope(evidence: Evidence, group: GroupId, scope: string): boolean {
   if (scope === '' || evidence.groupName(group) === scope) return true;
   const place = group < NAMED_GROUPS ? evidence.trace.places[group] : undefined;
   if (place?.parent === scope) return true;
-  const consumer = evidence.scenario.consumers[scope];
-  return (
-    consumer !== undefined &&
-    (consumer.group === evidence.groupName(group) || consumer.from.includes(place?.name ?? ''))
+  return Object.entries(evidence.scenario.consumers).some(
+    ([name, { effect, group: own, from }]) =>
+      (name === scope || effect.store === scope) &&
+      (own === evidence.groupName(group) || from.includes(place?.name ?? '')),
   );
 }
 

@@ -3,7 +3,7 @@
  * more, and are counted beside it. A message in a dead-letter queue is set aside and waits for a decision: it is told, not held against the claim.
  */
 import type { FactId, MessageId } from '../../core/types.ts';
-import { couldLose, lossOf, removal, sideOf, where } from './at-least-once.ts';
+import { couldLose, lossOf, NOTHING_CONFIRMED, removal, sideOf, where } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { whyAgain } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -45,7 +45,7 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
     }
     const tally = outcomes(evidence, scope);
     const base = { message, first, second, doubled, redelivered, tally };
-    const exercised = couldRepeat(evidence) || couldLose(evidence);
+    const exercised = (tally.owed > 0 || redelivered > 0) && (couldRepeat(evidence) || couldLose(evidence));
     if (second > 0) {
       const because = whyAgain(
         evidence,
@@ -71,6 +71,7 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
       exercised,
       witness: outcome === null ? [] : witness(outcome.confirmed, outcome.delivered, outcome.end),
       ...(tally.firstRemoved === null ? {} : { policy: tally.firstRemoved.policy }),
+      ...(tally.owed > 0 ? {} : { idle: NOTHING_CONFIRMED }),
       side: sideOf(evidence, outcome),
       why: '',
       outcome,
@@ -87,6 +88,8 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
       return `Message ${found.message} was written twice: ${one} applied it at ${evidence.at(found.first)} and ${two === one ? 'again' : two} at ${evidence.at(found.second)}${found.why}.${more}`;
     }
     if (outcome === null) {
+      if (tally.owed === 0)
+        return `No message changed the state twice, although ${many(found.redelivered, 'message')} came more than once; none was confirmed, so none was owed.`;
       const again = found.redelivered > 0 ? `, although ${many(found.redelivered, 'message')} came more than once` : '';
       const dead = tally.deadLettered > 0 ? `; ${tally.deadLettered} went to a dead-letter queue instead` : '';
       return `Each of the ${many(tally.owed - tally.deadLettered, 'confirmed message')} changed the state once${again}${dead}.`;

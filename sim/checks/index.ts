@@ -148,7 +148,7 @@ function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict 
           claim,
           scope,
           verdict: 'not exercised',
-          sentence: `Nothing in this run could have broken it: ${check.idle}.`,
+          sentence: `Nothing in this run could have broken it: ${found.idle ?? check.idle}.`,
           witness: [],
         };
       }

@@ -105,11 +105,11 @@ export const keyOrder = defineCheck<Overtaken>({
   },
 });
 
-/** The value that a claim's scope asks for; null when the message has none. */
+/** The value that a claim's scope asks for: its key for '' and, unless it has an attribute of that name, `key`; null when the message has none. */
 export function keyOf(message: TracedMessage, attribute: string): string | null {
-  if (attribute === '') return message.key;
   const value = message.attributes[attribute];
-  return value === undefined ? null : String(value);
+  if (value !== undefined) return String(value);
+  return attribute === '' || attribute === 'key' ? message.key : null;
 }
 
 /** Messages that had an effect, in the order of those effects. */

@@ -6,6 +6,7 @@ import { F } from '../../core/facts.ts';
 import type { FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, many, seconds, witness } from './evidence.ts';
+import { isRead } from './outcomes.ts';
 
 /** How long a live group may make no effect although something waits for it. Longer than the usual locks, sessions and backoffs. */
 const PATIENCE_US: Micros = 60_000_000;
@@ -26,7 +27,9 @@ function waiting(evidence: Evidence, scope: string): readonly Waiting[] {
   const { trace, logs } = evidence;
   const found: Waiting[] = [];
   for (const [place, fate] of evidence.queues.byPlace) {
-    if (trace.places[place]?.deadLetter === true || !inScope(evidence, place, scope)) continue;
+    // What lies in a dead-letter queue that nobody reads waits for a person, not for a group.
+    const resting = trace.places[place]?.deadLetter === true && !isRead(evidence, place);
+    if (resting || !inScope(evidence, place, scope)) continue;
     let messages = 0;
     let oldest = 0;
     for (let m = 1; m < fate.ready.length; m++) {

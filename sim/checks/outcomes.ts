@@ -5,6 +5,7 @@
 import { F } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
+import type { Trace } from '../trace.ts';
 import { type Evidence, type GroupId, inScope, type Ledger } from './evidence.ts';
 import { END } from './queue-fates.ts';
 
@@ -53,12 +54,12 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
   const { trace, confirmed } = evidence;
   for (const [place, fate] of evidence.queues.byPlace) {
     const ledger = evidence.ledgers.get(place);
-    const owes =
-      readers(evidence, place) && !(trace.places[place]?.deadLetter === true) && inScope(evidence, place, scope);
+    const owes = isRead(evidence, place) && inScope(evidence, place, scope);
     for (let m = 1; m < placed.length; m++) {
-      if (fate.stored[m] === 0) continue;
+      const stored = fate.stored[m] as FactId;
+      if (stored === 0) continue;
       placed[m] = 1;
-      if (confirmed[m] === 0 || !owes) continue;
+      if (confirmed[m] === 0 || !owes || cameDead(trace, stored)) continue;
       tally.owed++;
       if (ledger !== undefined && (ledger.effect[m] as number) > 0) continue;
       const ends = fate.ends[m] as number;
@@ -70,6 +71,17 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
       else note(tally, 'missing', evidence, m, place, ledger, fate.last[m] as number);
     }
   }
+}
+
+/** Whether a message was first stored here as a dead letter. A queue may get such ones and new ones: work that waits in a retry queue comes back to where it was. */
+function cameDead(trace: Trace, stored: FactId): boolean {
+  const message = trace.messageOf(stored);
+  for (let cause = trace.cause(stored); cause > 0 && trace.messageOf(cause) === message; cause = trace.cause(cause)) {
+    const kind = trace.kind(cause);
+    if (kind === F['dead-lettered']) return true;
+    if (kind !== F.routed) return false;
+  }
+  return false;
 }
 
 function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Uint8Array): void {
@@ -139,7 +151,7 @@ function endOf(evidence: Evidence, ledger: Ledger | undefined, message: MessageI
 }
 
 /** Whether anybody consumes from this queue: declared in the scenario, or seen in the run. */
-function readers(evidence: Evidence, place: PlaceId): boolean {
+export function isRead(evidence: Evidence, place: PlaceId): boolean {
   const name = evidence.trace.placeName(place);
   return (
     evidence.ledgers.has(place) ||

@@ -12,6 +12,7 @@ export const singleLeader = defineCheck<Found>({
     const { trace } = evidence;
     const leaders = new Map<PlaceId, FactId>();
     const marks = new Map<PlaceId, FactId>();
+    let changed = false;
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (kind !== F.elected && kind !== F['watermark-moved']) continue;
@@ -22,6 +23,7 @@ export const singleLeader = defineCheck<Found>({
         if (before > 0 && trace.value(before) === trace.value(id) && trace.peer(before) !== trace.peer(id)) {
           return { seen: 'broken', exercised: true, witness: [before, id] };
         }
+        if (before > 0) changed = true;
         leaders.set(place, id);
         marks.delete(place);
       } else {
@@ -32,7 +34,7 @@ export const singleLeader = defineCheck<Found>({
         marks.set(place, id);
       }
     }
-    return { seen: 'sound', exercised: evidence.any('leader-lost') || evidence.brokerCrash > 0, witness: [] };
+    return { seen: 'sound', exercised: changed || evidence.any('leader-lost'), witness: [] };
   },
   explain(evidence, { witness: [before, after] }) {
     if (before === undefined || after === undefined)

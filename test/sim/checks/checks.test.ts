@@ -129,6 +129,7 @@ const writtenTwice = [
   '7 settled c-2 1 jobs - 0 2',
   '7 acked b 1 jobs c-2 0 2',
 ];
+const notConfirmed = ['1 produced p 1 - - 100 0', '1 appended b 1 jobs', ...taken(1, 2, 'c-1'), '3 crashed c-1'];
 const QUEUE: Partial<Scenario> = {
   queues: {
     jobs: {
@@ -138,6 +139,10 @@ const QUEUE: Partial<Scenario> = {
     },
   },
   consumers: { c: consumer() },
+};
+const WRITES_ROWS: Partial<Scenario> = {
+  ...QUEUE,
+  consumers: { c: consumer({ effect: { type: 'increment', store: 'rows' } }) },
 };
 const FIFO: Partial<Scenario> = { queues: { 'line.fifo': { broker: 'broker', options: {}, bindings: [] } } };
 const fifoSent = (m: number, t: number): Line[] => [
@@ -254,6 +259,17 @@ const cases: readonly Case[] = [
     '*9 expired b 1 jobs - 0 R:TTL_passed',
   ]),
   queue('at-least-once', 'not exercised', 'all went straight through', smooth),
+  queue('at-least-once', 'not exercised', 'nobody was told that it is stored', notConfirmed),
+  queue('at-least-once', 'violated', 'a queue that also gets dead letters owes what was sent to it', [
+    '1 produced p 1 - - 100 0',
+    '1 appended b 1 dead',
+    '*1 confirmed p 1 dead',
+    '*2 delivered b 1 dead c-1 3000 1',
+    '2 settled c-1 1 dead - 0 1',
+    '2 acked b 1 dead c-1 0 1',
+    '2 begun c-1 1 dead - 1000 1',
+    '*3 crashed c-1',
+  ]),
   log('at-least-once', 'violated', 'the offset was committed past it and the reader crashed', [
     ...team('c-1', 1, 0),
     ...ride(1, 0, 1).map((line) => line.replace('1 confirmed', '*1 confirmed')),
@@ -274,6 +290,18 @@ const cases: readonly Case[] = [
     ...done(1, 7, 'c-2', 2, 3),
   ]),
   queue('exactly-once-effect', 'not exercised', 'all went straight through', smooth),
+  queue('exactly-once-effect', 'violated', 'the store that it is limited to was written twice', writtenTwice, {
+    scope: 'rows',
+    scenario: WRITES_ROWS,
+  }),
+  queue('exactly-once-effect', 'not exercised', 'all of it went to another store', crashedAndDone, {
+    scope: 'others',
+    scenario: WRITES_ROWS,
+  }),
+  queue('exactly-once-effect', 'holds', 'it came twice, and nobody was told that it is stored', [
+    ...crashedAndDone.filter((line) => !line.includes('confirmed')),
+  ]),
+  queue('exactly-once-effect', 'not exercised', 'nobody was told that it is stored', notConfirmed),
 
   queue('conservation', 'violated', 'acked out of nowhere', [
     ...sent(1, 1),
@@ -635,7 +663,11 @@ const cases: readonly Case[] = [
     '2 elected b2 - rides/0 b2 2',
     '3 watermark-moved b2 - rides/0 - 5',
   ]),
-  log('single-leader', 'not exercised', 'the leader stayed', ['1 elected b - rides/0 b 1']),
+  log('single-leader', 'holds', 'a new epoch while the old leader lives on, cut off', [
+    '1 elected b - rides/0 b 1',
+    '2 elected b - rides/0 b2 2',
+  ]),
+  log('single-leader', 'not exercised', 'the leader stayed', ['1 elected b - rides/0 b 1', '2 crashed b2']),
 
   log(
     'committed-survives',
@@ -851,6 +883,17 @@ const cases: readonly Case[] = [
   }),
   queue('drained', 'undecided', 'a message waits', ['1 produced p 1 - - 100 0', '*1 appended b 1 jobs'], { endS: 5 }),
   queue('drained', 'holds', 'nothing is left', smooth),
+  queue('drained', 'holds', 'what is left is put aside for a person', [
+    '1 produced p 1 - - 100 0',
+    '1 appended b 1 dead',
+  ]),
+  queue(
+    'drained',
+    'violated',
+    'a queue that also gets dead letters has a reader',
+    ['1 produced p 1 - - 100 0', '*1 appended b 1 dead'],
+    { endS: 90, scenario: { ...QUEUE, consumers: { c: consumer({ from: ['dead'] }) } } },
+  ),
   queue('drained', 'not exercised', 'nothing was stored', ['1 started b']),
 
   queue(
