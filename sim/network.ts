@@ -61,6 +61,8 @@ export class Network {
   readonly #splits = new Map<number, { readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean }>();
   readonly #slow = new Map<ActorId, number>();
   #interferences: Active[] = [];
+  /** Nothing splits, slows or interferes now. */
+  #calm = true;
 
   constructor(spec: NetworkSpec, actors: readonly Actor[], decider: Decider) {
     this.#spec = spec;
@@ -74,7 +76,7 @@ export class Network {
     judgement.fate = FATE.passed;
     judgement.latencyUs = 0;
     const link = this.#links[from]?.[to] ?? this.#link(from, to);
-    if (link.ideal && this.#splits.size === 0 && this.#interferences.length === 0 && this.#slow.size === 0) return;
+    if (link.ideal && this.#calm) return;
 
     const key = ++link.sent;
     let latency = draw(link.latency, this.#decider, link.latencySite, key);
@@ -128,12 +130,14 @@ export class Network {
 
   split(index: number, sides: readonly (readonly string[])[], oneWay: boolean): void {
     this.#splits.set(index, { sides, oneWay });
+    this.#calm = false;
   }
 
   /** Ends one split, or all of them when no index is given; returns the indexes that ended. */
   heal(index?: number): number[] {
     const ended = index === undefined ? [...this.#splits.keys()] : this.#splits.has(index) ? [index] : [];
     for (const i of ended) this.#splits.delete(i);
+    this.#seeWhetherCalm();
     return ended;
   }
 
@@ -144,16 +148,23 @@ export class Network {
     });
     const left = rule.times === 0 ? Number.POSITIVE_INFINITY : rule.times;
     this.#interferences.push({ rule, index, hops, site: this.#decider.site(`timeline/${index}`), left });
+    this.#calm = false;
   }
 
   endInterference(index: number): void {
     this.#interferences = this.#interferences.filter((active) => active.index !== index);
+    this.#seeWhetherCalm();
   }
 
   /** Hops from and to this actor take `factor` times as long; 1 ends it. */
   slow(actor: ActorId, factor: number): void {
     if (factor === 1) this.#slow.delete(actor);
     else this.#slow.set(actor, factor);
+    this.#seeWhetherCalm();
+  }
+
+  #seeWhetherCalm(): void {
+    this.#calm = this.#splits.size === 0 && this.#interferences.length === 0 && this.#slow.size === 0;
   }
 
   #interfere(from: ActorId, to: ActorId, hop: number, message: MessageId, key: number): boolean {

@@ -1,5 +1,5 @@
 /**
- * The append-only record of every fact of a run: columns of typed arrays in chunks, 24 bytes a fact, with the tables that give the numbers their
+ * The append-only record of every fact of a run: rows of six 32-bit words in chunks, 24 bytes a fact, with the tables that give the numbers their
  * names. A run produces nothing else; all that a person sees is folded from it. Chunks are plain buffers, so a trace moves from the worker to
  * the page without copying, and a prefix of a trace is a trace.
  */
@@ -8,24 +8,19 @@ import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId
 
 /** Facts in a chunk. */
 export const CHUNK = 16384;
-const BYTES = 24;
+const WORDS = 6;
+const BYTES = 4 * WORDS;
 const WIDE = 255;
 const TWO32 = 4294967296;
 
 /**
- * One chunk. Times are offsets from `base` modulo 2³² µs; `carries` lists the positions at which the offset wrapped (about every 71 min), so that
+ * One chunk. `words` has the facts one after another, so that all of a fact lies in one line of the processor's cache: time, message, cause, place and
+ * peer (16 bits each), value, and kind (8 bits), detail (8) and actor (16). Times are offsets from `base` modulo 2³² µs; `carries` lists the positions at which the offset wrapped (about every 71 min), so that
  * 32 bits are enough. `details` of 255 and more are in the trace's `wide` map.
  */
 interface Chunk {
   readonly buffer: ArrayBuffer;
-  readonly times: Uint32Array;
-  readonly messages: Uint32Array;
-  readonly causes: Uint32Array;
-  readonly wheres: Uint32Array;
-  readonly values: Uint32Array;
-  readonly actors: Uint16Array;
-  readonly kinds: Uint8Array;
-  readonly details: Uint8Array;
+  readonly words: Uint32Array;
   readonly base: Micros;
   readonly carries: number[];
 }
@@ -44,7 +39,7 @@ export interface TracedMessage {
   readonly producedAtUs: Micros;
 }
 
-/** One fact, looked up. For people, files and tests; folds over long traces read the columns. */
+/** One fact, looked up. For people, files and tests; folds over long traces ask for one field at a time. */
 export interface Fact {
   readonly id: FactId;
   readonly timeUs: Micros;
@@ -121,17 +116,15 @@ export class Trace {
       offset -= high * TWO32;
     }
     const where = place | (peer << 16);
-    chunk.times[i] = offset;
-    chunk.messages[i] = message;
-    chunk.causes[i] = cause;
-    chunk.wheres[i] = where;
-    chunk.values[i] = value;
-    chunk.actors[i] = actor;
-    chunk.kinds[i] = kind;
-    if (detail >= WIDE) {
-      chunk.details[i] = WIDE;
-      this.#wide.set(id, detail);
-    } else chunk.details[i] = detail;
+    const { words } = chunk;
+    const at = i * WORDS;
+    words[at] = offset;
+    words[at + 1] = message;
+    words[at + 2] = cause;
+    words[at + 3] = where;
+    words[at + 4] = value;
+    words[at + 5] = kind | ((detail < WIDE ? detail : WIDE) << 8) | (actor << 16);
+    if (detail >= WIDE) this.#wide.set(id, detail);
 
     // The digest: two lanes of multiply and rotate over every field.
     let a = this.#hashA;
@@ -180,39 +173,39 @@ export class Trace {
     const chunk = this.#chunk(id);
     let high = 0;
     if (chunk.carries.length > 0) for (const from of chunk.carries) if (from <= i) high++;
-    return chunk.base + high * TWO32 + (chunk.times[i] as number);
+    return chunk.base + high * TWO32 + (chunk.words[i * WORDS] as number);
   }
 
   kind(id: FactId): FactKind {
-    return this.#chunk(id).kinds[(id - 1) % CHUNK] as number;
+    return this.#word(id, 5) & 255;
   }
 
   actor(id: FactId): ActorId {
-    return this.#chunk(id).actors[(id - 1) % CHUNK] as number;
+    return this.#word(id, 5) >>> 16;
   }
 
   messageOf(id: FactId): MessageId {
-    return this.#chunk(id).messages[(id - 1) % CHUNK] as number;
+    return this.#word(id, 1);
   }
 
   cause(id: FactId): FactId {
-    return this.#chunk(id).causes[(id - 1) % CHUNK] as number;
+    return this.#word(id, 2);
   }
 
   place(id: FactId): PlaceId {
-    return (this.#chunk(id).wheres[(id - 1) % CHUNK] as number) & 0xffff;
+    return this.#word(id, 3) & 0xffff;
   }
 
   peer(id: FactId): ActorId {
-    return (this.#chunk(id).wheres[(id - 1) % CHUNK] as number) >>> 16;
+    return this.#word(id, 3) >>> 16;
   }
 
   value(id: FactId): number {
-    return this.#chunk(id).values[(id - 1) % CHUNK] as number;
+    return this.#word(id, 4);
   }
 
   detail(id: FactId): number {
-    const detail = this.#chunk(id).details[(id - 1) % CHUNK] as number;
+    const detail = (this.#word(id, 5) >>> 8) & 255;
     return detail === WIDE ? (this.#wide.get(id) ?? WIDE) : detail;
   }
 
@@ -304,6 +297,10 @@ export class Trace {
     this.endedAtUs = part.endedAtUs;
   }
 
+  #word(id: FactId, word: number): number {
+    return this.#chunk(id).words[((id - 1) % CHUNK) * WORDS + word] as number;
+  }
+
   #chunk(id: FactId): Chunk {
     const chunk = this.#chunks[((id - 1) / CHUNK) | 0];
     if (chunk === undefined) throw new RangeError(`no fact ${id}; the trace has 1 … ${this.count}`);
@@ -318,14 +315,7 @@ function newChunk(base: Micros): Chunk {
 function chunkOver(buffer: ArrayBuffer, base: Micros, carries: number[]): Chunk {
   return {
     buffer,
-    times: new Uint32Array(buffer, 0, CHUNK),
-    messages: new Uint32Array(buffer, CHUNK * 4, CHUNK),
-    causes: new Uint32Array(buffer, CHUNK * 8, CHUNK),
-    wheres: new Uint32Array(buffer, CHUNK * 12, CHUNK),
-    values: new Uint32Array(buffer, CHUNK * 16, CHUNK),
-    actors: new Uint16Array(buffer, CHUNK * 20, CHUNK),
-    kinds: new Uint8Array(buffer, CHUNK * 22, CHUNK),
-    details: new Uint8Array(buffer, CHUNK * 23, CHUNK),
+    words: new Uint32Array(buffer),
     base,
     carries,
   };

@@ -168,13 +168,16 @@ export class Consumer implements Machine, ConsumerHost {
   }
 
   settled(delivery: Delivery, ok: boolean, out: Out): void {
-    if (this.#acking.delete(delivery)) {
+    if (this.#settings.settle === 'before-processing' && this.#acking.delete(delivery)) {
       // Acked before processing: only what is surely removed may be worked on, or it could be done twice.
       if (ok) this.#begin(delivery, out);
       else out.fact(F.skipped, delivery.message.id, delivery.place, 0, 0, R['outcome unknown']);
     } else {
-      const job = this.#jobs.find((one) => one.delivery === delivery);
-      if (job !== undefined) this.#drop(job);
+      for (const job of this.#jobs) {
+        if (job.delivery !== delivery) continue;
+        this.#drop(job);
+        break;
+      }
     }
     this.#beginMore(out);
     this.port.room(this.#room(), out);

@@ -10,15 +10,9 @@ import type {
 } from '../brokers/sqs-verbs.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
-import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
+import type { ActorId, Delivery, Micros, PlaceId, Settlement } from '../types.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
-
-/** What the port keeps in `Delivery.handle`. */
-interface Receipt {
-  readonly queue: string;
-  readonly receipt: number;
-}
 
 interface Settling {
   readonly delivery: Delivery;
@@ -29,6 +23,8 @@ interface Settling {
 /** A queue to receive from. `busy`: a receive is under way, for `asked` messages, or a pause between short polls. */
 interface Source {
   readonly queue: string;
+  /** Known from the first message on. */
+  place: PlaceId;
   busy: boolean;
   asked: number;
 }
@@ -57,7 +53,7 @@ export class SqsConsumerPort implements ConsumerPort {
   constructor(node: ActorId, spec: ConsumerPortSpec, host: ConsumerHost) {
     this.#node = node;
     this.#host = host;
-    this.#queues = spec.from.map((queue) => ({ queue, busy: false, asked: 0 }));
+    this.#queues = spec.from.map((queue) => ({ queue, place: 0, busy: false, asked: 0 }));
     this.#waitUs = numberOf(spec.options, 'WaitTimeSeconds', 20_000_000);
     this.#intervalUs = numberOf(spec.options, 'poll-interval', 1_000_000);
     this.#max = numberOf(spec.options, 'MaxNumberOfMessages', 10);
@@ -84,13 +80,12 @@ export class SqsConsumerPort implements ConsumerPort {
   }
 
   extend(delivery: Delivery, forUs: Micros, out: Out): void {
-    const { queue, receipt } = delivery.handle as Receipt;
     const request: ChangeMessageVisibility = {
       type: 'ChangeMessageVisibility',
-      queue,
+      queue: this.#queueOf(delivery),
       token: 0,
       message: delivery.message,
-      receipt,
+      receipt: receiptOf(delivery),
       timeoutUs: forUs,
     };
     out.send(this.#node, 'ack', request, delivery.message.id);
@@ -163,6 +158,7 @@ export class SqsConsumerPort implements ConsumerPort {
     const { messages } = result;
     const [first] = messages;
     if (first !== undefined) {
+      source.place = result.place;
       this.#room -= messages.length;
       const deliveries =
         messages.length === 1 ? [deliveryOf(result, first)] : messages.map((message) => deliveryOf(result, message));
@@ -174,6 +170,11 @@ export class SqsConsumerPort implements ConsumerPort {
     this.room(this.#room, out);
   }
 
+  #queueOf({ place }: Delivery): string {
+    for (const source of this.#queues) if (source.place === place) return source.queue;
+    throw new Error(`invariant: nothing was received from place ${place}`);
+  }
+
   #free(source: Source): void {
     source.busy = false;
     this.#asked -= source.asked;
@@ -183,7 +184,8 @@ export class SqsConsumerPort implements ConsumerPort {
   #ask(settling: Settling, out: Out): void {
     const { delivery, how } = settling;
     const { message, attempt } = delivery;
-    const { queue, receipt } = delivery.handle as Receipt;
+    const queue = this.#queueOf(delivery);
+    const receipt = receiptOf(delivery);
     const token = this.#settling.open(settling, this.#timeoutUs, out);
     const request: DeleteMessage | ChangeMessageVisibility =
       how === 'ack'
@@ -193,8 +195,12 @@ export class SqsConsumerPort implements ConsumerPort {
   }
 }
 
-function deliveryOf({ queue, place }: ReceiveMessageResult, received: ReceivedMessage): Delivery {
-  const { message, receipt, attempt, lockedUntilUs } = received;
-  const handle: Receipt = { queue, receipt };
-  return { message, place, attempt, handle, lockedUntilUs };
+/** The handle is the message as it was received, which holds the receipt. */
+function deliveryOf({ place }: ReceiveMessageResult, received: ReceivedMessage): Delivery {
+  const { message, attempt, lockedUntilUs } = received;
+  return { message, place, attempt, handle: received, lockedUntilUs };
+}
+
+function receiptOf({ handle }: Delivery): number {
+  return (handle as ReceivedMessage).receipt;
 }

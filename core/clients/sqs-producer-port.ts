@@ -106,16 +106,19 @@ export class SqsProducerPort implements ProducerPort {
 
   #done(sending: Sending, ok: boolean, reason: number, out: Out): void {
     const { message, queue } = sending;
-    const left = (this.#left.get(message.id) ?? 1) - 1;
+    const several = this.#queues.length > 1;
     if (!ok) {
-      this.#left.delete(message.id);
+      if (several) this.#left.delete(message.id);
       return this.#host.failed(message, reason, reason === R['refused by the broker'], out);
     }
-    if (left > 0) {
-      this.#left.set(message.id, left);
-      return;
+    if (several) {
+      const left = (this.#left.get(message.id) ?? 1) - 1;
+      if (left > 0) {
+        this.#left.set(message.id, left);
+        return;
+      }
+      this.#left.delete(message.id);
     }
-    this.#left.delete(message.id);
     this.#host.confirmed(message, this.#queues[queue]?.place ?? 0, 0, true, out);
   }
 }
