@@ -53,7 +53,7 @@ for (const { name, link, mode, narrow, act } of SHOTS) {
   const viewport = narrow === true ? { width: 390, height: 844 } : { width: 1440, height: 900 };
   const page = await browser.newPage({ viewport, colorScheme: mode, reducedMotion: 'reduce' });
   await page.goto(`${server.resolvedUrls?.local[0]}${link}`);
-  await page.waitForFunction('window.queuelab?.idle()');
+  await page.waitForFunction(() => window.queuelab?.idle() === true);
   await act?.(page);
   await page.waitForTimeout(300);
   const path = `${folder}/${name}.png`;

@@ -13,6 +13,7 @@ import { Trace } from '../sim/trace.ts';
 import { Simulator } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import type { Grading, Judgement, LibraryEntry, Report, TimelineLine } from './protocol.ts';
+import { CaptionFinder } from './stage/captions.ts';
 import { KeyLooks } from './stage/keys.ts';
 
 /** A run and what is looked up in it. */
@@ -23,6 +24,7 @@ export class ShownRun {
   readonly transit: TransitIndex;
   readonly index: FactsIndex;
   readonly keys: KeyLooks;
+  readonly captions: CaptionFinder;
   /** Keyframes reach so far. */
   reached: FactId = 0;
   digest = '';
@@ -33,6 +35,7 @@ export class ShownRun {
     this.transit = new TransitIndex(this.trace);
     this.index = new FactsIndex(this.trace, lineLooks(scenario.timeline));
     this.keys = new KeyLooks(this.trace);
+    this.captions = new CaptionFinder(scenario, this.trace);
   }
 
   /** The stage at a fact without any keyframe: slow, and what every seek must agree with. */
@@ -56,8 +59,11 @@ export interface OpenOptions {
 }
 
 const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
-/** Facts that are folded between two frames. */
-const FOLD_SLICE = 16_384;
+/** Facts that are folded between two looks at the clock, and how long the page may be kept busy with them. */
+const FOLD_FACTS = 2_048;
+const FOLD_MS = 8;
+/** While a long run is being folded, the panels follow so often. */
+const SHOW_MS = 120;
 
 export class Lab {
   /** Name in the library; '' for a scenario from elsewhere. */
@@ -98,6 +104,7 @@ export class Lab {
   /** After the new run has come so far, it is shown. */
   #keepUs: Micros = 0;
   #folding = false;
+  #shownAt = 0;
   /** Where the link wanted to go, until the run is there. */
   #wantedUs: Micros | null = null;
   #wantedFact: FactId = 0;
@@ -193,6 +200,7 @@ export class Lab {
   // Where the playhead is
 
   goToFact(fact: FactId): void {
+    this.#wantedUs = null;
     const trace = this.#run?.trace;
     if (trace === undefined) return;
     this.fact = Math.max(0, Math.min(fact, trace.count));
@@ -200,6 +208,11 @@ export class Lab {
   }
 
   goToTime(time: Micros): void {
+    this.#wantedUs = null;
+    this.#moveTo(time);
+  }
+
+  #moveTo(time: Micros): void {
     const trace = this.#run?.trace;
     if (trace === undefined) return;
     this.timeUs = Math.max(0, Math.min(time, trace.endedAtUs));
@@ -246,12 +259,15 @@ export class Lab {
         run.trace.give(report.part);
         run.digest = report.part.digest;
         this.progress = report.untilUs === 0 ? 1 : report.nowUs / report.untilUs;
-        if (this.#coming === null || report.nowUs >= this.#keepUs) this.#show(run);
+        if (this.#coming !== null && report.nowUs >= this.#keepUs) this.#show(run);
+        else if (this.#coming === null) this.#follow(run);
         this.#fold();
         return;
       }
       case 'ended':
         if (this.#coming !== null) this.#show(this.#coming);
+        this.#fold();
+        this.#wantedUs = null;
         this.running = false;
         this.ending = report.ending;
         this.digest = report.digest;
@@ -277,26 +293,28 @@ export class Lab {
 
   /** Makes a run the shown one, at the same moment. */
   #show(run: ShownRun): void {
-    const isNew = run !== this.#run;
     this.#coming = null;
     this.#run = run;
-    if (isNew) {
-      this.judgement = NOTHING;
-      this.digest = '';
-      run.reached = 0;
-      this.#foldSlice(run);
-    }
+    this.judgement = NOTHING;
+    this.digest = '';
+    this.#foldSlice(run);
     this.#version++;
+    this.#wantedUs ??= this.timeUs;
+    this.#follow(run);
+  }
+
+  /** Goes where the link or the moment before the change was, as soon as the run is there. */
+  #follow(run: ShownRun): void {
     if (this.#wantedFact > 0 && run.trace.count >= this.#wantedFact) {
       this.goToFact(this.#wantedFact);
       this.message = run.trace.messageOf(this.#wantedFact);
       this.#wantedFact = 0;
       return;
     }
-    const wanted = this.#wantedUs ?? (isNew ? this.timeUs : null);
+    const wanted = this.#wantedUs;
     if (wanted === null) return;
     if (run.trace.endedAtUs >= wanted) this.#wantedUs = null;
-    this.goToTime(wanted);
+    this.#moveTo(wanted);
   }
 
   /** Follows the trace with keyframes and index in slices, so that no frame is missed. */
@@ -306,7 +324,11 @@ export class Lab {
     const slice = (): void => {
       const run = this.#run;
       this.#folding = run !== null && this.#foldSlice(run);
-      this.#version++;
+      const now = performance.now();
+      if (!this.#folding || now - this.#shownAt > SHOW_MS) {
+        this.#shownAt = now;
+        this.#version++;
+      }
       if (this.#folding) setTimeout(slice, 0);
     };
     slice();
@@ -314,11 +336,13 @@ export class Lab {
 
   /** True while there is more to fold. */
   #foldSlice(run: ShownRun): boolean {
-    const end = Math.min(run.trace.count, run.reached + FOLD_SLICE);
-    run.keyframes.extend(end);
-    run.reached = end;
-    run.index.extend(FOLD_SLICE);
-    return end < run.trace.count;
+    const until = performance.now() + FOLD_MS;
+    do {
+      run.reached = Math.min(run.trace.count, run.reached + FOLD_FACTS);
+      run.keyframes.extend(run.reached);
+      run.index.extend(FOLD_FACTS);
+    } while (run.reached < run.trace.count && performance.now() < until);
+    return run.reached < run.trace.count;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { FactId, Micros } from '../../core/types.ts';
 import type { Scenario, When } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
+import { F } from '../../sim/vocabulary.ts';
 
 export interface ShownCaption {
   readonly text: string;
@@ -28,35 +29,52 @@ export function captionAt(
   return timeUs === 0 && story !== '' ? { text: firstSentence(story), question: restOf(story) } : null;
 }
 
-export function captionsOf(scenario: Scenario, trace: Trace, known: FactId): readonly PlacedCaption[] {
-  const placed: PlacedCaption[] = [];
-  for (const { when, text, question } of scenario.captions) {
-    const fact = factOf(when, trace, known);
-    if (fact > 0) placed.push({ fact, text, question });
-  }
-  return placed.sort((a, b) => a.fact - b.fact);
+interface Sought {
+  readonly caption: Scenario['captions'][number];
+  /** How many matching facts are still to come. */
+  left: number;
 }
 
-/** The fact at which a moment of the scenario comes; 0 when it has not come. */
-function factOf(when: When, trace: Trace, known: FactId): FactId {
-  if (when.type === 'at') {
-    const before = trace.lastAt(when.atUs - 1);
-    return before < known ? before + 1 : 0;
+/** Finds where captions appear, in one pass that follows the trace as it grows. */
+export class CaptionFinder {
+  readonly #trace: Trace;
+  #placed: readonly PlacedCaption[] = [];
+  #sought: readonly Sought[];
+  #seen: FactId = 0;
+
+  constructor(scenario: Pick<Scenario, 'captions'>, trace: Trace) {
+    this.#trace = trace;
+    this.#sought = scenario.captions.map((caption) => ({
+      caption,
+      left: caption.when.type === 'fact' ? caption.when.nth : 1,
+    }));
   }
-  let left = when.nth;
-  for (let id = 1; id <= known; id++) {
-    if (trace.name(id) !== when.fact) continue;
-    if (when.message !== 0 && trace.messageOf(id) !== when.message) continue;
-    if (
-      when.actor !== null &&
-      !isActor(trace, trace.actor(id), when.actor) &&
-      !isActor(trace, trace.peer(id), when.actor)
-    )
-      continue;
-    left--;
-    if (left === 0) return id;
+
+  /** Captions that have appeared up to a fact, in order. */
+  upTo(known: FactId): readonly PlacedCaption[] {
+    for (let id = this.#seen + 1; id <= known && this.#sought.length > 0; id++) this.#see(id);
+    this.#seen = Math.max(this.#seen, known);
+    return this.#placed;
   }
-  return 0;
+
+  #see(id: FactId): void {
+    for (const one of this.#sought) {
+      if (!matches(one.caption.when, this.#trace, id)) continue;
+      one.left--;
+      if (one.left > 0) continue;
+      this.#placed = [...this.#placed, { fact: id, text: one.caption.text, question: one.caption.question }];
+      this.#sought = this.#sought.filter((other) => other !== one);
+    }
+  }
+}
+
+function matches(when: When, trace: Trace, id: FactId): boolean {
+  if (when.type === 'at') return trace.time(id) >= when.atUs;
+  if (trace.kind(id) !== F[when.fact as keyof typeof F]) return false;
+  if (when.message !== 0 && trace.messageOf(id) !== when.message) return false;
+  return (
+    when.actor === null || isActor(trace, trace.actor(id), when.actor) || isActor(trace, trace.peer(id), when.actor)
+  );
 }
 
 function isActor(trace: Trace, id: number, name: string): boolean {

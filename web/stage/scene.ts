@@ -7,7 +7,7 @@ import type { QueueEntry } from '../../sim/folds/queue-state.ts';
 import type { ActorState, InHand, PartitionState, Topology } from '../../sim/folds/topology.ts';
 import type { Hop } from '../../sim/folds/transit.ts';
 import type { Trace } from '../../sim/trace.ts';
-import { F, FATES, REASONS } from '../../sim/vocabulary.ts';
+import { F, FATES } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import { count, seconds, short } from './describe.ts';
 import { type Curve, clamp, pointOn } from './geometry.ts';
@@ -821,10 +821,6 @@ export function stepWords(held: InHand, now: Micros): string {
     default:
       return held.step satisfies never;
   }
-}
-
-export function reasonWords(code: number): string {
-  return REASONS[code] ?? '';
 }
 
 function lowestCommitted(partition: PartitionState): number | null {
