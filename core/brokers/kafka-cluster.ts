@@ -43,6 +43,8 @@ export class KafkaCluster {
   readonly #byName = new Map<PartitionName, PartitionIndex>();
   readonly #setup: Setup;
   readonly #deliveries = new Map<PlaceId, Map<PlaceId, Map<MessageId, number>>>();
+  /** Messages that were lost and not stored again. */
+  readonly #lost = new Map<PartitionIndex, Set<MessageId>>();
 
   constructor(options: OptionValues, setup: Setup) {
     this.options = options;
@@ -113,6 +115,26 @@ export class KafkaCluster {
     const attempt = (messages.get(message) ?? 0) + 1;
     messages.set(message, attempt);
     return attempt;
+  }
+
+  /** A replica gives a message up that its leader does not have. True the first time since it was stored: several replicas may have to cut it. */
+  countLoss(index: PartitionIndex, message: MessageId): boolean {
+    let lost = this.#lost.get(index);
+    if (lost === undefined) {
+      lost = new Set();
+      this.#lost.set(index, lost);
+    }
+    if (lost.has(message)) return false;
+    lost.add(message);
+    return true;
+  }
+
+  get hasLosses(): boolean {
+    return this.#lost.size > 0;
+  }
+
+  storedAgain(index: PartitionIndex, message: MessageId): void {
+    this.#lost.get(index)?.delete(message);
   }
 
   #internal(topic: string, number: number, replicationFactor: number, minInsyncReplicas: number): PartitionIndex {

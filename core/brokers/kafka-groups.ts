@@ -7,7 +7,7 @@ import { F, R, type Reason } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { GroupAnswers, GroupAssignment, GroupError, GroupReason } from '../parts/consumer-group.ts';
 import { ConsumerGroup } from '../parts/consumer-group.ts';
-import type { ActorId, Micros, PlaceId } from '../types.ts';
+import type { ActorId, FactId, Micros, PlaceId } from '../types.ts';
 import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
 import { durationOf } from './kafka-options.ts';
 import type {
@@ -96,8 +96,10 @@ export class GroupCoordinator {
   /** Takes in one record of the partition, in order: at the start, and for markers as they are written. */
   learn(record: KafkaRecord, out: Out): void {
     if (record.control !== 'none') {
-      for (const group of this.#groups.values())
-        this.#endTxn(group, record.producerId, record.control === 'COMMIT', out, false);
+      for (const group of this.#groups.values()) {
+        const held = this.#takeHeld(group, record.producerId);
+        if (record.control === 'COMMIT') for (const one of held) group.offsets.set(one.partition, one.offset);
+      }
       return;
     }
     const value = record.value as CoordinatorRecord | null;
@@ -175,14 +177,16 @@ export class GroupCoordinator {
     }
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
     const { generation } = group.state;
+    // What waits for replicas is still caused by the consumer's request.
+    const because = out.cause;
     this.#log.append(records, -1, 0, out, (failed, later) => {
       if (failed !== 'NONE') this.#refuse(group, from, request.offsets, failed, later);
       else {
         for (const { partition, offset } of request.offsets) {
-          this.#apply(group, { partition, offset, consumer: from, generation }, later);
+          this.#apply(group, { partition, offset, consumer: from, generation }, because, later);
         }
       }
-      reply(from, request.id, failed, later);
+      reply(from, request.id, failed, later, because);
     });
   }
 
@@ -204,8 +208,11 @@ export class GroupCoordinator {
   }
 
   /** A marker was written to this partition and is replicated. */
-  txnEnded(producerId: number, committed: boolean, out: Out): void {
-    for (const group of this.#groups.values()) this.#endTxn(group, producerId, committed, out, true);
+  txnEnded(producerId: number, committed: boolean, because: FactId, out: Out): void {
+    for (const group of this.#groups.values()) {
+      const held = this.#takeHeld(group, producerId);
+      if (committed) for (const one of held) this.#apply(group, one, because, out);
+    }
   }
 
   fetchOffsets(from: ActorId, request: OffsetFetchRequest, out: Out): void {
@@ -230,20 +237,28 @@ export class GroupCoordinator {
     this.#arm(group, out);
   }
 
-  /** Sets offsets of a group that has no members, as a tool may. False when it is active, unknown or not here. Source: K72. */
-  reset(name: string, target: (partition: PartitionIndex) => number | undefined, out: Out): boolean {
+  /** All partitions of the topics in which a group without members has committed something; undefined when it is active or unknown. Source: K72. */
+  resettable(name: string): readonly PartitionIndex[] | undefined {
     const group = this.#groups.get(name);
-    if (group === undefined || group.state.state !== 'Empty') return false;
-    for (const partition of [...group.offsets.keys()]) {
-      const offset = target(partition);
-      if (offset === undefined) continue;
+    if (group === undefined || group.state.state !== 'Empty') return undefined;
+    const { cluster } = this.#log;
+    const topics = new Set([...group.offsets.keys()].map((index) => cluster.partition(index).topic));
+    return [...topics].flatMap((topic) => cluster.partitionsOf(topic));
+  }
+
+  /** Sets offsets of a group that has no members, as a tool may. Does nothing when somebody has joined meanwhile. Source: K72. */
+  reset(name: string, targets: OffsetCommitRequest['offsets'], out: Out): void {
+    const group = this.#groups.get(name);
+    if (group === undefined || group.state.state !== 'Empty') return;
+    const because = out.cause;
+    for (const { partition, offset } of targets) {
       this.#log.append([this.#offsetRecord(group, partition, offset, 0)], -1, 0, out, (error, later) => {
         if (error !== 'NONE') return;
         group.offsets.set(partition, offset);
-        later.fact(F.sought, 0, this.#log.cluster.partition(partition).place, 0, offset, group.place);
+        const { place } = this.#log.cluster.partition(partition);
+        later.fact(F.sought, 0, place, 0, offset, group.place, because);
       });
     }
-    return true;
   }
 
   #group(name: string): Group {
@@ -324,10 +339,10 @@ export class GroupCoordinator {
   }
 
   /** The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more. */
-  #apply(group: Group, { partition, offset, consumer, generation }: HeldOffset, out: Out): void {
+  #apply(group: Group, { partition, offset, consumer, generation }: HeldOffset, because: FactId, out: Out): void {
     group.offsets.set(partition, offset);
     const peer = generation === group.state.generation ? consumer : 0;
-    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, peer, offset, group.place);
+    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, peer, offset, group.place, because);
   }
 
   #hold(group: Group, producerId: number, record: OffsetRecord, generation: number): void {
@@ -337,15 +352,11 @@ export class GroupCoordinator {
     else held.push({ partition, offset, consumer, generation });
   }
 
-  #endTxn(group: Group, producerId: number, committed: boolean, out: Out, news: boolean): void {
+  /** The offsets that waited for the producer's transaction; they wait no longer. */
+  #takeHeld(group: Group, producerId: number): readonly HeldOffset[] {
     const held = group.pending.get(producerId);
-    if (held === undefined) return;
     group.pending.delete(producerId);
-    if (!committed) return;
-    for (const one of held) {
-      if (news) this.#apply(group, one, out);
-      else group.offsets.set(one.partition, one.offset);
-    }
+    return held ?? [];
   }
 
   #refuse(group: Group, from: ActorId, offsets: OffsetCommitRequest['offsets'], error: KafkaError, out: Out): void {
@@ -359,7 +370,7 @@ export class GroupCoordinator {
 
 type OffsetRecord = Extract<CoordinatorRecord, { type: 'offset' }>;
 
-function reply(to: ActorId, id: number, error: GroupError | KafkaError, out: Out): void {
+function reply(to: ActorId, id: number, error: GroupError | KafkaError, out: Out, because?: FactId): void {
   const answer: PlainAnswer & Answer = { type: 'kafka/answer', id, error };
-  out.send(to, 'control', answer);
+  out.send(to, 'control', answer, 0, because);
 }

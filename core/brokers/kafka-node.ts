@@ -5,13 +5,13 @@
  * high watermark or new records allow an answer. Requests of clients are answered in `#request`, those of other nodes in `receive`.
  */
 import { F, R, type Reason } from '../facts.ts';
-import type { Command, Machine, Out, Wire } from '../machine.ts';
+import type { Command, Machine, Out, SeekTarget, Wire } from '../machine.ts';
 import { FrameOrder } from '../parts/frame-order.ts';
 import type { EpochEnd } from '../parts/partition-log.ts';
 import { type NewBatch, PartitionReplica } from '../parts/partition-replica.ts';
 import { type BrokerNumber, ReplicaSet } from '../parts/replica-set.ts';
 import { AbortedFilter } from '../parts/txn-index.ts';
-import type { ActorId, Message, MessageId, Micros, TimerId } from '../types.ts';
+import type { ActorId, FactId, Message, MessageId, Micros, TimerId } from '../types.ts';
 import {
   type KafkaCluster,
   OFFSETS_TOPIC,
@@ -52,8 +52,8 @@ import type {
   WriteTxnMarkersRequest,
 } from './kafka-wires.ts';
 
-/** Called when the high watermark has passed an append, or when that will not happen here. */
-type Settle = (error: KafkaError, out: Out) => void;
+/** Called when the high watermark has passed an append, or when that will not happen here. `because`: the move of the high watermark, where one is recorded. */
+type Settle = (error: KafkaError, out: Out, because?: FactId) => void;
 
 interface Waiting {
   /** The high watermark must reach this. */
@@ -80,6 +80,8 @@ interface Hosted {
   /** Messages that a truncation cut away and that have not been seen again since; lost when the log has caught up. */
   cut: Set<MessageId> | undefined;
 }
+
+type Listed = ListOffsetsAnswer['offsets'][number];
 
 type FramedRequest = ClientRequest & { readonly frame: number };
 
@@ -155,6 +157,8 @@ export class KafkaNode implements Machine {
   #following: number[] = [];
   #nextFetch = 1;
   #nextProducerId = 0;
+  /** Resets of offsets that wait for leaders to say where their partitions begin and end, by the number of the request. */
+  readonly #resets = new Map<number, { readonly group: string; readonly to: SeekTarget }>();
   #sweeping = false;
   /** The newest connection of each client. */
   readonly #connections = new Map<ActorId, Connection>();
@@ -187,6 +191,7 @@ export class KafkaNode implements Machine {
     this.#following = [];
     this.#sweeping = false;
     this.#connections.clear();
+    this.#resets.clear();
   }
 
   restart(out: Out): void {
@@ -219,21 +224,7 @@ export class KafkaNode implements Machine {
 
   command(command: Command, out: Out): void {
     if (command.type === 'set') this.#set(command.path, command.value);
-    else if (command.type === 'seek') {
-      const index = this.#cluster.groupPartition(command.group);
-      const { to } = command;
-      this.#hosted[index]?.groups?.reset(
-        command.group,
-        (partition) => {
-          const log = this.#hosted[partition]?.replica;
-          if ('offset' in to) return to.offset;
-          if (log === undefined) return undefined;
-          if ('timeUs' in to) return log.log.offsetForTime(to.timeUs) ?? log.log.highWatermark;
-          return to.end === 'earliest' ? log.log.startOffset : log.log.highWatermark;
-        },
-        out,
-      );
-    }
+    else if (command.type === 'seek') this.#resetOffsets(command.group, command.to, out);
   }
 
   timer(wire: Wire, out: Out): void {
@@ -296,6 +287,8 @@ export class KafkaNode implements Machine {
         return this.#replicaFetch(from, wire as ReplicaFetchRequest, out);
       case 'kafka/ReplicaFetch.answer':
         return this.#replicaFetched(from, wire as ReplicaFetchAnswer, out);
+      case 'kafka/ListOffsets.answer':
+        return this.#offsetsListed(wire as ListOffsetsAnswer & Answer, out);
       case 'kafka/MetadataUpdate':
         return this.#metadataUpdate(wire as MetadataUpdate, out);
       case 'kafka/WriteTxnMarkers':
@@ -512,14 +505,17 @@ export class KafkaNode implements Machine {
     const limit = set?.highWatermarkLimit(replica.log.endOffset, out.now);
     if (set === undefined || limit === undefined || !replica.log.advanceHighWatermark(limit)) return;
     const { highWatermark } = replica.log;
-    if (info.place !== 0 && info.replicas.length > 1) out.fact(F['watermark-moved'], 0, info.place, 0, highWatermark);
+    const moved =
+      info.place !== 0 && info.replicas.length > 1
+        ? out.fact(F['watermark-moved'], 0, info.place, 0, highWatermark)
+        : undefined;
     const { waiting } = hosted;
     let done = 0;
     while (done < waiting.length && (waiting[done] as Waiting).offset <= highWatermark) done++;
     if (done > 0) {
       hosted.waiting = waiting.slice(done);
       const error = set.underMinIsr ? 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' : 'NONE';
-      for (let i = 0; i < done; i++) (waiting[i] as Waiting).settle(error, out);
+      for (let i = 0; i < done; i++) (waiting[i] as Waiting).settle(error, out, moved);
     }
     this.#wakeFetches(info.index, out);
   }
@@ -549,17 +545,25 @@ export class KafkaNode implements Machine {
   #produce(from: ActorId, request: ProduceRequest, out: Out): void {
     const results: ProduceAnswer['results'][number][] = [];
     let open = request.batches.length;
-    const finish = (later: Out): void => {
+    const finish = (later: Out, because?: FactId): void => {
       open--;
       if (open > 0 || request.acks === 0) return;
       const answer: ProduceAnswer = { type: 'kafka/Produce.answer', id: request.id, error: 'NONE', results };
-      later.send(from, 'reply', answer, messagesOf(request));
+      later.send(from, 'reply', answer, messagesOf(request), because);
     };
     for (const { partition, batch } of request.batches) {
-      this.#append(partition, batch, request.acks, request.timeoutUs, from, out, (error, baseOffset, later) => {
-        results.push({ partition, error, baseOffset });
-        finish(later);
-      });
+      this.#append(
+        partition,
+        batch,
+        request.acks,
+        request.timeoutUs,
+        from,
+        out,
+        (error, baseOffset, later, because) => {
+          results.push({ partition, error, baseOffset });
+          finish(later, because);
+        },
+      );
     }
   }
 
@@ -570,7 +574,7 @@ export class KafkaNode implements Machine {
     timeoutUs: Micros,
     from: ActorId,
     out: Out,
-    done: (error: KafkaError, baseOffset: number, out: Out) => void,
+    done: (error: KafkaError, baseOffset: number, out: Out, because?: FactId) => void,
   ): void {
     const hosted = this.#leader(index);
     const refuse = (error: KafkaError): void => {
@@ -595,11 +599,14 @@ export class KafkaNode implements Machine {
         const message = idOf(batch.records[i]?.value ?? null);
         if (result.type === 'duplicate') out.fact(F.deduplicated, message, info.place, from);
         else out.fact(F.appended, message, info.place, from, result.firstOffset + i);
+        if (this.#cluster.hasLosses) this.#cluster.storedAgain(info.index, message);
       }
     }
     if (acks === -1) {
       const base = result.firstOffset;
-      this.#whenReplicated(hosted, result.lastOffset + 1, timeoutUs, out, (error, later) => done(error, base, later));
+      this.#whenReplicated(hosted, result.lastOffset + 1, timeoutUs, out, (error, later, because) =>
+        done(error, base, later, because),
+      );
     }
     if (result.type === 'appended') this.#grown(hosted, out);
     if (acks !== -1) done('NONE', result.firstOffset, out);
@@ -727,6 +734,10 @@ export class KafkaNode implements Machine {
   }
 
   #listOffsets(from: ActorId, request: ListOffsetsRequest, out: Out): void {
+    out.send(from, 'control', this.#offsetsFor(request));
+  }
+
+  #offsetsFor(request: ListOffsetsRequest): ListOffsetsAnswer & Answer {
     const offsets = request.queries.map(({ partition, query }): ListOffsetsAnswer['offsets'][number] => {
       const hosted = this.#leader(partition);
       if (hosted === undefined) return { partition, error: 'NOT_LEADER_OR_FOLLOWER', offset: -1 };
@@ -734,8 +745,53 @@ export class KafkaNode implements Machine {
       if (found === 'OFFSET_NOT_AVAILABLE') return { partition, error: found, offset: -1 };
       return { partition, error: 'NONE', offset: found ?? -1 };
     });
-    const answer: ListOffsetsAnswer = { type: 'kafka/ListOffsets.answer', id: request.id, error: 'NONE', offsets };
-    out.send(from, 'control', answer);
+    return { type: 'kafka/ListOffsets.answer', id: request.id, error: 'NONE', offsets };
+  }
+
+  /**
+   * What the administrator's tool does with a group that has no members: asks the leaders where each partition begins and ends and what lies between,
+   * then commits what was wished, within these bounds. Only the group's coordinator answers. Source: K72.
+   */
+  #resetOffsets(group: string, to: SeekTarget, out: Out): void {
+    const partitions = this.#hosted[this.#cluster.groupPartition(group)]?.groups?.resettable(group) ?? [];
+    const byLeader = new Map<BrokerNumber, PartitionIndex[]>();
+    for (const index of partitions) {
+      const leader = this.#states[index]?.leader ?? 0;
+      const mine = byLeader.get(leader);
+      if (leader === 0) continue;
+      if (mine === undefined) byLeader.set(leader, [index]);
+      else mine.push(index);
+    }
+    for (const [leader, indexes] of byLeader) {
+      const id = this.#nextFetch++;
+      this.#resets.set(id, { group, to });
+      const queries = indexes.flatMap((partition) => [
+        { partition, query: 'earliest' as const },
+        { partition, query: 'latest' as const },
+        { partition, query: 'timeUs' in to ? { timeUs: to.timeUs } : ('latest' as const) },
+      ]);
+      const request: ListOffsetsRequest = { type: 'kafka/ListOffsets', id, isolation: 'read_uncommitted', queries };
+      if (leader === this.#number) this.#offsetsListed(this.#offsetsFor(request), out);
+      else out.send(this.#cluster.actorOf(leader), 'control', request);
+    }
+  }
+
+  /** Three answers for each partition: where it begins, where it ends, and the first record at or after the time (-1: none is that young). */
+  #offsetsListed({ id, offsets }: ListOffsetsAnswer & Answer, out: Out): void {
+    const reset = this.#resets.get(id);
+    if (reset === undefined || !this.#resets.delete(id)) return;
+    const { group, to } = reset;
+    const targets: { partition: PartitionIndex; offset: number }[] = [];
+    for (let i = 0; i + 2 < offsets.length; i += 3) {
+      const [start, end, found] = offsets.slice(i, i + 3) as [Listed, Listed, Listed];
+      if (start.error !== 'NONE' || end.error !== 'NONE' || found.error !== 'NONE') continue;
+      let offset = end.offset;
+      if ('offset' in to) offset = Math.min(Math.max(to.offset, start.offset), end.offset);
+      else if ('timeUs' in to) offset = found.offset < 0 ? end.offset : found.offset;
+      else if (to.end === 'earliest') offset = start.offset;
+      targets.push({ partition: start.partition, offset });
+    }
+    this.#hosted[this.#cluster.groupPartition(group)]?.groups?.reset(group, targets, out);
   }
 
   // ── Replication ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -921,7 +977,10 @@ export class KafkaNode implements Machine {
   /** What was cut away and did not come back with the leader's log is lost. */
   #recordLost(hosted: Hosted, out: Out): void {
     const reason = R[hosted.info.replicas.length === 1 ? 'not flushed' : 'not replicated'];
-    for (const message of hosted.cut ?? []) out.fact(F.lost, message, hosted.info.place, 0, 0, reason);
+    for (const message of hosted.cut ?? []) {
+      if (this.#cluster.countLoss(hosted.info.index, message))
+        out.fact(F.lost, message, hosted.info.place, 0, 0, reason);
+    }
     hosted.cut = undefined;
   }
 
@@ -1071,9 +1130,10 @@ export class KafkaNode implements Machine {
         done(answer, out);
         continue;
       }
+      const because = out.cause;
       this.#whenReplicated(hosted, written.lastOffset + 1, INTERNAL_TIMEOUT_US, out, (error, later) => {
         if (error !== 'NONE') return;
-        hosted.groups?.txnEnded(producerId, result === 'COMMIT', later);
+        hosted.groups?.txnEnded(producerId, result === 'COMMIT', because, later);
         done(answer, later);
       });
       this.#grown(hosted, out);

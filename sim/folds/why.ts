@@ -59,9 +59,22 @@ function causeOf(trace: Trace, id: FactId): FactId {
   const cause = trace.cause(id);
   const message = trace.messageOf(id);
   if (cause === 0 || message === 0) return cause;
+  if (isReadFromLog(trace, id)) {
+    const place = trace.kind(id) === F.delivered ? trace.place(id) : 0;
+    const stored = lastBefore(indexOf(trace).factsOf(message), id, (fact) => {
+      return trace.kind(fact) === F.appended && (place === 0 || trace.place(fact) === place);
+    });
+    if (stored > 0) return stored;
+  }
   const other = trace.messageOf(cause);
   if (other === 0 || other === message) return cause;
   return lastBefore(indexOf(trace).factsOf(message), id, () => true);
+}
+
+/** A record that a consumer or a follower fetches: the fetch runs anyway, what matters is that the record stood there. */
+function isReadFromLog(trace: Trace, id: FactId): boolean {
+  if (trace.kind(id) === F.delivered) return trace.places[trace.place(id)]?.kind === 'partition';
+  return trace.kind(id) === F.sent && HOPS[trace.detail(id) & 7] === 'replication';
 }
 
 /** A hop that arrived and carries no message, or a fact about no message of which the chain has had one like it. */
@@ -95,9 +108,13 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return whyDown(trace, id);
     case F.lost:
       return whyGone(trace, id);
+    case F.truncated:
+      return whyCut(trace, id);
     case F.elected:
     case F['leader-lost']:
       return whyElected(trace, id);
+    case F['isr-changed']:
+      return whyOutOfSync(trace, id);
     case F.assigned:
     case F.revoked:
       return { note: '', next: lastAtPlace(trace, id, trace.detail(id), [F['rebalance-begun']]) };
@@ -254,7 +271,7 @@ function whyUnanswered(trace: Trace, scenario: WhyScenario, id: FactId): Reason 
   });
   const before = lastBefore(facts, id, (fact) => trace.kind(fact) === F.retried);
   if (failed === 0 || failed < before) {
-    const crashed = brokerCrash(trace, facts[0] ?? 0, id);
+    const crashed = brokerCrash(trace, facts[0] ?? 0, id) || stillDown(trace, id);
     return crashed === 0
       ? NOTHING
       : { note: `${trace.actorName(trace.actor(crashed))} crashed at ${clock(trace, crashed)}`, next: crashed };
@@ -271,16 +288,88 @@ function whyDown(trace: Trace, id: FactId): Reason {
     : { note: `${trace.actorName(trace.actor(id))} was down since ${clock(trace, down)}`, next: down };
 }
 
-/** Why a stored message is gone: another led the log from then on, or its broker crashed. */
+/** Why a stored message is gone: a replica cut its log, another led the log from then on, or its broker crashed. */
 function whyGone(trace: Trace, id: FactId): Reason {
+  const cut = lastAtPlace(trace, id, trace.place(id), [F.truncated]);
+  if (cut > 0 && trace.actor(cut) === trace.actor(id)) return { note: '', next: cut };
   const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
   return { note: '', next: elected > 0 ? elected : brokerCrash(trace, 0, id) };
 }
 
-/** Why a partition has another leader or none: a broker crashed. A first election has only its own cause. */
+/** Why a replica cut its log: its disk's cache went with its crash, or it follows a leader that has other records there. */
+function whyCut(trace: Trace, id: FactId): Reason {
+  const cause = trace.cause(id);
+  if (cause > 0 && trace.kind(cause) === F.crashed) return NOTHING;
+  const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
+  if (elected === 0) return NOTHING;
+  return { note: `it follows ${trace.actorName(trace.peer(elected))}, which has nothing behind that`, next: elected };
+}
+
+/** Why a partition has another leader or none. A first election has only its own cause. */
 function whyElected(trace: Trace, id: FactId): Reason {
-  const crashed = brokerCrash(trace, 0, id);
-  return crashed === 0 ? NOTHING : { note: `${trace.actorName(trace.actor(crashed))} had crashed`, next: crashed };
+  const place = trace.place(id);
+  const before = lastAtPlace(trace, id, place, [F.elected, F['leader-lost']]);
+  if (before === 0) return NOTHING;
+  if (trace.kind(before) === F['leader-lost']) return { note: '', next: backAgain(trace, trace.peer(id), before, id) };
+  const trouble = troubleOf(trace, trace.peer(before), before, id);
+  if (trouble !== NOTHING || trace.kind(id) === F['leader-lost']) return trouble;
+  let first = before;
+  for (let at = before; at > 0; at = lastAtPlace(trace, at, place, [F.elected])) first = at;
+  return trace.peer(first) === trace.peer(id)
+    ? { note: 'it is in sync again, and leadership goes back to the first replica', next: 0 }
+    : NOTHING;
+}
+
+/** Why a replica left the in-sync set. */
+function whyOutOfSync(trace: Trace, id: FactId): Reason {
+  const cause = trace.cause(id);
+  if (cause > 0 && trace.kind(cause) === F.elected) return NOTHING;
+  const place = trace.place(id);
+  const before = lastAtPlace(trace, id, place, [F['isr-changed']]);
+  const elected = lastAtPlace(trace, id, place, [F.elected]);
+  const gone = before === 0 ? 0 : trace.value(before) & ~trace.value(id);
+  if (gone === 0 || elected === 0) return NOTHING;
+  const name = trace.actorName(trace.peer(elected)).replace(/b\d+$/, `b${32 - Math.clz32(gone)}`);
+  const trouble = troubleOf(
+    trace,
+    trace.actors.findIndex((actor) => actor?.name === name),
+    before,
+    id,
+  );
+  return trouble === NOTHING ? { note: `${name} had not caught up for too long`, next: 0 } : trouble;
+}
+
+/** What befell a node between two facts: a crash, a shutdown, a pause, or a split that lasts. */
+function troubleOf(trace: Trace, actor: ActorId, after: FactId, before: FactId): Reason {
+  const name = trace.actorName(actor);
+  const own = indexOf(trace)
+    .mishaps(after, before)
+    .findLast((id) => trace.actor(id) === actor && TROUBLES.has(trace.kind(id)));
+  if (own !== undefined) return { note: `${name} ${TROUBLES.get(trace.kind(own))}`, next: own };
+  const healed = new Set<number>();
+  for (const id of indexOf(trace).mishaps(0, before).reverse()) {
+    if (trace.kind(id) === F.healed) healed.add(trace.value(id));
+    else if (trace.kind(id) === F.split && !healed.has(trace.value(id)))
+      return { note: `${name} could not be reached`, next: id };
+  }
+  return NOTHING;
+}
+
+const TROUBLES: ReadonlyMap<number, string> = new Map([
+  [F.crashed, 'had crashed'],
+  [F.stopped, 'was shut down'],
+  [F.paused, 'was paused'],
+]);
+
+/** What brought a node back between two facts; 0 when it was there all the time. */
+function backAgain(trace: Trace, actor: ActorId, after: FactId, before: FactId): FactId {
+  const back: readonly number[] = [F.restarted, F.resumed, F.healed];
+  return (
+    indexOf(trace)
+      .mishaps(after, before)
+      .findLast((id) => back.includes(trace.kind(id)) && (trace.actor(id) === actor || trace.kind(id) === F.healed)) ??
+    0
+  );
 }
 
 /** The last crash of a broker between two facts; 0 when there was none. */
@@ -291,6 +380,12 @@ function brokerCrash(trace: Trace, after: FactId, before: FactId): FactId {
       .mishaps(after, before)
       .findLast((id) => trace.kind(id) === F.crashed && isBroker(id)) ?? 0
   );
+}
+
+/** The last crash of a broker that is not up again. */
+function stillDown(trace: Trace, at: FactId): FactId {
+  const crashed = brokerCrash(trace, 0, at);
+  return crashed > 0 && downSince(trace, trace.actor(crashed), at) > 0 ? crashed : 0;
 }
 
 /** Why a member is out of its group: it was down or stalled. */

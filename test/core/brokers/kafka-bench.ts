@@ -15,7 +15,7 @@ import type {
 } from '../../../core/brokers/kafka-wires.ts';
 import type { Cluster } from '../../../core/brokers/kind.ts';
 import { FACT_NAMES, REASONS } from '../../../core/facts.ts';
-import type { Machine, Out, Setup, Wire } from '../../../core/machine.ts';
+import type { Command, Machine, Out, Setup, Wire } from '../../../core/machine.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import type { ActorId, Message, Micros } from '../../../core/types.ts';
 
@@ -216,6 +216,11 @@ export class KafkaBench {
     const seat = this.#seats[id] as Seat;
     seat.up = true;
     seat.machine.restart(this.#out(id));
+  }
+
+  command(name: string, command: Command): void {
+    const id = this.actor(name);
+    this.#seats[id]?.machine.command?.(command, this.#out(id));
   }
 
   cutOff(name: string, cut = true): void {

@@ -4,8 +4,10 @@ import type {
   ClientRequest,
   InitProducerIdAnswer,
   ListOffsetsAnswer,
+  ProduceRequest,
   SyncGroupAnswer,
 } from '../../../core/brokers/kafka-wires.ts';
+import type { SeekTarget } from '../../../core/machine.ts';
 import {
   type FetchAnswer,
   fetch,
@@ -333,6 +335,66 @@ describe('a consumer group (K49-K57)', () => {
     bench.restart('b1');
     expect(committed(first)).toBe(7);
     expect(commit(first, one.memberId, 1, 8)).toBe('NONE');
+  });
+});
+
+describe('the offsets of a group without members (K72)', () => {
+  it('are reset for every partition of the topic, wherever its leader is, within what the log holds', () => {
+    const bench = new KafkaBench({ topics: { rides: { partitions: 3, 'replication.factor': 1 } } });
+    const client = bench.client('app');
+    bench.start();
+    const offsets = () =>
+      client
+        .ask<OffsetFetchAnswer>('b1', {
+          type: 'kafka/OffsetFetch',
+          group: 'billing',
+          partitions: [0, 1, 2].map((number) => bench.partition('rides', number)),
+          requireStable: false,
+        } as Omit<ClientRequest, 'id'>)
+        ?.offsets.map(({ offset }) => offset);
+    const write = (number: number) => {
+      const request = produce(bench, [bench.message()]) as unknown as ProduceRequest;
+      const [one] = request.batches;
+      client.ask(`b${number + 1}`, {
+        ...request,
+        batches: [{ ...one, partition: bench.partition('rides', number) }],
+      } as Omit<ClientRequest, 'id'>);
+    };
+    for (const number of [0, 1, 2]) for (let i = 0; i <= number; i++) write(number);
+    const commit = {
+      type: 'kafka/OffsetCommit',
+      group: 'billing',
+      memberId: '',
+      instanceId: undefined,
+      generation: -1,
+      offsets: [{ partition: bench.partition('rides', 1), offset: 1 }],
+    } as Omit<ClientRequest, 'id'>;
+    bench.cluster.consumerPort(
+      {
+        name: 'c1',
+        declared: 'billing',
+        instance: 1,
+        options: {},
+        from: ['rides'],
+        group: 'billing',
+        settle: 'after-processing',
+        prefetch: 1,
+      },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    bench.wait(5 * SECOND);
+    expect(client.ask<Answer>('b1', commit)?.error).toBe('NONE');
+    expect(offsets()).toEqual([-1, 1, -1]);
+    const seek = (to: SeekTarget) => {
+      for (const node of ['b1', 'b2', 'b3']) bench.command(node, { type: 'seek', group: 'billing', to });
+      bench.wait(SECOND);
+      return offsets();
+    };
+    expect(seek({ end: 'latest' })).toEqual([1, 2, 3]);
+    expect(seek({ end: 'earliest' })).toEqual([0, 0, 0]);
+    expect(seek({ offset: 2 })).toEqual([1, 2, 2]);
+    expect(seek({ timeUs: 0 })).toEqual([0, 0, 0]);
   });
 });
 
