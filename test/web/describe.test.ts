@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { clock, count, readClock, seconds, short } from '../../web/stage/describe.ts';
+
+it('a clock reading is read back', () => {
+  for (const us of [0, 19_400_000, 61_001_000, 3_723_000_000]) expect(readClock(clock(us))).toBe(us);
+  expect(readClock('250ms')).toBe(250_000);
+  expect(readClock('half past')).toBe(null);
+});
+
+it('numbers are short where there is no room', () => {
+  expect([count(5914), short(9999), short(52_300), short(3_140_000)]).toEqual(['5,914', '9,999', '52k', '3.1M']);
+  expect([seconds(40_000), seconds(2_140_000), seconds(45_000_000), seconds(600_000_000)]).toEqual([
+    '40 ms',
+    '2.1 s',
+    '45 s',
+    '10 min',
+  ]);
+});
