@@ -159,6 +159,10 @@ const at = (fact: NamedFact): string => (fact.place === '' ? '' : ` in ${fact.pl
 const seconds = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`);
 const attempt = (n: number): string => (n <= 1 ? '' : `, ${ordinal(n)} time`);
 
+const QUEUE_VERBS = ['acked', 'gave back', 'rejected', 'left'] as const;
+/** In a log nothing is acked one by one: what a consumer is done with, it commits past later. */
+const LOG_VERBS = ['is done with', 'will read again', 'skipped', 'will read again'] as const;
+
 export const FACTS = {
   // messages: producing
   produced: {
@@ -229,7 +233,7 @@ export const FACTS = {
   returned: { tone: 'notable', sentence: (f) => `${f.actor} returned ${m(f)} to ${f.peer}: no route.` },
   appended: {
     tone: 'normal',
-    value: 'offset, or 0 in a queue',
+    value: 'offset; in a queue, how many ready messages come after it (0: it is the last)',
     detail: '1 when it is delayed and not yet visible; 2 when only written by a follower',
     sentence: (f) => `${f.place} stored ${m(f)}${f.detail === 1 ? ', hidden until its delay is over' : ''}.`,
   },
@@ -263,7 +267,11 @@ export const FACTS = {
   extended: {
     tone: 'normal',
     value: 'the lock now ends this many ms from now',
-    sentence: (f) => `${f.peer} extended its lock on ${m(f)} by ${seconds(f.value)}.`,
+    detail: '1 when it was ready again, and an old receipt hid it anew',
+    sentence: (f) =>
+      f.detail === 1
+        ? `${f.peer} hid ${m(f)} again for ${seconds(f.value)}, with a receipt that was out of date.`
+        : `${f.peer} extended its lock on ${m(f)} by ${seconds(f.value)}.`,
   },
   'lock-expired': {
     tone: 'fault',
@@ -327,7 +335,10 @@ export const FACTS = {
     tone: 'normal',
     value: '0 ack, 1 requeue, 2 reject, 3 leave',
     detail: 'attempt',
-    sentence: (f) => `${f.actor} ${['acked', 'gave back', 'rejected', 'left'][f.value] ?? 'settled'} ${m(f)}.`,
+    sentence: (f) => {
+      const verbs = f.placeKind === 'partition' ? LOG_VERBS : QUEUE_VERBS;
+      return `${f.actor} ${verbs[f.value] ?? 'settled'} ${m(f)}.`;
+    },
   },
 
   // logs and groups

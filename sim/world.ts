@@ -9,16 +9,7 @@ import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts'
 import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
-import {
-  type Command,
-  type Draft,
-  HOPS,
-  type HopKind,
-  type Machine,
-  type Out,
-  type Setup,
-  type Wire,
-} from '../core/machine.ts';
+import type { Command, Draft, HopKind, Machine, Out, Setup, Wire } from '../core/machine.ts';
 import { tableOf } from '../core/options.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
@@ -55,6 +46,8 @@ interface Process {
     readonly cause: FactId;
     readonly wire: Wire;
   }[];
+  /** What it was told to be from now on while it was down; it starts as that. */
+  readonly missed: { readonly command: Command; readonly cause: FactId }[];
 }
 
 interface Trigger {
@@ -109,6 +102,7 @@ export class World {
       incarnation: 0,
       paused: false,
       deferred: [],
+      missed: [],
     });
     this.#build();
     this.#rules =
@@ -248,7 +242,7 @@ export class World {
   #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
     const actor: Actor = { id: this.#processes.length, name, kind, group };
     this.trace.addActor(actor);
-    this.#processes.push({ actor, machine, up: true, incarnation: 0, paused: false, deferred: [] });
+    this.#processes.push({ actor, machine, up: true, incarnation: 0, paused: false, deferred: [], missed: [] });
     this.#sequences.push(0);
     for (const key of name === group ? [name] : [name, group]) {
       const ids = this.#byName.get(key);
@@ -363,8 +357,11 @@ export class World {
         (action?.type === 'crash' || action?.type === 'stop') &&
         this.#resolve(action.actors).includes(this.#voice.self)
       ) {
-        // The process dies at this very step: nothing that it says afterwards happens.
-        this.#voice.silent = true;
+        // The process dies at this very step: nothing that it says afterwards happens. What outlives it (a broker's log and queues, a store's rows)
+        // takes the step as a whole, so what goes with it is on record, but nothing leaves the process any more.
+        const kind = this.trace.actors[this.#voice.self]?.kind;
+        if (kind === 'broker' || kind === 'store') this.#voice.mute = true;
+        else this.#voice.silent = true;
       }
     }
   }
@@ -394,7 +391,7 @@ export class World {
   ): void {
     const { trace } = this;
     const now = this.#agenda.now;
-    const hopIndex = HOP_INDEX[hop];
+    const hopIndex = hopIndexOf(hop);
     const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
     const many = typeof messages !== 'number' && messages.length > 1;
     const target = this.#processes[to];
@@ -428,7 +425,8 @@ export class World {
     if (this.hasTrigger(F.sent)) this.watched(F.sent, sent);
     if (fate === FATE.passed || fate === FATE.duplicated) {
       this.#agenda.schedule(now + latencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
-      if (fate === FATE.duplicated) {
+      // A store is spoken to over one connection, which hands on each write once, whatever the network copies.
+      if (fate === FATE.duplicated && hop !== 'effect' && hop !== 'effect-reply') {
         this.#agenda.schedule(now + judgement.copyLatencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
       }
     } else if (fate !== FATE.split && (this.#streams.has(from) || this.#streams.has(to))) {
@@ -463,6 +461,8 @@ export class World {
       producedAtUs: this.#agenda.now,
       decisionKey: mix(hash, sequence),
     };
+    // A process that has died in this very step makes nothing more.
+    if (voice.silent) return message;
     this.trace.addMessage(message);
     voice.fact(F.produced, message.id, 0, 0, draft.sizeBytes, draft.poison ? 1 : 0);
     return message;
@@ -524,6 +524,7 @@ export class World {
     this.#voice.begin(id, restarted);
     process.machine.restart(this.#voice);
     this.#finish(process);
+    for (const { command, cause } of process.missed.splice(0)) this.#command([id], command, cause);
   }
 
   #pause(process: Process, forUs: Micros, cause: FactId): void {
@@ -547,7 +548,13 @@ export class World {
   #command(ids: readonly ActorId[], command: Command, cause: FactId): void {
     for (const id of ids) {
       const process = this.#processes[id] as Process;
-      if (!process.up || process.machine.command === undefined) continue;
+      if (process.machine.command === undefined) continue;
+      if (!process.up) {
+        // A handler that was repaired, a machine that is fast again, a changed setting: true of the next process too.
+        const lasts = command.type === 'fix' || command.type === 'slow' || command.type === 'set';
+        if (lasts) process.missed.push({ command, cause });
+        continue;
+      }
       this.#voice.begin(id, cause);
       process.machine.command(command, this.#voice);
       this.#finish(process);
@@ -726,7 +733,7 @@ class Voice implements Out {
   cause: FactId = 0;
   /** Set when the process dies in the middle of a call: nothing said afterwards happens. */
   silent = false;
-  /** Set while a machine handles its own crash: it may record what was lost, but no longer send or set timers. */
+  /** Set while a machine handles its own crash, and when it died at a step: it may record what becomes of things, but no longer send or set timers. */
   mute = false;
   crashAsked = false;
   restartUs: Micros | null = null;
@@ -749,6 +756,7 @@ class Voice implements Out {
     this.self = self;
     this.cause = cause;
     this.silent = false;
+    this.mute = false;
     this.crashAsked = false;
     this.#lastFact = 0;
     this.#lastMessage = 0;
@@ -821,16 +829,29 @@ class Voice implements Out {
   }
 }
 
-const HOP_INDEX: Readonly<Record<HopKind, number>> = {
-  request: HOPS.indexOf('request'),
-  reply: HOPS.indexOf('reply'),
-  delivery: HOPS.indexOf('delivery'),
-  ack: HOPS.indexOf('ack'),
-  effect: HOPS.indexOf('effect'),
-  'effect-reply': HOPS.indexOf('effect-reply'),
-  replication: HOPS.indexOf('replication'),
-  control: HOPS.indexOf('control'),
-};
+/** Position in HOPS; a switch, because it is asked for each hop and a look-up by a text that varies is slow. */
+function hopIndexOf(hop: HopKind): number {
+  switch (hop) {
+    case 'request':
+      return 0;
+    case 'reply':
+      return 1;
+    case 'delivery':
+      return 2;
+    case 'ack':
+      return 3;
+    case 'effect':
+      return 4;
+    case 'effect-reply':
+      return 5;
+    case 'replication':
+      return 6;
+    case 'control':
+      return 7;
+    default:
+      return hop satisfies never;
+  }
+}
 
 /** Kinds of places whose names may be those of queues or topics too. */
 const NAMED_APART: ReadonlySet<Place['kind']> = new Set(['group', 'store', 'service', 'alert']);

@@ -224,6 +224,12 @@ export class Sqs implements Machine {
     }
   }
 
+  /** What GetQueueAttributes calls approximate numbers (S19): exact here. Undefined when there is no such queue. */
+  depth(name: string): { readonly visible: number; readonly inFlight: number; readonly delayed: number } | undefined {
+    const queue = this.#queues.get(name)?.queue;
+    return queue && { visible: queue.visible, inFlight: queue.inFlight, delayed: queue.delayed };
+  }
+
   // ── Sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #send(from: ActorId, request: SendMessage, out: Out): void {
@@ -434,7 +440,8 @@ export class Sqs implements Machine {
       return this.#result(from, message.id, token, ERROR.invalid, out);
     }
     if (timeoutUs > 0) {
-      entry.fact = out.fact(F.extended, message.id, place, from, Math.ceil(timeoutUs / 1000));
+      const hides = entry.state === 'visible' ? 1 : 0;
+      entry.fact = out.fact(F.extended, message.id, place, from, Math.ceil(timeoutUs / 1000), hides);
     } else if (entry.state === 'in flight') {
       const nacked = out.fact(F.nacked, message.id, place, from, 0, entry.receives, entry.fact);
       entry.fact = out.fact(F.requeued, message.id, place, from, 0, R.nacked, nacked);

@@ -26,6 +26,8 @@ export class DirectConsumerPort implements ConsumerPort {
   /** Calls at the consumer that count against the limit: all unsettled ones, or those not yet begun when answers go out at once. */
   #held = 0;
   #self: ActorId = 0;
+  /** Tokens of the calls that came, by caller: a call travels by TCP, which hands on each request once, whatever the network copies. */
+  readonly #came = new Map<ActorId, Set<number>>();
 
   constructor(registry: Registry, spec: ConsumerPortSpec, host: ConsumerHost) {
     this.#registry = registry;
@@ -46,6 +48,9 @@ export class DirectConsumerPort implements ConsumerPort {
     const { endpoint, message, token, attempt } = wire as Call;
     const { place } = this.#registry.endpoint(endpoint);
     const caller: Caller = { actor: from, token };
+    const came = this.#came.get(from) ?? new Set();
+    if (came.has(token)) return;
+    this.#came.set(from, came.add(token));
     if (this.#held >= this.#most) {
       out.fact(F.rejected, message.id, place, from, 0, R['over capacity']);
       return answer(caller, message.id, false, R['over capacity'], true, out);
@@ -86,6 +91,7 @@ export class DirectConsumerPort implements ConsumerPort {
   crash(): void {
     for (const endpoint of this.#endpoints) this.#registry.leave(endpoint, this.#self);
     this.#unanswered.clear();
+    this.#came.clear();
     this.#held = 0;
   }
 }

@@ -5,6 +5,7 @@
 import { F } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { FactId, MessageId } from '../../core/types.ts';
+import type { Trace } from '../trace.ts';
 import { couldLose } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -100,6 +101,20 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
   return 0;
 }
 
+/** Whether the connection that a hop went by broke soon after, because of a frame before it that was lost: then the broker never read this one. */
+function brokeOff(trace: Trace, sent: FactId): boolean {
+  const until = trace.time(sent) + trace.value(sent) + STREAM_BREAKS_US;
+  for (let id = sent + 1; id <= trace.count && trace.time(id) <= until; id++) {
+    if (trace.kind(id) !== F['connection-lost']) continue;
+    const ends = [trace.actor(id), trace.peer(id)];
+    if (ends.includes(trace.actor(sent)) && ends.includes(trace.peer(sent))) return true;
+  }
+  return false;
+}
+
+/** Broken streams are noticed within a second; the notice itself takes a while. */
+const STREAM_BREAKS_US = 2_000_000;
+
 /**
  * A publishing request that arrived at a broker that was up and after which nothing at all is recorded of its message. A message whose last
  * request was lost or is still on its way is in a known state; so is one that waits at its producer.
@@ -119,8 +134,8 @@ function vanishedRequest(evidence: Evidence): FactId {
     const detail = trace.detail(id);
     const fate = detail >> 3;
     if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
-    if (trace.actors[trace.peer(id)]?.kind === 'broker' && trace.time(id) + trace.value(id) < trace.endedAtUs)
-      return id;
+    if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs) continue;
+    if (!brokeOff(trace, id)) return id;
   }
   return 0;
 }

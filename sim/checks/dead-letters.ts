@@ -29,25 +29,26 @@ export const deliveryBound = defineCheck<PastLimit>({
       if (limit !== null) limits.set(place.id, limit);
     }
     if (limits.size === 0) return { seen: 'sound', exercised: false, witness: [], limit: null };
-    const counts = new Map<PlaceId, Uint16Array>();
+    // What each message may still have: a producer that retries may store it twice, and each copy has the whole limit.
+    const allowances = new Map<PlaceId, Float64Array>();
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (kind !== F.delivered && kind !== F.requeued && kind !== F.appended) continue;
       const place = trace.place(id);
       const limit = limits.get(place);
       if (limit === undefined) continue;
-      let count = counts.get(place);
-      if (count === undefined) {
-        count = new Uint16Array(trace.messageCount + 1);
-        counts.set(place, count);
+      let left = allowances.get(place);
+      if (left === undefined) {
+        left = new Float64Array(trace.messageCount + 1);
+        allowances.set(place, left);
       }
       const message = trace.messageOf(id);
-      if (kind === F.appended) count[message] = 0;
+      if (kind === F.appended) left[message] = (left[message] as number) + limit.most;
       else if (
         limit.counts === 'deliveries' ? kind === F.delivered : kind === F.requeued && trace.detail(id) === R.nacked
       ) {
-        count[message] = (count[message] as number) + 1;
-        if ((count[message] as number) > limit.most) return { seen: 'broken', exercised: true, witness: [id], limit };
+        left[message] = (left[message] as number) - 1;
+        if ((left[message] as number) < 0) return { seen: 'broken', exercised: true, witness: [id], limit };
       }
     }
     return { seen: 'sound', exercised: evidence.any('dead-lettered', 'evicted'), witness: [], limit: null };
@@ -122,7 +123,7 @@ export const deadLetterExactness = defineCheck<WrongDeath>({
   explain(evidence, found) {
     const [fact] = found.witness;
     if (fact === undefined)
-      return `${many(found.dead, 'message')} went to a dead-letter queue, each as its rule says, and arrived there.`;
+      return `${many(found.dead, 'time')} a message was dead-lettered, each as its rule says, and it arrived where it should.`;
     switch (found.what) {
       case 'early':
         return `Message ${found.message} was dead-lettered at ${evidence.at(fact)} for too many deliveries, before it had had as many as the limit allows.`;

@@ -178,7 +178,8 @@ export class Evidence {
     if (step === 0) return false;
     switch (trace.kind(step)) {
       case F.delivered:
-        return (this.#died[trace.peer(step)] ?? 0) < step;
+        // A node that died in the middle of handing out may never have sent it.
+        return (this.#died[trace.peer(step)] ?? 0) < step && (this.#died[trace.actor(step)] ?? 0) < step;
       case F.received:
         return (this.#dropped[trace.actor(step)] ?? 0) < step;
       case F.begun:

@@ -227,7 +227,7 @@ export const unseen = defineCheck<Unread>({
   },
 });
 
-/** Walks what each consumer received from each partition; a rebalance, a seek or a restart begins anew. */
+/** Walks what each consumer received from each partition; a rebalance, a seek, a restart or a record to be tried again begins anew. */
 function walkPolls(
   evidence: Evidence,
   scope: string,
@@ -247,6 +247,10 @@ function walkPolls(
         break;
       case F['connection-lost']:
         last.delete(trace.actor(id));
+        break;
+      case F.settled:
+        // A handler that failed is tried again by seeking back to its record.
+        if (trace.value(id) === GIVEN_BACK || trace.value(id) === LEFT) last.get(trace.actor(id))?.delete(trace.place(id));
         break;
       case F.sought:
       case F.truncated:
@@ -273,6 +277,10 @@ function walkPolls(
   }
   return [];
 }
+
+/** How a delivery was settled, in `value` of `settled`. */
+const GIVEN_BACK = 1;
+const LEFT = 3;
 
 function polled(evidence: Evidence): boolean {
   return (

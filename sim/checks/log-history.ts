@@ -93,7 +93,8 @@ export class LogHistory {
           const place = trace.place(id);
           if (trace.places[place]?.kind !== 'partition') break;
           const reader = this.#reader(place, evidence.groupAt(place, trace.peer(id)));
-          const offset = this.offsetOf(place, trace.messageOf(id));
+          // Of a message that stands there several times the last is taken: an earlier one may lie before the group's beginning.
+          const offset = this.of(place).messages.lastIndexOf(trace.messageOf(id));
           if (offset >= 0 && offset < reader.firstOffset) reader.firstOffset = offset;
           break;
         }

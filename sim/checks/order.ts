@@ -28,9 +28,11 @@ export const partitionOrder = defineCheck<Found>({
           before = new Uint8Array(trace.messageCount + 1);
           seen.set(place, before);
         }
-        if (before[message] === 1) continue;
+        const fate = evidence.queues.byPlace.get(place);
+        // Of a message that was published twice, nobody can tell which copy is handed out.
+        if (before[message] === 1 || (fate?.copies[message] ?? 0) > 1) continue;
         before[message] = 1;
-        offset = evidence.queues.byPlace.get(place)?.stored[message] ?? 0;
+        offset = fate?.stored[message] ?? 0;
       } else offset = logs.offsetOf(place, message);
       if (offset < 0) continue;
       const name = `${place} ${evidence.groupAt(place, trace.peer(id))}`;

@@ -22,6 +22,9 @@ export interface QueueFate {
   readonly last: Uint32Array;
 }
 
+/** Facts after which a message is ready: what is dead-lettered because of one was not in flight. */
+const WAITS: ReadonlySet<number> = new Set([F.appended, F.requeued, F['became-visible'], F.redriven]);
+
 export class QueueFates {
   readonly trace: Trace;
   readonly byPlace = new Map<PlaceId, QueueFate>();
@@ -105,11 +108,27 @@ export class QueueFates {
         this.#note(fate, place, message, id);
         return;
       }
+      case F.extended: {
+        // An old receipt handle may still hide a message that was ready again (S6): it is in flight then, with nobody.
+        const place = trace.place(id);
+        if (!isQueue(trace, place)) return;
+        const message = trace.messageOf(id);
+        const fate = this.of(place);
+        if (trace.detail(id) === 1) {
+          if ((fate.ready[message] as number) === 0) this.#breach(fate, message, id);
+          else fate.ready[message] = (fate.ready[message] as number) - 1;
+          fate.inFlight[message] = (fate.inFlight[message] as number) + 1;
+        }
+        this.#note(fate, place, message, id);
+        return;
+      }
       case F.acked:
         this.#leave(trace.place(id), id, END.acked, true);
         return;
       case F['dead-lettered']:
-        this.#leave(this.sourceOf(id), id, END.deadLettered, true);
+        // A full queue that dead-letters what it refuses never had it (reject-publish-dlx).
+        if (trace.kind(trace.cause(id) || id) === F.rejected) return;
+        this.#leave(this.sourceOf(id), id, END.deadLettered, true, WAITS.has(trace.kind(trace.cause(id) || id)));
         return;
       case F.expired:
       case F.evicted:
@@ -133,14 +152,15 @@ export class QueueFates {
     }
   }
 
-  #leave(place: PlaceId, id: FactId, end: number, mustBeThere: boolean): void {
+  /** `waiting`: the copy that leaves is known to be ready. */
+  #leave(place: PlaceId, id: FactId, end: number, mustBeThere: boolean, waiting = !mustBeThere): void {
     const { trace } = this;
     if (!isQueue(trace, place)) return;
     const message = trace.messageOf(id);
     const fate = this.of(place);
     // A settlement ends a delivery that is in flight if there is one; a removal by policy takes what waits first.
-    const heldFirst = mustBeThere ? fate.inFlight : fate.ready;
-    const second = mustBeThere ? fate.ready : fate.inFlight;
+    const heldFirst = waiting ? fate.ready : fate.inFlight;
+    const second = waiting ? fate.inFlight : fate.ready;
     if ((heldFirst[message] as number) > 0) heldFirst[message] = (heldFirst[message] as number) - 1;
     else if ((second[message] as number) > 0) second[message] = (second[message] as number) - 1;
     else if (mustBeThere) this.#breach(fate, message, id);

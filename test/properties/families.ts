@@ -1,0 +1,15 @@
+/** Every family of generated systems, by the name that `npm run props -- --broker` takes. */
+import type fc from 'fast-check';
+import { direct } from './direct.ts';
+import type { Document } from './document.ts';
+import { kafka } from './kafka.ts';
+import { rabbitmq } from './rabbitmq.ts';
+import { sqsFifo, sqsStandard } from './sqs.ts';
+
+export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
+  direct,
+  'sqs-standard': sqsStandard,
+  'sqs-fifo': sqsFifo,
+  rabbitmq,
+  kafka,
+};

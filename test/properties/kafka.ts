@@ -1,0 +1,128 @@
+/** Systems around Kafka: one to three nodes, one topic, all kinds of producer, and one group; sometimes the group forwards to a second topic. */
+import fc from 'fast-check';
+import { common, mostly, systemOf } from './clients.ts';
+import type { Document } from './document.ts';
+
+const cluster = fc.record({
+  nodes: fc.constantFrom(3, 1, 2),
+  replication: fc.constantFrom(3, 1, 2),
+  inSync: fc.constantFrom(2, 1),
+  unclean: mostly(false, true),
+  partitions: fc.integer({ min: 1, max: 3 }),
+  lag: mostly('10s', '30s'),
+});
+
+/** Producer settings that go together. */
+const sending = fc.constantFrom<Document>(
+  {},
+  { acks: 'all', 'enable.idempotence': false },
+  { acks: 'all', 'enable.idempotence': false, 'max.in.flight.requests.per.connection': 1 },
+  { acks: 'all', retries: 0 },
+  { acks: 1 },
+  { acks: 1, retries: 0 },
+  { acks: 0 },
+  { 'transactional.id': 'shop', 'transaction.timeout.ms': '10s' },
+  { 'transactional.id': 'shop', 'transaction.timeout.ms': '10s', 'transaction.size': 3 },
+  {
+    'transactional.id': 'shop',
+    'transaction.timeout.ms': '10s',
+    'transaction.size': 2,
+    'transaction.abort.probability': 0.3,
+  },
+);
+const producing = fc.record({
+  sending,
+  linger: mostly<string | null>(null, '0ms', '200ms'),
+  patience: mostly<Document>(
+    {},
+    { 'request.timeout.ms': '2s' },
+    { 'request.timeout.ms': '1s', 'delivery.timeout.ms': '5s' },
+  ),
+  partitioner: mostly<string | null>(null, 'round-robin'),
+});
+
+const consuming = fc.record({
+  commit: fc.constantFrom<Document>(
+    { 'enable.auto.commit': false },
+    {},
+    { 'enable.auto.commit': true, 'auto.commit.interval.ms': '1s' },
+  ),
+  reset: mostly('earliest', 'latest'),
+  isolation: mostly<string | null>(null, 'read_committed'),
+  session: mostly<Document>({ 'session.timeout.ms': '10s' }, {}, { 'session.timeout.ms': '6s' }),
+  interval: mostly<Document>({}, { 'max.poll.interval.ms': '8s' }),
+  records: mostly<number | null>(null, 1, 5),
+  assignor: mostly<string | null>(null, 'range', 'roundrobin', 'sticky', 'cooperative-sticky'),
+  member: mostly<string | null>(null, 'desk'),
+  forwards: mostly(false, true),
+});
+
+const NODE_STEPS = [
+  'appended',
+  'replicated',
+  'watermark-moved',
+  'committed',
+  'delivered',
+  'elected',
+  'rebalance-begun',
+  'confirmed',
+];
+
+export const kafka: fc.Arbitrary<Document> = fc
+  .record({ drawn: common, cluster, producing, consuming })
+  .map(({ drawn, cluster, producing, consuming }) => {
+    const replicas = Math.min(cluster.replication, cluster.nodes);
+    const topic: Document = {
+      partitions: cluster.partitions,
+      'replication.factor': replicas,
+      'min.insync.replicas': Math.min(cluster.inSync, replicas),
+      ...(cluster.unclean ? { 'unclean.leader.election.enable': true } : {}),
+    };
+    const forwards = consuming.forwards;
+    return systemOf(drawn, {
+      broker: {
+        kind: 'kafka',
+        nodes: cluster.nodes,
+        'replica.lag.time.max.ms': cluster.lag,
+        'offsets.topic.num.partitions': 2,
+        'transaction.state.log.num.partitions': 2,
+        'transaction.state.log.min.isr': Math.min(2, cluster.nodes),
+      },
+      places: { topics: { jobs: topic, ...(forwards ? { done: { ...topic, partitions: 1 } } : {}) } },
+      to: 'jobs',
+      from: 'jobs',
+      producer: {
+        ...producing.sending,
+        ...(producing.linger === null ? {} : { 'linger.ms': producing.linger }),
+        ...producing.patience,
+        ...(producing.partitioner === null ? {} : { partitioner: producing.partitioner }),
+      },
+      consumer: {
+        ...consuming.commit,
+        'auto.offset.reset': consuming.reset,
+        ...(consuming.isolation === null ? {} : { 'isolation.level': consuming.isolation }),
+        ...consuming.session,
+        ...consuming.interval,
+        ...(consuming.records === null ? {} : { 'max.poll.records': consuming.records }),
+        ...(consuming.assignor === null ? {} : { 'partition.assignment.strategy': [consuming.assignor] }),
+        ...(consuming.member === null ? {} : { 'group.instance.id': consuming.member }),
+        ...(forwards ? { 'forward.to': 'done', 'transaction.timeout.ms': '10s' } : {}),
+      },
+      ...(forwards
+        ? {
+            consumers: {
+              reader: {
+                from: 'done',
+                effect: { insert: 'read' },
+                'auto.offset.reset': 'earliest',
+                'isolation.level': 'read_committed',
+                'enable.auto.commit': false,
+                'session.timeout.ms': '10s',
+              },
+            },
+          }
+        : {}),
+      nodes: ['b1', 'b2', 'b3'].slice(0, cluster.nodes),
+      nodeSteps: NODE_STEPS,
+    });
+  });

@@ -1,0 +1,202 @@
+/**
+ * What must be true of any run of any scenario. `brokenLaw` runs a file and answers the first law that it breaks. The claims that the settings promise
+ * are judged in every run; what should come about in the end, where the faults ended early enough; the laws about the record itself cost more
+ * than the run, and are asked for apart.
+ */
+import { F } from '../../core/facts.ts';
+import { numberOf, textOf } from '../../core/options.ts';
+import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
+import { permits, promises } from '../../sim/checks/promises.ts';
+import { Keyframes } from '../../sim/folds/keyframes.ts';
+import { topologyAt } from '../../sim/folds/topology.ts';
+import { readTrace, traceLines } from '../../sim/jsonl.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import type { ConsumerSpec, Scenario } from '../../sim/scenario/types.ts';
+import type { Trace } from '../../sim/trace.ts';
+import { type Run, run } from '../../sim/world.ts';
+import { describeTopology } from '../sim/folds/describe-topology.ts';
+
+export interface Broken {
+  readonly law: string;
+  readonly sentence: string;
+}
+
+/** Claims about the end of a run, which no setting promises of every load and every fault; of these systems they are expected. */
+const IN_THE_END = ['progress', 'drained', 'bounded-redelivery', 'rebalance-settles'];
+
+/** The scenario of a generated file. An error here is a mistake of the arbitraries. */
+export function scenarioOf(yaml: string): Scenario {
+  const { scenario, diagnostics } = parseScenario(yaml, { file: 'generated.yaml' });
+  if (scenario !== null) return scenario;
+  throw new Error(diagnostics.map(({ line, message, expected }) => `line ${line}: ${message} ${expected}`).join('\n'));
+}
+
+/** The first law that this run breaks, of those that are cheap to judge; null when it keeps them. */
+export function brokenLaw(yaml: string): Broken | null {
+  const scenario = scenarioOf(yaml);
+  const done = run(scenario);
+  return endsWithinLimits(done) ?? causesComeFirst(done.trace) ?? promisesHold(done) ?? allIsDoneInTheEnd(done);
+}
+
+/** The first law of the record that this run breaks: that it can be repeated, read aloud, written, read back, and sought in. */
+export function brokenRecord(yaml: string): Broken | null {
+  const scenario = scenarioOf(yaml);
+  const { trace } = run(scenario);
+  return (
+    repeats(scenario, trace) ?? speaks(trace) ?? survivesWriting(scenario, trace) ?? seeksWhereItFolds(scenario, trace)
+  );
+}
+
+function endsWithinLimits({ ending }: Run): Broken | null {
+  return ending === 'duration' ? null : { law: 'ends within its limits', sentence: `The run ended by its ${ending}.` };
+}
+
+function causesComeFirst(trace: Trace): Broken | null {
+  for (let id = 1; id <= trace.count; id++) {
+    if (trace.cause(id) < id) continue;
+    return {
+      law: 'causes come first',
+      sentence: `Fact ${id} ("${trace.sentence(id)}") is caused by fact ${trace.cause(id)}.`,
+    };
+  }
+  return null;
+}
+
+/** No claim that the settings promise is violated, whatever was lost, crashed or split. */
+function promisesHold({ scenario, trace }: Run): Broken | null {
+  return violated(judge(trace, scenario, promises(scenario).map(everywhere)));
+}
+
+function everywhere(claim: string): Asked {
+  return { claim, scope: '' };
+}
+
+function violated(verdicts: readonly Verdict[]): Broken | null {
+  const found = verdicts.find(({ verdict }) => verdict === 'violated');
+  return found === undefined ? null : { law: `promised: ${found.claim}`, sentence: found.sentence };
+}
+
+/** Where nothing stands in the way any more for long enough, everything is done, and repeats and rebalances stop. */
+function allIsDoneInTheEnd({ scenario, trace }: Run): Broken | null {
+  if (!canFinish(scenario) || trace.endedAtUs - lastTrouble(trace) < ENOUGH_US) return null;
+  for (const { claim, verdict, sentence } of judge(trace, scenario, [...IN_THE_END, 'at-least-once'].map(everywhere))) {
+    if (verdict === 'holds' || verdict === 'not exercised') continue;
+    if (claim === 'at-least-once' && verdict !== 'undecided') continue;
+    return { law: `in the end: ${claim}`, sentence };
+  }
+  return null;
+}
+
+/** Longer than every timeout and backoff of these systems, and than the patience of the checks. */
+const ENOUGH_US = 150_000_000;
+
+const TROUBLE: ReadonlySet<number> = new Set([
+  F.crashed,
+  F.restarted,
+  F.paused,
+  F.resumed,
+  F.split,
+  F.healed,
+  F['fault-begun'],
+  F['fault-ended'],
+  F.stopped,
+  F.started,
+  F.slowed,
+  F.changed,
+  F.fixed,
+  F.produced,
+]);
+
+function lastTrouble(trace: Trace): number {
+  for (let id = trace.count; id >= 1; id--) if (TROUBLE.has(trace.kind(id))) return trace.time(id);
+  return 0;
+}
+
+/** Whether every worker settles what it holds before its lock or its turn runs out, and what it loses now and then comes back soon enough. */
+function canFinish(scenario: Scenario): boolean {
+  const messages = Object.values(scenario.producers).reduce((sum, { count, messages }) => sum + count * messages, 0);
+  return Object.values(scenario.consumers).every((consumer) => {
+    const kind = scenario.brokers[consumer.broker]?.kind;
+    // RabbitMQ waits for the ack of what is left for as long as the connection lives.
+    if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
+    // A group without a commit begins at the end again, and what it passes over waits for nobody.
+    if (kind === 'kafka' && textOf(consumer.options, 'auto.offset.reset', 'latest') !== 'earliest') return false;
+    const work = longestWork(consumer) * Math.ceil(consumer.prefetch / consumer.concurrency);
+    const lock = longestLock(scenario, consumer);
+    if (kind === 'sqs' && work * 3 > lock) return false;
+    const records = numberOf(consumer.options, 'max.poll.records', 500);
+    const turn = longestWork(consumer) * Math.min(records, messages);
+    if (kind === 'kafka' && turn * 3 > numberOf(consumer.options, 'max.poll.interval.ms', 300_000_000)) return false;
+    // Each failure or crash may hold up everything behind it for as long as a lock or a session lasts.
+    const failures = kind === 'sqs' ? consumer.failProbability : 0;
+    const stalls = 2 + 2 * messages * (failures + (consumer.crash?.probability ?? 0));
+    return stalls * lock + messages * longestWork(consumer) < ENOUGH_US;
+  });
+}
+
+function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
+  const locks = consumer.from.map((name) => numberOf(scenario.queues[name]?.options ?? {}, 'VisibilityTimeout'));
+  const session = scenario.brokers[consumer.broker]?.kind === 'kafka' ? 45_000_000 : 0;
+  return Math.max(
+    consumer.heartbeat?.byUs ?? 0,
+    consumer.crash?.restartUs ?? 0,
+    numberOf(consumer.options, 'session.timeout.ms', session),
+    ...locks,
+  );
+}
+
+/** In µs. These systems draw no exponential work. */
+function longestWork({ process }: ConsumerSpec): number {
+  return process.type === 'constant' ? process.us : process.type === 'uniform' ? process.maxUs : Number.POSITIVE_INFINITY;
+}
+
+function repeats(scenario: Scenario, trace: Trace): Broken | null {
+  const again = run(scenario).trace.digest;
+  return again === trace.digest
+    ? null
+    : { law: 'the same run twice', sentence: `The digests are ${trace.digest} and ${again}.` };
+}
+
+/** A capital or a name to begin with, a full stop at the end, and nothing between that only a program would say. */
+function speaks(trace: Trace): Broken | null {
+  for (let id = 1; id <= trace.count; id++) {
+    const sentence = trace.sentence(id);
+    if (/^[A-Za-z]\S* .*[^. ]\.$/.test(sentence) && !/undefined|NaN|null|\[object| {2}|unknown reason/.test(sentence))
+      continue;
+    return { law: 'every fact is a sentence', sentence: `Fact ${id} (${trace.name(id)}) says "${sentence}".` };
+  }
+  return null;
+}
+
+function survivesWriting(scenario: Scenario, trace: Trace): Broken | null {
+  const read = readTrace(traceLines(trace, { title: scenario.title, seed: scenario.seed }));
+  const law = 'written and read back';
+  if ('error' in read) return { law, sentence: read.error };
+  if (read.trace.messageCount !== trace.messageCount)
+    return { law, sentence: `${trace.messageCount} messages became ${read.trace.messageCount}.` };
+  return null;
+}
+
+function seeksWhereItFolds(scenario: Scenario, trace: Trace): Broken | null {
+  const keyframes = new Keyframes(trace, scenario, { every: 200 });
+  for (const part of [0.9, 0.3, 0.31, 1, 0]) {
+    const id = Math.floor(trace.count * part);
+    const sought = JSON.stringify(describeTopology(keyframes.seek(id)));
+    const folded = JSON.stringify(describeTopology(topologyAt(trace, scenario, id)));
+    if (sought !== folded) return { law: 'a seek is a fold', sentence: `After fact ${id} the stage is another one.` };
+  }
+  return null;
+}
+
+/** Whether this run breaks a claim that its settings do not promise: the setting that is blamed, or '' when nothing broke. */
+export function blamed(yaml: string, claim: string): string {
+  const scenario = scenarioOf(yaml);
+  const [verdict] = judge(run(scenario).trace, scenario, [everywhere(claim)]);
+  if (verdict === undefined) throw new Error(`no check is called "${claim}"`);
+  return verdict.verdict === 'allowed' || verdict.verdict === 'violated' ? (verdict.setting ?? 'promised') : '';
+}
+
+/** Whether the settings of a file promise a claim. */
+export function isPromised(yaml: string, claim: Parameters<typeof permits>[1]): boolean {
+  return permits(scenarioOf(yaml), claim) === '';
+}
