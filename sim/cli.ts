@@ -3,7 +3,7 @@
  * alone touches files and the terminal. Exit status: 0 all holds, 1 something claimed or expected does not hold, 2 bad input or usage, 3 a limit
  * was hit. People's output goes with colours and progress only to a terminal.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { cac } from 'cac';
 import pc from 'picocolors';
 import type { Micros } from '../core/types.ts';
@@ -69,7 +69,8 @@ function main(): void {
   // A reader that has seen enough (`| head`) closes the pipe; that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-    throw error;
+    complain(`the output cannot be written (${error.code ?? error.message}).`);
+    process.exit(STATUS.badInput);
   });
   try {
     cli.parse(process.argv, { run: false });
@@ -81,6 +82,7 @@ function main(): void {
       process.exitCode = STATUS.badInput;
       return;
     }
+    refuseRepeats(cli.options);
     cli.runMatchedCommand();
   } catch (error) {
     if (!(error instanceof UsageError) && (error as Error).name !== 'CACError') throw error;
@@ -99,7 +101,7 @@ function runCommand(file: string, options: RunOptions): void {
     for (const line of logLines(run.trace, scenario, options.log === 'all')) print(line);
   const result = report(run, seedOf(scenario, options));
   if (options.json === true) print(JSON.stringify(result));
-  else printReport(result, file);
+  else printReport(result, runArguments(file, options));
   process.exitCode = run.ending !== 'duration' ? STATUS.limit : passes(result) ? STATUS.holds : STATUS.fails;
 }
 
@@ -110,7 +112,7 @@ function whyCommand(file: string, factText: string, options: CommonOptions): voi
   const fact = Number(factText);
   if (!Number.isInteger(fact) || fact < 1 || fact > trace.count) {
     throw new UsageError(
-      `"${factText}" is no fact of this run: facts are numbered 1 to ${trace.count}; \`queuelab run ${file} --log\` shows the numbers.`,
+      `"${factText}" is no fact of this run: facts are numbered 1 to ${trace.count}; \`queuelab run ${runArguments(file, options)} --log\` shows the numbers.`,
     );
   }
   const chain = explainWhy(trace, scenario, fact);
@@ -187,22 +189,40 @@ function readText(file: string): string {
 }
 
 function writeLines(file: string, lines: Iterable<string>): void {
-  let out: number;
   try {
-    out = openSync(file, 'w');
-  } catch (error) {
-    throw new UsageError(`${file} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}).`);
-  }
-  let block = '';
-  for (const line of lines) {
-    block += `${line}\n`;
-    if (block.length > 1_000_000) {
-      writeSync(out, block);
-      block = '';
+    const out = openSync(file, 'w');
+    let block = '';
+    for (const line of lines) {
+      block += `${line}\n`;
+      if (block.length > 1_000_000) {
+        writeFileSync(out, block);
+        block = '';
+      }
     }
+    writeFileSync(out, block);
+    closeSync(out);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UsageError(`${file} cannot be written (${code}).`);
   }
-  writeSync(out, block);
-  closeSync(out);
+}
+
+/** Only `--set` may be given several times; of another option the last would win, or both would run together. */
+function refuseRepeats(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'set' && name !== '--' && Array.isArray(value)) throw new UsageError(`--${name} is given twice.`);
+  }
+}
+
+/** What makes the same run again: the file, and the seed and settings that were given. */
+function runArguments(file: string, options: CommonOptions): string {
+  const seed = options.seed === undefined ? '' : ` --seed "${options.seed}"`;
+  return `${file}${seed}${setArguments(setsOf(options))}`;
+}
+
+function setArguments(sets: readonly string[]): string {
+  return sets.map((set) => ` --set "${set}"`).join('');
 }
 
 function setsOf({ set }: CommonOptions): string[] {
@@ -222,7 +242,7 @@ function untilOf({ until }: CommonOptions): Micros | null {
 
 // ── Printing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function printReport(result: RunReport, file: string): void {
+function printReport(result: RunReport, args: string): void {
   const { messages } = result;
   print(pc.bold(result.scenario));
   print(
@@ -255,7 +275,7 @@ function printReport(result: RunReport, file: string): void {
   const witness = result.claims
     .find(({ verdict, witness: facts }) => verdict === 'violated' && facts.length > 0)
     ?.witness.at(-1);
-  if (witness !== undefined) print(pc.dim(`\nqueuelab why ${file} ${witness}   tells how it came to that`));
+  if (witness !== undefined) print(pc.dim(`\nqueuelab why ${args} ${witness}   tells how it came to that`));
 }
 
 function printGrade(result: Grade, file: string, sets: readonly string[]): void {
@@ -267,8 +287,7 @@ function printGrade(result: Grade, file: string, sets: readonly string[]): void 
     const what =
       failing.firstFailure === null ? '' : `: ${failing.firstFailure.goal} fails at fact ${failing.firstFailure.fact}`;
     print(pc.dim(`seed ${failing.seed}${what}`));
-    const turned = sets.map((set) => ` --set "${set}"`).join('');
-    print(pc.dim(`queuelab run ${file}${turned} --seed "${failing.seed}" --log   shows it`));
+    print(pc.dim(`queuelab run ${file}${setArguments(sets)} --seed "${failing.seed}" --log   shows it`));
   }
   print(result.won ? pc.green('solved') : pc.yellow('not solved yet'));
 }

@@ -3,21 +3,19 @@
  * and the same in words for people. Everything here is folded from the trace.
  */
 
-import { FACTS, type FactName } from '../core/facts.ts';
+import { FACTS } from '../core/facts.ts';
 import type { FactId, Micros } from '../core/types.ts';
 import { judge, type Verdict } from './checks/index.ts';
 import type { LedgerTotals } from './folds/ledger.ts';
 import { Metrics } from './folds/metrics.ts';
 import { type MetricsSummary, summarise } from './folds/summary.ts';
+import { toldSentence } from './folds/told.ts';
 import { claimsIn, type Evaluated, evaluateAll } from './scenario/expect.ts';
 import type { Scenario } from './scenario/types.ts';
 import type { Trace } from './trace.ts';
 import type { Run } from './world.ts';
 
 export const RUN_FORMAT = 'queuelab/run@1';
-
-/** Facts whose `value` is the number of a line of the timeline. */
-const TIMELINE_FACTS: ReadonlySet<FactName> = new Set(['fault-begun', 'fault-ended', 'split', 'healed', 'changed']);
 
 /** A claim as it came out. `agrees`: the verdict is the one that the scenario states. */
 export interface ClaimReport {
@@ -106,9 +104,8 @@ export function* logLines(trace: Trace, scenario: Scenario, quietToo: boolean): 
   for (let id = 1; id <= trace.count; id++) {
     const name = trace.name(id);
     if (!quietToo && FACTS[name].tone === 'quiet') continue;
-    const label = TIMELINE_FACTS.has(name) ? scenario.timeline[trace.value(id)]?.label : undefined;
-    const sentence = label === undefined ? trace.sentence(id) : `${trace.sentence(id).replace(/\.$/, '')}: ${label}.`;
-    yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${sentence}`;
+    const told = toldSentence(trace, scenario, id);
+    yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${told}`;
   }
 }
 

@@ -1,8 +1,8 @@
 /** A fact's sentence as the log shows it: the actor who does it made strong, so that a column can be scanned, and lines of the timeline by their own words. */
 import type { FactId } from '../../core/types.ts';
+import { toldSentence } from '../../sim/folds/told.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
-import { F } from '../../sim/vocabulary.ts';
 
 export interface SentencePart {
   readonly text: string;
@@ -14,17 +14,10 @@ interface Run {
   readonly scenario: Pick<Scenario, 'timeline'>;
 }
 
-export function sentenceOf({ trace, scenario }: Run, id: FactId): string {
-  const label = LINES.has(trace.kind(id)) ? scenario.timeline[trace.value(id)]?.label : undefined;
-  if (label === undefined || label === '') return trace.sentence(id);
-  const over = trace.kind(id) === F['fault-ended'] || trace.kind(id) === F.healed;
-  return over ? `Over: ${label}.` : `Timeline: ${label}.`;
-}
-
 /** In order; together they are the sentence. */
 export function sentenceParts(run: Run, id: FactId): readonly SentencePart[] {
   const { trace } = run;
-  const sentence = sentenceOf(run, id);
+  const sentence = toldSentence(trace, run.scenario, id);
   const actor = trace.actorName(trace.actor(id));
   const peer = trace.peer(id) === 0 ? '' : trace.actorName(trace.peer(id));
   const name = sentence.startsWith(`${actor} `) ? actor : peer !== '' && sentence.startsWith(`${peer} `) ? peer : '';
@@ -34,5 +27,3 @@ export function sentenceParts(run: Run, id: FactId): readonly SentencePart[] {
     { text: sentence.slice(name.length), strong: false },
   ];
 }
-
-const LINES: ReadonlySet<number> = new Set([F['fault-begun'], F['fault-ended'], F.split, F.healed, F.changed]);
