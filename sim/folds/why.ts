@@ -9,6 +9,7 @@ import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { indexOf } from './message-story.ts';
+import { toldSentence } from './told.ts';
 
 /** One step of the chain. */
 export interface Link {
@@ -37,7 +38,7 @@ export function explainWhy(trace: Trace, scenario: WhyScenario, fact: FactId): L
   while (at > 0 && at <= trace.count) {
     const reason = reasonOf(trace, scenario, at);
     if (at === fact || !isRoutine(trace, at, told)) {
-      const said = trace.sentence(at);
+      const said = toldSentence(trace, scenario, at);
       chain.push({
         fact: at,
         timeUs: trace.time(at),
@@ -126,14 +127,6 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return whyStale(trace, id);
     case F.applied:
       return whyTwice(trace, id);
-    case F['fault-begun']:
-    case F['fault-ended']:
-    case F.split:
-    case F.healed:
-    case F.changed: {
-      const label = scenario.timeline[trace.value(id)]?.label ?? '';
-      return { note: label, next: 0 };
-    }
     default:
       return NOTHING;
   }

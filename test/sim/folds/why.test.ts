@@ -82,7 +82,7 @@ test('work that was slow is explained back to the line of the timeline that slow
     }),
   );
   expect(found[2]).toContain('it takes 3.8 s (3 times as long by line 1 of the timeline, “c-1 is slow”)');
-  expect(found.at(-1)).toBe('Line 1 of the timeline took effect: c-1 is slow.');
+  expect(found.at(-1)).toBe('Timeline: c-1 is slow.');
 });
 
 test('a crash between the effect and the ack is named as such, and its own cause follows', () => {
@@ -97,7 +97,7 @@ test('a crash between the effect and the ack is named as such, and its own cause
   expect(found.slice(2)).toEqual([
     'The lock on message 1 ended before c-1 acked it: c-1 crashed at 2 s after the effect and before the ack.',
     'c-1 crashed.',
-    'Line 3 of the timeline took effect: c-1 crashes.',
+    'Timeline: c-1 crashes.',
   ]);
 });
 
@@ -111,7 +111,7 @@ test('an ack lost in a split is explained by the split', () => {
     }),
   );
   expect(found[2]).toContain('c-1 had settled it, but its ack was lost in the split (line 2 of the timeline');
-  expect(found.at(-1)).toBe('The network split: the network splits.');
+  expect(found.at(-1)).toBe('Timeline: the network splits.');
 });
 
 test.each([
