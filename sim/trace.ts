@@ -26,18 +26,7 @@ interface Chunk {
 }
 
 /** A message as the trace remembers it: what stories, colours and checks need. */
-export interface TracedMessage {
-  readonly id: MessageId;
-  readonly producer: ActorId;
-  readonly sequence: number;
-  readonly key: string | null;
-  readonly routingKey: string;
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
-  readonly amount: number;
-  readonly sizeBytes: number;
-  readonly poison: boolean;
-  readonly producedAtUs: Micros;
-}
+export type TracedMessage = Omit<Message, 'decisionKey'>;
 
 /** One fact, looked up. For people, files and tests; folds over long traces ask for one field at a time. */
 export interface Fact {
