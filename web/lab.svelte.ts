@@ -10,6 +10,7 @@ import { TransitIndex } from '../sim/folds/transit.ts';
 import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import { Trace } from '../sim/trace.ts';
+import type { RunSeries } from './charts/charts.ts';
 import { Simulator } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import type { Grading, Judgement, LibraryEntry, Report, TimelineLine } from './protocol.ts';
@@ -86,6 +87,10 @@ export class Lab {
   digest = $state('');
   judgement = $state.raw<Judgement>(NOTHING);
   judged = $state(false);
+  /** Of the last run that has ended; null before there was one of this scenario. */
+  series = $state.raw<RunSeries | null>(null);
+  /** The series are those of the shown run. */
+  charted = $state(false);
   /** Of an exercise's answer; null before it was asked for. */
   grading = $state.raw<Grading | null>(null);
   library = $state.raw<readonly LibraryEntry[]>([]);
@@ -149,6 +154,7 @@ export class Lab {
     this.message = 0;
     this.actor = 0;
     this.grading = null;
+    this.series = null;
     this.#wantedUs = options.timeUs ?? null;
     this.#start(0);
     this.timeUs = 0;
@@ -240,6 +246,7 @@ export class Lab {
     this.progress = 0;
     this.problem = '';
     this.judged = false;
+    this.charted = false;
     const { source: text, seed, sets, changes: lines } = this;
     this.simulator.run({ file: this.#file, text, seed, sets, lines });
   }
@@ -275,6 +282,10 @@ export class Lab {
       case 'judged':
         this.judgement = report.judgement;
         this.judged = true;
+        return;
+      case 'charted':
+        this.series = report.series;
+        this.charted = true;
         return;
       case 'failed':
         this.running = false;

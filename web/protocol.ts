@@ -6,6 +6,7 @@ import type { FactId, Micros } from '../core/types.ts';
 import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { TracePart } from '../sim/trace.ts';
+import type { RunSeries } from './charts/charts.ts';
 
 /** A line of the timeline as the file has it, such as `{ at: 19.4s, crash: resizer-2, restart: 5s }`. */
 export type TimelineLine = Readonly<Record<string, string | number>>;
@@ -124,6 +125,7 @@ export type Report =
     }
   | { readonly type: 'ended'; readonly run: number; readonly digest: string; readonly ending: string }
   | { readonly type: 'judged'; readonly run: number; readonly judgement: Judgement }
+  | { readonly type: 'charted'; readonly run: number; readonly series: RunSeries }
   | { readonly type: 'failed'; readonly run: number; readonly message: string }
   | { readonly type: 'graded'; readonly run: number; readonly grading: Grading }
   | { readonly type: 'digest'; readonly id: number; readonly digest: string; readonly problem: string }

@@ -1,8 +1,9 @@
 /**
  * The simulator off the page's thread. It runs a world in slices, so that a stop or a newer request is heard between two of them, and sends what
- * was recorded as it goes. Verdicts, expectations and grades are made here too. Errors become plain messages.
+ * was recorded as it goes. Verdicts, expectations, grades and the numbers of charts are made here too. Errors become plain messages.
  */
 import { World } from '../sim/world.ts';
+import { seriesOf } from './charts/charts.ts';
 import type { Report, Request, RunRequest } from './protocol.ts';
 import { libraryEntry, readScenario, startValues } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
@@ -68,6 +69,9 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   await breath();
   if (turn !== mine) return;
   report({ type: 'judged', run: request.run, judgement: judgeRun(scenario, world.trace) });
+  await breath();
+  if (turn !== mine) return;
+  report({ type: 'charted', run: request.run, series: seriesOf(world.trace, scenario) });
 }
 
 async function grade(run: number, file: string, text: string, sets: readonly string[]): Promise<void> {
