@@ -45,6 +45,8 @@ interface WriteDone extends Wire {
   readonly type: 'store/done';
   readonly from: ActorId;
   readonly request: WriteRequest;
+  /** Which write of this store it is: the key of what chance decides about it. */
+  readonly number: number;
 }
 
 export class Store implements Machine {
@@ -85,9 +87,9 @@ export class Store implements Machine {
 
   timer(wire: Wire, out: Out): void {
     if (wire.type !== 'store/done') return;
-    const { from, request } = wire as WriteDone;
+    const { from, request, number } = wire as WriteDone;
     this.#busy--;
-    this.#write(from, request, out);
+    this.#write(from, request, number, out);
     const next = this.#waiting.shift();
     if (next !== undefined) this.#serve(next.from, next.request, out);
   }
@@ -116,15 +118,16 @@ export class Store implements Machine {
   }
 
   #serve(from: ActorId, request: WriteRequest, out: Out): void {
-    const takes = draw(this.#settings.write, out, this.#sites.write, ++this.#writes) * this.#factor;
-    if (takes === 0) return this.#write(from, request, out);
+    const number = ++this.#writes;
+    const takes = Math.floor(draw(this.#settings.write, out, this.#sites.write, number) * this.#factor);
+    if (takes === 0) return this.#write(from, request, number, out);
     this.#busy++;
-    out.timer(takes, { type: 'store/done', from, request } as WriteDone);
+    out.timer(takes, { type: 'store/done', from, request, number } as WriteDone);
   }
 
-  #write(from: ActorId, request: WriteRequest, out: Out): void {
+  #write(from: ActorId, request: WriteRequest, number: number, out: Out): void {
     const { message, effect } = request;
-    if (happens(this.#settings.failProbability, out, this.#sites.fail, this.#writes)) {
+    if (happens(this.#settings.failProbability, out, this.#sites.fail, number)) {
       out.fact(F.rejected, message.id, this.#place, from, 0, R['by chance']);
       return this.#answer(from, request, false, R['by chance'], out);
     }

@@ -88,6 +88,14 @@ describe('a store', () => {
     ]);
   });
 
+  it('decides for each write by itself whether it fails, also when several are under way', () => {
+    const { bench, write, answers } = storeOf({ write: { type: 'constant', us: 1000 }, failProbability: 0.5 });
+    bench.decide = (site, n, key = 0) => (site === 'db/fail' && key % 2 === 0 ? 0 : n - 1);
+    for (let i = 0; i < 4; i++) write('set', bench.message());
+    bench.wait(1000);
+    expect(answers()).toEqual([true, false, true, false]);
+  });
+
   it('refuses what exceeds its writes per second, and takes more in the next second', () => {
     const { bench, write, answers } = storeOf({ perSecondMax: 2 });
     for (let i = 0; i < 3; i++) write('set', bench.message());
