@@ -44,8 +44,10 @@ export const atLeastOnce = defineCheck<Missing>({
   explain(evidence, found) {
     const { outcome } = found;
     if (outcome === null) {
-      const dead = found.deadLettered > 0 ? `; ${found.deadLettered} of them went to a dead-letter queue` : '';
-      return `Each of the ${many(found.owed, 'confirmed message')} had its effect${dead}.`;
+      const { owed, deadLettered } = found;
+      return deadLettered === 0
+        ? `Each of the ${many(owed, 'confirmed message')} had its effect.`
+        : `Of ${many(owed, 'confirmed message')}, ${owed - deadLettered} had their effect and ${deadLettered} went to a dead-letter queue.`;
     }
     const more = (n: number): string => (n > 1 ? ` ${n - 1} more like it.` : '');
     if (found.seen === 'broken') return `${lossOf(evidence, outcome)}${more(found.missing)}`;
