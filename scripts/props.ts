@@ -15,7 +15,9 @@ const { values } = parseArgs({
 });
 const runs = Number(values.runs ?? 1000);
 const seed = Number(values.seed ?? Date.now() % 2_147_483_647);
-const wanted = Object.entries(FAMILIES).filter(([name]) => values.broker === undefined || name.startsWith(values.broker));
+const wanted = Object.entries(FAMILIES).filter(
+  ([name]) => values.broker === undefined || name.startsWith(values.broker),
+);
 if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed) || wanted.length === 0) {
   console.error(USAGE);
   process.exit(2);

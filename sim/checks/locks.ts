@@ -67,7 +67,8 @@ function walk(evidence: Evidence, watch: Watch): readonly FactId[] {
       case F.acked:
         if ((locks.copies[message] as number) <= 1) breach = watch.acked?.(locks, message, id);
         locks.holder[message] = 0;
-        locks.copies[message] = Math.max(0, (locks.copies[message] as number) - 1);
+        // Where there were several at a time, nobody can tell whose lock it was that ended.
+        if (locks.copies[message] === 1) locks.copies[message] = 0;
         break;
       case F['lock-expired']:
         if ((locks.copies[message] as number) <= 1) breach = watch.expired?.(locks, message, id);

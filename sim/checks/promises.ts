@@ -305,8 +305,9 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
   }
   if (kind === 'sqs') {
     const fifo = producer.to.every((name) => isFifo(name, scenario.queues[name] ?? NO_QUEUE));
+    if (!fifo) return 'SQS Standard keeps no order';
     // The sender does not wait for the answer before it sends the next one, so a retry may be overtaken.
-    return fifo ? 'a retried send may be overtaken by the next one' : 'SQS Standard keeps no order';
+    return numberOf(producer.options, 'retries', 2) === 0 ? '' : 'a retried send may be overtaken by the next one';
   }
   return kind === 'rabbitmq' ? 'competing consumers keep no order of a key' : 'concurrent calls keep no order';
 }

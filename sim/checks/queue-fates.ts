@@ -126,12 +126,12 @@ export class QueueFates {
         this.#leave(trace.place(id), id, END.acked, true);
         return;
       case F['dead-lettered']:
-        // A full queue that dead-letters what it refuses never had it (reject-publish-dlx).
-        if (trace.kind(trace.cause(id) || id) === F.rejected) return;
+        if (this.#neverIn(id)) return;
         this.#leave(this.sourceOf(id), id, END.deadLettered, true, WAITS.has(trace.kind(trace.cause(id) || id)));
         return;
       case F.expired:
       case F.evicted:
+        if (this.#neverIn(id)) return;
         this.#leave(trace.place(id), id, END.policy, false);
         return;
       case F.lost:
@@ -166,6 +166,11 @@ export class QueueFates {
     else if (mustBeThere) this.#breach(fate, message, id);
     fate.ends[message] = (fate.ends[message] as number) | end;
     this.#note(fate, place, message, id);
+  }
+
+  /** A full queue that drops or dead-letters what it refuses never had it (reject-publish-dlx). */
+  #neverIn(id: FactId): boolean {
+    return this.trace.kind(this.trace.cause(id) || id) === F.rejected;
   }
 
   #note(fate: QueueFate, place: PlaceId, message: MessageId, id: FactId): void {

@@ -18,6 +18,7 @@ export interface Common {
   readonly settle: 'after-processing' | 'before-processing' | 'on-delivery';
   readonly effect: 'increment' | 'set' | 'insert' | 'none';
   readonly concurrency: number;
+  /** Only RabbitMQ hands out ahead. */
   readonly prefetch: number;
   readonly dedup: Document | null;
   readonly fail: string;
@@ -127,7 +128,6 @@ export function systemOf(drawn: Common, own: Particular): Document {
         ...(drawn.settle === 'after-processing' ? {} : { settle: drawn.settle }),
         effect: drawn.effect === 'none' ? 'none' : { [drawn.effect]: 'results' },
         ...(drawn.concurrency > 1 ? { concurrency: drawn.concurrency } : {}),
-        prefetch: Math.max(drawn.concurrency, drawn.prefetch),
         ...(drawn.dedup === null ? {} : { dedup: drawn.dedup }),
         ...(drawn.fail === '0' ? {} : { fail: drawn.fail }),
         ...(drawn.onFailure === null ? {} : { 'on-failure': drawn.onFailure }),
@@ -141,4 +141,3 @@ export function systemOf(drawn: Common, own: Particular): Document {
     ...(timeline.length > 0 ? { timeline } : {}),
   };
 }
-

@@ -6,7 +6,7 @@
 import { F } from '../../core/facts.ts';
 import { numberOf, textOf } from '../../core/options.ts';
 import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
-import { permits, promises } from '../../sim/checks/promises.ts';
+import { promises } from '../../sim/checks/promises.ts';
 import { Keyframes } from '../../sim/folds/keyframes.ts';
 import { topologyAt } from '../../sim/folds/topology.ts';
 import { readTrace, traceLines } from '../../sim/jsonl.ts';
@@ -147,7 +147,11 @@ function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
 
 /** In µs. These systems draw no exponential work. */
 function longestWork({ process }: ConsumerSpec): number {
-  return process.type === 'constant' ? process.us : process.type === 'uniform' ? process.maxUs : Number.POSITIVE_INFINITY;
+  return process.type === 'constant'
+    ? process.us
+    : process.type === 'uniform'
+      ? process.maxUs
+      : Number.POSITIVE_INFINITY;
 }
 
 function repeats(scenario: Scenario, trace: Trace): Broken | null {
@@ -189,14 +193,9 @@ function seeksWhereItFolds(scenario: Scenario, trace: Trace): Broken | null {
 }
 
 /** Whether this run breaks a claim that its settings do not promise: the setting that is blamed, or '' when nothing broke. */
-export function blamed(yaml: string, claim: string): string {
+export function blamed(yaml: string, claim: string, scope: string): string {
   const scenario = scenarioOf(yaml);
-  const [verdict] = judge(run(scenario).trace, scenario, [everywhere(claim)]);
+  const [verdict] = judge(run(scenario).trace, scenario, [{ claim, scope }]);
   if (verdict === undefined) throw new Error(`no check is called "${claim}"`);
   return verdict.verdict === 'allowed' || verdict.verdict === 'violated' ? (verdict.setting ?? 'promised') : '';
-}
-
-/** Whether the settings of a file promise a claim. */
-export function isPromised(yaml: string, claim: Parameters<typeof permits>[1]): boolean {
-  return permits(scenarioOf(yaml), claim) === '';
 }

@@ -61,6 +61,7 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
         network_recovery_interval: '1s',
       },
       consumer: {
+        prefetch: Math.max(drawn.concurrency, drawn.prefetch),
         ...(clients.prefetch === null ? {} : { prefetch_count: clients.prefetch }),
         network_recovery_interval: '1s',
       },

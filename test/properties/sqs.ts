@@ -19,12 +19,12 @@ const NODE_STEPS = ['appended', 'delivered', 'acked', 'requeued'];
 const standard = { suffix: '', options: fc.constant<Document>({}), producer: fc.constant<Document>({}) };
 const fifo = {
   suffix: '.fifo',
-  options: fc
-    .record({ content: fc.boolean(), scope: mostly('queue', 'messageGroup') })
-    .map(({ content, scope }): Document => ({
+  options: fc.record({ content: fc.boolean(), scope: mostly('queue', 'messageGroup') }).map(
+    ({ content, scope }): Document => ({
       ...(content ? { ContentBasedDeduplication: true } : {}),
       ...(scope === 'queue' ? {} : { DeduplicationScope: scope }),
-    })),
+    }),
+  ),
   producer: fc.constant<Document>({}),
 };
 
