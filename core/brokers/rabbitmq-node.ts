@@ -939,7 +939,7 @@ export class RabbitNode implements Machine {
       return false;
     }
     const entry = contents.admit(message, out.now);
-    entry.readyFact = out.fact(F.appended, id, queue.place);
+    entry.readyFact = out.fact(F.appended, id, queue.place, 0, contents.ready.behind(entry));
     if (queue.isQuorum || (queue.durable && message.persistent)) this.#write(entry, out);
     // With a TTL of 0 only a consumer that can take it at once gets it, so a free one is asked before the clock (R41).
     const consumer = contents.ready.length === 0 ? contents.consumers.next() : undefined;

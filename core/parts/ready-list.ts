@@ -32,6 +32,8 @@ export interface ReadyList {
   readonly sizeBytes: number;
   /** A newly published message joins. */
   add(entry: QueuedMessage): void;
+  /** How many that wait would come after it if it joined now; 0 where the order is that of arrival. */
+  behind(entry: QueuedMessage): number;
   /**
    * A delivered message returns. `failed`: its consumer or channel was lost, not a client's own nack or reject.
    * Gives its place in the list, 0 for the head.
@@ -66,6 +68,13 @@ export class ClassicReadyList implements ReadyList {
   add(entry: QueuedMessage): void {
     this.#level(entry).add(entry);
     this.#counted(entry);
+  }
+
+  behind(entry: QueuedMessage): number {
+    const level = Math.min(entry.message.priority ?? 0, this.#levels.length - 1);
+    let behind = 0;
+    for (let below = level - 1; below >= 0; below -= 1) behind += this.#levels[below]?.length ?? 0;
+    return behind;
   }
 
   giveBack(entry: QueuedMessage): number {
@@ -157,10 +166,18 @@ export class QuorumReadyList implements ReadyList {
     this.#put(level, entry);
   }
 
+  /** Two to one, the two levels mix as they are taken; until then the high ones count as being before all normal ones. */
+  behind(entry: QueuedMessage): number {
+    let behind = 0;
+    for (let below = this.#levelOf(entry) - 1; below >= 0; below -= 1) behind += this.#levels[below]?.length ?? 0;
+    return behind;
+  }
+
   giveBack(entry: QueuedMessage, failed: boolean): number {
     if (this.#returnsToBack && !failed) {
+      const before = this.length - this.behind(entry);
       this.add(entry);
-      return this.length - 1;
+      return before;
     }
     this.#put(this.#returned, entry);
     return this.#returned.length - 1;

@@ -131,7 +131,8 @@ export class QueueState {
     return this.#first.get(message, 0) !== 0;
   }
 
-  append(message: MessageId, sizeBytes: number, time: Micros, isDelayed: boolean, receives: number): void {
+  /** `behind`: how many ready messages come after it, where there are priorities. */
+  append(message: MessageId, sizeBytes: number, time: Micros, isDelayed: boolean, receives: number, behind = 0): void {
     let row = this.#free;
     if (row === 0) row = ++this.#used;
     else this.#free = this.#rows.get(row, NEXT);
@@ -145,7 +146,8 @@ export class QueueState {
     rows.set(row, RECEIVES, receives);
     rows.set(row, SIZE, sizeBytes);
     this.#first.set(message, 0, row);
-    this.#pushBack(row, isDelayed ? DELAYED : READY);
+    if (isDelayed) this.#pushBack(row, DELAYED);
+    else this.#insert(row, this.ready - behind);
     this.appended++;
     this.bytes += sizeBytes;
   }

@@ -600,7 +600,8 @@ export class Topology {
   #append(trace: Trace, id: FactId, node: ActorId, message: MessageId, place: PlaceId, time: Micros): void {
     const queue = this.#queue(trace, place);
     if (queue !== undefined) {
-      queue.append(message, sizeOf(trace, message), time, trace.detail(id) === 1, deathsBefore(trace, id, message));
+      const isDelayed = trace.detail(id) === 1;
+      queue.append(message, sizeOf(trace, message), time, isDelayed, deathsBefore(trace, id, message), trace.value(id));
       return;
     }
     const partition = this.#partition(trace, place);
