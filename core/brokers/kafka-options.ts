@@ -592,6 +592,8 @@ export const LACKS: Readonly<Record<string, string>> = {
     'A consumer group counts no deliveries. A record that fails is read again until the application seeks past it.',
   'dead-letter': 'A consumer group has no dead-letter queue. Applications publish failures to a topic of their own.',
   RedrivePolicy: 'A consumer group has no dead-letter queue. Applications publish failures to a topic of their own.',
+  prefetch:
+    'A Kafka consumer works on what a poll returned before it polls again. Set max.poll.records to bound how much that is.',
   DelaySeconds: 'Kafka has no delayed delivery. Consumers pause a partition until a record is due.',
   ttl: 'Records do not expire one by one. Set retention.ms of the topic.',
   queues: 'Kafka has topics; a queue is a topic that one consumer group reads.',

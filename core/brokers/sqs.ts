@@ -642,7 +642,6 @@ export const sqs: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'leave',
   lacks: {
-    prefetch: 'SQS pushes nothing: a consumer asks for up to MaxNumberOfMessages at a time.',
     partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.',
     acks: 'SQS answers SendMessage when the message is stored; there is no acks setting.',
     'x-message-ttl': 'SQS has MessageRetentionPeriod, 60 s at the least.',

@@ -396,6 +396,17 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       producers: clients('producers'),
       consumers: clients('consumers'),
     });
+    const lacksPrefetch = source.kinds[kind]?.lacks['prefetch'];
+    for (const { name } of lacksPrefetch === undefined ? [] : clients('consumers')) {
+      const entry = file.consumers.get(name);
+      if (entry?.prefetch === undefined) continue;
+      source.error(
+        source.child(entry.spot, 'prefetch'),
+        `${source.kinds[kind]?.title ?? kind} has no \`prefetch\`.`,
+        '',
+        lacksPrefetch,
+      );
+    }
     for (const { section, name, option, text } of complaints ?? []) {
       const spot = file[section].get(name)?.spot ?? source.root;
       const at = option === '' ? { ...spot, node: spot.keyNode } : source.child(spot, option);

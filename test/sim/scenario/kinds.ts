@@ -81,6 +81,7 @@ export const KINDS: Readonly<Record<string, BrokerKind>> = {
     lacks: {
       VisibilityTimeout:
         'A Kafka consumer group holds no lock by time; `max.poll.interval.ms` is how long it may be silent.',
+      prefetch: 'A Kafka consumer takes what a poll returns; set max.poll.records.',
       queues: 'Kafka has topics; a queue is a topic that one consumer group reads.',
     },
   }),
