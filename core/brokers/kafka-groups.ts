@@ -121,6 +121,7 @@ export class GroupCoordinator {
   join(from: ActorId, request: JoinGroupRequest, out: Out): void {
     const group = this.#group(request.group);
     const known = group.state.memberIds.length;
+    let begun: { readonly generation: number; readonly reason: GroupReason } | undefined;
     group.state.join(
       {
         memberId: request.memberId,
@@ -135,7 +136,12 @@ export class GroupCoordinator {
       },
       { from, id: request.id },
       out.now,
-      this.#answers(group, out),
+      {
+        ...this.#answers(group, out),
+        rebalancing(generation, reason) {
+          begun = { generation, reason };
+        },
+      },
     );
     for (const memberId of group.state.memberIds) {
       const isNew = !group.consumers.has(memberId);
@@ -143,6 +149,8 @@ export class GroupCoordinator {
       group.consumers.set(memberId, from);
       if (group.state.memberIds.length > known) out.fact(F.joined, 0, group.place, from, group.state.generation);
     }
+    // Said after the join, which is why.
+    if (begun !== undefined) rebalancing(group, begun.generation, begun.reason, out);
     this.#arm(group, out);
   }
 
@@ -303,7 +311,7 @@ export class GroupCoordinator {
         out.send(ticket.from, 'control', wire);
       },
       rebalancing(generation: number, reason: GroupReason) {
-        out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
+        rebalancing(group, generation, reason, out);
       },
       generation: () => undefined,
       assigned: (generation: number, assignment: GroupAssignment) => {
@@ -366,6 +374,10 @@ export class GroupCoordinator {
     }
     this.#arm(group, out);
   }
+}
+
+function rebalancing(group: Group, generation: number, reason: GroupReason, out: Out): void {
+  out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
 }
 
 type OffsetRecord = Extract<CoordinatorRecord, { type: 'offset' }>;

@@ -48,7 +48,7 @@ test('a lost record goes back to the cut, the election and the crash, and is los
       ),
       'b2 became leader of payments/0, epoch 1: b1 had crashed.',
       'b1 crashed.',
-      expect.stringContaining('Line 1 of the timeline'),
+      expect.stringContaining('b1 crashes, back after 25s'),
     ]);
   }
 });
@@ -87,4 +87,15 @@ test('under acks=all a message is confirmed because the high watermark passed it
   expect(chain.some((line) => line.startsWith('The high watermark of payments/0 is'))).toBe(true);
   expect(chain).toContain('payments/0 stored message 2.');
   expect(chain.join(' ')).not.toContain('message 1');
+});
+
+test('a rebalance begins because of the one who joins now', () => {
+  const { trace, why } = till('all', '  - { at: 20s, scale: ledger, count: 2 }');
+  const second = named(trace, 'rebalance-begun').at(-1) ?? 0;
+  expect(why(second)[1]).toBe('ledger-2 asked to join group ledger.');
+});
+
+test('a consumer of a log is done with a message; it acks none', () => {
+  const { trace } = till('all', CRASH);
+  expect(trace.sentence(named(trace, 'settled')[0] ?? 0)).toBe('ledger is done with message 1.');
 });
