@@ -26,14 +26,20 @@ export function timeTicks(endUs: Micros, most: number): readonly Micros[] {
   return range(0, endUs + step / 2, step).filter((time) => time <= endUs);
 }
 
-/** A tick's time in few letters: "0", "400 ms", "12 s", "1:30", "2 h", "1 h 30", "3 d". */
-export function tickLabel(us: Micros): string {
+/** Ticks with their times in few letters, alike on one axis: "400 ms"; "45 s", "1:00"; "30 min", "1 h", "1 h 30"; "3 d". */
+export function labelled(ticks: readonly Micros[]): readonly { readonly time: Micros; readonly label: string }[] {
+  const step = (ticks[1] ?? 0) - (ticks[0] ?? 0);
+  return ticks.map((time) => ({ time, label: labelOf(time, step) }));
+}
+
+function labelOf(us: Micros, step: Micros): string {
   if (us === 0) return '0';
   if (us < 1000) return `${us}\u00a0µs`;
   if (us < SECOND) return `${us / 1000}\u00a0ms`;
   if (us < MINUTE) return `${us / SECOND}\u00a0s`;
+  if (us < HOUR && step >= MINUTE) return `${us / MINUTE}\u00a0min`;
   if (us < HOUR) return `${Math.floor(us / MINUTE)}:${two(Math.floor((us % MINUTE) / SECOND))}`;
-  if (us < 2 * DAY) {
+  if (us < DAY || step < DAY / 2) {
     const minutes = Math.floor((us % HOUR) / MINUTE);
     return `${Math.floor(us / HOUR)}\u00a0h${minutes === 0 ? '' : `\u00a0${two(minutes)}`}`;
   }

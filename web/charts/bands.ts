@@ -36,3 +36,23 @@ export function bandsOf({ trace, index, scenario }: Pick<ShownRun, 'trace' | 'in
   for (const alert of [...raised.keys()]) end(alert, trace.endedAtUs);
   return bands.sort((a, b) => a.fromUs - b.fromUs);
 }
+
+/** The stretches in which at least one band lies, apart from each other. Takes the bands in the order of their beginnings. */
+export function union(bands: readonly Pick<Band, 'fromUs' | 'toUs'>[]): readonly Pick<Band, 'fromUs' | 'toUs'>[] {
+  const stretches: { readonly fromUs: Micros; toUs: Micros }[] = [];
+  for (const { fromUs, toUs } of bands) {
+    const last = stretches.at(-1);
+    if (last !== undefined && fromUs <= last.toUs) last.toUs = Math.max(last.toUs, toUs);
+    else stretches.push({ fromUs, toUs });
+  }
+  return stretches;
+}
+
+/** What was wrong at a time, each once. A moment counts for as long as `aroundUs` around it, so that it can be hit. */
+export function labelsAt(bands: readonly Band[], time: Micros, aroundUs: Micros): readonly string[] {
+  const there = bands.filter(({ fromUs, toUs }) => {
+    const around = toUs - fromUs < aroundUs ? aroundUs : 0;
+    return fromUs - around <= time && time <= toUs + around;
+  });
+  return [...new Set(there.map(({ label }) => label))];
+}

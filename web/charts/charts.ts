@@ -2,7 +2,7 @@
  * Which charts a run is worth, and what each says in words. A chart is a few lines over virtual time, each a list of values that hold from one moment to the
  * next; what was zero all the time is left out. No drawing here: `plot.ts` makes the paths.
  */
-import { bisectRight, greatest, max } from 'd3';
+import { bisectRight, format, greatest, max } from 'd3';
 import type { Micros } from '../../core/types.ts';
 import { metricSeries, type Points, type Series } from '../../sim/folds/series.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
@@ -152,7 +152,7 @@ export function amount(value: number, unit: Unit): string {
     case 'perSecond':
       return `${rounded(value)}/s`;
     case 'duration':
-      return value === 0 ? '0' : seconds(value).replace(' ', '\u00a0');
+      return seconds(value).replace(' ', '\u00a0');
     case 'share':
       return `${Math.round(value * 100)}\u00a0%`;
     case 'messages':
@@ -163,6 +163,13 @@ export function amount(value: number, unit: Unit): string {
       unit satisfies never;
       return '';
   }
+}
+
+/** A value beside the axis: "10k/s" where `amount` has "10,000/s". */
+export function axisLabel(value: number, unit: Unit): string {
+  if (value === 0) return '0';
+  if (unit === 'duration' || unit === 'share' || value < 1000) return amount(value, unit);
+  return `${format('~s')(value)}${unit === 'perSecond' ? '/s' : ''}`;
 }
 
 /** "12 ready, 3 in flight" at a time. */

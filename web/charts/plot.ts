@@ -1,7 +1,7 @@
 /** From a chart to paths and ticks: all sums of the picture, none of its elements. */
-import { area, line, type ScaleLinear, scaleLinear } from 'd3';
+import { area, line, type ScaleLinear, scaleLinear, ticks } from 'd3';
 import type { Micros } from '../../core/types.ts';
-import { timeTicks } from './axis.ts';
+import { labelled, timeTicks } from './axis.ts';
 import type { Chart, Line } from './charts.ts';
 
 export interface Plot {
@@ -9,7 +9,7 @@ export interface Plot {
   readonly y: ScaleLinear<number, number>;
   /** Values that get a line and a label. */
   readonly yTicks: readonly number[];
-  readonly xTicks: readonly Micros[];
+  readonly xTicks: ReturnType<typeof labelled>;
   /** One path a line of the chart. */
   readonly paths: readonly string[];
   /** Under the first line, where it is filled. */
@@ -23,7 +23,7 @@ const X_LABEL = 64;
 export function plotOf(chart: Chart, width: number, height: number): Plot {
   const x = scaleLinear([0, Math.max(1, chart.endUs)], [0, width]);
   const yTicks = valueTicks(chart);
-  const y = scaleLinear([0, Math.max(chart.most, yTicks.at(-1) ?? 0)], [height, 0]);
+  const y = scaleLinear([0, yTicks.at(-1) ?? chart.most], [height, 0]);
   const drawn = line<Corner>()
     .defined(([, value]) => !Number.isNaN(value))
     .x(([time]) => tenth(x(time)))
@@ -38,24 +38,29 @@ export function plotOf(chart: Chart, width: number, height: number): Plot {
     x,
     y,
     yTicks,
-    xTicks: timeTicks(chart.endUs, Math.max(2, Math.floor(width / X_LABEL))),
+    xTicks: labelled(timeTicks(chart.endUs, Math.max(2, Math.floor(width / X_LABEL)))),
     paths: chart.lines.map((one) => drawn(corners(chart, one)) ?? ''),
     fill: first === undefined || chart.unit === 'duration' ? '' : (filled(corners(chart, first)) ?? ''),
   };
 }
 
-/** Zero, a round number near the top, and what is halfway if that is round too. */
+/** Round numbers from zero to the first that is no less than the highest value. */
 function valueTicks({ unit, most }: Chart): readonly number[] {
   switch (unit) {
     case 'share':
       return [0, 0.5, 1];
     case 'duration':
-      return timeTicks(most, 2);
+      return upTo(most, timeTicks(most, 3));
     case 'perSecond':
-      return scaleLinear([0, most], [0, 1]).nice(2).ticks(2);
+      return upTo(most, ticks(0, most, 2));
     default:
-      return scaleLinear([0, most], [0, 1]).nice(2).ticks(2).filter(Number.isInteger);
+      return upTo(most, ticks(0, Math.max(2, most), 2).filter(Number.isInteger));
   }
+}
+
+function upTo(most: number, values: readonly number[]): readonly number[] {
+  const last = values.at(-1) ?? 0;
+  return last >= most ? values : [...values, last + ((values[1] ?? most) - (values[0] ?? 0))];
 }
 
 type Corner = readonly [Micros, number];
