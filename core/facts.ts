@@ -23,7 +23,7 @@ export const REASONS = [
   'retention',
   'compaction',
   'no route',
-  'not durable',
+  'kept in memory only',
   'not flushed',
   'not replicated',
   'target down',
@@ -77,7 +77,7 @@ export const R: Readonly<Record<Reason, number>> = {
   retention: 10,
   compaction: 11,
   'no route': 12,
-  'not durable': 13,
+  'kept in memory only': 13,
   'not flushed': 14,
   'not replicated': 15,
   'target down': 16,
@@ -163,6 +163,8 @@ const QUEUE_VERBS = ['acked', 'gave back', 'rejected', 'left'] as const;
 /** In a log nothing is acked one by one: what a consumer is done with, it commits past later. */
 const LOG_VERBS = ['is done with', 'will read again', 'skipped', 'will read again'] as const;
 
+const ABORTED = R['transaction aborted'];
+
 export const FACTS = {
   // messages: producing
   produced: {
@@ -211,7 +213,9 @@ export const FACTS = {
     value: '1 when it surely is not stored, 0 when the outcome is unknown',
     detail: 'reason',
     sentence: (f) =>
-      `${f.actor} gave up on ${m(f)} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
+      f.detail === ABORTED
+        ? `${f.actor} gave up on ${m(f)} (${why(f)}); read_committed never shows it.`
+        : `${f.actor} gave up on ${m(f)} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
   },
   shed: {
     tone: 'notable',

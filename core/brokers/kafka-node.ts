@@ -223,7 +223,7 @@ export class KafkaNode implements Machine {
   }
 
   command(command: Command, out: Out): void {
-    if (command.type === 'set') this.#set(command.path, command.value);
+    if (command.type === 'set') this.#set(command.path, command.value, out);
     else if (command.type === 'seek') this.#resetOffsets(command.group, command.to, out);
   }
 
@@ -1001,7 +1001,7 @@ export class KafkaNode implements Machine {
   }
 
   /** `topics.NAME.OPTION` with a number (µs or bytes) or a truth value. */
-  #set(path: readonly string[], value: unknown): void {
+  #set(path: readonly string[], value: unknown, out: Out): void {
     const [section, topic, option] = path;
     if (section !== 'topics' || topic === undefined) return;
     for (const index of this.#cluster.partitionsOf(topic)) {
@@ -1013,7 +1013,11 @@ export class KafkaNode implements Machine {
       if (option === 'retention.bytes') config.log = { ...config.log, retentionBytes: value };
       if (option === 'segment.bytes') config.log = { ...config.log, segmentBytes: value };
       if (option === 'segment.ms') config.log = { ...config.log, segmentUs: value };
-      this.#hosted[index]?.replica.log.configure(config.log);
+      const hosted = this.#hosted[index];
+      hosted?.replica.log.configure(config.log);
+      if (hosted?.set === undefined) continue;
+      hosted.set.minInsyncReplicas = config.minInsyncReplicas;
+      this.#advance(hosted, out);
     }
   }
 

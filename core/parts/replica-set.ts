@@ -37,9 +37,12 @@ export class ReplicaSet {
   private readonly followers = new Map<BrokerNumber, Follower>();
   private committed: readonly BrokerNumber[];
   private pending: readonly BrokerNumber[] | undefined;
+  /** As configured now. */
+  minInsyncReplicas: number;
 
   constructor(options: ReplicaSetOptions) {
     this.options = options;
+    this.minInsyncReplicas = options.minInsyncReplicas;
     this.committed = options.isr;
     for (const replica of options.replicas) {
       if (replica === options.self) continue;
@@ -71,7 +74,7 @@ export class ReplicaSet {
 
   /** `min.insync.replicas`, at most the number of replicas. Source: K16. */
   get effectiveMinIsr(): number {
-    return Math.min(this.options.minInsyncReplicas, this.options.replicas.length);
+    return Math.min(this.minInsyncReplicas, this.options.replicas.length);
   }
 
   get underMinIsr(): boolean {

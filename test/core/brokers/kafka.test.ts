@@ -97,6 +97,29 @@ describe('replication (K15-K18)', () => {
   });
 });
 
+describe('settings that change (K16)', () => {
+  it('min.insync.replicas counts at once', () => {
+    const bench = new KafkaBench({ topics: { rides: {} } });
+    const client = bench.client('app');
+    bench.start();
+    bench.crash('b2');
+    bench.crash('b3');
+    bench.wait(12 * SECOND);
+    const write = () =>
+      client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()]))?.results.map(({ error }) => error);
+    const set = (value: number) =>
+      bench.command('b1', { type: 'set', path: ['topics', 'rides', 'min.insync.replicas'], value });
+    expect(write()).toEqual(['NONE']);
+    set(2);
+    expect(write()).toEqual(['NOT_ENOUGH_REPLICAS']);
+    client.ask('b1', produce(bench, [bench.message()], { acks: 1 }));
+    bench.story();
+    set(1);
+    expect(bench.story('watermark-moved')).toEqual(['b1 watermark-moved rides/0 @2']);
+    expect(write()).toEqual(['NONE']);
+  });
+});
+
 describe('a leader crash (K21-K24)', () => {
   /** Writes m1 everywhere, then m2 to a leader that is cut off from its followers and dies. */
   function crashAfter(acks: -1 | 1): { bench: KafkaBench; client: HandClient; confirmed: boolean } {

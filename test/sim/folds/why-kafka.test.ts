@@ -95,6 +95,14 @@ test('a rebalance begins because of the one who joins now', () => {
   expect(why(second)[1]).toBe('ledger-2 asked to join group ledger.');
 });
 
+test('what an aborted transaction wrote is stored, only not shown to everybody', () => {
+  const { trace } = till('all, transactional.id: till, transaction.abort.probability: 1', CRASH);
+  const gaveUp = factsOf(trace, 'gave-up').find(({ message }) => message === 1);
+  expect(trace.sentence(gaveUp?.id ?? 0)).toBe(
+    'till gave up on message 1 (transaction aborted); read_committed never shows it.',
+  );
+});
+
 test('a consumer of a log is done with a message; it acks none', () => {
   const { trace } = till('all', CRASH);
   expect(trace.sentence(named(trace, 'settled')[0] ?? 0)).toBe('ledger is done with message 1.');
