@@ -6,8 +6,10 @@
 import { FACT_NAMES, FACTS, type FactKind, type FactName, type NamedFact } from '../core/facts.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId } from '../core/types.ts';
 
-/** Facts in a chunk. */
-export const CHUNK = 16384;
+const CHUNK_BITS = 14;
+/** Facts in a chunk, a power of two. */
+export const CHUNK = 1 << CHUNK_BITS;
+const CHUNK_MASK = CHUNK - 1;
 const WORDS = 6;
 const BYTES = 4 * WORDS;
 const WIDE = 255;
@@ -89,7 +91,7 @@ export class Trace {
     detail: number,
     cause: FactId,
   ): FactId {
-    const i = this.count % CHUNK;
+    const i = this.count & CHUNK_MASK;
     let chunk = this.#last;
     if (chunk === null || i === 0) {
       chunk = newChunk(time);
@@ -158,7 +160,7 @@ export class Trace {
   }
 
   time(id: FactId): Micros {
-    const i = (id - 1) % CHUNK;
+    const i = (id - 1) & CHUNK_MASK;
     const chunk = this.#chunk(id);
     let high = 0;
     if (chunk.carries.length > 0) for (const from of chunk.carries) if (from <= i) high++;
@@ -287,11 +289,11 @@ export class Trace {
   }
 
   #word(id: FactId, word: number): number {
-    return this.#chunk(id).words[((id - 1) % CHUNK) * WORDS + word] as number;
+    return this.#chunk(id).words[((id - 1) & CHUNK_MASK) * WORDS + word] as number;
   }
 
   #chunk(id: FactId): Chunk {
-    const chunk = this.#chunks[((id - 1) / CHUNK) | 0];
+    const chunk = this.#chunks[(id - 1) >> CHUNK_BITS];
     if (chunk === undefined) throw new RangeError(`no fact ${id}; the trace has 1 … ${this.count}`);
     return chunk;
   }

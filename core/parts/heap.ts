@@ -1,7 +1,10 @@
-/** A binary min-heap of items under numeric keys; equal keys come out in the order of insertion. Items that have become void are skipped by the owner. */
+/**
+ * A binary min-heap of items under numeric keys; equal keys come out in the order of insertion. Items that have become void are skipped by the owner.
+ * Keys and orders lie side by side in a typed array, so that no number is boxed.
+ */
 export class Heap<T> {
-  readonly #keys: number[] = [];
-  readonly #orders: number[] = [];
+  /** Key and order of insertion of each position. */
+  #keys = new Float64Array(32);
   readonly #items: T[] = [];
   #order = 0;
 
@@ -11,7 +14,7 @@ export class Heap<T> {
 
   /** The least key; Infinity when empty. */
   get leastKey(): number {
-    return this.#keys[0] ?? Number.POSITIVE_INFINITY;
+    return this.#items.length > 0 ? (this.#keys[0] as number) : Number.POSITIVE_INFINITY;
   }
 
   /** The item under the least key. */
@@ -21,59 +24,64 @@ export class Heap<T> {
 
   push(key: number, item: T): void {
     let i = this.#items.length;
-    const order = this.#order++;
-    this.#keys.push(key);
-    this.#orders.push(order);
+    if (2 * i === this.#keys.length) this.#grow();
     this.#items.push(item);
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if ((this.#keys[parent] as number) <= key) break;
+      if ((this.#keys[2 * parent] as number) <= key) break;
       this.#move(parent, i);
       i = parent;
     }
-    this.#keys[i] = key;
-    this.#orders[i] = order;
-    this.#items[i] = item;
+    this.#put(i, key, this.#order++, item);
   }
 
   /** Takes the item under the least key. */
   pop(): T | undefined {
     const top = this.#items[0];
-    const key = this.#keys.pop();
-    const order = this.#orders.pop();
     const item = this.#items.pop();
     const size = this.#items.length;
-    if (size === 0 || key === undefined || order === undefined || item === undefined) return top;
+    if (size === 0 || item === undefined) return top;
+    const key = this.#keys[2 * size] as number;
+    const order = this.#keys[2 * size + 1] as number;
     let i = 0;
     for (;;) {
       let child = 2 * i + 1;
       if (child >= size) break;
-      if (child + 1 < size && this.#isBefore(child + 1, this.#keys[child] as number, this.#orders[child] as number))
-        child++;
+      if (child + 1 < size && this.#isBefore(child + 1, this.#keys[2 * child] as number, this.#orderOf(child))) child++;
       if (!this.#isBefore(child, key, order)) break;
       this.#move(child, i);
       i = child;
     }
-    this.#keys[i] = key;
-    this.#orders[i] = order;
-    this.#items[i] = item;
+    this.#put(i, key, order, item);
     return top;
   }
 
   clear(): void {
-    this.#keys.length = 0;
-    this.#orders.length = 0;
     this.#items.length = 0;
   }
 
+  #orderOf(i: number): number {
+    return this.#keys[2 * i + 1] as number;
+  }
+
   #isBefore(i: number, key: number, order: number): boolean {
-    const mine = this.#keys[i] as number;
-    return mine < key || (mine === key && (this.#orders[i] as number) < order);
+    const mine = this.#keys[2 * i] as number;
+    return mine < key || (mine === key && this.#orderOf(i) < order);
   }
 
   #move(from: number, to: number): void {
-    this.#keys[to] = this.#keys[from] as number;
-    this.#orders[to] = this.#orders[from] as number;
-    this.#items[to] = this.#items[from] as T;
+    this.#put(to, this.#keys[2 * from] as number, this.#orderOf(from), this.#items[from] as T);
+  }
+
+  #put(i: number, key: number, order: number, item: T): void {
+    this.#keys[2 * i] = key;
+    this.#keys[2 * i + 1] = order;
+    this.#items[i] = item;
+  }
+
+  #grow(): void {
+    const bigger = new Float64Array(2 * this.#keys.length);
+    bigger.set(this.#keys);
+    this.#keys = bigger;
   }
 }
