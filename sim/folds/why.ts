@@ -295,7 +295,10 @@ function whyCut(trace: Trace, id: FactId): Reason {
   if (cause > 0 && trace.kind(cause) === F.crashed) return NOTHING;
   const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
   if (elected === 0) return NOTHING;
-  return { note: `it follows ${trace.actorName(trace.peer(elected))}, which has nothing behind that`, next: elected };
+  return {
+    note: `it follows ${trace.actorName(trace.peer(elected))}, whose log parts from its own there`,
+    next: elected,
+  };
 }
 
 /** Why a partition has another leader or none. A first election has only its own cause. */
@@ -303,7 +306,13 @@ function whyElected(trace: Trace, id: FactId): Reason {
   const place = trace.place(id);
   const before = lastAtPlace(trace, id, place, [F.elected, F['leader-lost']]);
   if (before === 0) return NOTHING;
-  if (trace.kind(before) === F['leader-lost']) return { note: '', next: backAgain(trace, trace.peer(id), before, id) };
+  if (trace.kind(before) === F['leader-lost']) {
+    if (trace.detail(id) === 1) return { note: 'no in-sync replica was there', next: before };
+    const back = backAgain(trace, trace.peer(id), lastAtPlace(trace, before, place, [F.elected]), id);
+    return back === 0
+      ? { note: '', next: before }
+      : { note: `${trace.actorName(trace.peer(id))} was back`, next: back };
+  }
   const trouble = troubleOf(trace, trace.peer(before), before, id);
   if (trouble !== NOTHING || trace.kind(id) === F['leader-lost']) return trouble;
   let first = before;

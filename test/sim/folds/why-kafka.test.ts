@@ -6,14 +6,14 @@ import type { Trace } from '../../../sim/trace.ts';
 import { run } from '../../../sim/world.ts';
 import { factsOf, scenarioOf } from '../runs.ts';
 
-function till(acks: string, timeline: string): { trace: Trace; why: (id: number) => string[] } {
+function till(acks: string, timeline: string, topic = ''): { trace: Trace; why: (id: number) => string[] } {
   const scenario = scenarioOf(`
 title: till
 story: A till writes payments.
 broker: { kind: kafka, nodes: 3 }
 duration: 60s
 topics:
-  payments: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+  payments: { partitions: 1, replication.factor: 3, min.insync.replicas: 2${topic} }
 producers:
   till: { to: payments, rate: 10/s, start: 5s, stop: 15s, acks: ${acks} }
 consumers:
@@ -44,7 +44,7 @@ test('a lost record goes back to the cut, the election and the crash, and is los
   for (const { id } of lost) {
     expect(why(id).slice(1)).toEqual([
       expect.stringMatching(
-        /^b[13] cut payments\/0 back to offset \d+: it follows b2, which has nothing behind that\.$/,
+        /^b[13] cut payments\/0 back to offset \d+: it follows b2, whose log parts from its own there\.$/,
       ),
       'b2 became leader of payments/0, epoch 1: b1 had crashed.',
       'b1 crashed.',
@@ -60,6 +60,24 @@ test('an election names the leader that was lost, not whoever crashed last', () 
   );
   const gone = named(trace, 'leader-lost').concat(named(trace, 'elected').slice(1))[0] ?? 0;
   expect(why(gone)[1]).toBe('b1 stalled for 20 s.');
+});
+
+test('an unclean election goes back to the loss of the last in-sync replica, a clean one to the return of the leader', () => {
+  const faults =
+    '  - { at: 6s, crash: b2, restart: 16s }\n  - { at: 6s, crash: b3 }\n  - { at: 14s, crash: b1, restart: 25s }';
+  for (const unclean of [true, false]) {
+    const { trace, why } = till('1', faults, `, unclean.leader.election.enable: ${unclean}`);
+    const elected = named(trace, 'elected').at(-1) ?? 0;
+    expect(why(elected).slice(0, 3)).toEqual(
+      unclean
+        ? [
+            'b2 became leader of payments/0, epoch 2, by an unclean election: no in-sync replica was there.',
+            'payments/0 has no leader: b1 had crashed.',
+            'b1 crashed.',
+          ]
+        : ['b1 became leader of payments/0, epoch 2: b1 was back.', 'b1 is up again.', expect.stringContaining('b1')],
+    );
+  }
 });
 
 test('a replica that falls behind for good leaves the in-sync set because it crashed', () => {
