@@ -7,6 +7,8 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { cac } from 'cac';
 import pc from 'picocolors';
 import type { Micros } from '../core/types.ts';
+import { conformLines, DEVIATIONS_FILE, readCases, readDeviations } from './cli-conform.ts';
+import { conform, conforms } from './conform/index.ts';
 import { explainWhy } from './folds/why.ts';
 import { type Grade, grade } from './grade.ts';
 import { traceLines } from './jsonl.ts';
@@ -61,6 +63,11 @@ cli
     '  queuelab grade scenarios/exercises/retry-limit.yaml --set queues.photo-jobs.RedrivePolicy.maxReceiveCount=8',
   )
   .action(gradeCommand);
+cli
+  .command('conform <...paths>', 'Replay vectors and recordings of real brokers')
+  .option('--json', 'Print one JSON object and nothing else')
+  .example('  queuelab conform test/conformance')
+  .action(conformCommand);
 cli.help();
 
 main();
@@ -77,7 +84,7 @@ function main(): void {
     if (cli.options['help'] === true) return;
     if (cli.matchedCommand === undefined) {
       const [asked] = cli.args;
-      if (asked !== undefined) complain(`there is no command "${asked}"; there are: run, why, grade.`);
+      if (asked !== undefined) complain(`there is no command "${asked}"; there are: run, why, grade, conform.`);
       cli.outputHelp();
       process.exitCode = STATUS.badInput;
       return;
@@ -144,6 +151,15 @@ function gradeCommand(file: string, options: CommonOptions): void {
   if (options.json === true) print(JSON.stringify({ format: 'queuelab/grade@1', exercise: scenario.title, ...result }));
   else printGrade(result, file, sets);
   process.exitCode = result.won ? STATUS.holds : STATUS.fails;
+}
+
+function conformCommand(paths: readonly string[], options: CommonOptions): void {
+  const files = readCases(paths);
+  if (typeof files === 'string') throw new UsageError(files);
+  const report = conform(files);
+  if (options.json === true) print(JSON.stringify({ format: 'queuelab/conform@1', systems: report }));
+  else for (const line of conformLines(report, readDeviations(DEVIATIONS_FILE))) print(line);
+  process.exitCode = conforms(report) ? STATUS.holds : STATUS.fails;
 }
 
 // ── Files and runs ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -271,6 +287,7 @@ function printReport(result: RunReport, args: string): void {
     print(pc.dim(`    ${sentence}${witness.length > 0 ? ` [facts ${witness.join(', ')}]` : ''}`));
   }
   for (const { text, holds, actual } of result.expect) print(`${mark(holds)} ${text}${holds ? '' : `: ${actual}`}`);
+  for (const { name, atUs } of result.alerts) print(`${pc.yellow('!')} alert ${name}: raised at ${clockTime(atUs)}`);
   for (const name of result.notExercised) print(`${mark(false)} exercised: this run has no fact "${name}"`);
   const witness = result.claims
     .find(({ verdict, witness: facts }) => verdict === 'violated' && facts.length > 0)

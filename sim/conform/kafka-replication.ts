@@ -1,0 +1,321 @@
+/**
+ * Runs the Kafka vectors about replication: how far the high watermark goes and who is in sync, as a leader's `ReplicaSet` and log say; elections and
+ * eligible leader replicas, as the controller's functions say; and the leader's own answer to a produce request below the minimum in-sync set. What a
+ * case tells only in words (a step such as "append 3 as leader" apart) is unknown.
+ */
+import { type ElectionKind, electLeader, elrAfter, type PartitionMetadata } from '../../core/parts/leader-election.ts';
+import { PartitionReplica } from '../../core/parts/partition-replica.ts';
+import { ReplicaSet } from '../../core/parts/replica-set.ts';
+import { Fields, type Findings, isList, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
+
+const LAG_MS = 30_000;
+
+export function runReplication(table: JsonTable, findings: Findings): void {
+  const row = new Fields(table, 'case');
+  const input = row.fields('input').skip('note');
+  const expected = row.fields('expected').skip('note');
+  if (input.has('partition')) election(input, expected, findings);
+  else if (input.has('elr') || input.has('lastKnownElr') || input.has('targetIsr')) eligible(input, expected, findings);
+  else if (input.has('steps')) logSteps(input, expected, findings);
+  else if (input.has('leaderHighWatermarks')) followed(input, expected, findings);
+  else if (input.has('checkpointedHighWatermark')) checkpointed(input, expected, findings);
+  else if (input.has('state')) listOffsets(input, expected, findings);
+  else if (input.has('isrSequence')) minimum(input, input.list('isrSequence'), expected, findings);
+  else if (input.has('events')) replicaEvents(input, expected, findings);
+  else if (input.has('isr') && !input.has('produce')) minimum(input, null, expected, findings);
+  else throw new UnknownShape(`input with ${Object.keys(input.record).join(', ')}`);
+  input.end();
+  expected.end();
+}
+
+// ── One log ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function emptyReplica(): PartitionReplica<string> {
+  const limitless = Number.MAX_SAFE_INTEGER;
+  return new PartitionReplica({
+    segmentBytes: limitless,
+    segmentUs: limitless,
+    retentionUs: -1,
+    retentionBytes: -1,
+    deletes: true,
+  });
+}
+
+/** Appends n records without a producer id, as leader and follower do alike. */
+function append(replica: PartitionReplica<string>, n: number, timestampUs = 0): void {
+  const records = Array.from({ length: n }, () => ({ key: null, value: 'v', timestampUs, sizeBytes: 100 }));
+  const plain = { producerId: -1, epoch: -1, firstSequence: -1, transactional: false };
+  replica.appendAsLeader({ ...plain, records }, 0, 0);
+}
+
+function logSteps(input: Fields, expected: Fields, findings: Findings): void {
+  const replica = emptyReplica();
+  const { log } = replica;
+  const seen = { highWatermark: [] as number[], logEndOffset: [] as number[], logStartOffset: [] as number[] };
+  for (const step of input.texts('steps')) {
+    const [, verb = '', digits = '', rest = ''] = /^([a-zA-Z ]+?) (\d+)(.*)$/.exec(step) ?? [];
+    const n = Number(digits);
+    if (verb === 'append' && /^ as (leader|follower)$/.test(rest)) append(replica, n);
+    else if (rest !== '') throw new UnknownShape(`the step ${step}`);
+    else if (verb === 'maybeIncrement HW') log.advanceHighWatermark(n);
+    else if (verb === 'updateHW') log.setHighWatermark(n);
+    else if (verb === 'truncateTo') replica.truncateTo(n, 0);
+    else if (verb === 'truncateFullyAndStartAt') replica.truncateFullyAndStartAt(n);
+    else throw new UnknownShape(`the step ${step}`);
+    seen.highWatermark.push(log.highWatermark);
+    seen.logEndOffset.push(log.endOffset);
+    seen.logStartOffset.push(log.startOffset);
+  }
+  for (const [name, values] of Object.entries(seen)) {
+    if (expected.has(name)) findings.same(name, expected.get(name) ?? null, ofShape(expected.get(name), values));
+  }
+}
+
+/** One value a step, or the last of them, as the expected value has it. */
+function ofShape(wanted: Json | undefined, values: readonly Json[]): Json {
+  return isList(wanted) && (values.length === 0 || isList(values[0]) === isList(wanted[0]))
+    ? values
+    : (values.at(-1) ?? null);
+}
+
+/** A follower takes the leader's high watermark as far as its own log goes. */
+function followed(input: Fields, expected: Fields, findings: Findings): void {
+  const replica = emptyReplica();
+  append(replica, input.number('logEndOffset'));
+  const changes = input
+    .numbers('leaderHighWatermarks')
+    .map((offset) => (replica.log.setHighWatermark(offset) ? replica.log.highWatermark : null));
+  findings.same('changedTo', expected.list('changedTo'), changes);
+}
+
+function checkpointed(input: Fields, expected: Fields, findings: Findings): void {
+  const replica = emptyReplica();
+  append(replica, input.number('logEndOffset'));
+  replica.log.setHighWatermark(input.number('checkpointedHighWatermark'));
+  input.get('becomesLeader');
+  findings.same('highWatermark', expected.number('highWatermark'), replica.log.highWatermark);
+}
+
+/** ListOffsets while the high watermark may lie below the start of the leader's epoch (K9). */
+function listOffsets(input: Fields, expected: Fields, findings: Findings): void {
+  const state = input.fields('state');
+  const replica = emptyReplica();
+  const epochStart = state.number('leaderEpochStartOffset', 0);
+  const end = state.number('logEndOffset');
+  const queries = input.texts('queries');
+  const timestamps = new Map<number, number>();
+  for (const query of queries) {
+    const [, time, offset] = /^by timestamp (\d+) -> offset (\d+)$/.exec(query) ?? [];
+    if (time !== undefined) timestamps.set(Number(offset), Number(time));
+  }
+  for (let offset = 0; offset < end; offset++) append(replica, 1, timestamps.get(offset) ?? 0);
+  replica.log.setHighWatermark(state.number('highWatermark'));
+  state.end();
+  const latest = () => replica.offsetFor('latest', 'read_uncommitted', epochStart) ?? null;
+  const results = queries.map((query): Json => {
+    const [, time] = /^by timestamp (\d+)\b/.exec(query) ?? [];
+    if (time !== undefined) return replica.offsetFor({ timeUs: Number(time) }, 'read_uncommitted', epochStart) ?? null;
+    if (query === 'latest (client)') return latest();
+    if (query === 'latest (replica)') return replica.log.endOffset;
+    if (query === 'earliest') return replica.offsetFor('earliest', 'read_uncommitted', epochStart) ?? null;
+    throw new UnknownShape(`the query ${query}`);
+  });
+  findings.same('results', expected.list('results'), results);
+  if (!expected.has('latestClientAfter')) return;
+  const [, reached] = /\bHW (\d+)\b/.exec(input.text('then')) ?? [];
+  if (reached === undefined) throw new UnknownShape('what happens then');
+  replica.log.setHighWatermark(Number(reached));
+  findings.same('latestClientAfter', expected.number('latestClientAfter'), latest());
+}
+
+// ── Who is in sync ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function minimum(input: Fields, sequence: readonly Json[] | null, expected: Fields, findings: Findings): void {
+  const replicas = input.has('replicas') ? input.numbers('replicas') : numbersOf(sequence?.[0] ?? []);
+  const states = (sequence ?? [input.numbers('isr')]).map((isr) => {
+    const set = new ReplicaSet({
+      self: numbersOf(isr)[0] ?? 0,
+      replicas,
+      isr: numbersOf(isr),
+      minInsyncReplicas: input.number('min.insync.replicas', 1),
+      lagTimeMaxUs: LAG_MS * 1000,
+      epochStartOffset: 0,
+      now: 0,
+    });
+    return { underMinIsr: set.underMinIsr, atMinIsr: set.atMinIsr };
+  });
+  for (const name of ['underMinIsr', 'atMinIsr'] as const) {
+    const values = states.map((state) => state[name]);
+    if (expected.has(name))
+      findings.same(name, expected.get(name) ?? null, sequence === null ? (values[0] ?? null) : values);
+  }
+}
+
+function numbersOf(value: Json): number[] {
+  return isList(value) ? value.map(Number) : [];
+}
+
+/** A leader's view while followers fetch and the controller confirms. */
+class LeaderView {
+  readonly set: ReplicaSet;
+  nowUs = 0;
+  end: number;
+  highWatermark: number;
+
+  constructor(input: Fields) {
+    this.end = input.number('logEndOffset', 0);
+    this.highWatermark = input.number('highWatermark', 0);
+    this.set = new ReplicaSet({
+      self: input.number('leader', input.numbers('isr')[0]),
+      replicas: input.numbers('replicas'),
+      isr: input.numbers('isr'),
+      minInsyncReplicas: input.number('min.insync.replicas', 1),
+      lagTimeMaxUs: input.number('replica.lag.time.max.ms', LAG_MS) * 1000,
+      epochStartOffset: input.number('leaderEpochStartOffset', 0),
+      now: 0,
+    });
+  }
+
+  /** The keys of one event happen from left to right. */
+  happen(event: Fields): void {
+    const { set } = this;
+    for (const [what, value] of Object.entries(event.record)) {
+      event.get(what);
+      switch (what) {
+        case 'advanceMs':
+          this.nowUs += Number(value) * 1000;
+          break;
+        case 'append':
+          this.end += Number(value);
+          break;
+        case 'fetch': {
+          const fetch = event.fields('fetch');
+          const replica = fetch.number('r');
+          set.fetched(replica, fetch.number('at'), this.end, this.nowUs);
+          fetch.end();
+          this.#advance();
+          set.tryExpand(replica, this.highWatermark);
+          break;
+        }
+        case 'checkIsr':
+          set.tryShrink(this.end, this.nowUs);
+          break;
+        case 'controllerAcksIsr':
+          if (set.pendingIsr !== undefined) set.confirm(set.pendingIsr);
+          break;
+        case 'controllerShrinksIsrTo':
+          set.confirm(numbersOf(value));
+          break;
+        default:
+          throw new UnknownShape(`the event ${what}`);
+      }
+      this.#advance();
+    }
+  }
+
+  #advance(): void {
+    const limit = this.set.highWatermarkLimit(this.end, this.nowUs);
+    if (limit !== undefined && limit > this.highWatermark) this.highWatermark = limit;
+  }
+}
+
+function replicaEvents(input: Fields, expected: Fields, findings: Findings): void {
+  const events = input.list('events');
+  if (events.some((event) => typeof event === 'string')) throw new UnknownShape('events in words');
+  if (input.has('followerState')) {
+    const after: Record<string, Json> = {};
+    for (const state of input.texts('followerState')) {
+      const view = new LeaderView(input);
+      // A follower whose broker is fenced or shutting down may not come back into the set (K17).
+      const others = input.numbers('replicas').filter((replica) => replica !== input.number('leader'));
+      for (const replica of others) view.set.setEligible(replica, state === 'unfenced');
+      for (const event of input.rows('events')) view.happen(event);
+      after[state] = view.highWatermark;
+    }
+    findings.same('highWatermarkAfter', expected.table('highWatermarkAfter'), after);
+    return;
+  }
+  const view = new LeaderView(input);
+  const seen = { isr: [] as Json[], maximalIsr: [] as Json[], highWatermark: [] as Json[] };
+  for (const event of input.rows('events')) {
+    view.happen(event);
+    event.end();
+    seen.isr.push([...view.set.isr]);
+    seen.maximalIsr.push([...view.set.maximalIsr]);
+    seen.highWatermark.push(view.highWatermark);
+  }
+  for (const [name, values] of Object.entries(seen)) {
+    if (expected.has(name)) findings.same(name, expected.get(name) ?? null, ofShape(expected.get(name), values));
+  }
+  if (expected.has('maximalIsrSizeAfterSecond')) {
+    const second = seen.maximalIsr[1];
+    findings.same(
+      'maximalIsr after the second',
+      expected.number('maximalIsrSizeAfterSecond'),
+      numbersOf(second ?? []).length,
+    );
+  }
+}
+
+// ── Elections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+const KINDS: Readonly<Record<string, ElectionKind>> = { PREFERRED: 'preferred', ONLINE: 'online', UNCLEAN: 'unclean' };
+
+function election(input: Fields, expected: Fields, findings: Findings): void {
+  const fields = input.fields('partition').skip('min.insync.replicas');
+  const kind = KINDS[input.text('election')];
+  if (kind === undefined) throw new UnknownShape(`the election ${input.text('election')}`);
+  const targetIsr = input.has('targetIsr') ? input.numbers('targetIsr') : null;
+  const targetReplicas = input.has('targetReplicas') ? input.numbers('targetReplicas') : null;
+  const isr = targetIsr ?? fields.numbers('isr');
+  const replicas = targetReplicas ?? fields.numbers('replicas');
+  const leader = typeof fields.get('leader') === 'number' ? fields.number('leader') : 0;
+  const alive = [...fields.numbers('aliveBrokers')];
+  // `aliveBrokers` speaks of the partition's own replicas; one that is only now added is not said to be dead.
+  if (targetReplicas !== null) {
+    for (const replica of targetReplicas) if (!fields.numbers('replicas').includes(replica)) alive.push(replica);
+  }
+  fields.skip('isr', 'replicas').end();
+  const partition: PartitionMetadata = { replicas, isr, leader, elr: [], lastKnownElr: [] };
+  const result = electLeader(partition, (broker) => alive.includes(broker), kind);
+  findings.same('leader', expected.get('leader') ?? null, result.leader === 0 ? null : result.leader);
+  if (expected.has('unclean')) findings.same('unclean', expected.flag('unclean'), result.unclean);
+  if (expected.has('isr')) findings.same('isr', expected.list('isr'), [...result.isr]);
+}
+
+/** A change of the in-sync set under KIP-966, and the election that may follow it. */
+function eligible(input: Fields, expected: Fields, findings: Findings): void {
+  const replicas = input.numbers('replicas');
+  const before: PartitionMetadata = {
+    replicas,
+    isr: input.numbers('isr'),
+    leader: input.number('leader', 0),
+    elr: input.has('elr') ? input.numbers('elr') : [],
+    lastKnownElr: input.has('lastKnownElr') ? input.numbers('lastKnownElr') : [],
+  };
+  const offline = input.has('offline') ? input.numbers('offline') : [];
+  const alive = input.has('alive') ? input.numbers('alive') : replicas.filter((replica) => !offline.includes(replica));
+  const minIsr = input.number('min.insync.replicas', 1);
+  const target = input.has('targetIsr') ? input.numbers('targetIsr') : null;
+  const changed = target === null ? before : { ...before, isr: target, ...elrAfter(before, target, minIsr) };
+  const result = electLeader(changed, (broker) => alive.includes(broker), 'online');
+  const elected = result.leader !== 0 && !changed.isr.includes(result.leader);
+  const after = elected
+    ? { ...changed, isr: result.isr, elr: changed.elr.filter((one) => !result.isr.includes(one)) }
+    : changed;
+  for (const name of ['isr', 'elr', 'lastKnownElr'] as const) {
+    if (!expected.has(name)) continue;
+    const wanted = expected.list(name);
+    findings.holds(name, sameItems(wanted, after[name]), wanted, [...after[name]]);
+  }
+  if (expected.has('leader'))
+    findings.same('leader', expected.get('leader') ?? null, result.leader === 0 ? null : result.leader);
+  if (expected.has('leaderRecoveryState')) {
+    const state = result.recovering ? 'RECOVERING' : 'RECOVERED';
+    findings.same('leaderRecoveryState', expected.text('leaderRecoveryState'), state);
+  }
+  if (expected.has('change')) {
+    if (!/^none\b/.test(expected.text('change'))) throw new UnknownShape(`the change ${expected.text('change')}`);
+    findings.same('leader', null, result.leader === 0 ? null : result.leader);
+  }
+}
