@@ -77,7 +77,7 @@ export function sectionsOf({ fine, coarse }: RunSeries): readonly Section[] {
           soft('settled', coarse.settledPerSecond),
         ),
         ...(places.length < 2 ? [] : places).map(({ name, inPerSecond, outPerSecond }) =>
-          within(name, 'perSecond', ink('stored', inPerSecond), soft('settled', outPerSecond)),
+          within(`${name}: in and out`, 'perSecond', ink('stored', inPerSecond), soft('settled', outPerSecond)),
         ),
       ],
     },
@@ -216,5 +216,6 @@ function measured(us: number): number {
 }
 
 function rounded(value: number): string {
-  return value >= 100 ? count(Math.round(value)) : String(Math.round(value * 10) / 10);
+  if (value >= 100) return count(Math.round(value));
+  return String(value >= 1 ? Math.round(value * 10) / 10 : Number(value.toPrecision(2)));
 }
