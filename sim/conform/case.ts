@@ -23,15 +23,24 @@ export interface Difference {
 /** What a case came to so far. */
 export class Findings {
   readonly differences: Difference[] = [];
+  /** How many comparisons were made; a case that compares nothing shows nothing. */
+  compared = 0;
 
   /** Compares whole values; the order of keys does not count, that of lists does. */
   same(where: string, expected: Json, actual: Json): void {
-    if (!sameJson(expected, actual)) this.differences.push({ where, expected, actual });
+    this.holds(where, sameJson(expected, actual), expected, actual);
   }
 
   /** For what is not plain equality; `expected` and `actual` say it to a person. */
   holds(where: string, holds: boolean, expected: Json, actual: Json): void {
+    this.compared += 1;
     if (!holds) this.differences.push({ where, expected, actual });
+  }
+
+  /** Takes over what was found in one of several runs of the same case; `run` says which. */
+  adopt({ compared, differences }: Findings, run: string): void {
+    this.compared += compared;
+    for (const { where, ...rest } of differences) this.differences.push({ where: `${where} (${run})`, ...rest });
   }
 }
 

@@ -94,6 +94,7 @@ function judge(report: SystemReport, file: string, one: JsonTable, name: string,
   try {
     if (runner === undefined) throw new UnknownShape('no runner for this system and kind');
     runner(one, findings);
+    if (findings.compared === 0) throw new UnknownShape('nothing that is expected can be compared');
   } catch (error) {
     if (error instanceof UnknownShape) {
       report.unknown += 1;

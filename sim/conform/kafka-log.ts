@@ -259,10 +259,19 @@ function fixedLog(input: Fields, expected: Fields, findings: Findings): void {
         .rows('abortedTransactions')
         .map((one) => ({ producerId: one.number('pid'), firstOffset: one.number('firstOffset') }))
     : null;
+  for (const [name, value] of Object.entries(readings(replica, from, told))) {
+    if (expected.has(name)) findings.same(name, expected.get(name) ?? null, value);
+  }
+  if (expected.has('abortedTransactions'))
+    compareAborted(expected.list('abortedTransactions'), read(replica, from, 'read_committed', told).aborted, findings);
+}
+
+/** What readers that start at `from` get to see. */
+function readings(replica: Replica, from: number, told: Reading['aborted'] | null): Readonly<Record<string, Json>> {
   const committed = read(replica, from, 'read_committed', told);
   const uncommitted = read(replica, from, 'read_uncommitted', told);
   const offsets = ({ records }: Reading) => records.map(({ offset }) => offset);
-  const seen: Readonly<Record<string, Json>> = {
+  return {
     readCommitted: offsets(committed),
     readUncommitted: offsets(uncommitted),
     readCommittedKeys: committed.records.map(({ key }) => key),
@@ -270,11 +279,6 @@ function fixedLog(input: Fields, expected: Fields, findings: Findings): void {
     nextPosition: committed.position,
     positionAdvances: committed.records.length === 0 && committed.position > from,
   };
-  for (const [name, value] of Object.entries(seen)) {
-    if (expected.has(name)) findings.same(name, expected.get(name) ?? null, value);
-  }
-  if (expected.has('abortedTransactions'))
-    compareAborted(expected.list('abortedTransactions'), committed.aborted, findings);
 }
 
 /** The given fields of each aborted transaction, in order. */
@@ -372,6 +376,7 @@ function steppedLog(input: Fields, expected: Fields, findings: Findings): void {
   }
   const from = input.number('fetchFrom', 0);
   const last = after.at(-1) ?? observe(replica);
+  const told = readings(replica, from, null);
   for (const [name, wanted] of Object.entries(expected.record)) {
     if (name === 'note') continue;
     expected.get(name);
@@ -380,6 +385,10 @@ function steppedLog(input: Fields, expected: Fields, findings: Findings): void {
       continue;
     }
     const [, plain = '', when = ''] = /^(.+?)(Before|After)?$/.exec(name) ?? [];
+    if (!(plain in last) && name in told) {
+      findings.same(name, wanted, told[name] ?? null);
+      continue;
+    }
     const source = when === 'Before' ? beforeDeletion : last;
     if (!(plain in source)) throw new UnknownShape(`expected.${name}`);
     if (when === '' && isList(wanted))
@@ -468,7 +477,7 @@ function asks(known: TxnMetadata | undefined, request: Fields): TxnOutcome {
       outcome = endTxn(known, caller, resultOf(fields.text('result')));
       break;
     case 'addPartitions':
-      outcome = addPartitions(known, caller, ['t-0'], NOW_US);
+      outcome = addPartitions(known, caller, fields.has('partitions') ? fields.texts('partitions') : ['t-0'], NOW_US);
       break;
     default:
       throw new UnknownShape(`the request ${verb}`);

@@ -126,7 +126,7 @@ class Replay {
         return undefined;
       case 'closeChannel':
         say({ type: 'channel.close' });
-        this.#held.delete(channel);
+        this.#closed(channel);
         return undefined;
       case 'exchange':
         say({
@@ -240,10 +240,18 @@ class Replay {
 
   #end(connection: string): void {
     this.#client.drop(connection);
-    for (const [channel, of] of this.#connectionOf) if (of === connection) this.#held.delete(channel);
-    for (const consumer of this.#consumers.values()) {
-      if (this.#connection(consumer.channel) === connection) stop(consumer);
-    }
+    this.#gone(connection);
+  }
+
+  /** A connection is over, and so are its channels. */
+  #gone(connection: string): void {
+    for (const [channel, of] of this.#connectionOf) if (of === connection) this.#closed(channel);
+  }
+
+  /** A channel is over: nothing is held there any more, and its consumers have nothing to work on. */
+  #closed(channel: string): void {
+    this.#held.delete(channel);
+    for (const consumer of this.#consumers.values()) if (consumer.channel === channel) stop(consumer);
   }
 
   #publish(channel: string, step: Fields): void {
@@ -374,10 +382,11 @@ class Replay {
           break;
         case 'channel.close':
           this.#note('channelClosed', { channel: said.channel, code: said.code, name: dashed(said.name) });
-          this.#held.delete(said.channel);
+          this.#closed(said.channel);
           break;
         case 'connection.close':
           this.#note('connectionClosed', { connection, code: said.code, name: dashed(said.name) });
+          this.#gone(connection);
           break;
         default:
           break;

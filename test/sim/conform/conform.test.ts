@@ -47,6 +47,7 @@ it.each<[string, Json]>([
   ['a field of the result', sqsCase([send, receive(0)], { r0: { bodies: ['m'], colour: 'red' } })],
   ['a check of the whole', sqsCase([send], { $colour: ['red'] })],
   ['a kind', { system: 'sqs', kind: 'painting', cases: [{ id: 'one' }] }],
+  ['an empty expectation', sqsCase([send], {})],
   ['a system', { system: 'carrier-pigeon', kind: 'script', cases: [{ id: 'one' }] }],
   ['a file of something else', { colour: 'red' }],
   ['a recorded step', { id: 'one', system: 'sqs-moto', script: { steps: [{ op: 'paint' }] }, observed: [] }],
@@ -55,7 +56,7 @@ it.each<[string, Json]>([
     'a Kafka expectation',
     { broker: 'kafka', area: 'murmur2', cases: [{ id: 'one', input: { utf8: 'k' }, expected: { colour: 1 } }] },
   ],
-])('leaves a case unknown that has %s it does not know', (_, content) => {
+])('leaves a case unknown for %s that the runner does not know', (_, content) => {
   const { passed, failed, unknown } = run(content);
   expect([passed, failed, unknown]).toEqual([0, 0, 1]);
 });
