@@ -48,6 +48,8 @@ export interface RunReport {
     readonly actual: string;
     readonly witness: FactId;
   }[];
+  /** Each time that an alert was raised. */
+  readonly alerts: readonly { readonly name: string; readonly atUs: Micros; readonly fact: FactId }[];
   /** Names of `exercised:` that never happened in this run; any makes the run no pass. */
   readonly notExercised: readonly string[];
   readonly metrics: MetricsSummary;
@@ -72,6 +74,7 @@ export function report(run: Run, seed: string): RunReport {
     messages: metrics.totals(trace),
     claims: scenario.claims.map((claim) => claimReport(claim, verdicts)),
     expect: expected.map(({ text, holds, actual, witness }) => ({ text, holds, actual, witness })),
+    alerts: raised(trace, scenario),
     notExercised: missing(trace, scenario),
     metrics: summarise(trace, metrics),
   };
@@ -121,6 +124,16 @@ function claimReport(claim: Scenario['claims'][number], verdicts: readonly Verdi
     sentence: verdict.sentence,
     witness: verdict.witness,
   };
+}
+
+function raised(trace: Trace, scenario: Scenario): RunReport['alerts'] {
+  if (scenario.alerts.length === 0) return [];
+  const alerts: { name: string; atUs: Micros; fact: FactId }[] = [];
+  for (let fact = 1; fact <= trace.count; fact++) {
+    if (trace.name(fact) !== 'alert-raised') continue;
+    alerts.push({ name: trace.placeName(trace.place(fact)), atUs: trace.time(fact), fact });
+  }
+  return alerts;
 }
 
 function missing(trace: Trace, scenario: Scenario): string[] {

@@ -5,7 +5,7 @@
  */
 import { F } from '../core/facts.ts';
 import type { Setup } from '../core/machine.ts';
-import type { FactId, Micros, PlaceId } from '../core/types.ts';
+import type { Micros, PlaceId } from '../core/types.ts';
 import { LiveMetrics } from './folds/live-metrics.ts';
 import type { AlertSpec, AutoscaleSpec, Scenario } from './scenario/types.ts';
 import type { Trace } from './trace.ts';
@@ -14,7 +14,6 @@ import type { Trace } from './trace.ts';
 export interface Scaling {
   readonly consumer: string;
   readonly count: number;
-  readonly cause: FactId;
 }
 
 interface Alert {
@@ -28,7 +27,6 @@ interface Alert {
 
 interface Scaler {
   readonly spec: AutoscaleSpec;
-  count: number;
   nextUs: Micros;
   /** No change before this. */
   quietUntilUs: Micros;
@@ -58,14 +56,16 @@ export class Rules {
     }));
     this.#scalers = autoscale.map((spec) => ({
       spec,
-      count: scenario.consumers[spec.consumer]?.count ?? 0,
       nextUs: spec.everyUs,
       quietUntilUs: 0,
     }));
   }
 
-  /** Records alerts that begin and end, and tells which consumers should have another number of instances. */
-  evaluate(now: Micros): readonly Scaling[] {
+  /**
+   * Records alerts that begin and end, and tells which consumers should have another number of instances than `instances` says they have. A rule
+   * answers to a number, not to a fact: what it records has no cause.
+   */
+  evaluate(now: Micros, instances: (consumer: string) => number): readonly Scaling[] {
     this.#live.upTo(now);
     for (const alert of this.#alerts) this.#watch(alert, now);
     const changes: Scaling[] = [];
@@ -74,10 +74,9 @@ export class Rules {
       scaler.nextUs = now + scaler.spec.everyUs;
       const { consumer, metric, target, min, max, cooldownUs } = scaler.spec;
       const wanted = Math.min(max, Math.max(min, Math.ceil(this.#live.value(metric) / target)));
-      if (wanted === scaler.count || now < scaler.quietUntilUs) continue;
-      scaler.count = wanted;
+      if (wanted === instances(consumer) || now < scaler.quietUntilUs) continue;
       scaler.quietUntilUs = now + cooldownUs;
-      changes.push({ consumer, count: wanted, cause: this.#trace.count });
+      changes.push({ consumer, count: wanted });
     }
     return changes;
   }
@@ -86,13 +85,13 @@ export class Rules {
     const { spec, place, index } = alert;
     if (this.#live.value(spec.when) === 0) {
       alert.sinceUs = -1;
-      if (alert.raised) this.#trace.append(now, F['alert-cleared'], 0, 0, place, 0, index, 0, this.#trace.count);
+      if (alert.raised) this.#trace.append(now, F['alert-cleared'], 0, 0, place, 0, index, 0, 0);
       alert.raised = false;
       return;
     }
     if (alert.sinceUs < 0) alert.sinceUs = now;
     if (alert.raised || now - alert.sinceUs < spec.forUs) return;
     alert.raised = true;
-    this.#trace.append(now, F['alert-raised'], 0, 0, place, 0, index, 0, this.#trace.count);
+    this.#trace.append(now, F['alert-raised'], 0, 0, place, 0, index, 0, 0);
   }
 }

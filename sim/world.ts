@@ -82,6 +82,8 @@ export class World {
   readonly #clusters = new Map<string, Cluster>();
   readonly #streams = new Set<ActorId>();
   readonly #outsides = new Map<string, Outside>();
+  /** How many instances of a declared consumer there should be, once it was scaled. */
+  readonly #scaledTo = new Map<string, number>();
   readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
   readonly #nameHashes: number[] = [];
@@ -684,6 +686,7 @@ export class World {
   /** Brings a declared consumer to so many running instances: the last ones are stopped, missing ones are added or started again. */
   #scale(declared: string, count: number, cause: FactId): void {
     const place = this.setup.place(declared, 'service');
+    this.#scaledTo.set(declared, count);
     const scaled = this.trace.append(this.#agenda.now, F.scaled, 0, 0, place, 0, count, 0, cause);
     for (let instance = 1; instance <= count; instance++) {
       const before = this.#processes.length;
@@ -712,9 +715,9 @@ export class World {
   #applyRules(): void {
     const rules = this.#rules;
     if (rules === null) return;
-    for (const change of rules.evaluate(this.#agenda.now)) {
-      this.#scale(change.consumer, change.count, change.cause);
-    }
+    const instances = (declared: string): number =>
+      this.#scaledTo.get(declared) ?? this.scenario.consumers[declared]?.count ?? 0;
+    for (const { consumer, count } of rules.evaluate(this.#agenda.now, instances)) this.#scale(consumer, count, 0);
     this.#at(this.#agenda.now + rules.everyUs, { type: 'world/rules' });
   }
 

@@ -319,7 +319,7 @@ export class RabbitNode implements Machine {
       const lost = survives ? contents.loseUnstored() : contents.ready.entries();
       for (const { message } of lost) {
         const onItsWay = survives && (message.persistent || queue.isQuorum);
-        out.fact(F.lost, message.body.id, queue.place, 0, 0, onItsWay ? R['not flushed'] : R['not durable']);
+        out.fact(F.lost, message.body.id, queue.place, 0, 0, onItsWay ? R['not flushed'] : R['kept in memory only']);
       }
       if (!survives) this.#forgetQueue(queue);
     }

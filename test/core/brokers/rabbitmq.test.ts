@@ -295,8 +295,8 @@ describe('a restart', () => {
     bench.restart();
     expect([bench.depth('durable'), bench.depth('transient')]).toEqual(['2+0', 'none']);
     expect(bench.facts().filter((fact) => fact.startsWith('lost'))).toEqual([
-      'lost m3 durable (not durable)',
-      'lost m4 transient (not durable)',
+      'lost m3 durable (kept in memory only)',
+      'lost m4 transient (kept in memory only)',
     ]);
     bench.publish('a.b', 'm5', { exchange: 'amq.topic' });
     expect(bench.drain('durable')).toBe('m1 m2 m5');
