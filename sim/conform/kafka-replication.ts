@@ -163,7 +163,7 @@ class LeaderView {
   highWatermark: number;
 
   constructor(input: Fields) {
-    this.end = input.number('logEndOffset', 0);
+    this.end = input.number('logEndOffset', input.number('appends', 0));
     this.highWatermark = input.number('highWatermark', 0);
     this.set = new ReplicaSet({
       self: input.number('leader', input.numbers('isr')[0]),
@@ -174,6 +174,19 @@ class LeaderView {
       epochStartOffset: input.number('leaderEpochStartOffset', 0),
       now: 0,
     });
+  }
+
+  /** An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, perhaps with what it leads to in brackets. */
+  say(sentence: string): void {
+    const [, counts] = /^append (\d+(?: then \d+)*)(?: \(.*\))?$/.exec(sentence) ?? [];
+    const [, who, at] =
+      /^followers? (\d+(?:(?:, | and )\d+)*) fetch(?:es)? at (\d+(?:,? then \d+)*)(?: \(.*\))?$/.exec(sentence) ?? [];
+    if (counts !== undefined) {
+      for (const n of integersIn(counts)) this.end += n;
+      this.#advance();
+    } else if (who !== undefined && at !== undefined) {
+      for (const offset of integersIn(at)) for (const replica of integersIn(who)) this.#fetch(replica, offset);
+    } else throw new UnknownShape(`the event "${sentence}"`);
   }
 
   /** The keys of one event happen from left to right. */
@@ -190,11 +203,8 @@ class LeaderView {
           break;
         case 'fetch': {
           const fetch = event.fields('fetch');
-          const replica = fetch.number('r');
-          set.fetched(replica, fetch.number('at'), this.end, this.nowUs);
+          this.#fetch(fetch.number('r'), fetch.number('at'));
           fetch.end();
-          this.#advance();
-          set.tryExpand(replica, this.highWatermark);
           break;
         }
         case 'checkIsr':
@@ -213,6 +223,13 @@ class LeaderView {
     }
   }
 
+  #fetch(replica: number, at: number): void {
+    this.set.fetched(replica, at, this.end, this.nowUs);
+    this.#advance();
+    this.set.tryExpand(replica, this.highWatermark);
+    this.#advance();
+  }
+
   #advance(): void {
     const limit = this.set.highWatermarkLimit(this.end, this.nowUs);
     if (limit !== undefined && limit > this.highWatermark) this.highWatermark = limit;
@@ -221,7 +238,6 @@ class LeaderView {
 
 function replicaEvents(input: Fields, expected: Fields, findings: Findings): void {
   const events = input.list('events');
-  if (events.some((event) => typeof event === 'string')) throw new UnknownShape('events in words');
   if (input.has('followerState')) {
     const after: Record<string, Json> = {};
     for (const state of input.texts('followerState')) {
@@ -237,15 +253,22 @@ function replicaEvents(input: Fields, expected: Fields, findings: Findings): voi
   }
   const view = new LeaderView(input);
   const seen = { isr: [] as Json[], maximalIsr: [] as Json[], highWatermark: [] as Json[] };
-  for (const event of input.rows('events')) {
-    view.happen(event);
-    event.end();
+  for (const event of events) {
+    if (typeof event === 'string') view.say(event);
+    else {
+      const fields = new Fields(event, 'event');
+      view.happen(fields);
+      fields.end();
+    }
     seen.isr.push([...view.set.isr]);
     seen.maximalIsr.push([...view.set.maximalIsr]);
     seen.highWatermark.push(view.highWatermark);
   }
   for (const [name, values] of Object.entries(seen)) {
     if (expected.has(name)) findings.same(name, expected.get(name) ?? null, ofShape(expected.get(name), values));
+  }
+  if (expected.has('latestOffset')) {
+    findings.same('latestOffset', expected.table('latestOffset'), { internal: view.end, client: view.highWatermark });
   }
   if (expected.has('maximalIsrSizeAfterSecond')) {
     const second = seen.maximalIsr[1];
@@ -318,4 +341,8 @@ function eligible(input: Fields, expected: Fields, findings: Findings): void {
     if (!/^none\b/.test(expected.text('change'))) throw new UnknownShape(`the change ${expected.text('change')}`);
     findings.same('leader', null, result.leader === 0 ? null : result.leader);
   }
+}
+
+function integersIn(text: string): number[] {
+  return [...text.matchAll(/\d+/g)].map(Number);
 }
