@@ -101,6 +101,8 @@ export class FactsIndex {
   readonly beats = new Numbers();
   /** Hops of messages that never arrived. */
   readonly lostHops = new Numbers();
+  /** Messages that went from one queue to another: dead-lettered, or moved back. */
+  readonly transfers = new Numbers();
   /** Messages that were lost for good. */
   readonly losses = new Numbers();
   readonly spans: Span[] = [];
@@ -112,6 +114,7 @@ export class FactsIndex {
   readonly #arrivals = new Numbers();
   #latestArrival: Micros = 0;
   readonly #samples: number[] = [];
+  #median: { readonly of: number; readonly us: Micros } = { of: 0, us: 0 };
   readonly #open = new Map<string, Span>();
   #busyUs = 0;
   #quietUs: number[] = [];
@@ -144,8 +147,12 @@ export class FactsIndex {
 
   /** Median length of a hop in µs; 0 when no hop takes time. */
   get hopUs(): Micros {
-    const sorted = this.#samples.slice().sort((a, b) => a - b);
-    return sorted[sorted.length >> 1] ?? 0;
+    const of = this.#samples.length;
+    if (this.#median.of !== of) {
+      const sorted = this.#samples.slice().sort((a, b) => a - b);
+      this.#median = { of, us: sorted[of >> 1] ?? 0 };
+    }
+    return this.#median.us;
   }
 
   /**
@@ -167,7 +174,9 @@ export class FactsIndex {
     const kind = trace.kind(id);
     const time = trace.time(id);
     const tone = TONES[kind] as number;
-    const isHop = kind === F.sent && trace.messageOf(id) !== 0;
+    const isTransfer = kind === F['dead-lettered'] || kind === F.redriven;
+    const isHop = (kind === F.sent || isTransfer) && trace.messageOf(id) !== 0;
+    if (isTransfer) this.transfers.push(id);
     if (tone & LOUD) this.loud.push(id);
     if (tone & NOTABLE) this.notable.push(id);
     if (tone & LOUD || isHop) {
@@ -176,15 +185,21 @@ export class FactsIndex {
       this.beats.push(id);
     }
     if (isHop) {
-      const length = trace.value(id);
+      // Within a broker a message changes its queue at once; it is shown as a hop like any other.
+      const length = isTransfer ? this.hopUs : trace.value(id);
       const arrival = time + length;
-      if (this.#samples.length < SAMPLES && length > 0) this.#samples.push(length);
+      if (!isTransfer && this.#samples.length < SAMPLES && length > 0) this.#samples.push(length);
       if (arrival > this.#latestArrival) {
         this.#busyUs += arrival - this.#latestArrival;
         this.#latestArrival = arrival;
       }
-      const fate = trace.detail(id) >> 3;
-      if (fate !== 0 && fate !== 4) this.lostHops.push(id);
+      const fate = isTransfer ? 0 : trace.detail(id) >> 3;
+      if (fate !== 0 && fate !== 4) {
+        // What a network swallows is the story itself, though a hop that arrives is none.
+        this.lostHops.push(id);
+        this.loud.push(id);
+        this.notable.push(id);
+      }
       this.#hops.push(id);
       this.#arrivals.push(this.#latestArrival);
     }

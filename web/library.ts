@@ -1,4 +1,5 @@
 /** The library of scenarios, bundled as text: by name (`delivery/worker-crash`), grouped by the folder that is its lesson. */
+import README from '../scenarios/README.md?raw';
 
 const FILES: Readonly<Record<string, string>> = import.meta.glob('../scenarios/**/*.yaml', {
   query: '?raw',
@@ -13,25 +14,23 @@ export interface LibraryFile {
   readonly text: string;
 }
 
-/** Lessons, and scenarios in them, in the order in which they are taken; what is not named here comes after those that are. */
-const ORDER: Readonly<Record<string, readonly string[]>> = {
-  'why-queues': ['photo-sync', 'photo-queue'],
-  delivery: [
-    'worker-crash',
-    'visibility-too-short',
-    'ack-lost',
-    'ack-lost-dedup',
-    'crash-after-effect-increment',
-    'crash-after-effect-set',
-  ],
-  poison: ['without-dlq', 'with-dlq', 'dlq-replay'],
-  ordering: ['accounts-unkeyed', 'accounts-keyed', 'rides-by-city', 'rides-by-ride'],
-  routing: [],
-  'kafka-log': ['offline-for-an-hour', 'replay-after-bug'],
-  replication: ['leader-crash-acks-1', 'leader-crash-acks-all'],
-  scaling: ['burst', 'outrun-no-limit', 'outrun-push-back', 'outrun-autoscale', 'seven-on-six'],
-  exercises: [],
-};
+export interface Lesson {
+  /** Its folder. */
+  readonly name: string;
+  /** What it asks, as the library's README has it. */
+  readonly question: string;
+  /** Its scenarios, in the order in which they are taken. */
+  readonly scenarios: readonly string[];
+}
+
+/** Lessons in order, read from the table of the library's README: rows such as "| `poison/` | What of …? | `with-dlq`, … |". */
+export const LESSONS: readonly Lesson[] = [...README.matchAll(/^\| `([\w-]+)\/` \| (.+?) \| (.+?) \|$/gm)].map(
+  ([, name = '', question = '', names = '']) => ({
+    name,
+    question,
+    scenarios: [...names.matchAll(/`([\w-]+)`/g)].map(([, scenario = '']) => scenario),
+  }),
+);
 
 export const LIBRARY: readonly LibraryFile[] = Object.entries(FILES)
   .map(([path, text]) => {
@@ -66,9 +65,9 @@ const TITLES: Readonly<Record<string, string>> = {
   exercises: 'Exercises',
 };
 
+/** What the table does not name comes last. */
 function rank({ lesson, name }: LibraryFile): number {
-  const names = ORDER[lesson] ?? [];
-  const lessonAt = Object.keys(ORDER).indexOf(lesson);
-  const at = names.indexOf(name);
-  return (lessonAt < 0 ? 99 : lessonAt) * 1000 + (at < 0 ? names.length : at);
+  const lessonAt = LESSONS.findIndex((one) => one.name === lesson);
+  const at = LESSONS[lessonAt]?.scenarios.indexOf(name) ?? -1;
+  return (lessonAt < 0 ? 999 : lessonAt) * 1000 + (at < 0 ? 999 : at);
 }

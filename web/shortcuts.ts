@@ -39,7 +39,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
   { command: 'theme', keys: ['d'], shown: ['d'], does: 'dark or light' },
   { command: 'unselect', keys: ['Escape'], shown: ['Esc'], does: 'let go of the selected message' },
-  { command: 'help', keys: ['?'], shown: ['?'], does: 'this list' },
+  { command: 'help', keys: ['?'], shown: ['?'], does: 'signs and keys' },
 ];
 
 /** What a key asks for; null while the person types, inside a dialog or menu, with a modifier, or when it means nothing. */

@@ -132,7 +132,12 @@ export function describeProducer(scenario: Scenario, declared: string): string {
 /** The broker's kind as people write it. */
 export function brokerTitle(scenario: Scenario): string {
   const kinds = [...new Set(Object.values(scenario.brokers).map(({ kind }) => kind))];
-  return kinds.map((kind) => TITLES[kind] ?? kind).join(' and ');
+  return kinds.map(kindTitle).join(' and ');
+}
+
+/** "rabbitmq" as "RabbitMQ"; several may be joined by commas. */
+export function kindTitle(kind: string): string {
+  return TITLES[kind] ?? kind;
 }
 
 const TITLES: Readonly<Record<string, string>> = {

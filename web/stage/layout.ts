@@ -499,11 +499,14 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
   if (parts.nodes.length > 0 && parts.queues.length + parts.partitions.length > 0) {
     let chipX = width - margin - sum(parts.nodes, chipWidth) + 6;
     for (const actor of parts.nodes) {
-      nodes.push({ actor: actor.id, name: actor.name, x: chipX, y: y - 26, w: chipWidth(actor) - 6 });
+      nodes.push({ actor: actor.id, name: actor.name, x: chipX, y: y - 21, w: chipWidth(actor) - 6 });
       chipX += chipWidth(actor);
     }
   }
   const twoAbreast = parts.queues.length > 2;
+  // There is no room for words on the links: the keys of its bindings stand over the queue.
+  const hasKeys = parts.queues.some((place) => bindingKeys(scenario, place) !== '');
+  if (hasKeys && parts.queues.length > 1) y += 14;
   parts.queues.forEach((place, i) => {
     const w = twoAbreast ? (inner - 8) / 2 : inner;
     const h = many ? 62 : 104;
@@ -511,7 +514,7 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
       type: 'queue',
       place: place.id,
       name: place.name,
-      about: describeQueue(scenario, place.name),
+      about: hasKeys ? bindingKeys(scenario, place) : describeQueue(scenario, place.name),
       deadLetter: false,
       cell: many ? 20 : 26,
       x: margin + (twoAbreast && i % 2 === 1 ? w + 8 : 0),
@@ -519,7 +522,7 @@ function stacked(scenario: Scenario, parts: Parts, width: number): Layout {
       w,
       h,
     });
-    if (!twoAbreast || i % 2 === 1 || i === parts.queues.length - 1) y += h + 26;
+    if (!twoAbreast || i % 2 === 1 || i === parts.queues.length - 1) y += h + (hasKeys ? 42 : 26);
   });
   const seen = new Set<string>();
   for (const place of parts.partitions) {
@@ -582,6 +585,14 @@ function finish(layout: Omit<Layout, 'byKey'>): Layout {
   const byKey = new Map<string, Box>();
   for (const box of layout.boxes) byKey.set('actor' in box ? actorKey(box.actor) : placeKey(box.place), box);
   return { ...layout, byKey };
+}
+
+function bindingKeys(scenario: Scenario, place: Place): string {
+  const bindings = scenario.queues[place.name]?.bindings ?? [];
+  return bindings
+    .map(({ key }) => key)
+    .filter((key) => key !== '')
+    .join(', ');
 }
 
 function exchangeBox(scenario: Scenario, place: Place): Omit<ExchangeBox, keyof Rect> {

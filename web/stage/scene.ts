@@ -128,6 +128,8 @@ export class SceneMaker {
   #bars: Bar[] = [];
   #dots: Dot[] = [];
   #loads = new Map<string, number>();
+  /** Messages between two queues, whose new place is not drawn yet. */
+  #between = new Set<MessageId>();
 
   constructor(run: ShownRun, layout: Layout, curves: ReadonlyMap<string, Curve>) {
     this.#run = run;
@@ -146,6 +148,8 @@ export class SceneMaker {
     this.#dots = [];
     this.#loads = new Map();
     const { topology, timeUs, fact } = moment;
+    this.#between = new Set();
+    this.#transfers(timeUs, fact);
     for (const box of this.#layout.boxes) {
       if (box.type === 'queue') this.#queue(box, topology, timeUs);
       else if (box.type === 'partition') this.#partition(box, topology);
@@ -172,15 +176,23 @@ export class SceneMaker {
     const delayed = queue?.delayed ?? 0;
     const locked = queue?.locked ?? 0;
     if (box.deadLetter) {
-      this.#deadLetters(box, ready + locked + delayed, queue?.entries('ready', 24) ?? []);
+      const entries = queue?.entries('ready', 24) ?? [];
+      const come = entries.filter(({ message }) => !this.#between.has(message));
+      this.#deadLetters(box, ready + locked + delayed - (entries.length - come.length), come);
       return;
     }
     const small = box.h < 70;
+    // Beside its name there is no room for its counts, so they stand in its box.
+    const narrow = small && box.w < 220;
     const { cell } = box;
     const pad = small ? 8 : 14;
     const split = box.x + Math.round(box.w * (box.w < 300 ? 0.5 : 0.56));
-    const top = small ? box.y + Math.max(4, (box.h - cell) / 2 - (box.h > cell * 2.4 ? cell / 2 + 2 : 0)) : box.y + 26;
-    const bottom = box.y + box.h - (small ? 6 : 10);
+    const top = narrow
+      ? box.y + 7
+      : small
+        ? box.y + Math.max(4, (box.h - cell) / 2 - (box.h > cell * 2.4 ? cell / 2 + 2 : 0))
+        : box.y + 26;
+    const bottom = box.y + box.h - (narrow ? 20 : small ? 6 : 10);
     if (!small) {
       this.#strokes.push({
         x0: split,
@@ -202,7 +214,8 @@ export class SceneMaker {
         ...(delayed > 0 ? [`delayed ${count(delayed)}`] : []),
         `locked ${count(locked)}`,
       ];
-      this.#word(box.x + box.w - 2, box.y - 8, words.join(', '), 'soft', 'right');
+      if (narrow) this.#word(box.x + box.w / 2, box.y + box.h - 14, words.join(', '), 'soft', 'center');
+      else this.#word(box.x + box.w - 2, box.y - 8, words.join(', '), 'soft', 'right');
     }
 
     // Ready: the head stands at the right, next to be handed out.
@@ -381,7 +394,7 @@ export class SceneMaker {
       });
       if (hasFoot)
         this.#word(
-          clamp(x, box.x + 300, box.x + box.w - 50),
+          clamp(x, box.x + Math.min(300, box.w - 62), box.x + box.w - 62),
           box.y - 6,
           `high watermark ${count(partition.watermark)}`,
           'accent',
@@ -564,16 +577,25 @@ export class SceneMaker {
       if (link.dynamic && load === 0 && !this.#isAssigned(topology, link.from, link.to)) continue;
       // One above the other, links would run through all the tapes between: only what travels is shown.
       if (hasTapes && load === 0) continue;
+      if (this.#layout.stacked && load === 0 && this.#runsThrough(link.from, link.to)) continue;
       const cut = this.#isCut(topology, link.from, link.to);
       this.#wires.push({ curve, dashed: link.dashed, ink: cut ? 'fault' : 'line', cut, load });
-      if (link.label !== '') {
-        const middle = pointOn(curve, 0.6);
+      if (link.label !== '' && !this.#layout.stacked) {
         link.label.split(', ').forEach((line, i) => {
-          if (this.#layout.stacked) this.#word(middle.x, middle.y + i * 13, line, 'soft', 'center', false, true);
-          else this.#word(curve.x3 - 12, curve.y3 - 8 - i * 13, line, 'soft', 'right', false, true);
+          this.#word(curve.x3 - 12, curve.y3 - 8 - i * 13, line, 'soft', 'right', false, true);
         });
       }
     }
+  }
+
+  /** In rows: whether a row of queues lies between two boxes. */
+  #runsThrough(from: string, to: string): boolean {
+    const upper = this.#layout.byKey.get(from);
+    const lower = this.#layout.byKey.get(to);
+    if (upper === undefined || lower === undefined) return false;
+    return this.#layout.boxes.some(
+      (box) => box.type === 'queue' && box.y >= upper.y + upper.h && box.y + box.h <= lower.y && !box.deadLetter,
+    );
   }
 
   #isAssigned(topology: Topology, from: string, to: string): boolean {
@@ -589,20 +611,23 @@ export class SceneMaker {
       if (kind !== 'split') continue;
       const action = this.#run.scenario.timeline[entry]?.action;
       if (action?.type !== 'split') continue;
-      const a = this.#sidesOf(action.sides, from);
-      const b = this.#sidesOf(action.sides, to);
+      const a = this.#sidesOf(action.sides, from, topology);
+      const b = this.#sidesOf(action.sides, to, topology);
       if (a >= 0 && b >= 0 && a !== b) return true;
     }
     return false;
   }
 
   /** The side of a split that a box is on; a queue or partition is where its broker or leader is. −1 for none. */
-  #sidesOf(sides: readonly (readonly string[])[], key: string): number {
+  #sidesOf(sides: readonly (readonly string[])[], key: string, topology: Topology): number {
     const { trace } = this.#run;
     const id = Number(key.slice(6));
+    const leader = topology.partitions[id]?.leader ?? 0;
     const actors = key.startsWith('actor')
       ? [trace.actors[id]]
-      : trace.actors.filter(({ kind }) => kind === 'broker').slice(0, 1);
+      : leader > 0
+        ? [trace.actors[leader]]
+        : trace.actors.filter(({ kind }) => kind === 'broker').slice(0, 1);
     return sides.findIndex((side) =>
       actors.some((actor) => actor !== undefined && (side.includes(actor.name) || side.includes(actor.group))),
     );
@@ -637,6 +662,52 @@ export class SceneMaker {
         hint: `${FATES[trace.detail(id) >> 3] ?? 'lost'}: ${trace.sentence(id)}`,
       });
     }
+  }
+
+  /** Messages that were dead-lettered or moved back: within the broker that takes no time, here as long as a usual hop. */
+  #transfers(now: Micros, fact: FactId): void {
+    const { index, trace } = this.#run;
+    const { transfers, hopUs } = index;
+    for (let i = transfers.countUpTo(fact) - 1; i >= 0; i--) {
+      const id = transfers.at(i);
+      const t = (now - trace.time(id)) / Math.max(1, hopUs);
+      if (t >= 1 || this.#tokens.length >= TOKENS_MAX) return;
+      const message = trace.messageOf(id);
+      const route = this.#transferRoute(id);
+      if (route === null) continue;
+      const eased = t * t * (3 - 2 * t);
+      const at = pointOn(route.curve, route.backwards ? 1 - eased : eased);
+      this.#loads.set(route.key, (this.#loads.get(route.key) ?? 0) + 1);
+      this.#between.add(message);
+      this.#tokens.push({
+        message,
+        fact: id,
+        x: at.x,
+        y: at.y,
+        look: this.#run.keys.of(message),
+        kind: 'message',
+        alpha: 1,
+        label: String(message),
+        hint: trace.sentence(id),
+      });
+    }
+  }
+
+  /** Between the queue that a message came to and the one that its causes name. */
+  #transferRoute(fact: FactId): { curve: Curve; key: string; backwards: boolean } | null {
+    const { trace } = this.#run;
+    const to = trace.place(fact);
+    for (let id = trace.cause(fact), i = 0; id !== 0 && i < 12; id = trace.cause(id), i++) {
+      const from = trace.place(id);
+      if (from === to || from === 0) continue;
+      const route = this.#along(placeKey(from), placeKey(to));
+      if (route !== null) return route;
+    }
+    const only = this.#layout.links.filter(
+      (link) => link.dashed && (link.to === placeKey(to) || link.from === placeKey(to)),
+    );
+    const first = only.length === 1 ? only[0] : undefined;
+    return first === undefined ? null : this.#along(first.from === placeKey(to) ? first.to : first.from, placeKey(to));
   }
 
   #hop(hop: Hop, now: Micros, numbered: boolean): void {

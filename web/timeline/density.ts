@@ -1,4 +1,4 @@
-/** The timeline's sums: how many facts in each column, and where labels fit without covering each other. */
+/** The timeline's sums: how many facts in each column, and in which rows bars and labels fit without covering each other. */
 import type { Micros } from '../../core/types.ts';
 import type { Trace } from '../../sim/trace.ts';
 
@@ -17,17 +17,39 @@ export function density(trace: Trace, endUs: Micros, columns: number): readonly 
 
 export interface Labelled {
   readonly x: number;
+  /** Width of its bar. */
+  readonly w: number;
   readonly text: string;
 }
 
-/** Which labels can be written in one row: each that does not run into the one before. */
-export function fitting(labels: readonly Labelled[], width: number, perLetter = 6.1): readonly boolean[] {
-  let right = -Infinity;
-  return labels.map(({ x, text }) => {
+export interface Placed {
+  /** 0 … rowsMax − 1. */
+  readonly row: number;
+  /** Its label covers no other in its row. */
+  readonly named: boolean;
+}
+
+/** Between two bars, and between two labels. */
+const GAP = 3;
+const LABEL_GAP = 10;
+
+/**
+ * Puts bars, which come in the order of their starts, into rows: the first in which neither bar nor label covers the one before, else the first in which
+ * the bar does not, else the last. So nothing is hidden as long as at most `rowsMax` overlap.
+ */
+export function rowsOf(bars: readonly Labelled[], width: number, rowsMax: number, perLetter = 6.1): readonly Placed[] {
+  const barEnds: number[] = [];
+  const labelEnds: number[] = [];
+  return bars.map(({ x, w, text }) => {
     const wide = text.length * perLetter;
-    const left = Math.min(x, width - wide);
-    if (left < right + 10) return false;
-    right = left + wide;
-    return true;
+    const left = Math.max(0, Math.min(x, width - wide));
+    const barFits = (row: number): boolean => x >= (barEnds[row] ?? -Infinity) + GAP;
+    const labelFits = (row: number): boolean => left >= (labelEnds[row] ?? -Infinity) + LABEL_GAP;
+    const rows = Array.from({ length: rowsMax }, (_, row) => row);
+    const row = rows.find((one) => barFits(one) && labelFits(one)) ?? rows.find(barFits) ?? rowsMax - 1;
+    const named = text !== '' && labelFits(row);
+    barEnds[row] = Math.max(barEnds[row] ?? -Infinity, x + w);
+    if (named) labelEnds[row] = left + wide;
+    return { row, named };
   });
 }

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { at, settled } from './lab.ts';
+import { openPage } from './page.ts';
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true };
+
+it('the signs of the stage are explained beside the keys', async () => {
+  const { page, complaints, close } = await openPage();
+  await settled(page);
+  await page.keyboard.press('?');
+  const signs = page.getByRole('dialog', { name: 'Signs and keys' }).getByRole('list', { name: 'Signs' });
+  expect(await signs.getByRole('listitem').count()).toBeGreaterThan(8);
+  await signs.getByText('The ring is what remains of the lock').waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a newcomer reads what to press, until the run moves', async () => {
+  const { page, close } = await openPage();
+  await settled(page);
+  await page.getByText('Space plays').waitFor();
+  await page.keyboard.press('n');
+  expect(await page.getByText('Space plays').count()).toBe(0);
+  await close();
+});
+
+it('the library is shown in the order of its README', async () => {
+  const table = readFileSync('scenarios/README.md', 'utf8').matchAll(/^\| `[\w-]+\/` \| .+? \| (.+?) \|$/gm);
+  const wanted = [...table].flatMap(([, names = '']) => [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name));
+  const { page, close } = await openPage();
+  await settled(page);
+  const found = await page.evaluate(() => window.queuelab.library().map(({ name }) => name));
+  expect(found).toEqual(wanted);
+  await page.keyboard.press('s');
+  expect(await page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count()).toBe(wanted.length);
+  await close();
+});
+
+it('an ack that the network loses stands in the log, and the next notable fact leads to it', async () => {
+  const { page, complaints, close } = await openPage('#scenario=ack-lost&t=2.7s');
+  await settled(page);
+  await page.keyboard.press('n');
+  const present = page.locator('.log button[aria-current="step"]');
+  expect(await present.innerText()).toMatch(/message 2 from biller-1 to sqs was lost/);
+  expect((await at(page)).timeUs).toBeLessThan(3_000_000);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('faults that overlap stand in rows of their own', async () => {
+  const { page, close } = await openPage('#scenario=with-dlq');
+  await settled(page);
+  const bars = await page.locator('.timeline rect.fault').evaluateAll((rects) =>
+    rects.map((rect) => {
+      const { left, right, top } = rect.getBoundingClientRect();
+      return { left, right, top };
+    }),
+  );
+  expect(bars.length).toBeGreaterThan(2);
+  const rows = new Set(bars.map(({ top }) => top));
+  expect(rows.size).toBeGreaterThan(1);
+  expect(rows.size).toBeLessThanOrEqual(3);
+  for (const [i, one] of bars.entries()) {
+    const covered = bars.slice(0, i).some((other) => other.top === one.top && other.right > one.left);
+    expect(covered, `bar ${i}`).toBe(false);
+  }
+  await close();
+});
+
+it('a phone shows the caption, and the line that a click added, without covering a worker', async () => {
+  const { page, complaints, close } = await openPage('#scenario=photo-queue&t=4.3s', PHONE);
+  await settled(page);
+  await page.getByRole('complementary', { name: 'What to look at' }).getByText('Ana is told').waitFor();
+  await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
+  await page.getByRole('menuitem', { name: 'Crash now, restart after 5 s' }).click();
+  const line = page.getByText('- { at: 4.3s, crash: worker-2, restart: 5s }');
+  await line.waitFor();
+  const stage = await page.getByRole('region', { name: 'Stage' }).boundingBox();
+  const added = await line.boundingBox();
+  expect(added?.y).toBeGreaterThanOrEqual((stage?.y ?? 0) + (stage?.height ?? 999));
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('where the browser forbids copying, the page says so and goes on', async () => {
+  const { page, complaints, close } = await openPage();
+  await settled(page);
+  await page.evaluate(() => {
+    Object.defineProperty(navigator.clipboard, 'writeText', { value: () => Promise.reject(new Error('denied')) });
+  });
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.getByRole('button', { name: 'Copying is forbidden' }).waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
