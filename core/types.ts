@@ -26,7 +26,16 @@ export interface Actor {
   readonly group: string;
 }
 
-export type PlaceKind = 'none' | 'queue' | 'partition' | 'exchange' | 'endpoint' | 'store' | 'group' | 'service' | 'alert';
+export type PlaceKind =
+  | 'none'
+  | 'queue'
+  | 'partition'
+  | 'exchange'
+  | 'endpoint'
+  | 'store'
+  | 'group'
+  | 'service'
+  | 'alert';
 
 /**
  * Somewhere a message can be, or a group that reads; also the name of what a rule is about (a `service` that is scaled, an `alert`). `parent` is the topic of a partition (`rides` for `rides/0`), else
