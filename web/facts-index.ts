@@ -2,7 +2,7 @@
  * Where things are in a trace, gathered once while it arrives: facts that the log shows, stops of "next notable fact", beats that playing slows down
  * for, hops that were lost, and how long hops take. Grows with the trace; every question afterwards is a binary search.
  */
-import type { ActorId, FactId, Micros } from '../core/types.ts';
+import type { ActorId, FactId, Micros, PlaceId } from '../core/types.ts';
 import type { TimelineEntry } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
 import { F, FACT_NAMES, FACTS } from '../sim/vocabulary.ts';
@@ -103,8 +103,8 @@ export class FactsIndex {
   readonly lostHops = new Numbers();
   /** Messages that went from one queue to another: dead-lettered, or moved back. */
   readonly transfers = new Numbers();
-  /** Messages that were lost for good. */
-  readonly losses = new Numbers();
+  /** Messages that were lost for good, by the place that lost them; 0 for those lost elsewhere. */
+  readonly losses = new Map<PlaceId, Numbers>();
   readonly spans: Span[] = [];
   done: FactId = 0;
 
@@ -210,9 +210,12 @@ export class FactsIndex {
     const { trace } = this;
     const name = trace.actorName(actor);
     switch (kind) {
-      case F.lost:
-        this.losses.push(id);
+      case F.lost: {
+        const losses = this.losses.get(trace.place(id)) ?? new Numbers();
+        losses.push(id);
+        this.losses.set(trace.place(id), losses);
         return;
+      }
       case F.crashed:
         return this.#begin(`down ${actor}`, id, time, `${name} crashed`);
       case F.stopped:

@@ -94,3 +94,39 @@ it('where the browser forbids copying, the page says so and goes on', async () =
   expect(complaints).toEqual([]);
   await close();
 });
+
+it('a dead letter travels to its lane, and arrives', async () => {
+  const { page, close } = await openPage('#scenario=with-dlq&t=36.15s');
+  await settled(page);
+  const hints = async (): Promise<readonly string[]> => {
+    const lane = await page.getByRole('article', { name: /^Dead-letter queue photo-dlq/ }).boundingBox();
+    if (lane === null) throw new Error('no lane');
+    const found: string[] = [];
+    for (const [x, y] of [
+      [lane.x + lane.width / 2, lane.y - 50],
+      [lane.x + lane.width - 26, lane.y + lane.height / 2],
+    ] as const) {
+      await page.mouse.move(x, y, { steps: 3 });
+      found.push((await page.locator('.hint').count()) === 0 ? '' : await page.locator('.hint').innerText());
+    }
+    return found;
+  };
+  const [onTheWay, there] = await hints();
+  expect(onTheWay).toContain('Message 6 was dead-lettered to photo-dlq');
+  expect(there).toBe('');
+  const clock = page.getByRole('textbox', { name: /^Time/ });
+  await clock.fill('36.5');
+  await clock.press('Enter');
+  const [passed, arrived] = await hints();
+  expect(passed).toBe('');
+  expect(arrived).toContain('dead-lettered after 5 receives');
+  await close();
+});
+
+it('what one queue lost is not missing behind the other', async () => {
+  const { page, close } = await openPage('#scenario=memory-or-disk&t=10s');
+  await settled(page);
+  await page.getByRole('article', { name: /^Store conversations: .*lost [1-9]/ }).waitFor();
+  await page.getByRole('article', { name: /^Store parcels: .*lost 0/ }).waitFor();
+  await close();
+});

@@ -73,7 +73,11 @@ export function describeQueue(scenario: Scenario, name: string): string {
   const target = deadLetterOf(scenario, name);
   if (target !== '') {
     const limit = receivesOf(options);
-    words.push(limit > 0 ? `at most ${limit} receives, then ${target}` : `dead letters to ${target}`);
+    words.push(
+      limit > 0
+        ? `at most ${limit} ${limit === 1 ? 'receive' : 'receives'}, then ${target}`
+        : `dead letters to ${target}`,
+    );
   }
   return words.join(', ');
 }
