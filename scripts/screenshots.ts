@@ -31,7 +31,15 @@ const SHOTS: readonly Shot[] = [
         .first()
         .click(),
   },
-  { name: 'exercise-dark', link: '#scenario=retry-limit&t=40s', mode: 'dark' },
+  {
+    name: 'exercise-dark',
+    link: '#scenario=retry-limit&t=40s',
+    mode: 'dark',
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      await page.locator('.exercise li.missed').first().waitFor();
+    },
+  },
   { name: 'library-light', link: '', mode: 'light', act: (page) => page.keyboard.press('s') },
   { name: 'phone-light', link: '#scenario=visibility-too-short&t=6.1s', mode: 'light', narrow: true },
   { name: 'phone-dark', link: '#scenario=photo-queue&t=6.55s', mode: 'dark', narrow: true },

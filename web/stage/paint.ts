@@ -359,7 +359,8 @@ export class Painter {
       if (kind === 'message') context.fillText(token.label, x, y + font * 0.36);
       else if (kind === 'tick') {
         context.font = `400 11px ${TEXT}`;
-        context.fillText(token.label, x + 9, y - 7);
+        context.textAlign = 'center';
+        context.fillText(token.label, x, y - 10);
       }
     }
     context.globalAlpha = 1;
