@@ -461,7 +461,8 @@ export class World {
       sizeBytes: draft.sizeBytes,
       poison: draft.poison,
       producedAtUs: this.#agenda.now,
-      decisionKey: mix(hash, sequence),
+      // Signed, because engines keep integers of 31 bits and a sign without a box.
+      decisionKey: mix(hash, sequence) | 0,
     };
     // A process that has died in this very step makes nothing more.
     if (voice.silent) return message;

@@ -376,7 +376,7 @@ export class Consumer implements Machine, ConsumerHost {
 
 /** Key of this attempt's chance. */
 function attemptKey({ message, attempt }: Delivery): number {
-  return (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) >>> 0;
+  return (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) | 0;
 }
 
 const WATCH: Wire = { type: 'client/watch' };
