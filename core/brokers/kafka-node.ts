@@ -957,7 +957,7 @@ export class KafkaNode implements Machine {
   #cutBack(hosted: Hosted, offset: number, out: Out): void {
     const { replica, info } = hosted;
     const { log } = replica;
-    if (offset >= log.endOffset) return;
+    if (offset >= log.endOffset) return log.truncateTo(offset);
     const gone: MessageId[] = [];
     if (info.place !== 0) {
       log.scan(offset, log.endOffset, (record) => {

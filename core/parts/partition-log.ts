@@ -197,7 +197,11 @@ export class PartitionLog<V> {
 
   /** Cuts everything at `offset` and above; the high watermark is pulled back with it. Source: K5, K24. */
   truncateTo(offset: number): void {
-    if (offset >= this.end) return;
+    if (offset >= this.end) {
+      // An epoch that began at the end and has no record may be in conflict with the leader's: it goes even when nothing else does.
+      this.epochStarts = this.epochStarts.filter((known) => known.startOffset < offset);
+      return;
+    }
     if (offset < this.start) {
       this.truncateFullyAndStartAt(offset);
       return;

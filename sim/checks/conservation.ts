@@ -134,7 +134,8 @@ function vanishedRequest(evidence: Evidence): FactId {
     const detail = trace.detail(id);
     const fate = detail >> 3;
     if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
-    if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs) continue;
+    if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs)
+      continue;
     if (!brokeOff(trace, id)) return id;
   }
   return 0;

@@ -250,7 +250,8 @@ function walkPolls(
         break;
       case F.settled:
         // A handler that failed is tried again by seeking back to its record.
-        if (trace.value(id) === GIVEN_BACK || trace.value(id) === LEFT) last.get(trace.actor(id))?.delete(trace.place(id));
+        if (trace.value(id) === GIVEN_BACK || trace.value(id) === LEFT)
+          last.get(trace.actor(id))?.delete(trace.place(id));
         break;
       case F.sought:
       case F.truncated:

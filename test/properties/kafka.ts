@@ -50,7 +50,8 @@ const consuming = fc.record({
   reset: mostly('earliest', 'latest'),
   isolation: mostly<string | null>(null, 'read_committed'),
   session: mostly<Document>({ 'session.timeout.ms': '10s' }, {}, { 'session.timeout.ms': '6s' }),
-  interval: mostly<Document>({}, { 'max.poll.interval.ms': '8s' }),
+  // A member that joins waits for its answer for so long, even where the coordinator died behind a split: the default outlasts these runs.
+  interval: mostly<Document>({ 'max.poll.interval.ms': '60s' }, { 'max.poll.interval.ms': '8s' }),
   records: mostly<number | null>(null, 1, 5),
   assignor: mostly<string | null>(null, 'range', 'roundrobin', 'sticky', 'cooperative-sticky'),
   member: mostly<string | null>(null, 'desk'),

@@ -33,6 +33,16 @@ describe('the log', () => {
     expect(one.log.highWatermark).toBe(3);
   });
 
+  it('forgets an epoch that began at the end without a record when told to cut there, so that it cannot differ from its leader for ever (K24)', () => {
+    const one = replica();
+    one.log.beginEpoch(0, 0);
+    one.log.truncateTo(0);
+    expect(one.log.latestEpoch).toBe(-1);
+    one.appendAsLeader(plain(2), 1, 0);
+    one.log.truncateTo(2);
+    expect(one.log.latestEpoch).toBe(1);
+  });
+
   it('pulls the high watermark back when it is cut (K5, K24)', () => {
     const one = replica();
     one.appendAsLeader(plain(6), 0, 0);

@@ -1,0 +1,246 @@
+/**
+ * The other half of a promise: settings that do not make it. For each line a search over generated fault schedules must find a run in which the claim
+ * breaks, and the verdict must blame the setting of that line. A checker that never fires fails here.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { ClaimName } from '../../sim/checks/names.ts';
+import type { Document } from './document.ts';
+import { merged, yamlOf } from './document.ts';
+import { type Cast, faults, lineOf } from './faults.ts';
+import { blamed } from './laws.ts';
+
+/** How many runs a search may take. */
+const MOST_RUNS = 200;
+
+interface Breach {
+  readonly claim: ClaimName;
+  /** What the claim is limited to; everything when absent. */
+  readonly scope?: string;
+  /** What the verdict blames. */
+  readonly setting: string;
+  readonly system: Document;
+  /** Faults that lead towards the breach, beside those drawn. */
+  readonly timeline?: readonly Document[];
+}
+
+const maker: Document = { rate: '10/s', messages: 12, start: '5s', key: 'user', attributes: { user: 2 } };
+const worker: Document = { process: '100ms..400ms', effect: { increment: 'results' }, count: 2 };
+
+function base(broker: string | Document, name: string, usual: Document, more: Document): Document {
+  const plain = merged(
+    {
+      title: 'A system that promises less',
+      broker,
+      duration: '150s',
+      producers: { maker: { to: name, ...maker } },
+      consumers: { worker: { from: name, ...worker } },
+      network: { latency: '1ms..20ms' },
+    },
+    usual,
+  );
+  return merged(plain, more);
+}
+const sqs = (more: Document): Document => base('sqs', 'jobs', { queues: { jobs: { VisibilityTimeout: '5s' } } }, more);
+const fifo = (more: Document): Document =>
+  base('sqs', 'jobs.fifo', { queues: { 'jobs.fifo': { VisibilityTimeout: '5s' } } }, more);
+const rabbitmq = (more: Document): Document =>
+  base(
+    { kind: 'rabbitmq', heartbeat: '5s' },
+    'jobs',
+    {
+      queues: { jobs: {} },
+      producers: {
+        maker: { confirms: true, delivery_mode: 2, confirm_timeout: '1s', network_recovery_interval: '1s' },
+      },
+      consumers: { worker: { network_recovery_interval: '1s' } },
+    },
+    more,
+  );
+const kafka = (more: Document): Document =>
+  base(
+    { kind: 'kafka', nodes: 3, 'replica.lag.time.max.ms': '10s', 'offsets.topic.num.partitions': 2 },
+    'jobs',
+    {
+      topics: { jobs: { partitions: 2, 'replication.factor': 3, 'min.insync.replicas': 2 } },
+      producers: { maker: { 'request.timeout.ms': '1s' } },
+      consumers: {
+        worker: { 'enable.auto.commit': false, 'auto.offset.reset': 'earliest', 'session.timeout.ms': '6s' },
+      },
+    },
+    more,
+  );
+const direct = (more: Document): Document => base('direct', 'work', {}, more);
+
+const worksBefore: Document = { consumers: { worker: { settle: 'before-processing' } } };
+const crashesAtWork: readonly Document[] = [
+  { when: 'begun', nth: 4, of: 'worker-1', crash: 'worker-1', restart: '3s' },
+];
+const leaderDies: readonly Document[] = [{ when: 'appended', nth: 6, crash: 'b1', restart: '30s' }];
+/** The followers are far away, so the leader alone has what was written last. */
+const farFollowers: Document = {
+  producers: { maker: { acks: 1 } },
+  network: { links: [{ from: 'b1', latency: '80ms..160ms' }] },
+};
+const onlyTheLeaderHasIt: readonly Document[] = [
+  { at: '6s', crash: ['b2', 'b3'], restart: '24s' },
+  { at: '22s', crash: 'b1', restart: '60s' },
+];
+
+const BREACHES: readonly Breach[] = [
+  // SQS
+  { claim: 'at-least-once', setting: 'settle: before-processing', system: sqs(worksBefore), timeline: crashesAtWork },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: sqs({}) },
+  { claim: 'at-most-once', setting: 'settle: after-processing', system: sqs({}) },
+  { claim: 'key-order', setting: 'SQS Standard keeps no order', system: sqs({}) },
+  { claim: 'stale-ack-fencing', setting: 'SQS Standard', system: sqs({ consumers: { worker: { process: '6s' } } }) },
+  { claim: 'zombie-overlap', setting: 'a lock or session', system: sqs({ consumers: { worker: { process: '6s' } } }) },
+  {
+    claim: 'exactly-once-effect',
+    setting: 'a dedup memory that a crash forgets',
+    system: sqs({ consumers: { worker: { dedup: { window: '10m' } } } }),
+  },
+  {
+    claim: 'exactly-once-effect',
+    setting: 'the window of dedup',
+    system: sqs({ consumers: { worker: { dedup: { window: '2s', durable: true } } } }),
+  },
+  {
+    claim: 'at-least-once',
+    setting: 'on-failure: skip',
+    system: sqs({ consumers: { worker: { fail: '20%', 'on-failure': 'skip' } } }),
+  },
+  {
+    claim: 'poison-isolation',
+    setting: 'no RedrivePolicy on jobs.fifo',
+    system: fifo({ producers: { maker: { poison: '20%', attributes: { user: 1 } } } }),
+  },
+  { claim: 'key-order', setting: 'a retried send', system: fifo({ producers: { maker: { rate: '1/s' } } }) },
+  {
+    claim: 'key-order',
+    setting: 'RedrivePolicy of jobs.fifo',
+    system: fifo({
+      queues: {
+        'jobs.fifo': { RedrivePolicy: { deadLetterTargetArn: 'failed.fifo', maxReceiveCount: 1 } },
+        'failed.fifo': {},
+      },
+      producers: { maker: { retries: 0, poison: '30%' } },
+    }),
+    timeline: [
+      { at: '40s', fix: 'worker' },
+      { at: '41s', redrive: 'failed.fifo' },
+    ],
+  },
+
+  // RabbitMQ
+  {
+    claim: 'at-least-once',
+    setting: 'settle: on-delivery',
+    system: rabbitmq({ consumers: { worker: { settle: 'on-delivery' } } }),
+    timeline: crashesAtWork,
+  },
+  {
+    claim: 'confirmed-durable',
+    setting: 'delivery_mode: 1',
+    system: rabbitmq({ producers: { maker: { delivery_mode: 1 } } }),
+  },
+  {
+    claim: 'confirmed-durable',
+    setting: 'durable: false of jobs',
+    system: rabbitmq({ queues: { jobs: { durable: false } } }),
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'retries of the publisher',
+    system: rabbitmq({ consumers: { worker: { settle: 'on-delivery' } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'competing consumers keep no order',
+    system: rabbitmq({ consumers: { worker: { prefetch: 5 } } }),
+  },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: rabbitmq({}) },
+  {
+    claim: 'poison-isolation',
+    setting: 'without a delivery limit on jobs',
+    system: rabbitmq({ producers: { maker: { poison: '30%' } }, consumers: { worker: { count: 1 } } }),
+  },
+
+  // Kafka
+  { claim: 'confirmed-durable', setting: 'acks: 1', system: kafka(farFollowers), timeline: leaderDies },
+  { claim: 'at-least-once', setting: 'acks: 1', system: kafka(farFollowers), timeline: leaderDies },
+  {
+    claim: 'duplicate',
+    setting: 'enable.idempotence: false',
+    system: kafka({ producers: { maker: { 'enable.idempotence': false } } }),
+  },
+  {
+    claim: 'commit-safety',
+    setting: 'enable.auto.commit: true',
+    system: kafka({
+      consumers: {
+        worker: { 'enable.auto.commit': true, 'auto.commit.interval.ms': '100ms', concurrency: 2, fail: '20%' },
+      },
+    }),
+  },
+  { claim: 'at-least-once', setting: 'settle: before-processing', system: kafka(worksBefore), timeline: crashesAtWork },
+  { claim: 'at-most-once', setting: 'settle: after-processing', system: kafka({}) },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: kafka({}) },
+  {
+    claim: 'key-order',
+    scope: 'user',
+    setting: 'a producer without a key',
+    system: kafka({ producers: { maker: { key: null } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'concurrency: 3',
+    system: kafka({ consumers: { worker: { concurrency: 3 } } }),
+  },
+  {
+    claim: 'committed-survives',
+    setting: 'unclean.leader.election.enable: true',
+    system: kafka({
+      topics: { jobs: { partitions: 1, 'unclean.leader.election.enable': true, 'min.insync.replicas': 1 } },
+      producers: { maker: { rate: '1/s', messages: 25 } },
+    }),
+    timeline: onlyTheLeaderHasIt,
+  },
+  {
+    claim: 'nonmonotonic-send',
+    setting: 'enable.idempotence: false',
+    system: kafka({ producers: { maker: { 'enable.idempotence': false, rate: '100/s' } } }),
+  },
+
+  // Direct call
+  {
+    claim: 'at-most-once',
+    setting: 'retries of the caller',
+    system: direct({ producers: { maker: { timeout: '300ms', retries: 3 } } }),
+  },
+];
+
+it.each(BREACHES)('$claim can break, and $setting is blamed', (breach) => {
+  expect(searched(breach)).toBe('found');
+});
+
+/** 'found', or what the search saw instead. */
+function searched({ claim, scope = '', setting, system, timeline = [] }: Breach): string {
+  const others = new Set<string>();
+  const nodes = typeof system['broker'] === 'string' ? [system['broker']] : ['rabbitmq'];
+  const isKafka = JSON.stringify(system['broker']).includes('kafka');
+  const whole: Cast = {
+    makers: ['maker'],
+    workers: ['worker'],
+    nodes: isKafka ? ['b1', 'b2', 'b3'] : nodes.filter((name) => name !== 'direct'),
+    nodeSteps: ['appended', 'delivered', 'confirmed'],
+  };
+  const schedules = fc.sample(fc.record({ seed: fc.nat({ max: 9999 }), faults }), { numRuns: MOST_RUNS, seed: 5 });
+  for (const { seed, faults } of schedules) {
+    const lines = [...timeline, ...faults.map((fault) => lineOf(fault, whole))];
+    const found = blamed(yamlOf({ ...system, seed, ...(lines.length > 0 ? { timeline: lines } : {}) }), claim, scope);
+    if (found.includes(setting)) return 'found';
+    if (found !== '') others.add(found);
+  }
+  return `not found in ${MOST_RUNS} runs; blamed instead: ${[...others].join('; ') || 'nothing'}`;
+}
