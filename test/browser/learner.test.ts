@@ -130,3 +130,15 @@ it('what one queue lost is not missing behind the other', async () => {
   await page.getByRole('article', { name: /^Store parcels: .*lost 0/ }).waitFor();
   await close();
 });
+
+it.each(['settle', 'partition-key', 'seven-on-six'])('the story of %s covers no box of the stage', async (name) => {
+  const { page, close } = await openPage(`#scenario=${name}`);
+  await settled(page);
+  const card = await page.getByRole('complementary', { name: 'What to look at' }).boundingBox();
+  if (card === null) throw new Error('no story');
+  for (const box of await page.getByRole('region', { name: 'Stage' }).locator('article, button').all()) {
+    const top = (await box.boundingBox())?.y ?? 0;
+    expect(top, (await box.getAttribute('aria-label')) ?? '').toBeGreaterThanOrEqual(card.y + card.height);
+  }
+  await close();
+});

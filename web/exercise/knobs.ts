@@ -11,3 +11,8 @@ export function valueWords(value: unknown): string {
 export function setting(path: string, value: unknown): string {
   return `${path}=${JSON.stringify(value)}`;
 }
+
+/** What came out instead of a goal: "allowed" is a verdict's word, for a claim that was broken as the settings permit. */
+export function outcomeWords(actual: string): string {
+  return actual === 'allowed' ? 'broken, as these settings permit' : actual;
+}

@@ -245,7 +245,7 @@ function reaches(to: readonly string[], scenario: Scenario, consumer: Actor): bo
 // On a wide stage
 
 function columns(scenario: Scenario, parts: Parts, width: number, height: number, hasCaptions: boolean): Layout {
-  const top = hasCaptions ? 124 : 44;
+  const top = hasCaptions ? 132 : 44;
   const bottom = 28;
   const room = height - top - bottom;
   const middle = (sizes: Sizes): number =>
@@ -339,7 +339,7 @@ function columns(scenario: Scenario, parts: Parts, width: number, height: number
     const chipsW = sum(parts.nodes, chipWidth);
     const head = first?.type === 'partition' ? TOPIC_HEAD + PARTITION_HEAD : QUEUE_HEAD;
     const beside = chipsW < middleW - 150;
-    const chipsY = Math.max(hasCaptions ? 98 : 14, (first?.y ?? top) - head - 5 + (beside ? 0 : -26));
+    const chipsY = Math.max(hasCaptions ? 106 : 14, (first?.y ?? top) - head - 5 + (beside ? 0 : -26));
     let chipX = middleX + middleW - chipsW + 6;
     for (const actor of parts.nodes) {
       nodes.push({ actor: actor.id, name: actor.name, x: chipX, y: chipsY, w: chipWidth(actor) - 6 });
