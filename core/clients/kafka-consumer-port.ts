@@ -266,6 +266,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     const before = this.#spec.settle === 'before-processing';
     if (this.#autoCommit && !before) return this.#host.settled(delivery, true, out);
     const forwards = this.#forwarder !== undefined;
+    if (forwards && owned !== undefined && offset >= owned.position) return this.#lapse(delivery, out);
     if (!forwards && owned !== undefined && !before && this.#commitOffset(owned) === owned.committed) {
       // An earlier record of the partition is still in work: nothing can be committed for this one yet.
       return this.#host.settled(delivery, true, out);
@@ -429,6 +430,19 @@ export class KafkaConsumerPort implements ConsumerPort {
     owned.buffered = [];
     owned.open = owned.open.filter((other) => other < offset);
     this.#host.revoked([this.#cluster.partition(index).place], out);
+    if (this.#forwarder === undefined) return;
+    const lapsed = this.#settling.filter(({ handle }) => {
+      const at = handle as Handle;
+      return at.partition === index && at.offset >= offset;
+    });
+    this.#settling = this.#settling.filter((delivery) => !lapsed.includes(delivery));
+    for (const delivery of lapsed) this.#lapse(delivery, out);
+  }
+
+  /** Done, but behind a record that is read again, and so read again itself: nothing of it is written on or committed this time. */
+  #lapse(delivery: Delivery, out: Out): void {
+    this.#skipped.delete(delivery);
+    this.#host.settled(delivery, true, out);
   }
 
   // ── Committing ────────────────────────────────────────────────────────────────────────────────────────────────────
