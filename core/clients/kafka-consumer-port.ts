@@ -254,7 +254,8 @@ export class KafkaConsumerPort implements ConsumerPort {
     const { partition, offset } = delivery.handle as Handle;
     const owned = this.#owned.get(partition);
     if (how === 'requeue' || how === 'leave') {
-      if (owned !== undefined) this.#readAgain(partition, owned, offset, out);
+      // Behind a record that is read again already, this one comes again too: moving there would pass over the first.
+      if (owned !== undefined && offset < owned.position) this.#readAgain(partition, owned, offset, out);
       return this.#host.settled(delivery, true, out);
     }
     if (how === 'reject') {
