@@ -88,7 +88,7 @@ producers:
     send:
       - { at: 1s, account: alice, amount: 100, times: 3, poison: true, vip: true }
 consumers:
-  resizer: { from: photo-jobs }
+  resizer: { from: photo-jobs, effect: { increment: photos } }
 network:
   latency: 1ms..5ms
   loss: { ack: 1%, request: 0.5% }
