@@ -100,6 +100,8 @@ interface Batch {
   closed: boolean;
   /** -1 until it is first sent by an idempotent producer. */
   sequence: number;
+  /** The leader refused it for a gap before it that nobody will fill: surely not stored, and to be numbered anew. */
+  refused: boolean;
   producerId: number;
   epoch: number;
   attempts: number;
@@ -179,6 +181,11 @@ function isDefinite(error: KafkaError): boolean {
   return error !== 'REQUEST_TIMED_OUT' && error !== 'NETWORK_EXCEPTION' && error !== 'NOT_ENOUGH_REPLICAS_AFTER_APPEND';
 }
 
+/** Whether a batch is surely not stored under the number it has, and with it everything behind it. */
+function isResolved(batch: Batch): boolean {
+  return batch.sequence < 0 || batch.refused;
+}
+
 export class KafkaProducerPort implements ProducerPort {
   readonly #spec: ProducerPortSpec;
   readonly #host: ProducerHost;
@@ -195,6 +202,8 @@ export class KafkaProducerPort implements ProducerPort {
   #state: State = 'plain';
   #producerId = -1;
   #epoch = -1;
+  /** A number was given up, and a new id is asked for as soon as nothing with an old number is in doubt. */
+  #renewing = false;
   #txn: Transaction | undefined;
   #txns = 0;
   /** Messages that wait for the transaction before theirs to end. */
@@ -245,6 +254,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#inFlight.clear();
     this.#producerId = -1;
     this.#epoch = -1;
+    this.#renewing = false;
     this.#txn = undefined;
     this.#held = [];
     this.#blocked = [];
@@ -370,6 +380,7 @@ export class KafkaProducerPort implements ProducerPort {
         createdUs: out.now,
         closed: false,
         sequence: -1,
+        refused: false,
         producerId: -1,
         epoch: -1,
         attempts: 0,
@@ -397,6 +408,7 @@ export class KafkaProducerPort implements ProducerPort {
   /** Sends what is ready, gives up what is too late, and sets the timer for what will be ready next. */
   #send(out: Out): void {
     this.#giveUpLate(out);
+    this.#renewIdentity(out);
     this.#admitBlocked(out);
     if (!this.#link.knowsLeaders || this.#state === 'initialising' || this.#state === 'fenced')
       return this.#wakeForDeadlines(out);
@@ -406,6 +418,7 @@ export class KafkaProducerPort implements ProducerPort {
     for (const [index, partition] of this.#partitions) {
       const batch = partition.queue[0];
       if (batch === undefined) continue;
+      if (this.#renewing && isResolved(batch)) continue;
       const node = this.#link.leaderOf(index);
       if (node === 0) {
         this.#link.refresh(out);
@@ -544,7 +557,8 @@ export class KafkaProducerPort implements ProducerPort {
       error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' &&
       (partition.inFlight > 0 ||
         partition.queue.some((other) => other.sequence >= 0 && other.sequence < batch.sequence));
-    if ((isRetriable(error) || waitsForEarlier) && batch.attempts <= this.#config.retries) {
+    if (error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && this.#renewing && !waitsForEarlier) batch.refused = true;
+    if ((isRetriable(error) || waitsForEarlier || batch.refused) && batch.attempts <= this.#config.retries) {
       batch.notBeforeUs = out.now + this.#backoff(batch.attempts, out);
       this.#putBack(partition, batch);
       return;
@@ -552,7 +566,7 @@ export class KafkaProducerPort implements ProducerPort {
     if (error === 'PRODUCER_FENCED' || (error === 'INVALID_PRODUCER_EPOCH' && this.#transactionalId !== ''))
       this.#fence(out);
     for (const entry of batch.entries) this.#entryFailed(entry, reason, isDefinite(error) && !batch.maybeStored, out);
-    if (this.#config.idempotent && this.#transactionalId === '') this.#renewIdentity(out);
+    if (this.#config.idempotent && this.#transactionalId === '') this.#renewing = true;
   }
 
   /** Back into the queue: by sequence number when it has one, else at the head. */
@@ -568,9 +582,16 @@ export class KafkaProducerPort implements ProducerPort {
     partition.queue.splice(at, 0, batch);
   }
 
-  /** A sequence number was given up for good: the producer goes on with a new id, whose numbers begin at 0. Source: K35. */
+  /**
+   * A sequence number was given up for good: the producer goes on with a new id, whose numbers begin at 0. Not before what was sent with an old
+   * number is resolved: it may be stored, and nobody would recognise it under a new one. Source: K35.
+   */
   #renewIdentity(out: Out): void {
-    if (this.#state === 'initialising' || this.#state === 'fenced') return;
+    if (!this.#renewing || this.#state === 'initialising' || this.#state === 'fenced') return;
+    for (const { inFlight, queue } of this.#partitions.values()) {
+      if (inFlight > 0 || (queue[0] !== undefined && !isResolved(queue[0]))) return;
+    }
+    this.#renewing = false;
     this.#state = 'initialising';
     this.#init(out);
   }
@@ -591,7 +612,7 @@ export class KafkaProducerPort implements ProducerPort {
         if ((batch.entries[0]?.deadlineUs ?? MAX_SAFE) > out.now) continue;
         partition.queue.splice(partition.queue.indexOf(batch), 1);
         for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], !batch.maybeStored, out);
-        if (this.#config.idempotent && batch.sequence >= 0 && this.#transactionalId === '') this.#renewIdentity(out);
+        if (this.#config.idempotent && batch.sequence >= 0 && this.#transactionalId === '') this.#renewing = true;
       }
     }
     while ((this.#blocked[0]?.untilUs ?? MAX_SAFE) <= out.now) {
@@ -689,7 +710,10 @@ export class KafkaProducerPort implements ProducerPort {
       this.#state = 'ready';
       for (const partition of this.#partitions.values()) {
         partition.nextSequence = 0;
-        for (const batch of partition.queue) batch.sequence = -1;
+        for (const batch of partition.queue) {
+          batch.sequence = -1;
+          batch.refused = false;
+        }
       }
       this.#releaseHeld(later);
       this.#send(later);

@@ -113,7 +113,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
           : '',
       );
     case 'commit-safety':
-      return first(consumers, (consumer) => lossRisk(scenario, consumer));
+      return first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer));
     case 'key-order':
       return (
         first(producers, (producer) => sendOrderRisk(scenario, producer)) ||
