@@ -120,7 +120,7 @@ export const FATES = [
   'passed',
   'lost by chance',
   'lost in the split',
-  'lost by a rule',
+  'cut by the timeline',
   'duplicated',
   'lost: link clogged',
 ] as const;

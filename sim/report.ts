@@ -3,13 +3,12 @@
  * and the same in words for people. Everything here is folded from the trace.
  */
 
-import { FACTS } from '../core/facts.ts';
 import type { FactId, Micros } from '../core/types.ts';
 import { judge, type Verdict } from './checks/index.ts';
 import type { LedgerTotals } from './folds/ledger.ts';
 import { Metrics } from './folds/metrics.ts';
 import { type MetricsSummary, summarise } from './folds/summary.ts';
-import { toldSentence } from './folds/told.ts';
+import { toldSentence, toneOf } from './folds/told.ts';
 import { claimsIn, type Evaluated, evaluateAll } from './scenario/expect.ts';
 import type { Scenario } from './scenario/types.ts';
 import type { Trace } from './trace.ts';
@@ -105,8 +104,7 @@ export function* logLines(trace: Trace, scenario: Scenario, quietToo: boolean): 
   const width = clockTime(trace.endedAtUs).length;
   const digits = String(trace.count).length;
   for (let id = 1; id <= trace.count; id++) {
-    const name = trace.name(id);
-    if (!quietToo && FACTS[name].tone === 'quiet') continue;
+    if (!quietToo && toneOf(trace, id) === 'quiet') continue;
     const told = toldSentence(trace, scenario, id);
     yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${told}`;
   }
