@@ -3,7 +3,7 @@
  * counts as written: a follower's copies repeat it.
  */
 import { F } from '../../core/facts.ts';
-import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
+import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Evidence, GroupId } from './evidence.ts';
 
 /** One partition. `messages[o]` is what stands at offset o (0: nothing known, such as a marker), `facts[o]` the fact that wrote it. */
@@ -42,6 +42,7 @@ export class LogHistory {
     this.lost = evidence.perMessage();
     this.aborted = evidence.perMessage();
     const openTxn = new Map<number, MessageId[]>();
+    const leaders = new Map<PlaceId, ActorId>();
     for (let id = 1; id <= trace.count; id++) {
       switch (trace.kind(id)) {
         case F.appended: {
@@ -50,6 +51,14 @@ export class LogHistory {
           const log = this.of(place);
           const offset = trace.value(id);
           const message = trace.messageOf(id);
+          // What a leader writes that has not heard of its end stands nowhere once the new one has filled the place.
+          const writer = trace.actor(id);
+          const held = log.facts[offset] ?? 0;
+          const deposed = (leaders.get(place) ?? writer) !== writer;
+          if (deposed && held > 0 && trace.actor(held) !== writer) {
+            if (!log.firstWrites.has(message)) log.firstWrites.set(message, id);
+            break;
+          }
           this.#forget(log, offset);
           log.messages[offset] = message;
           log.facts[offset] = id;
@@ -61,6 +70,9 @@ export class LogHistory {
           if (openTxn.size > 0 && message > 0) openTxn.get(trace.message(message).producer)?.push(message);
           break;
         }
+        case F.elected:
+          leaders.set(trace.place(id), trace.peer(id));
+          break;
         case F.truncated: {
           // Only what the cut replica itself had written as leader: by then a new leader may have filled these offsets anew.
           const log = this.of(trace.place(id));

@@ -58,12 +58,17 @@ export const committedSurvives = defineCheck<Rewritten>({
   idle: 'no broker crashed and no leader changed',
   find(evidence, scope) {
     const { trace } = evidence;
+    const leaders = new Map<PlaceId, ActorId>();
     const logs = new Map<PlaceId, { high: number; mark: FactId; messages: MessageId[]; writers: ActorId[] }>();
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
-      if (kind !== F.appended && kind !== F['watermark-moved'] && kind !== F.lost) continue;
+      if (kind !== F.appended && kind !== F['watermark-moved'] && kind !== F.lost && kind !== F.elected) continue;
       const place = trace.place(id);
       if (trace.places[place]?.kind !== 'partition' || !inScope(evidence, place, scope)) continue;
+      if (kind === F.elected) {
+        leaders.set(place, trace.peer(id));
+        continue;
+      }
       let log = logs.get(place);
       if (log === undefined) {
         log = { high: 0, mark: 0, messages: [], writers: [] };
@@ -75,7 +80,8 @@ export const committedSurvives = defineCheck<Rewritten>({
           log.mark = id;
         }
       } else if (kind === F.appended) {
-        if (trace.detail(id) === 2) continue;
+        // A leader that has not heard of its end writes on for itself alone; it will be cut back.
+        if (trace.detail(id) === 2 || (leaders.get(place) ?? trace.actor(id)) !== trace.actor(id)) continue;
         const offset = trace.value(id);
         const before = log.messages[offset] ?? 0;
         if (before !== 0 && before !== trace.messageOf(id) && offset < log.high) {
