@@ -225,19 +225,29 @@ export const rebalanceSettles = defineCheck<Restless>({
     }
     const from = (cause === 0 ? 0 : trace.time(cause)) + PATIENCE_US;
     const late: FactId[] = [];
-    let begun = 0;
+    const begun = new Map<GroupId, FactId>();
     for (let id = evidence.first('rebalance-begun', 'rebalanced'); id > 0 && id <= trace.count; id++) {
-      if (!inScope(evidence, trace.place(id), scope)) continue;
-      if (trace.kind(id) === F['rebalance-begun']) begun = id;
-      else if (trace.kind(id) === F.rebalanced) {
-        begun = 0;
+      const kind = trace.kind(id);
+      if (kind === F.committed) {
+        // Another node coordinates the group by now, and knows nothing of a rebalance that was never finished.
+        const group = trace.detail(id);
+        const open = begun.get(group) ?? 0;
+        if (open > 0 && trace.actor(open) !== trace.actor(id)) begun.delete(group);
+        continue;
+      }
+      if ((kind !== F['rebalance-begun'] && kind !== F.rebalanced) || !inScope(evidence, trace.place(id), scope))
+        continue;
+      if (kind === F['rebalance-begun']) begun.set(trace.place(id), id);
+      else {
+        begun.delete(trace.place(id));
         if (trace.time(id) >= from) late.push(id);
       }
     }
+    const [open = 0] = begun.values();
     const base = { exercised: evidence.count('rebalanced') > 1, rebalances: late.length };
     if (late.length >= 3)
       return { ...base, seen: 'broken', witness: witness(cause, late[0] as FactId, late[late.length - 1] as FactId) };
-    return begun > 0 ? { ...base, seen: 'open', witness: [begun] } : { ...base, seen: 'sound', witness: [] };
+    return open > 0 ? { ...base, seen: 'open', witness: [open] } : { ...base, seen: 'sound', witness: [] };
   },
   explain(evidence, found) {
     if (found.seen === 'sound') return 'Each group came to rest once its members stayed the same.';

@@ -224,7 +224,6 @@ function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   const kind = kindOf(scenario, consumer.broker);
   // A log has no place for what is rejected: its offset is passed.
   if (kind === 'kafka' && consumer.onFailure === 'reject') return 'on-failure: reject';
-  if (kind === 'kafka' && booleanOf(consumer.options, 'enable.auto.commit', true)) return 'enable.auto.commit: true';
   return '';
 }
 

@@ -176,12 +176,13 @@ const BREACHES: readonly Breach[] = [
   },
   {
     claim: 'commit-safety',
-    setting: 'enable.auto.commit: true',
+    setting: 'settle: before-processing',
     system: kafka({
       consumers: {
-        worker: { 'enable.auto.commit': true, 'auto.commit.interval.ms': '100ms', concurrency: 2, fail: '20%' },
+        worker: { settle: 'before-processing', 'enable.auto.commit': true, 'auto.commit.interval.ms': '100ms' },
       },
     }),
+    timeline: crashesAtWork,
   },
   { claim: 'at-least-once', setting: 'settle: before-processing', system: kafka(worksBefore), timeline: crashesAtWork },
   { claim: 'at-most-once', setting: 'settle: after-processing', system: kafka({}) },

@@ -3,7 +3,7 @@
  * are judged in every run; what should come about in the end, where the faults ended early enough; the laws about the record itself cost more
  * than the run, and are asked for apart.
  */
-import { F } from '../../core/facts.ts';
+import { F, R } from '../../core/facts.ts';
 import { numberOf, textOf } from '../../core/options.ts';
 import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
 import { promises } from '../../sim/checks/promises.ts';
@@ -78,13 +78,20 @@ function violated(verdicts: readonly Verdict[]): Broken | null {
 
 /** Where nothing stands in the way any more for long enough, everything is done, and repeats and rebalances stop. */
 function allIsDoneInTheEnd({ scenario, trace }: Run): Broken | null {
-  if (!canFinish(scenario) || trace.endedAtUs - lastTrouble(trace) < ENOUGH_US) return null;
+  if (!canFinish(scenario) || trace.endedAtUs - lastTrouble(trace) < ENOUGH_US || hasGivenUp(trace)) return null;
   for (const { claim, verdict, sentence } of judge(trace, scenario, [...IN_THE_END, 'at-least-once'].map(everywhere))) {
     if (verdict === 'holds' || verdict === 'not exercised') continue;
     if (claim === 'at-least-once' && verdict !== 'undecided') continue;
     return { law: `in the end: ${claim}`, sentence };
   }
   return null;
+}
+
+/** Whether a consumer stopped for an error that it cannot bear, such as a transaction that its coordinator ended: an operator's matter then. */
+function hasGivenUp(trace: Trace): boolean {
+  for (let id = 1; id <= trace.count; id++)
+    if (trace.kind(id) === F.cancelled && trace.detail(id) === R['refused by the broker']) return true;
+  return false;
 }
 
 /** Longer than every timeout and backoff of these systems, and than the patience of the checks. */
