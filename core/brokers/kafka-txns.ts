@@ -78,9 +78,16 @@ export class TxnCoordinator {
     this.#txns.set(metadata.transactionalId, { metadata, producer, busy: false, unmarked: new Set() });
   }
 
-  /** Everything is read: goes on with what was prepared. */
+  /**
+   * Everything is read: goes on with what was prepared. Whether the coordinator before had come so far as to say what was decided is not in the
+   * log, so it is said again.
+   */
   ready(out: Out): void {
-    for (const txn of this.#txns.values()) if (txn.metadata.state.startsWith('Prepare')) this.#mark(txn, out);
+    for (const txn of this.#txns.values()) {
+      if (!txn.metadata.state.startsWith('Prepare')) continue;
+      this.#decided(txn, out);
+      this.#mark(txn, out);
+    }
   }
 
   init(from: ActorId, request: InitProducerIdRequest, out: Out): void {
@@ -173,14 +180,17 @@ export class TxnCoordinator {
       if (fencing && before.epoch !== metadata.epoch && txn.producer !== producer && txn.producer !== 0) {
         later.fact(F.fenced, 0, 0, txn.producer, before.epoch);
       }
-      if (outcome.writeMarkers) {
-        const kind = metadata.state === 'PrepareCommit' ? F['txn-committed'] : F['txn-aborted'];
-        later.fact(kind, 0, 0, txn.producer, metadata.producerId);
-      }
+      if (outcome.writeMarkers) this.#decided(txn, later);
       txn.producer = owner;
       done(outcome.error, later);
       if (outcome.writeMarkers) this.#mark(txn, later);
     });
+  }
+
+  /** The point of no return is written (K40). */
+  #decided({ metadata, producer }: Txn, out: Out): void {
+    const kind = metadata.state === 'PrepareCommit' ? F['txn-committed'] : F['txn-aborted'];
+    out.fact(kind, 0, 0, producer, metadata.producerId);
   }
 
   #mark(txn: Txn, out: Out): void {
