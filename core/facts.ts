@@ -120,7 +120,7 @@ export const FATES = [
   'passed',
   'lost by chance',
   'lost in the split',
-  'cut by the timeline',
+  'lost by a line of the timeline',
   'duplicated',
   'lost: link clogged',
 ] as const;
