@@ -317,6 +317,8 @@ function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
     ([, queue]) => tableOf(queue.options, 'RedrivePolicy') !== undefined,
   );
   if (redrive !== undefined) return `RedrivePolicy of ${redrive[0]}: what follows a dead-lettered message goes on`;
+  // A process that stalls after its ack works on although the next owner of the partition is further by then (K74).
+  if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.effect.type !== 'none')
     return `on-failure: ${consumer.onFailure} (a write that fails is tried after later ones)`;
   return consumer.failProbability > 0 ? `on-failure: ${consumer.onFailure}` : '';
