@@ -66,11 +66,21 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
       if (ends & END.deadLettered) tally.deadLettered++;
       else if ((fate.ready[m] as number) + (fate.inFlight[m] as number) > 0)
         note(tally, 'open', evidence, m, place, ledger, 0);
-      else if (ledger !== undefined && evidence.underWay(ledger, m)) note(tally, 'open', evidence, m, place, ledger, 0);
+      else if (
+        ledger !== undefined &&
+        evidence.underWay(ledger, m) &&
+        !(ends & END.policy && onlyHanded(trace, ledger, m))
+      )
+        note(tally, 'open', evidence, m, place, ledger, 0);
       else if (ends & END.policy) note(tally, 'removed', evidence, m, place, ledger, fate.last[m] as number);
       else note(tally, 'missing', evidence, m, place, ledger, fate.last[m] as number);
     }
   }
+}
+
+/** Whether the consumer never got what it was handed last: if that came back and was then removed, nothing of it is under way. */
+function onlyHanded(trace: Trace, ledger: Ledger, message: MessageId): boolean {
+  return trace.kind(ledger.step[message] as number) === F.delivered;
 }
 
 /** Whether a message was first stored here as a dead letter. A queue may get such ones and new ones: work that waits in a retry queue comes back to where it was. */
