@@ -337,6 +337,8 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
       return bare === undefined ? '' : `no RedrivePolicy on ${bare[0]}`;
     }
     case 'rabbitmq': {
+      // What is neither acked nor given back keeps its place in the prefetch until the acknowledgement timeout, 30 min (R37).
+      if (consumer.onFailure === 'leave') return 'on-failure: leave (nothing ends a delivery by time)';
       const bare = queuesOf(scenario, consumer).find(([, queue]) => textOf(queue.options, 'x-queue-type') !== 'quorum');
       if (bare === undefined || (consumer.onFailure === 'reject' && consumer.onPoison === 'fail')) return '';
       return `on-failure: ${consumer.onFailure}, without a delivery limit on ${bare[0]}`;
