@@ -5,6 +5,7 @@
 import { FACT_NAMES, FACTS, type FactSpec, REASONS } from '../../core/facts.ts';
 import type { HopKind, Machine, Out, Setup, Site, Wire } from '../../core/machine.ts';
 import type { ActorId, Message, MessageId, Micros } from '../../core/types.ts';
+import { plainMessage } from './message.ts';
 
 export interface SentHop {
   readonly to: ActorId;
@@ -92,21 +93,7 @@ export class MachineBench {
   }
 
   message(fields: Partial<Message> = {}): Message {
-    const id = this.messages.length + 1;
-    const message: Message = {
-      producer: 2,
-      sequence: id,
-      key: null,
-      routingKey: '',
-      attributes: {},
-      amount: 1,
-      sizeBytes: 100,
-      poison: false,
-      producedAtUs: this.nowUs,
-      decisionKey: id,
-      ...fields,
-      id,
-    };
+    const message = plainMessage(this.messages.length + 1, this.nowUs, { producer: 2, ...fields });
     this.messages.push(message);
     return message;
   }

@@ -18,6 +18,7 @@ import { FACT_NAMES, REASONS } from '../../../core/facts.ts';
 import type { Command, Machine, Out, Setup, Wire } from '../../../core/machine.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import type { ActorId, Message, Micros } from '../../../core/types.ts';
+import { plainMessage } from '../message.ts';
 
 const HOP_US = 1_000;
 
@@ -156,21 +157,7 @@ export class KafkaBench {
   }
 
   message(fields: Partial<Message> = {}): Message {
-    const id = this.messages.length + 1;
-    const message: Message = {
-      producer: 0,
-      sequence: id,
-      key: null,
-      routingKey: '',
-      attributes: {},
-      amount: 1,
-      sizeBytes: 100,
-      poison: false,
-      producedAtUs: this.nowUs,
-      decisionKey: id,
-      ...fields,
-      id,
-    };
+    const message = plainMessage(this.messages.length + 1, this.nowUs, fields);
     this.messages.push(message);
     return message;
   }
