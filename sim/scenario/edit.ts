@@ -44,8 +44,11 @@ export function applySets(source: Source, sets: readonly string[]): void {
       continue;
     }
     const value = new Source(set.slice(split + 1), file, {});
+    // Reading all of it finds what is YAML and yet no value, such as a key that is no text.
+    const reads = value.failed ? 'is not YAML' : 'cannot be used';
+    value.plain(value.root);
     if (value.failed) {
-      complain(`the value is not YAML: ${value.diagnostics[0]?.message ?? ''}`);
+      complain(`the value ${reads}: ${value.finish()[0]?.message ?? ''}`);
       continue;
     }
     const node = value.document.contents ?? new Scalar(null);

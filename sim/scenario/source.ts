@@ -330,6 +330,13 @@ function tooMuch(text: string): { readonly message: string; readonly expected: s
 }
 
 function read(text: string, lines: LineCounter): Document.Parsed {
-  // Repeated keys are found in `entries`: the library compares each key with each other one, which is slow for a hostile file.
-  return parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, keepSourceTokens: false });
+  return parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    keepSourceTokens: false,
+    // Repeated keys are found in `entries`: the library compares each key with each other one, which is slow for a hostile file.
+    uniqueKeys: false,
+    // A scenario has no use for `!!binary`, `!!set` and the like, whose values are not plain data.
+    resolveKnownTags: false,
+  });
 }
