@@ -76,6 +76,8 @@ export class Trace {
   #wide = new Map<FactId, number>();
   #last: Chunk | null = null;
   #lastHigh = 0;
+  // The digest of the facts up to `#hashed`.
+  #hashed: FactId = 0;
   #hashA = 0x243f6a88;
   #hashB = 0x85a308d3;
 
@@ -116,18 +118,6 @@ export class Trace {
     words[at + 4] = value;
     words[at + 5] = kind | ((detail < WIDE ? detail : WIDE) << 8) | (actor << 16);
     if (detail >= WIDE) this.#wide.set(id, detail);
-
-    // The digest: two lanes of multiply and rotate over every field.
-    let a = this.#hashA;
-    let b = this.#hashB;
-    a = Math.imul(a ^ (time | 0), 0x9e3779b1);
-    b = Math.imul(b ^ where, 0x85ebca6b);
-    a = ((a << 13) | (a >>> 19)) ^ message;
-    b = ((b << 15) | (b >>> 17)) ^ value;
-    a = Math.imul(a, 0xc2b2ae35) ^ (kind | (actor << 8) | ((time / TWO32) << 24));
-    b = Math.imul(b, 0x27d4eb2f) ^ (cause + Math.imul(detail, 0x01000193));
-    this.#hashA = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) ^ b;
-    this.#hashB = Math.imul(b ^ (b >>> 13), 0x297a2d39) ^ ((a << 7) | (a >>> 25));
     return id;
   }
 
@@ -143,9 +133,39 @@ export class Trace {
     this.#messages.push(message);
   }
 
-  /** Rolling hash over all facts so far, as `9f3c41ae-0b1d22f7`. */
+  /** Rolling hash over all facts so far, as `9f3c41ae-0b1d22f7`. Only what has come since it was last asked for is hashed, many facts in one go. */
   get digest(): string {
+    while (this.#hashed < this.count) this.#hash(this.#chunk(this.#hashed + 1));
     return `${hex(this.#hashA)}-${hex(this.#hashB)}`;
+  }
+
+  /** Goes on with the digest to the end of a chunk, or of the trace: two lanes of multiply and rotate over every word. */
+  #hash({ words, base, carries }: Chunk): void {
+    const from = this.#hashed & CHUNK_MASK;
+    const to = Math.min(CHUNK, from + this.count - this.#hashed);
+    let a = this.#hashA;
+    let b = this.#hashB;
+    if (from === 0) {
+      a = Math.imul(a ^ (base | 0), 0x9e3779b1);
+      b = Math.imul(b ^ Math.floor(base / TWO32), 0x85ebca6b);
+    }
+    for (let i = from, at = from * WORDS; i < to; i++, at += WORDS) {
+      const last = words[at + 5] as number;
+      a = Math.imul(a ^ (words[at] as number), 0x9e3779b1);
+      b = Math.imul(b ^ (words[at + 1] as number), 0x85ebca6b);
+      a = Math.imul(((a << 13) | (a >>> 19)) ^ (words[at + 2] as number), 0xc2b2ae35);
+      b = Math.imul(((b << 15) | (b >>> 17)) ^ (words[at + 3] as number), 0x27d4eb2f);
+      a = ((a << 11) | (a >>> 21)) ^ (words[at + 4] as number);
+      b = ((b << 7) | (b >>> 25)) ^ last;
+      a = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) ^ b;
+      b = Math.imul(b ^ (b >>> 13), 0x297a2d39) ^ ((a << 9) | (a >>> 23));
+      if (((last >>> 8) & 255) === WIDE) a ^= Math.imul(this.detail(this.#hashed + 1 + i - from), 0x01000193);
+      // An offset that wrapped looks like an earlier time.
+      if (carries.length > 0 && carries.includes(i)) b = Math.imul(b, 0x165667b1);
+    }
+    this.#hashA = a;
+    this.#hashB = b;
+    this.#hashed += to - from;
   }
 
   /** Number of messages made so far; they are numbered 1 … messageCount. */
