@@ -83,8 +83,6 @@ export interface Delivery {
   readonly place: PlaceId;
   readonly attempt: number;
   readonly handle: unknown;
-  /** When the broker's lock on it ends; 0 when there is no lock by time. */
-  readonly lockedUntilUs: Micros;
 }
 
 /** What a consumer says about a delivery. `leave` says nothing and lets the lock run out. */

@@ -3,7 +3,7 @@
  * named instead of having URLs and ARNs. Only types; what the actions do is in `sqs.ts`.
  */
 import type { Wire } from '../machine.ts';
-import type { Message, Micros, PlaceId } from '../types.ts';
+import type { Delivery, Message, Micros } from '../types.ts';
 
 interface Request extends Wire {
   readonly queue: string;
@@ -47,19 +47,15 @@ export interface ReceiveMessage extends Request {
   readonly visibilityUs: Micros;
 }
 
-export interface ReceivedMessage {
-  readonly message: Message;
+/** A message as a receive hands it out: `attempt` is its ApproximateReceiveCount, `handle` its ReceiptHandle (S5). */
+export interface ReceivedMessage extends Delivery {
   readonly messageId: number;
-  readonly receipt: number;
-  /** ApproximateReceiveCount. */
-  readonly attempt: number;
-  readonly lockedUntilUs: Micros;
+  readonly handle: number;
 }
 
 export interface ReceiveMessageResult extends Result {
   readonly type: 'ReceiveMessageResult';
   readonly queue: string;
-  readonly place: PlaceId;
   readonly messages: readonly ReceivedMessage[];
   readonly sizeBytes: number;
 }

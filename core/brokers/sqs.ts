@@ -294,16 +294,16 @@ export class Sqs implements Machine {
 
   #receive(from: ActorId, request: ReceiveMessage, out: Out): void {
     const live = this.#queues.get(request.queue);
-    if (live === undefined) return this.#answer(null, from, request, NOTHING, ERROR.noQueue, out);
+    if (live === undefined) return this.#answer(from, request, NOTHING, ERROR.noQueue, out);
     const waitUs = request.waitUs >= 0 ? request.waitUs : live.waitUs;
     if (request.max < 1 || request.max > 10 || waitUs > WAIT_US_MAX || request.visibilityUs > LONGEST_INVISIBLE_US) {
-      return this.#answer(live, from, request, NOTHING, ERROR.invalid, out);
+      return this.#answer(from, request, NOTHING, ERROR.invalid, out);
     }
     if (live.queue.inFlight >= IN_FLIGHT_MAX && !live.queue.fifo && waitUs === 0) {
-      return this.#answer(live, from, request, NOTHING, ERROR.overLimit, out);
+      return this.#answer(from, request, NOTHING, ERROR.overLimit, out);
     }
     if (this.#hand(live, from, request, out)) return;
-    if (waitUs === 0) return this.#answer(live, from, request, NOTHING, '', out);
+    if (waitUs === 0) return this.#answer(from, request, NOTHING, '', out);
     const untilUs = out.now + waitUs;
     live.polls.push({ from, request, untilUs, cause: out.cause });
     if (untilUs < live.pollsAtUs) this.#armPolls(live, untilUs, out);
@@ -322,7 +322,7 @@ export class Sqs implements Machine {
     let next = Number.POSITIVE_INFINITY;
     live.polls.retain((poll) => {
       if (poll.untilUs <= out.now) {
-        this.#answer(live, poll.from, poll.request, NOTHING, '', out, poll.cause);
+        this.#answer(poll.from, poll.request, NOTHING, '', out, poll.cause);
         return false;
       }
       if (poll.untilUs < next) next = poll.untilUs;
@@ -350,26 +350,25 @@ export class Sqs implements Machine {
       const { message, messageId, receives, fact } = entry;
       const lockMs = Math.ceil(visibilityUs / 1000);
       entry.fact = out.fact(F.delivered, message.id, place, from, lockMs, receives, fact);
-      const received: ReceivedMessage = { message, messageId, receipt, attempt: receives, lockedUntilUs: untilUs };
+      const received: ReceivedMessage = { message, place, attempt: receives, handle: receipt, messageId };
       if (handed.length === 0) handed = [received];
       else handed.push(received);
     }
     if (handed.length === 0) return false;
     // Only now, so that a receive with a timeout of 0 does not hand out the same message twice.
-    for (const { receipt } of handed) {
-      const entry = queue.find(receipt) as Entry;
+    for (const { handle } of handed) {
+      const entry = queue.find(handle) as Entry;
       if (visibilityUs === 0) {
         entry.fact = out.fact(F.requeued, entry.message.id, place, 0, 0, R['lock expired'], entry.fact);
       }
       queue.postpone(entry, untilUs, out.now);
     }
     this.#armVisible(live, out);
-    this.#answer(live, from, request, handed, '', out);
+    this.#answer(from, request, handed, '', out);
     return true;
   }
 
   #answer(
-    live: Live | null,
     to: ActorId,
     request: ReceiveMessage,
     messages: readonly ReceivedMessage[],
@@ -381,7 +380,6 @@ export class Sqs implements Machine {
     const result: ReceiveMessageResult = {
       type: 'ReceiveMessageResult',
       queue: request.queue,
-      place: live?.place ?? 0,
       token: request.token,
       error,
       messages,

@@ -57,7 +57,7 @@ export class DirectConsumerPort implements ConsumerPort {
     }
     this.#held++;
     out.fact(F.delivered, message.id, place, out.self, 0, attempt);
-    const delivery: Delivery = { message, place, attempt, handle: caller, lockedUntilUs: 0 };
+    const delivery: Delivery = { message, place, attempt, handle: caller };
     if (this.#settle === 'after-processing') this.#unanswered.add(delivery);
     else answer(caller, message.id, true, 0, true, out);
     this.#host.deliver([delivery], out);

@@ -321,7 +321,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       for (const { record, attempt } of taken) {
         const handle: Handle = { partition: index, offset: record.offset };
         if (this.#spec.settle !== 'on-delivery') owned.open.push(record.offset);
-        deliveries.push({ message: record.value as Message, place, attempt, handle, lockedUntilUs: 0 });
+        deliveries.push({ message: record.value as Message, place, attempt, handle });
       }
       const next = owned.buffered[0];
       owned.position = next === undefined ? owned.fetchPosition : next.record.offset;

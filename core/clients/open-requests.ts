@@ -6,6 +6,8 @@ import type { Out, Wire } from '../machine.ts';
 import { Numbered } from '../parts/numbered.ts';
 import type { Micros } from '../types.ts';
 
+const NONE: never[] = [];
+
 export class OpenRequests<T> {
   readonly #wire: Wire;
   /** The items, each marked with its deadline. */
@@ -19,6 +21,11 @@ export class OpenRequests<T> {
 
   get size(): number {
     return this.#open.size;
+  }
+
+  /** The token that the next request will have: one that travels as its own item must hold it. */
+  get next(): number {
+    return this.#open.next;
   }
 
   /** Items in the order of asking. */
@@ -54,6 +61,7 @@ export class OpenRequests<T> {
   due(out: Out): T[] {
     if (this.#armedUs > out.now) return [];
     this.#armedUs = 0;
+    if (this.#open.size === 0) return NONE;
     const late: T[] = [];
     let next = Number.POSITIVE_INFINITY;
     for (const [token, item] of this.#open.entries()) {

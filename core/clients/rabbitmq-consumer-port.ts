@@ -133,7 +133,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
       case 'basic.deliver': {
         const handle: Handle = { channel: this.#channel, deliveryTag: method.deliveryTag };
         const { place, attempt } = method;
-        return this.#host.deliver([{ message: method.message.body, place, attempt, handle, lockedUntilUs: 0 }], out);
+        return this.#host.deliver([{ message: method.message.body, place, attempt, handle }], out);
       }
       case 'basic.cancel': {
         // The queue is gone or a delivery was held too long: consume again, in case that helps.

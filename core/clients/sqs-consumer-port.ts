@@ -14,11 +14,12 @@ import type { ActorId, Delivery, Micros, PlaceId, Settlement } from '../types.ts
 import { OpenRequests } from './open-requests.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 
-interface Settling {
+/** A request that settles; beside what the service reads, it keeps what is needed to send it again. */
+type Settling = (DeleteMessage | ChangeMessageVisibility) & {
   readonly delivery: Delivery;
-  readonly how: 'ack' | 'requeue';
-  readonly attempt: number;
-}
+  /** Counts the sendings of this request, from 1. */
+  readonly sending: number;
+};
 
 /** A queue to receive from. `busy`: a receive is under way, for `asked` messages, or a pause between short polls. */
 interface Source {
@@ -76,7 +77,25 @@ export class SqsConsumerPort implements ConsumerPort {
   settle(delivery: Delivery, how: Settlement, out: Out): void {
     // SQS knows no reject: leaving it lets the visibility timeout run out, and the receive count decides in the end.
     if (how === 'leave' || how === 'reject') return this.#host.settled(delivery, true, out);
-    this.#ask({ delivery, how, attempt: 1 }, out);
+    const { message, attempt } = delivery;
+    const queue = this.#queueOf(delivery);
+    const receipt = receiptOf(delivery);
+    const token = this.#settling.next;
+    this.#ask(
+      how === 'ack'
+        ? { type: 'DeleteMessage', queue, token, message, receipt, attempt, delivery, sending: 1 }
+        : {
+            type: 'ChangeMessageVisibility',
+            queue,
+            token,
+            message,
+            receipt,
+            timeoutUs: 0,
+            delivery,
+            sending: 1,
+          },
+      out,
+    );
   }
 
   extend(delivery: Delivery, forUs: Micros, out: Out): void {
@@ -110,8 +129,8 @@ export class SqsConsumerPort implements ConsumerPort {
         return this.room(this.#room, out);
       case 'sqs/settle-late':
         for (const settling of this.#settling.due(out)) {
-          if (settling.attempt > this.#retries) this.#host.settled(settling.delivery, false, out);
-          else this.#ask({ ...settling, attempt: settling.attempt + 1 }, out);
+          if (settling.sending > this.#retries) this.#host.settled(settling.delivery, false, out);
+          else this.#ask({ ...settling, token: this.#settling.next, sending: settling.sending + 1 }, out);
         }
         return;
       default:
@@ -158,11 +177,9 @@ export class SqsConsumerPort implements ConsumerPort {
     const { messages } = result;
     const [first] = messages;
     if (first !== undefined) {
-      source.place = result.place;
+      source.place = first.place;
       this.#room -= messages.length;
-      const deliveries =
-        messages.length === 1 ? [deliveryOf(result, first)] : messages.map((message) => deliveryOf(result, message));
-      this.#host.deliver(deliveries, out);
+      this.#host.deliver(messages, out);
     } else if (this.#waitUs === 0 || result.error !== '') {
       source.busy = true;
       out.timer(this.#intervalUs, { type: 'sqs/poll', source } as PollTimer, out.cause);
@@ -182,25 +199,11 @@ export class SqsConsumerPort implements ConsumerPort {
   }
 
   #ask(settling: Settling, out: Out): void {
-    const { delivery, how } = settling;
-    const { message, attempt } = delivery;
-    const queue = this.#queueOf(delivery);
-    const receipt = receiptOf(delivery);
-    const token = this.#settling.open(settling, this.#timeoutUs, out);
-    const request: DeleteMessage | ChangeMessageVisibility =
-      how === 'ack'
-        ? { type: 'DeleteMessage', queue, token, message, receipt, attempt }
-        : { type: 'ChangeMessageVisibility', queue, token, message, receipt, timeoutUs: 0 };
-    out.send(this.#node, 'ack', request, message.id);
+    this.#settling.open(settling, this.#timeoutUs, out);
+    out.send(this.#node, 'ack', settling, settling.message.id);
   }
 }
 
-/** The handle is the message as it was received, which holds the receipt. */
-function deliveryOf({ place }: ReceiveMessageResult, received: ReceivedMessage): Delivery {
-  const { message, attempt, lockedUntilUs } = received;
-  return { message, place, attempt, handle: received, lockedUntilUs };
-}
-
-function receiptOf({ handle }: Delivery): number {
-  return (handle as ReceivedMessage).receipt;
+function receiptOf(delivery: Delivery): number {
+  return (delivery as ReceivedMessage).handle;
 }

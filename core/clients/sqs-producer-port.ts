@@ -7,10 +7,10 @@ import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
-/** The message on its way to one of the queues. */
-interface Sending {
-  readonly message: Message;
-  readonly queue: number;
+/** A message on its way to one of the queues; beside what the service reads, the request keeps what is needed to send it again. */
+interface Sending extends SendMessage {
+  readonly target: number;
+  /** Counts the sendings, from 1. */
   readonly attempt: number;
 }
 
@@ -49,7 +49,22 @@ export class SqsProducerPort implements ProducerPort {
 
   publish(message: Message, out: Out): void {
     if (this.#queues.length > 1) this.#left.set(message.id, this.#queues.length);
-    for (let queue = 0; queue < this.#queues.length; queue++) this.#send({ message, queue, attempt: 1 }, out);
+    for (let target = 0; target < this.#queues.length; target++) {
+      const { name, fifo } = this.#queues[target] as { readonly name: string; readonly fifo: boolean };
+      const sending: Sending = {
+        type: 'SendMessage',
+        queue: name,
+        message,
+        token: this.#open.next,
+        delayUs: this.#delayUs,
+        group: fifo ? groupOf(message) : '',
+        dedupId: fifo && this.#ownIds ? String(message.id) : null,
+        sizeBytes: message.sizeBytes,
+        target,
+        attempt: 1,
+      };
+      this.#send(sending, out);
+    }
   }
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
@@ -65,7 +80,7 @@ export class SqsProducerPort implements ProducerPort {
     if (wire.type === 'sqs/retry') {
       const { sending } = wire as RetryTimer;
       this.#host.retrying(sending.message, sending.attempt, R['timed out'], out);
-      this.#send(sending, out);
+      this.#send({ ...sending, token: this.#open.next }, out);
     } else if (wire.type === 'sqs/late') {
       for (const sending of this.#open.due(out)) this.#late(sending, out);
     }
@@ -77,20 +92,8 @@ export class SqsProducerPort implements ProducerPort {
   }
 
   #send(sending: Sending, out: Out): void {
-    const { message, queue } = sending;
-    const target = this.#queues[queue];
-    if (target === undefined) return;
-    const request: SendMessage = {
-      type: 'SendMessage',
-      queue: target.name,
-      message,
-      token: this.#open.open(sending, this.#timeoutUs, out),
-      delayUs: this.#delayUs,
-      group: target.fifo ? groupOf(message) : '',
-      dedupId: target.fifo && this.#ownIds ? String(message.id) : null,
-      sizeBytes: message.sizeBytes,
-    };
-    out.send(this.#node, 'request', request, message.id);
+    this.#open.open(sending, this.#timeoutUs, out);
+    out.send(this.#node, 'request', sending, sending.message.id);
   }
 
   #late(sending: Sending, out: Out): void {
@@ -105,7 +108,7 @@ export class SqsProducerPort implements ProducerPort {
   }
 
   #done(sending: Sending, ok: boolean, reason: number, out: Out): void {
-    const { message, queue } = sending;
+    const { message, target } = sending;
     const several = this.#queues.length > 1;
     if (!ok) {
       if (several) this.#left.delete(message.id);
@@ -119,7 +122,7 @@ export class SqsProducerPort implements ProducerPort {
       }
       this.#left.delete(message.id);
     }
-    this.#host.confirmed(message, this.#queues[queue]?.place ?? 0, 0, true, out);
+    this.#host.confirmed(message, this.#queues[target]?.place ?? 0, 0, true, out);
   }
 }
 

@@ -172,7 +172,7 @@ class SqsClient {
       received.messages = result.messages;
       received.error = result.error;
       received.answeredAtUs = atUs;
-      for (const { message, receipt } of result.messages) this.#receipts.set(`${result.queue} ${receipt}`, message);
+      for (const { message, handle } of result.messages) this.#receipts.set(`${result.queue} ${handle}`, message);
     }
   }
 }
@@ -361,7 +361,7 @@ function textOf(value: Json | undefined): string {
 function receiptOf(reference: string, results: ReadonlyMap<string, Result>): number {
   const [, name = '', index = ''] = /^\$(.+)\[(\d+)\]\.ReceiptHandle$/.exec(reference) ?? [];
   const result = results.get(name);
-  return result?.type === 'received' ? (result.messages[Number(index)]?.receipt ?? -1) : -1;
+  return result?.type === 'received' ? (result.messages[Number(index)]?.handle ?? -1) : -1;
 }
 
 function compareResult(
@@ -415,8 +415,8 @@ function compareResult(
       case 'same_receipt_as':
       case 'different_receipt_from': {
         const [one, other] = [firstOf(result), firstOf(results.get(String(wanted)))];
-        const same = one !== undefined && one.receipt === other?.receipt;
-        findings.holds(where, same === (field === 'same_receipt_as'), wanted, one?.receipt ?? null);
+        const same = one !== undefined && one.handle === other?.handle;
+        findings.holds(where, same === (field === 'same_receipt_as'), wanted, one?.handle ?? null);
         break;
       }
       case 'same_message_id_as': {
@@ -683,7 +683,7 @@ class RecordedScript {
   /** What a receive got, and remembers its handles. */
   #shown(queue: string, { error, messages }: Received): Json {
     if (error !== '') return { error };
-    return messages.map(({ message, receipt, attempt, messageId }) => {
+    return messages.map(({ message, handle: receipt, attempt, messageId }) => {
       const key = `${queue} ${this.#client.body(message)}`;
       const handles = this.#handles.get(key) ?? [];
       this.#handles.set(key, [...handles, { receipt }]);

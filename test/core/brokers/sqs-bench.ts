@@ -157,7 +157,7 @@ export class SqsBench {
       const received = this.#waiting.get(result.token);
       if (received === undefined) continue;
       received.messages = result.messages;
-      for (const { message, receipt } of result.messages) this.#receipts.set(`${result.queue} ${receipt}`, message);
+      for (const { message, handle } of result.messages) this.#receipts.set(`${result.queue} ${handle}`, message);
       received.error = result.error;
       received.answeredAt = atUs / SECOND;
     }

@@ -5,7 +5,7 @@ import { SqsBench } from './sqs-bench.ts';
 const SECOND = 1_000_000;
 const seconds = (n: number): number => n * SECOND;
 const DLQ = { RedrivePolicy: { deadLetterTargetArn: 'dead', maxReceiveCount: 2 } };
-const first = (received: { messages: readonly { receipt: number }[] }): number => received.messages[0]?.receipt ?? -1;
+const first = (received: { messages: readonly { handle: number }[] }): number => received.messages[0]?.handle ?? -1;
 
 describe('visibility', () => {
   it('S2: hides a received message for the timeout and hands it out again afterwards', () => {
@@ -74,7 +74,7 @@ describe('receipt handles', () => {
   it('S7: FIFO refuses a delete after the timeout, and after an extension the new time counts', () => {
     const sqs = new SqsBench({ 'jobs.fifo': { VisibilityTimeout: seconds(1) } });
     for (const body of ['a', 'b']) sqs.send('jobs.fifo', body, { group: body, dedup: body });
-    const [a = -1, b = -1] = sqs.receive('jobs.fifo', { max: 2 }).messages.map(({ receipt }) => receipt);
+    const [a = -1, b = -1] = sqs.receive('jobs.fifo', { max: 2 }).messages.map(({ handle }) => handle);
     sqs.changeVisibility('jobs.fifo', b, 4);
     sqs.at(2);
     expect(sqs.delete('jobs.fifo', a)).toBe('InvalidParameterValue');
@@ -218,7 +218,7 @@ describe('FIFO', () => {
   it('S27: extending the second of three frees only the first', () => {
     const sqs = fifo('a1 a2 a3', { VisibilityTimeout: seconds(1) });
     const { messages } = sqs.receive('q', { max: 3 });
-    sqs.changeVisibility('q', messages[1]?.receipt ?? -1, 10);
+    sqs.changeVisibility('q', messages[1]?.handle ?? -1, 10);
     expect(sqs.at(2).take('q')).toBe('a1');
   });
 

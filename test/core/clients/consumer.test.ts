@@ -48,7 +48,7 @@ function consumerOf(settings: Partial<ConsumerSettings> = {}, answers = true) {
   asked.length = 0;
   const deliver = (...messages: Message[]) =>
     consumer.deliver(
-      messages.map((message) => ({ message, place: jobs, attempt: 1, handle: null, lockedUntilUs: 0 })),
+      messages.map((message) => ({ message, place: jobs, attempt: 1, handle: null })),
       bench.out,
     );
   return { bench, consumer, asked, settling, deliver };

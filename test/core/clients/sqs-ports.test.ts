@@ -124,12 +124,11 @@ function consumerOf(from: readonly string[], prefetch: number, options: OptionVa
   const sent = () => bench.takeSent().map(({ wire }) => wire as SqsRequest);
   const polls = () => sent().filter((wire): wire is ReceiveMessage => wire.type === 'ReceiveMessage');
   const answer = (poll: ReceiveMessage, ...messages: Message[]) => {
-    const handed = messages.map((message) => ({ message, messageId: 1, receipt: 1, attempt: 1, lockedUntilUs: 0 }));
+    const handed = messages.map((message) => ({ message, place: 1, attempt: 1, handle: 1, messageId: 1 }));
     const { queue, token } = poll;
     const result: ReceiveMessageResult = {
       type: 'ReceiveMessageResult',
       queue,
-      place: 1,
       token,
       error: '',
       messages: handed,
