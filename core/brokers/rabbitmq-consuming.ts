@@ -1,0 +1,255 @@
+/**
+ * Consuming and settling: basic.consume, get, cancel and qos, the client's acks, nacks and rejects, and what the end of a channel or an
+ * overdue ack does to what it held. Source: rules R22–R31, R35, R37, R48, R59.
+ */
+import { F, R } from '../facts.ts';
+import type { Out } from '../machine.ts';
+import type { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
+import type { Definitions } from './rabbitmq-definitions.ts';
+import type { RabbitHost } from './rabbitmq-host.ts';
+import type { Keeper } from './rabbitmq-keeper.ts';
+import { attemptOf, Queue } from './rabbitmq-queue.ts';
+import {
+  accessRefused,
+  type Channel,
+  Consumer,
+  done,
+  frameOf,
+  notImplemented,
+  type OnChannel,
+  preconditionFailed,
+  type Refusal,
+  say,
+  type Unacked,
+} from './rabbitmq-session.ts';
+import type { ServerMethod } from './rabbitmq-verbs.ts';
+
+export class Consuming {
+  readonly #host: RabbitHost;
+  readonly #keeper: Keeper;
+  readonly #definitions: Definitions;
+  readonly #timeouts: AckTimeouts;
+
+  constructor(host: RabbitHost, keeper: Keeper, definitions: Definitions, timeouts: AckTimeouts) {
+    this.#host = host;
+    this.#keeper = keeper;
+    this.#definitions = definitions;
+    this.#timeouts = timeouts;
+  }
+
+  get(channel: Channel, method: OnChannel<'basic.get'>, out: Out): Refusal | undefined {
+    const queue = this.#host.usable(channel, method.queue);
+    if (!(queue instanceof Queue)) return queue;
+    if (queue.spec.rules.consumers !== 'competing') {
+      return {
+        code: 405,
+        name: 'RESOURCE_LOCKED',
+        text: `queue '${queue.name}' has a single active consumer: basic.get is refused`,
+      };
+    }
+    queue.lastUsedUs = out.now;
+    this.#keeper.dispatch(queue, out);
+    const entry = queue.contents.ready.take();
+    const { connection } = channel;
+    if (entry === undefined) {
+      say(connection, { type: 'basic.get-empty', channel: channel.name }, out);
+      return undefined;
+    }
+    const handover = this.#keeper.handOver(channel, queue, entry, undefined, method.noAck ?? false, out);
+    const messageCount = queue.contents.ready.length;
+    const got: ServerMethod = { type: 'basic.get-ok', channel: channel.name, messageCount, ...handover };
+    out.send(connection.peer, 'delivery', frameOf(connection, got, out), entry.message.body.id);
+    this.#keeper.armTtl(queue, out);
+    return undefined;
+  }
+
+  consume(channel: Channel, method: OnChannel<'basic.consume'>, out: Out): Refusal | undefined {
+    const queue = this.#host.usable(channel, method.queue);
+    if (!(queue instanceof Queue)) return queue;
+    const { consumers } = queue.contents;
+    if (queue.isQuorum && channel.sharedPrefetch > 0)
+      return notImplemented(`queue '${queue.name}': a quorum queue has no global prefetch`);
+    if (channel.consumers.has(method.consumerTag)) {
+      return { code: 530, name: 'NOT_ALLOWED', text: `consumer tag '${method.consumerTag}' is in use on this channel` };
+    }
+    const consumer = new Consumer(channel, queue, method);
+    const single = queue.spec.rules.consumers !== 'competing';
+    if (consumers.all().some((other) => other.exclusive) || (consumer.exclusive && (consumers.size > 0 || single))) {
+      return accessRefused(`queue '${queue.name}' cannot be consumed: exclusive use`);
+    }
+    channel.consumers.set(consumer.tag, consumer);
+    consumers.add(consumer);
+    out.fact(F.subscribed, 0, queue.place, channel.connection.peer);
+    say(channel.connection, { type: 'basic.consume-ok', channel: channel.name, consumerTag: consumer.tag }, out);
+    this.#keeper.dispatch(queue, out);
+    return undefined;
+  }
+
+  /** Deliveries stop; what the consumer has not settled stays with its channel (R29). */
+  cancel(channel: Channel, consumerTag: string, out: Out): undefined {
+    const consumer = channel.consumers.get(consumerTag);
+    say(channel.connection, { type: 'basic.cancel-ok', channel: channel.name, consumerTag }, out);
+    if (consumer === undefined) return undefined;
+    channel.consumers.delete(consumerTag);
+    this.#removeConsumer(consumer, R.stopped, out);
+    if (!this.#deleteIfAbandoned(consumer.queue, out)) this.#keeper.dispatch(consumer.queue, out);
+    return undefined;
+  }
+
+  #removeConsumer(consumer: Consumer, reason: number, out: Out): void {
+    const { queue, channel } = consumer;
+    queue.contents.consumers.remove(consumer);
+    out.fact(F.cancelled, 0, queue.place, channel.connection.peer, 0, reason);
+    if (queue.contents.consumers.size === 0) {
+      queue.lastUsedUs = out.now;
+      this.#keeper.armUnused(queue, out);
+    }
+  }
+
+  /** An auto-delete queue goes with its last consumer (R14). */
+  #deleteIfAbandoned(queue: Queue, out: Out): boolean {
+    if (queue.deleted || !queue.autoDelete || queue.contents.consumers.size > 0) return false;
+    this.#definitions.deleteQueue(queue, R['consumer gone'], out);
+    return true;
+  }
+
+  qos(channel: Channel, method: OnChannel<'basic.qos'>, out: Out): Refusal | undefined {
+    if (method.global && this.#host.features.since43) return notImplemented('basic.qos: 4.3 has no global prefetch');
+    if (method.global) {
+      channel.sharedPrefetch = method.prefetchCount;
+      for (const consumer of channel.consumers.values()) consumer.queue.contents.consumers.settled(consumer);
+      for (const consumer of [...channel.consumers.values()]) this.#keeper.dispatch(consumer.queue, out);
+    } else channel.prefetch = method.prefetchCount;
+    return done(channel, method.type, out);
+  }
+
+  recover(channel: Channel, method: OnChannel<'basic.recover'>, out: Out): Refusal | undefined {
+    if (!method.requeue) return notImplemented('basic.recover without requeue');
+    done(channel, method.type, out);
+    return this.settle(channel, 0, true, 'nack', out);
+  }
+
+  /** `discard` is a nack or reject without requeue: dead-lettered or dropped (R31). */
+  settle(
+    channel: Channel,
+    tag: number,
+    multiple: boolean,
+    how: 'ack' | 'nack' | 'reject' | 'discard',
+    out: Out,
+  ): Refusal | undefined {
+    if (!(multiple && tag === 0) && !channel.unacked.has(tag)) return preconditionFailed(`unknown delivery tag ${tag}`);
+    if (!multiple) {
+      const unacked = channel.unacked.get(tag);
+      if (unacked === undefined) return undefined;
+      channel.unacked.delete(tag);
+      this.#settleOne(channel, unacked, how, out);
+      this.#keeper.settleQueue(unacked.queue, out);
+      this.#refill(channel, unacked.queue, out);
+      return undefined;
+    }
+    const touched = new Set<Queue>();
+    for (const [each, unacked] of channel.unacked) {
+      if (tag !== 0 && each > tag) break;
+      channel.unacked.delete(each);
+      this.#settleOne(channel, unacked, how, out);
+      touched.add(unacked.queue);
+    }
+    for (const queue of touched) this.#keeper.settleQueue(queue, out);
+    this.#refill(channel, undefined, out);
+    return undefined;
+  }
+
+  /** A prefetch that the whole channel shares: what one queue's settlement frees may serve the consumers of others. */
+  #refill(channel: Channel, except: Queue | undefined, out: Out): void {
+    if (channel.sharedPrefetch === 0) return;
+    for (const consumer of [...channel.consumers.values()]) {
+      consumer.queue.contents.consumers.settled(consumer);
+      if (consumer.queue !== except || channel.consumers.size > 1) this.#keeper.dispatch(consumer.queue, out);
+    }
+  }
+
+  #settleOne(channel: Channel, unacked: Unacked, how: 'ack' | 'nack' | 'reject' | 'discard', out: Out): void {
+    const { queue, entry, consumer } = unacked;
+    if (consumer !== undefined) {
+      consumer.held -= 1;
+      channel.held -= 1;
+    }
+    const { peer } = channel.connection;
+    const { id } = entry.message.body;
+    if (!queue.deleted) {
+      if (how === 'ack') {
+        queue.contents.unacked -= 1;
+        out.fact(F.acked, id, queue.place, peer, 0, attemptOf(entry));
+      } else if (how === 'discard') {
+        queue.contents.unacked -= 1;
+        this.#keeper.dead.leave(queue, entry, 'rejected', out);
+      } else {
+        entry.readyFact = out.fact(F.nacked, id, queue.place, peer, 0, attemptOf(entry));
+        this.#keeper.giveBack(unacked, how, R.nacked, out);
+      }
+    }
+    if (consumer !== undefined) queue.contents.consumers.settled(consumer);
+  }
+
+  /** Channels end together: first nobody consumes on them any more, then their deliveries return, then others get them (R35). */
+  endChannels(channels: readonly Channel[], reason: number, out: Out): void {
+    const touched = new Set<Queue>();
+    const abandoned = new Set<Queue>();
+    for (const channel of channels) {
+      channel.connection.channels.delete(channel.name);
+      for (const consumer of channel.consumers.values()) {
+        this.#removeConsumer(consumer, reason, out);
+        touched.add(consumer.queue);
+        abandoned.add(consumer.queue);
+      }
+      channel.consumers.clear();
+    }
+    for (const channel of channels) {
+      for (const unacked of channel.unacked.values()) {
+        this.#keeper.giveBack(unacked, 'lost', reason, out);
+        touched.add(unacked.queue);
+      }
+      channel.unacked.clear();
+    }
+    for (const queue of touched)
+      if (!abandoned.has(queue) || !this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
+  }
+
+  /** Up to 4.2 the channel that holds an overdue delivery is closed, by `refuse`; since 4.3 a quorum queue cancels the consumer (R37). */
+  checkAckTimeouts(refuse: (channel: Channel, refusal: Refusal) => void, out: Out): void {
+    this.#timeouts.checking = false;
+    const holding: Channel[] = [];
+    for (const connection of this.#host.connections.values()) {
+      for (const channel of connection.channels.values()) if (channel.unacked.size > 0) holding.push(channel);
+    }
+    for (const channel of holding) {
+      const overdue = this.#timeouts.overdue(channel, out.now);
+      if (overdue === undefined) {
+        for (const { queue } of channel.unacked.values()) {
+          this.#timeouts.watch(queue, out);
+          if (this.#timeouts.checking) break;
+        }
+      } else if (this.#host.features.since43 && overdue.consumer !== undefined)
+        this.#cancelOverdue(overdue.consumer, out);
+      else {
+        const text = `delivery acknowledgement on channel ${channel.name} timed out`;
+        refuse(channel, preconditionFailed(text));
+      }
+    }
+  }
+
+  #cancelOverdue(consumer: Consumer, out: Out): void {
+    const { channel, queue, tag } = consumer;
+    channel.consumers.delete(tag);
+    this.#removeConsumer(consumer, R['timed out'], out);
+    say(channel.connection, { type: 'basic.cancel', channel: channel.name, consumerTag: tag }, out);
+    for (const [each, unacked] of channel.unacked) {
+      if (unacked.consumer !== consumer) continue;
+      channel.unacked.delete(each);
+      channel.held -= 1;
+      this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
+    }
+    if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
+    if (channel.unacked.size > 0) this.#timeouts.watch(queue, out);
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * Declaring, binding, purging and deleting: how exchanges and queues come, change and go, and what a policy changes in a queue that exists.
+ * Methods give the refusal that closes the channel, or nothing. Source: rules R1, R2, R8–R16, R37, R42.
+ */
+import { F, R } from '../facts.ts';
+import type { Out } from '../machine.ts';
+import type { OptionValue } from '../options.ts';
+import { type Binding, DEFAULT_EXCHANGE, type Exchange } from '../parts/exchange-graph.ts';
+import { type HeaderTable, headersBindingRefusal, sameTable } from '../parts/headers-match.ts';
+import { hashWords, topicWords } from '../parts/topic-pattern.ts';
+import type { Micros } from '../types.ts';
+import type { RabbitHost, Timer } from './rabbitmq-host.ts';
+import type { Keeper } from './rabbitmq-keeper.ts';
+import { argumentsOf, QUEUE_OPTIONS, queueSpec } from './rabbitmq-options.ts';
+import { Queue, type QueueDefinition } from './rabbitmq-queue.ts';
+import {
+  accessRefused,
+  type Channel,
+  type Connection,
+  notFound,
+  notImplemented,
+  type OnChannel,
+  preconditionFailed,
+  type Refusal,
+  say,
+} from './rabbitmq-session.ts';
+
+type BindMethod = OnChannel<'exchange.bind' | 'exchange.unbind'> | OnChannel<'queue.bind' | 'queue.unbind'>;
+
+const NO_ARGUMENTS: HeaderTable = {};
+
+export class Definitions {
+  readonly #host: RabbitHost;
+  readonly #keeper: Keeper;
+  #lastGenerated = 0;
+
+  constructor(host: RabbitHost, keeper: Keeper) {
+    this.#host = host;
+    this.#keeper = keeper;
+  }
+
+  addExchange(name: string, type: Exchange['type'], args: HeaderTable, flags: Partial<Exchange> = {}): void {
+    const alternate = args['alternate-exchange'];
+    this.#host.graph.addExchange({
+      durable: true,
+      autoDelete: false,
+      internal: false,
+      ...flags,
+      name,
+      type,
+      alternate: typeof alternate === 'string' ? alternate : undefined,
+    });
+  }
+
+  declareExchange(method: OnChannel<'exchange.declare'>): Refusal | undefined {
+    const { exchange: name, exchangeType: type } = method;
+    const known = this.#host.graph.exchange(name);
+    if (name === DEFAULT_EXCHANGE) return accessRefused('the default exchange cannot be declared');
+    if (known === undefined) {
+      if (method.passive) return notFound('exchange', name);
+      if (name.startsWith('amq.')) return accessRefused(`exchange name '${name}' begins with the reserved prefix amq.`);
+      this.addExchange(name, type, method.arguments ?? NO_ARGUMENTS, flagsOf(method));
+      return undefined;
+    }
+    if (method.passive) return undefined;
+    const alternate = method.arguments?.['alternate-exchange'];
+    const { durable, autoDelete, internal } = flagsOf(method);
+    const same =
+      known.type === type &&
+      known.durable === durable &&
+      known.autoDelete === autoDelete &&
+      known.internal === internal &&
+      known.alternate === alternate;
+    return same ? undefined : preconditionFailed(`exchange '${name}' exists with other properties`);
+  }
+
+  deleteExchange(method: OnChannel<'exchange.delete'>): Refusal | undefined {
+    const { exchange: name } = method;
+    if (name === DEFAULT_EXCHANGE || name.startsWith('amq.'))
+      return accessRefused(`exchange '${name}' cannot be deleted`);
+    if (method.ifUnused && this.#host.graph.bindingsFrom(name).length > 0)
+      return preconditionFailed(`exchange '${name}' is in use`);
+    this.#host.removeExchange(name);
+    return undefined;
+  }
+
+  changeBinding(channel: Channel, method: BindMethod): Refusal | undefined {
+    const { routingKey: key, arguments: args = NO_ARGUMENTS } = method;
+    let binding: Binding;
+    if ('queue' in method) {
+      const locked = this.#host.lockedFor(channel, method.queue);
+      if (locked !== undefined) return locked;
+      binding = { source: method.exchange, to: 'queue', destination: method.queue, key, arguments: args };
+    } else {
+      binding = { source: method.source, to: 'exchange', destination: method.destination, key, arguments: args };
+    }
+    if (method.type === 'queue.bind' || method.type === 'exchange.bind') return this.bind(binding);
+    this.#host.dropUnbound(this.#host.graph.unbind(binding));
+    return undefined;
+  }
+
+  bind(binding: Binding): Refusal | undefined {
+    const { source, destination, to } = binding;
+    if (source === DEFAULT_EXCHANGE || (to === 'exchange' && destination === DEFAULT_EXCHANGE)) {
+      return accessRefused('the default exchange cannot be bound');
+    }
+    const exchange = this.#host.graph.exchange(source);
+    if (exchange === undefined) return notFound('exchange', source);
+    const exists =
+      to === 'queue' ? this.#host.queues.has(destination) : this.#host.graph.exchange(destination) !== undefined;
+    if (!exists) return notFound(to, destination);
+    if (exchange.type === 'headers') {
+      const refusal = headersBindingRefusal(binding.arguments);
+      if (refusal !== undefined) return preconditionFailed(refusal);
+    }
+    if (exchange.type === 'topic' && this.#host.features.since43 && hashWords(topicWords(binding.key)) > 2) {
+      return preconditionFailed(`binding key '${binding.key}' has more than two # words`);
+    }
+    this.#host.graph.bind(binding);
+    return undefined;
+  }
+
+  declareQueue(channel: Channel, method: OnChannel<'queue.declare'>, out: Out): Refusal | undefined {
+    let { queue: name } = method;
+    const known = this.#host.queues.get(name);
+    const locked = this.#host.lockedFor(channel, name);
+    if (locked !== undefined) return locked;
+    if (known !== undefined) {
+      const same =
+        method.passive === true ||
+        (known.durable === (method.durable ?? false) &&
+          known.autoDelete === (method.autoDelete ?? false) &&
+          (known.exclusiveTo !== undefined) === (method.exclusive ?? false) &&
+          sameTable(known.arguments, method.arguments ?? NO_ARGUMENTS));
+      if (!same) return preconditionFailed(`queue '${name}' exists with other properties or arguments`);
+      // Quorum queues are not renewed by a declaration (R42).
+      if (!known.isQuorum) known.lastUsedUs = out.now;
+    } else {
+      if (method.passive) return notFound('queue', name);
+      if (name.startsWith('amq.')) return accessRefused(`queue name '${name}' begins with the reserved prefix amq.`);
+      if (name === '') {
+        this.#lastGenerated += 1;
+        name = `amq.gen-${this.#lastGenerated}`;
+      }
+      const refusal = this.createQueue(
+        {
+          name,
+          durable: method.durable ?? false,
+          autoDelete: method.autoDelete ?? false,
+          arguments: method.arguments ?? NO_ARGUMENTS,
+        },
+        method.exclusive ? channel.connection : undefined,
+        out.now,
+      );
+      if (refusal !== undefined) return refusal;
+      const created = this.#host.queues.get(name);
+      if (created !== undefined) this.#keeper.wakeQueue(created, out);
+    }
+    const contents = this.#host.queues.get(name)?.contents;
+    say(
+      channel.connection,
+      {
+        type: 'queue.declare-ok',
+        channel: channel.name,
+        queue: name,
+        messageCount: contents?.ready.length ?? 0,
+        consumerCount: contents?.consumers.size ?? 0,
+      },
+      out,
+    );
+    return undefined;
+  }
+
+  createQueue(definition: QueueDefinition, exclusiveTo: Connection | undefined, nowUs: Micros): Refusal | undefined {
+    const { name, durable } = definition;
+    const spec = queueSpec(definition.arguments, this.#host.features);
+    if (typeof spec === 'string') return preconditionFailed(spec);
+    if (spec.rules.type === 'quorum' && (!durable || exclusiveTo !== undefined)) {
+      return preconditionFailed(`quorum queue '${name}' must be durable and not exclusive`);
+    }
+    if (!durable && exclusiveTo === undefined && this.#host.features.since43) {
+      return notImplemented(`transient queue '${name}' that is not exclusive: 4.3 permits none`);
+    }
+    const queue = new Queue(definition, spec, this.#host.placeOf(name), exclusiveTo);
+    queue.lastUsedUs = nowUs;
+    this.#host.queues.set(name, queue);
+    this.#host.graph.addQueue(name);
+    return undefined;
+  }
+
+  purge(channel: Channel, method: OnChannel<'queue.purge'>, out: Out): Refusal | undefined {
+    const queue = this.#host.usable(channel, method.queue);
+    if (!(queue instanceof Queue)) return queue;
+    const messageCount = this.#evictAll(queue, out);
+    say(channel.connection, { type: 'queue.purge-ok', channel: channel.name, messageCount }, out);
+    return undefined;
+  }
+
+  queueDelete(channel: Channel, method: OnChannel<'queue.delete'>, out: Out): Refusal | undefined {
+    const locked = this.#host.lockedFor(channel, method.queue);
+    if (locked !== undefined) return locked;
+    const queue = this.#host.queues.get(method.queue);
+    // Deleting what does not exist is no error: the client wanted it gone.
+    const messageCount = queue?.contents.ready.length ?? 0;
+    if (queue !== undefined) {
+      if (method.ifUnused && queue.contents.consumers.size > 0)
+        return preconditionFailed(`queue '${queue.name}' is in use`);
+      if (method.ifEmpty && messageCount > 0) return preconditionFailed(`queue '${queue.name}' is not empty`);
+      this.deleteQueue(queue, R['missing target'], out);
+    }
+    say(channel.connection, { type: 'queue.delete-ok', channel: channel.name, messageCount }, out);
+    return undefined;
+  }
+
+  #evictAll(queue: Queue, out: Out): number {
+    const entries = queue.contents.ready.entries();
+    queue.contents.ready.clear();
+    for (const { message } of entries) out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
+    return entries.length;
+  }
+
+  /** Deleting a queue discards its messages, unacked ones too, without dead-lettering them, and cancels its consumers. */
+  deleteQueue(queue: Queue, reason: number, out: Out): void {
+    this.#evictAll(queue, out);
+    for (const { message } of queue.contents.delayed.keys()) {
+      out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
+    }
+    for (const connection of this.#host.connections.values()) {
+      for (const channel of connection.channels.values()) {
+        for (const unacked of channel.unacked.values()) {
+          if (unacked.queue === queue) out.fact(F.evicted, unacked.entry.message.body.id, queue.place, 0, 0, R.purged);
+        }
+      }
+    }
+    for (const consumer of [...queue.contents.consumers.all()]) {
+      consumer.channel.consumers.delete(consumer.tag);
+      queue.contents.consumers.remove(consumer);
+      const { channel, tag } = consumer;
+      out.fact(F.cancelled, 0, queue.place, channel.connection.peer, 0, reason);
+      say(channel.connection, { type: 'basic.cancel', channel: channel.name, consumerTag: tag }, out);
+    }
+    if (queue.ttlTimer !== 0) out.cancel(queue.ttlTimer);
+    this.#host.forgetQueue(queue);
+  }
+
+  /** What is in the queue obeys new limits at once; its TTL was fixed on arrival. A value that a node would refuse changes nothing. */
+  applyPolicy(queue: Queue, option: string, value: unknown, out: Out): void {
+    const args = { ...queue.effective, ...argumentsOf({ [option]: value as OptionValue }, QUEUE_OPTIONS) };
+    const spec = queueSpec(args, this.#host.features);
+    if (typeof spec === 'string') return;
+    queue.effective = args;
+    queue.spec = spec;
+    queue.contents.rules = spec.rules;
+    queue.lastUsedUs = out.now;
+    this.#keeper.armUnused(queue, out);
+    this.#keeper.settleQueue(queue, out);
+  }
+
+  /** A queue that nobody consumed, fetched from or declared for x-expires is deleted (R42). */
+  checkUnused(queue: Queue, out: Out): void {
+    const { expiresUs } = queue.spec;
+    if (expiresUs === undefined || queue.contents.consumers.size > 0) return;
+    const idleUs = out.now - queue.lastUsedUs;
+    if (idleUs >= expiresUs) this.deleteQueue(queue, R['timed out'], out);
+    else out.timer(expiresUs - idleUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
+  }
+}
+
+function flagsOf(method: OnChannel<'exchange.declare'>): Pick<Exchange, 'durable' | 'autoDelete' | 'internal'> {
+  return {
+    durable: method.durable ?? false,
+    autoDelete: method.autoDelete ?? false,
+    internal: method.internal ?? false,
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * Keeping messages: what arrives at a queue, waits in it, is handed out, returns or runs out of time. Whatever leaves a queue without being
+ * acked goes on through `rabbitmq-dead-letters.ts`. Source: rules R21–R24, R28, R32–R36, R39–R48, R62–R64.
+ */
+import { F, R } from '../facts.ts';
+import type { Out } from '../machine.ts';
+import type { AmqpMessage } from '../parts/amqp-message.ts';
+import { DELAYED, type Return, SPENT } from '../parts/rabbit-queue.ts';
+import type { QueuedMessage } from '../parts/ready-list.ts';
+import type { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
+import { DeadLetters } from './rabbitmq-dead-letters.ts';
+import type { RabbitHost, Timer } from './rabbitmq-host.ts';
+import { attemptOf, type Queue } from './rabbitmq-queue.ts';
+import type { Channel, Consumer, Unacked } from './rabbitmq-session.ts';
+import type { Handover, ServerFrame } from './rabbitmq-verbs.ts';
+
+export class Keeper {
+  readonly #host: RabbitHost;
+  readonly #timeouts: AckTimeouts;
+  readonly #dead: DeadLetters;
+
+  constructor(host: RabbitHost, timeouts: AckTimeouts) {
+    this.#host = host;
+    this.#timeouts = timeouts;
+    this.#dead = new DeadLetters(host, this);
+  }
+
+  get dead(): DeadLetters {
+    return this.#dead;
+  }
+
+  /** A message arrives at a queue; false when the queue refuses it. */
+  enqueue(queue: Queue, message: AmqpMessage, out: Out): boolean {
+    const { contents } = queue;
+    const { id } = message.body;
+    if (contents.refuses(message.body.sizeBytes)) {
+      const refused = out.fact(F.rejected, id, queue.place, 0, 0, R['queue full']);
+      if (queue.spec.rules.overflow === 'reject-publish-dlx')
+        this.#dead.deadLetter(queue, message, message.attempts, 'maxlen', refused, out);
+      return false;
+    }
+    const entry = contents.admit(message, out.now);
+    entry.readyFact = out.fact(F.appended, id, queue.place, 0, contents.ready.behind(entry));
+    if (queue.isQuorum || (queue.durable && message.persistent)) this.#write(entry, out);
+    // With a TTL of 0 only a consumer that can take it at once gets it, so a free one is asked before the clock (R41).
+    const consumer = contents.ready.length === 0 ? contents.consumers.next() : undefined;
+    if (consumer !== undefined) {
+      this.#deliver(consumer, entry, out);
+      return true;
+    }
+    contents.ready.add(entry);
+    this.settleQueue(queue, out);
+    return true;
+  }
+
+  #write(entry: QueuedMessage, out: Out): void {
+    const { flushUs } = this.#host.settings;
+    if (flushUs === 0) {
+      entry.stored = true;
+      return;
+    }
+    if (this.#host.unflushed.length === 0) out.timer(flushUs, { type: 'rabbitmq/flush' } as Timer);
+    this.#host.unflushed.push(entry);
+  }
+
+  /** Applies the limits to what is ready, then hands it out. */
+  settleQueue(queue: Queue, out: Out): void {
+    if (queue.deleted) return;
+    const { contents } = queue;
+    for (let entry = contents.takeOverflow(); entry !== undefined; entry = contents.takeOverflow()) {
+      this.#dead.leave(queue, entry, 'maxlen', out);
+    }
+    this.dispatch(queue, out);
+  }
+
+  dispatch(queue: Queue, out: Out): void {
+    const { ready, consumers } = queue.contents;
+    for (;;) {
+      for (let entry = ready.takeExpired(out.now); entry !== undefined; entry = ready.takeExpired(out.now)) {
+        this.#dead.leave(queue, entry, 'expired', out);
+      }
+      if (ready.length === 0) return;
+      const consumer = consumers.next();
+      if (consumer === undefined) break;
+      const entry = ready.take();
+      if (entry === undefined) throw new Error('a ready list that is not empty has a head');
+      this.#deliver(consumer, entry, out);
+    }
+    this.armTtl(queue, out);
+  }
+
+  armTtl(queue: Queue, out: Out): void {
+    const at = queue.contents.ready.nextExpiryUs();
+    // A timer for an earlier head looks again when it fires.
+    if (at >= queue.ttlTimerAtUs) return;
+    if (queue.ttlTimer !== 0) out.cancel(queue.ttlTimer);
+    queue.ttlTimer = out.timer(
+      Math.max(0, at - out.now),
+      queue.ttlWire,
+      queue.contents.ready.length > 0 ? undefined : 0,
+    );
+    queue.ttlTimerAtUs = at;
+  }
+
+  handOver(
+    channel: Channel,
+    queue: Queue,
+    entry: QueuedMessage,
+    consumer: Consumer | undefined,
+    noAck: boolean,
+    out: Out,
+  ): Handover {
+    const { peer } = channel.connection;
+    const { message } = entry;
+    const redelivered = entry.deliveries > 0;
+    entry.deliveries += 1;
+    channel.lastTag += 1;
+    const attempt = attemptOf(entry);
+    out.fact(F.delivered, message.body.id, queue.place, peer, 0, attempt, entry.readyFact);
+    if (noAck) out.fact(F.acked, message.body.id, queue.place, peer, 0, attempt);
+    else {
+      channel.unacked.set(channel.lastTag, { queue, entry, consumer, deliveredAtUs: out.now });
+      queue.contents.unacked += 1;
+      this.#timeouts.watch(queue, out);
+    }
+    const showsCount =
+      queue.isQuorum && (entry.failures > 0 || (consumer === undefined && this.#host.features.showsZeroDeliveryCount));
+    return {
+      deliveryTag: channel.lastTag,
+      redelivered,
+      message,
+      deliveryCount: showsCount ? entry.failures : undefined,
+      queue: queue.name,
+      place: queue.place,
+      attempt,
+      sizeBytes: message.body.sizeBytes,
+    };
+  }
+
+  #deliver(consumer: Consumer, entry: QueuedMessage, out: Out): void {
+    const { channel, queue, noAck } = consumer;
+    const { connection } = channel;
+    if (!noAck) {
+      consumer.held += 1;
+      channel.held += 1;
+    }
+    const handover = this.handOver(channel, queue, entry, consumer, noAck, out);
+    connection.sent += 1;
+    connection.lastSentUs = out.now;
+    const frame: ServerFrame = {
+      type: 'basic.deliver',
+      connection: connection.id,
+      frame: connection.sent,
+      channel: channel.name,
+      consumerTag: consumer.tag,
+      ...handover,
+    };
+    out.send(connection.peer, 'delivery', frame, entry.message.body.id);
+  }
+
+  /** A delivery returns to its queue, or leaves it over its delivery limit. The queue is handed out later, by `#settleQueue`. */
+  giveBack(unacked: Unacked, how: Return, reason: number, out: Out): void {
+    const { queue, entry } = unacked;
+    if (queue.deleted) return;
+    const position = queue.contents.giveBack(entry, how, out.now);
+    if (position === SPENT) return this.#dead.leave(queue, entry, 'delivery_limit', out);
+    if (position === DELAYED) return this.#armDelay(queue, entry, out);
+    entry.readyFact = out.fact(F.requeued, entry.message.body.id, queue.place, 0, position, reason);
+  }
+
+  #armDelay(queue: Queue, entry: QueuedMessage, out: Out): void {
+    const atUs = queue.contents.delayed.get(entry) ?? out.now;
+    const timer: Timer = { type: 'rabbitmq/delay-over', queue: queue.name, entry };
+    out.timer(Math.max(0, atUs - out.now), timer);
+  }
+
+  delayOver(queue: Queue, entry: QueuedMessage, out: Out): void {
+    const position = queue.contents.comeBack(entry);
+    if (position === DELAYED) return;
+    entry.readyFact = out.fact(F.requeued, entry.message.body.id, queue.place, 0, position, R['delay over']);
+    this.settleQueue(queue, out);
+  }
+
+  wakeQueue(queue: Queue, out: Out): void {
+    queue.lastUsedUs = out.now;
+    for (const entry of queue.contents.delayed.keys()) this.#armDelay(queue, entry, out);
+    this.armUnused(queue, out);
+    this.dispatch(queue, out);
+  }
+
+  armUnused(queue: Queue, out: Out): void {
+    const { expiresUs } = queue.spec;
+    if (expiresUs !== undefined) out.timer(expiresUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * What a node keeps of its clients: connections, their channels, the consumers on them and the deliveries that wait for an answer; and how it speaks to
+ * them. Data and the numbering of frames; what a method does is decided by the parts of the node that handle it.
+ * Source: rules R17, R23–R25, R30.
+ */
+import type { Out } from '../machine.ts';
+import type { Taker } from '../parts/competing-consumers.ts';
+import { FrameOrder } from '../parts/frame-order.ts';
+import type { QueuedMessage } from '../parts/ready-list.ts';
+import type { ActorId, Micros, TimerId } from '../types.ts';
+import type { Queue } from './rabbitmq-queue.ts';
+import type { ClientFrame, ClientMethod, ServerFrame, ServerMethod } from './rabbitmq-verbs.ts';
+
+/** A client's method of this type. */
+export type OnChannel<Type extends ClientMethod['type']> = Extract<ClientMethod, { type: Type }>;
+
+/** Why a method is refused. A hard error closes the whole connection, the others the channel. */
+export interface Refusal {
+  readonly code: number;
+  readonly name: string;
+  readonly text: string;
+}
+
+export class Connection {
+  readonly id: number;
+  readonly peer: ActorId;
+  readonly channels = new Map<string, Channel>();
+  readonly inbound = new FrameOrder<ClientFrame>();
+  lastHeardUs: Micros;
+  lastSentUs: Micros;
+  sent = 0;
+  gapTimer: TimerId = 0;
+  heartbeatTimer: TimerId = 0;
+
+  constructor(id: number, peer: ActorId, nowUs: Micros) {
+    this.id = id;
+    this.peer = peer;
+    this.lastHeardUs = nowUs;
+    this.lastSentUs = nowUs;
+  }
+}
+
+export class Channel {
+  readonly connection: Connection;
+  readonly name: string;
+  readonly consumers = new Map<string, Consumer>();
+  /** Outstanding deliveries by delivery tag, and so in the order of delivery. */
+  readonly unacked = new Map<number, Unacked>();
+  lastTag = 0;
+  /** Publisher confirms: the number of the last publish, or −1 while they are off. */
+  published = -1;
+  /** Prefetch of consumers that start later, and of the channel as a whole; 0 is no limit (R24). */
+  prefetch = 0;
+  sharedPrefetch = 0;
+  /** Outstanding deliveries to consumers: the channel's share of what `sharedPrefetch` limits. */
+  held = 0;
+
+  constructor(connection: Connection, name: string) {
+    this.connection = connection;
+    this.name = name;
+  }
+}
+
+/** A quorum queue gives no consumer a larger prefetch (R24). */
+const QUORUM_PREFETCH_MAX = 2000;
+
+export class Consumer implements Taker {
+  readonly channel: Channel;
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly prefetch: number;
+  held = 0;
+
+  constructor(channel: Channel, queue: Queue, method: OnChannel<'basic.consume'>) {
+    const priority = method.arguments?.['x-priority'];
+    this.channel = channel;
+    this.tag = method.consumerTag;
+    this.queue = queue;
+    this.noAck = method.noAck ?? false;
+    this.exclusive = (method.exclusive ?? false) && !queue.isQuorum;
+    this.priority = typeof priority === 'number' ? priority : 0;
+    this.prefetch = queue.isQuorum ? Math.min(channel.prefetch, QUORUM_PREFETCH_MAX) : channel.prefetch;
+  }
+
+  canTake(): boolean {
+    if (this.noAck) return true;
+    if (this.prefetch > 0 && this.held >= this.prefetch) return false;
+    return this.channel.sharedPrefetch === 0 || this.channel.held < this.channel.sharedPrefetch;
+  }
+
+  outstanding(): number {
+    return this.held;
+  }
+}
+
+/** A delivery that its channel has not settled. `consumer` is absent for what basic.get fetched. */
+export interface Unacked {
+  readonly queue: Queue;
+  readonly entry: QueuedMessage;
+  readonly consumer: Consumer | undefined;
+  readonly deliveredAtUs: Micros;
+}
+
+/** Sends one frame that carries no message. */
+export function say(connection: Connection, method: ServerMethod, out: Out): void {
+  out.send(connection.peer, 'control', frameOf(connection, method, out));
+}
+
+export function frameOf(connection: Connection, method: ServerMethod, out: Out): ServerFrame {
+  connection.sent += 1;
+  connection.lastSentUs = out.now;
+  return { ...method, connection: connection.id, frame: connection.sent };
+}
+
+/** Answers a method that has nothing to tell but that it was done. */
+export function done(channel: Channel, to: string, out: Out): undefined {
+  say(channel.connection, { type: 'ok', channel: channel.name, to }, out);
+  return undefined;
+}
+
+/** The code of a refusal that closes the whole connection. */
+export const NOT_IMPLEMENTED = 540;
+
+export function notFound(what: string, name: string): Refusal {
+  return { code: 404, name: 'NOT_FOUND', text: `no ${what} '${name}'` };
+}
+
+export function accessRefused(text: string): Refusal {
+  return { code: 403, name: 'ACCESS_REFUSED', text };
+}
+
+export function preconditionFailed(text: string): Refusal {
+  return { code: 406, name: 'PRECONDITION_FAILED', text };
+}
+
+export function notImplemented(text: string): Refusal {
+  return { code: NOT_IMPLEMENTED, name: 'NOT_IMPLEMENTED', text };
+}
