@@ -134,4 +134,6 @@ export interface Setup {
   place(name: string, kind: Place['kind'], parent?: string): PlaceId;
   /** A decision site; see `Site`. */
   site(name: string): Site;
+  /** The nodes of a broker by its name in the scenario. Brokers are built one after the other: ask when the run has begun. */
+  nodesOf(broker: string): readonly ActorId[];
 }

@@ -10,12 +10,12 @@ import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
 import type { Command, Draft, HopKind, Machine, Out, Setup, Wire } from '../core/machine.ts';
-import { tableOf } from '../core/options.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
 import { FATE, Network } from './network.ts';
 import { Rules } from './rules.ts';
+import { elsewhere, isDeadLetter } from './scenario/places.ts';
 import type { Scenario, TimelineAction, When } from './scenario/types.ts';
 import { Trace } from './trace.ts';
 
@@ -143,6 +143,7 @@ export class World {
     actor: (name, kind, machine, group = name) => this.#addActor(name, kind, machine, group),
     place: (name, kind, parent = name) => this.#addPlace(name, kind, parent),
     site: (name) => this.#decider.site(name),
+    nodesOf: (broker) => this.#clusters.get(broker)?.nodes ?? [],
   };
 
   #end(ending: Ending): void {
@@ -172,6 +173,7 @@ export class World {
           queues: declaredOn(scenario.queues, name),
           topics: declaredOn(scenario.topics, name),
           exchanges: declaredOn(scenario.exchanges, name),
+          elsewhere: elsewhere(scenario, name),
         },
         setup,
       );
@@ -258,23 +260,11 @@ export class World {
     const key = `${NAMED_APART.has(kind) ? kind : 'place'}:${name}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    const deadLetter = this.#isDeadLetter(name);
+    const deadLetter = isDeadLetter(this.scenario, name);
     const id = this.trace.places.length;
     this.trace.addPlace({ id, name, kind, parent, deadLetter });
     this.#places.set(key, id);
     return id;
-  }
-
-  #isDeadLetter(name: string): boolean {
-    return Object.values(this.scenario.queues).some((queue) => {
-      const policy = queue.options['RedrivePolicy'];
-      const exchange = queue.options['x-dead-letter-exchange'];
-      if (policy !== undefined) return tableOf(queue.options, 'RedrivePolicy')?.['deadLetterTargetArn'] === name;
-      if (typeof exchange !== 'string') return false;
-      const key = queue.options['x-dead-letter-routing-key'];
-      if (exchange === '') return key === name;
-      return this.scenario.queues[name]?.bindings.some((binding) => binding.exchange === exchange) ?? false;
-    });
   }
 
   #schedule(): void {

@@ -29,6 +29,16 @@ export interface Declared {
   readonly bindings: readonly Binding[];
 }
 
+/**
+ * A queue, topic or exchange that another broker of the same scenario has: where a broker that hands on may send. Names are unique across brokers; the
+ * nodes to send to are `Setup.nodesOf(broker)`, and what they understand is told by `kind`.
+ */
+export interface Elsewhere extends Declared {
+  readonly section: 'queues' | 'topics' | 'exchanges';
+  readonly broker: string;
+  readonly kind: string;
+}
+
 export interface BrokerSpec {
   /** `broker` when the scenario has a single one. */
   readonly name: string;
@@ -36,12 +46,18 @@ export interface BrokerSpec {
   readonly queues: readonly Declared[];
   readonly topics: readonly Declared[];
   readonly exchanges: readonly Declared[];
+  /** What the other brokers of the scenario have. */
+  readonly elsewhere: readonly Elsewhere[];
 }
 
 /** All that a scenario says to one broker, with producers and consumers by their declared names. */
 export interface Configuration extends BrokerSpec {
   readonly producers: readonly { readonly name: string; readonly options: OptionValues }[];
-  readonly consumers: readonly { readonly name: string; readonly options: OptionValues }[];
+  readonly consumers: readonly {
+    readonly name: string;
+    readonly options: OptionValues;
+    readonly from: readonly string[];
+  }[];
 }
 
 /** Settings that are each valid and that the broker (or its client) refuses together. `option` is '' when it is about the whole declaration. */

@@ -49,6 +49,7 @@ export class MachineDriver {
         return known > 0 ? known : places.push(name) - 1;
       },
       site: (name) => ({ name }),
+      nodesOf: () => [],
     };
     this.out = {
       get now() {

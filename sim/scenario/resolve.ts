@@ -23,6 +23,7 @@ import {
 import { nearest } from './nearest.ts';
 import { defaultsOf } from './options.ts';
 import { follow, quietly } from './paths.ts';
+import { elsewhere } from './places.ts';
 import type { ScenarioEntry } from './root.ts';
 import { blank, didYouMean, type Entry, type Values } from './shapes.ts';
 import { type Reference, type Source, type Spot, shown } from './source.ts';
@@ -394,7 +395,8 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       topics: declared('topics'),
       exchanges: declared('exchanges'),
       producers: clients('producers'),
-      consumers: clients('consumers'),
+      consumers: clients('consumers').map((one) => ({ ...one, from: scenario.consumers[one.name]?.from ?? [] })),
+      elsewhere: elsewhere(scenario, broker),
     });
     const lacksPrefetch = source.kinds[kind]?.lacks['prefetch'];
     for (const { name } of lacksPrefetch === undefined ? [] : clients('consumers')) {

@@ -46,6 +46,7 @@ export class MachineBench {
       return known > 0 ? known : this.#places.push(name) - 1;
     },
     site: (name) => ({ name }),
+    nodesOf: () => [],
   };
 
   readonly out: Out;

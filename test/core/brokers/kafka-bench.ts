@@ -100,6 +100,7 @@ export class KafkaBench {
         return known > 0 ? known : this.#places.push(name) - 1;
       },
       site: (name) => ({ name }),
+      nodesOf: () => [],
     };
     const broker: OptionValues = {
       nodes: options.nodes ?? 3,
@@ -110,7 +111,7 @@ export class KafkaBench {
       ...options.broker,
     };
     const topics = Object.entries(options.topics ?? { rides: {} });
-    const spec = { name: 'broker', options: broker, queues: [], exchanges: [] };
+    const spec = { name: 'broker', options: broker, queues: [], exchanges: [], elsewhere: [] };
     this.cluster = kafka.build(
       { ...spec, topics: topics.map(([name, own]) => ({ name, options: own, bindings: [] })) },
       this.setup,
