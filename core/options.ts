@@ -42,7 +42,15 @@ export type OptionSpec =
       readonly names?: 'queue' | 'topic' | 'exchange';
     })
   | (OptionBase & { readonly type: 'list'; readonly default?: readonly string[] })
-  | (OptionBase & { readonly type: 'object'; readonly fields: OptionTable });
+  | (OptionBase & { readonly type: 'object'; readonly fields: OptionTable })
+  /** By names of the user's own choice, or of those things of the scenario that `names` says, a table each. */
+  | (OptionBase & {
+      readonly type: 'map';
+      readonly names?: 'queue' | 'topic' | 'exchange';
+      readonly fields: OptionTable;
+    })
+  /** Any JSON or YAML; the value is its JSON text. The broker's `check` says what is wrong with it. */
+  | (OptionBase & { readonly type: 'json'; readonly example: string });
 
 /** Options by their real names. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;

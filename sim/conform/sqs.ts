@@ -216,7 +216,7 @@ function accepts(spec: OptionSpec, value: OptionValue): boolean {
   if (spec.type === 'enum')
     return typeof value !== 'object' && spec.values.some((one) => String(one) === String(value));
   if (typeof value !== 'number') return true;
-  if (spec.type === 'text' || spec.type === 'boolean' || spec.type === 'list' || spec.type === 'object') return true;
+  if (!('min' in spec || 'max' in spec)) return true;
   return Number.isInteger(value) && value >= (spec.min ?? value) && value <= (spec.max ?? value);
 }
 
@@ -234,7 +234,7 @@ export const runLimits: Runner = (table, findings) => {
     const value = optionValue(attribute, spec, input.get('value') ?? null);
     findings.same('accepted', expected.flag('accepted'), accepts(spec, value));
   } else {
-    const value = spec.type === 'object' ? undefined : spec.default;
+    const value = 'default' in spec ? spec.default : undefined;
     const shown = spec.type === 'duration' ? Number(value) / SECOND : value;
     findings.same('default', expected.text('default'), String(shown));
   }

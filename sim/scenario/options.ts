@@ -75,14 +75,20 @@ function readOptions(spot: Spot, table: OptionTable): OptionValues {
 export function defaultsOf(table: OptionTable): OptionValues {
   const values: Record<string, OptionValue> = {};
   for (const [name, spec] of Object.entries(table)) {
-    if (spec.type !== 'object' && spec.default !== undefined) values[name] = spec.default;
+    if (hasDefault(spec)) values[name] = spec.default;
   }
   return values;
 }
 
+type Plain = Exclude<OptionSpec, { readonly type: 'object' | 'map' | 'json' }>;
+
+function hasDefault(spec: OptionSpec): spec is Plain & { readonly default: NonNullable<Plain['default']> } {
+  return spec.type !== 'object' && spec.type !== 'map' && spec.type !== 'json' && spec.default !== undefined;
+}
+
 /** The default in the words of the file; null for none. */
 export function defaultText(spec: OptionSpec): string | null {
-  if (spec.type === 'object' || spec.default === undefined) return null;
+  if (!hasDefault(spec)) return null;
   switch (spec.type) {
     case 'duration':
       return spec.default === -1 ? 'never' : formatDuration(spec.default);
@@ -115,6 +121,10 @@ function shapeOf(spec: OptionSpec): Shape<OptionValue> {
       return shapes.oneOrMany(shapes.text(1_000));
     case 'object':
       return objectOption(spec.fields);
+    case 'map':
+      return mapOption(spec);
+    case 'json':
+      return jsonOption(spec.example);
     default:
       return unknownSpec(spec);
   }
@@ -191,6 +201,45 @@ function objectOption(table: OptionTable): Shape<OptionValues> {
         if (!Object.hasOwn(table, key)) shapes.unknownKey(child, key, Object.keys(table), null);
       }
       return readOptions(spot, table);
+    },
+  };
+}
+
+function mapOption({ names, fields }: Extract<OptionSpec, { type: 'map' }>): Shape<OptionValues> {
+  const item = objectOption(fields);
+  const inner = shapes.mapOf(names === undefined ? 'maps' : `${names}s, each with a map`, item);
+  const whose = names === undefined ? null : shapes.reference(names);
+  return {
+    ...inner,
+    read(spot) {
+      for (const { spot: child } of spot.source.entries(spot)) whose?.read({ ...child, node: child.keyNode });
+      // A name with nothing behind it has everything at its default.
+      const values: Record<string, OptionValues> = {};
+      if (!spot.source.isMap(spot)) return inner.read(spot) === undefined ? undefined : values;
+      for (const { key, spot: child } of spot.source.entries(spot)) {
+        const value = spot.source.isEmpty(child) ? defaultsOf(fields) : item.read(child);
+        if (value !== undefined) values[key] = value;
+      }
+      return values;
+    },
+  };
+}
+
+/** Kept as text, so that options stay plain; a text in the file is taken for JSON already. */
+function jsonOption(example: string): Shape<string> {
+  const expected = `JSON or YAML such as \`${example}\``;
+  return {
+    expected,
+    schema: () => ({}),
+    read(spot) {
+      const text = spot.source.isMap(spot) || spot.source.isList(spot) ? null : spot.source.text(spot);
+      if (text === null) return JSON.stringify(spot.source.plain(spot));
+      try {
+        return JSON.stringify(JSON.parse(text));
+      } catch {
+        spot.source.error(spot, `\`${shown(text)}\` is no JSON.`, expected);
+        return undefined;
+      }
     },
   };
 }

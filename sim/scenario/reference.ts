@@ -179,7 +179,8 @@ function optionTable(table: OptionTable): string {
     Object.entries(options).flatMap(([name, spec]) => {
       const takes = spec.type === 'object' ? 'a map' : (fieldsOf(options)[name]?.shape.expected ?? '');
       const line = [code(before + name), takes, code(defaultText(spec) ?? ''), spec.doc, spec.source];
-      return [line, ...(spec.type === 'object' ? lines(spec.fields, `${name}.`) : [])];
+      const below = spec.type === 'object' ? lines(spec.fields, `${before}${name}.`) : [];
+      return [line, ...below, ...(spec.type === 'map' ? lines(spec.fields, `${before}${name}.NAME.`) : [])];
     });
   return rows(['option', 'takes', 'default', 'meaning', 'rule'], lines(table, ''));
 }
