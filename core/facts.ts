@@ -59,6 +59,7 @@ export const REASONS = [
   'leader moved',
   'balance too low',
   'link closed',
+  'an earlier one of its key came back',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -113,6 +114,7 @@ export const R: Readonly<Record<Reason, number>> = {
   'leader moved': 46,
   'balance too low': 47,
   'link closed': 48,
+  'an earlier one of its key came back': 49,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
@@ -385,9 +387,12 @@ export const FACTS = {
   },
   sought: {
     tone: 'notable',
-    value: 'offset',
-    detail: 'place number of the group',
-    sentence: (f) => `${f.place} will be read from offset ${f.value}.`,
+    value: 'offset; of a subscription that keeps no offsets, the second of the run to which it was sought',
+    detail: 'place number of the group, where there are groups',
+    sentence: (f) =>
+      f.placeKind === 'queue'
+        ? `${f.place} was sought to second ${f.value} of the run: what was published before counts as acked, the rest as unacked.`
+        : `${f.place} will be read from offset ${f.value}.`,
   },
   elected: {
     tone: 'notable',
