@@ -2,22 +2,29 @@
  * One replica's copy of one partition: records with offsets in segments, the log start, the log end, the high watermark, and the starts of
  * leader epochs. It knows nothing of producers, transactions or other replicas: those say what to append, how far the high
  * watermark may go and where to cut. Records are shared, immutable objects, so that a copy costs one slot of an array; offsets may have
- * gaps, as compaction leaves them.
+ * gaps, as compaction (`log-cleaner.ts`) leaves them. Order holds within this one log and nowhere beyond it. Source: K7.
  */
 import type { Micros } from '../types.ts';
 
-/** What a control record says; `none` for data. */
-export type ControlType = 'none' | 'COMMIT' | 'ABORT';
+/**
+ * What a control record says; `none` for data. `EMPTY` stands for a batch whose records compaction removed and that is kept because it ends with the last
+ * sequence number of its producer: readers get nothing of it. Source: K35, K85.
+ */
+export type ControlType = 'none' | 'COMMIT' | 'ABORT' | 'EMPTY';
 
-/** One record as it lies in the log. A null value is a tombstone. */
+/** One record as it lies in the log. */
 export interface LogRecord<V> {
   readonly offset: number;
   /** Offset of the first record of its batch. */
   readonly batchBase: number;
+  /** Offset of the last record that its batch had when it was appended. */
+  readonly batchLast: number;
   readonly leaderEpoch: number;
   readonly timestampUs: Micros;
   readonly key: string | null;
   readonly value: V | null;
+  /** Deletes its key when the log is compacted. Source: K84. */
+  readonly tombstone: boolean;
   readonly sizeBytes: number;
   /** -1 when the producer has no id. */
   readonly producerId: number;
@@ -41,10 +48,25 @@ export interface PartitionLogOptions {
   readonly retentionBytes: number;
   /** Whether `cleanup.policy` includes `delete`. Without it retention removes nothing but what lies below the log start. */
   readonly deletes: boolean;
+  /** With `compact` in `cleanup.policy`; absent without. Both may hold. Source: K86. */
+  readonly compaction?: CompactionOptions;
 }
 
-interface Segment<V> {
-  baseOffset: number;
+/** Of a compacted topic. Source: K83, K84. */
+export interface CompactionOptions {
+  /** `min.cleanable.dirty.ratio`, 0 to 1: the log is cleaned when a larger part of it is dirty. */
+  readonly minDirtyRatio: number;
+  /** `min.compaction.lag.ms`: younger records are left alone. */
+  readonly minLagUs: Micros;
+  /** `max.compaction.lag.ms`: older dirty records are cleaned whatever the ratio; -1: no limit. */
+  readonly maxLagUs: Micros;
+  /** `delete.retention.ms`: how long a tombstone stays after the first clean that sees it. */
+  readonly deleteRetentionUs: Micros;
+}
+
+/** A run of records that is rolled, deleted and rewritten as a whole. */
+export interface Segment<V> {
+  readonly baseOffset: number;
   records: LogRecord<V>[];
   bytes: number;
   largestTimestampUs: Micros;
@@ -97,6 +119,15 @@ export class PartitionLog<V> {
 
   get segmentCount(): number {
     return this.segments.length;
+  }
+
+  /** Segments in the order of their offsets; the last is the active one. */
+  get allSegments(): readonly Segment<V>[] {
+    return this.segments;
+  }
+
+  get compaction(): CompactionOptions | undefined {
+    return this.options.compaction;
   }
 
   /** Epoch of the newest record or leader here; -1 while there was none. */
@@ -158,6 +189,32 @@ export class PartitionLog<V> {
       if (record !== undefined) return record;
     }
     return undefined;
+  }
+
+  /**
+   * Rewrites the closed segments that begin below `below`: each is replaced by what `keep` leaves of its records, and neighbours are put
+   * together while they fit into one segment. Offsets and the log's ends stay. Source: K82.
+   */
+  rewrite(below: number, keep: (records: readonly LogRecord<V>[]) => LogRecord<V>[]): void {
+    const rewritten: Segment<V>[] = [];
+    for (let i = 0; i < this.segments.length; i++) {
+      const segment = this.segments[i] as Segment<V>;
+      if (i === this.segments.length - 1 || segment.baseOffset >= below) {
+        rewritten.push(segment);
+        continue;
+      }
+      const records = keep(segment.records);
+      let bytes = 0;
+      for (const record of records) bytes += record.sizeBytes;
+      this.bytes += bytes - segment.bytes;
+      const last = rewritten[rewritten.length - 1];
+      if (last !== undefined && last.bytes + bytes <= this.options.segmentBytes) {
+        for (const record of records) last.records.push(record);
+        last.bytes += bytes;
+        last.largestTimestampUs = Math.max(last.largestTimestampUs, segment.largestTimestampUs);
+      } else rewritten.push({ ...segment, records, bytes });
+    }
+    this.segments = rewritten;
   }
 
   /** Calls `visit` for each record in [from, below) in order, until it returns false. */
@@ -293,9 +350,10 @@ export class PartitionLog<V> {
   private shouldRoll(batchBytes: number, timestampUs: Micros): boolean {
     const active = this.active();
     if (active.records.length === 0) return false;
+    const { segmentBytes, segmentUs, compaction } = this.options;
+    const lagUs = compaction === undefined || compaction.maxLagUs < 0 ? segmentUs : compaction.maxLagUs;
     return (
-      active.bytes + batchBytes > this.options.segmentBytes ||
-      timestampUs - active.firstTimestampUs > this.options.segmentUs
+      active.bytes + batchBytes > segmentBytes || timestampUs - active.firstTimestampUs > Math.min(segmentUs, lagUs)
     );
   }
 

@@ -4,10 +4,11 @@
  * not know whether it leads, who else has a copy, or when to answer: the broker does.
  */
 import type { Micros } from '../types.ts';
+import { type Cleanable, type CleanResult, LogCleaner } from './log-cleaner.ts';
 import type { LogRecord, PartitionLogOptions } from './partition-log.ts';
 import { PartitionLog } from './partition-log.ts';
 import type { SequenceError } from './producer-state.ts';
-import { ProducerStates, sequenceAfter } from './producer-state.ts';
+import { ProducerStates, sequenceAfter, sequenceBefore } from './producer-state.ts';
 import type { TxnResult } from './txn-coordinator.ts';
 import type { AbortedTransaction } from './txn-index.ts';
 import { TxnIndex } from './txn-index.ts';
@@ -18,6 +19,8 @@ export interface NewRecord<V> {
   readonly value: V | null;
   readonly timestampUs: Micros;
   readonly sizeBytes: number;
+  /** A record that deletes its key, although it has a value here. A null value is one as well. Source: K84. */
+  readonly tombstone?: boolean;
 }
 
 /** A batch as a client sends it. `producerId` -1: not idempotent, and the three after it mean nothing. `firstSequence` -1 with a
@@ -32,7 +35,7 @@ export interface NewBatch<V> {
 
 export type AppendResult =
   | { readonly type: 'appended' | 'duplicate'; readonly firstOffset: number; readonly lastOffset: number }
-  | { readonly type: 'refused'; readonly error: SequenceError };
+  | { readonly type: 'refused'; readonly error: SequenceError | 'INVALID_RECORD' };
 
 export type IsolationLevel = 'read_uncommitted' | 'read_committed';
 
@@ -50,6 +53,7 @@ export class PartitionReplica<V> {
   readonly log: PartitionLog<V>;
   private readonly producers = new ProducerStates();
   private readonly txns = new TxnIndex();
+  private readonly cleaner = new LogCleaner<V>();
 
   constructor(options: PartitionLogOptions) {
     this.log = new PartitionLog(options);
@@ -70,11 +74,14 @@ export class PartitionReplica<V> {
     return this.txns.aborted();
   }
 
-  /** Checks a client's batch and appends it in `leaderEpoch`. A refused batch writes nothing. Source: K32. */
+  /** Checks a client's batch and appends it in `leaderEpoch`. A refused batch writes nothing: a compacted log takes no record without a key.
+   *  Source: K32, K82. */
   appendAsLeader(batch: NewBatch<V>, leaderEpoch: number, now: Micros): AppendResult {
     const idempotent = batch.producerId >= 0 && batch.firstSequence >= 0;
     const firstOffset = this.log.endOffset;
     const lastOffset = firstOffset + batch.records.length - 1;
+    if (this.log.compaction !== undefined && batch.records.some(({ key }) => key === null))
+      return { type: 'refused', error: 'INVALID_RECORD' };
     if (idempotent) {
       const verdict = this.producers.check({ ...batch, count: batch.records.length });
       if (verdict.type !== 'append') return verdict;
@@ -86,10 +93,12 @@ export class PartitionReplica<V> {
       (record, index): LogRecord<V> => ({
         offset: firstOffset + index,
         batchBase: firstOffset,
+        batchLast: lastOffset,
         leaderEpoch,
         timestampUs: record.timestampUs,
         key: record.key,
         value: record.value,
+        tombstone: record.tombstone === true || record.value === null,
         sizeBytes: record.sizeBytes,
         producerId: batch.producerId,
         producerEpoch: batch.epoch,
@@ -119,10 +128,12 @@ export class PartitionReplica<V> {
     const marker: LogRecord<V> = {
       offset,
       batchBase: offset,
+      batchLast: offset,
       leaderEpoch,
       timestampUs: now,
       key: null,
       value: null,
+      tombstone: false,
       sizeBytes: MARKER_BYTES,
       producerId,
       producerEpoch: epoch,
@@ -151,16 +162,32 @@ export class PartitionReplica<V> {
     }
   }
 
+  /** What the log cleaner could do here now. Source: K83. */
+  cleanable(now: Micros): Cleanable {
+    return this.cleaner.cleanable(this.log, this.lastStableOffset, now);
+  }
+
+  /** One pass of the log cleaner over [from, end) and all that lies below. Source: K82-K86. */
+  clean(from: number, end: number, capacityKeys: number, now: Micros): CleanResult<V> {
+    const aborted = this.txns.aborted();
+    const lastRecordOf = (producerId: number) => this.producers.lastRecordOf(producerId);
+    const result = this.cleaner.clean(this.log, from, { now, end, capacityKeys, aborted, lastRecordOf });
+    for (const { control, offset } of result.removed) if (control === 'ABORT') this.txns.markerRemoved(offset);
+    return result;
+  }
+
   /** Cuts the log at `offset` and computes producers and transactions anew from what is left. Source: K24. */
   truncateTo(offset: number, now: Micros): void {
     if (offset >= this.log.endOffset) return;
     this.log.truncateTo(offset);
+    this.cleaner.truncated(offset);
     this.relearn(now);
   }
 
   /** Begins again, empty, at `offset`. */
   truncateFullyAndStartAt(offset: number): void {
     this.log.truncateFullyAndStartAt(offset);
+    this.cleaner.truncated(offset);
     this.producers.clear();
     this.txns.clear();
   }
@@ -235,16 +262,23 @@ export class PartitionReplica<V> {
   private learnBatch(batch: readonly LogRecord<V>[], now: Micros): void {
     const first = batch[0];
     if (first === undefined || first.producerId < 0) return;
-    const { producerId, producerEpoch, transactional } = first;
-    if (first.control !== 'none') {
+    const { producerId, producerEpoch, transactional, batchBase, batchLast } = first;
+    if (first.control === 'COMMIT' || first.control === 'ABORT') {
       this.producers.markerAppended(producerId, producerEpoch, first.coordinatorEpoch, now);
       this.txns.markerAppended(producerId, first.offset, first.control === 'ABORT');
       return;
     }
     if (first.sequence >= 0) {
+      // Compaction may have left a part of the batch, but what was sent is what a retry would bring again.
       this.producers.appended(
-        { producerId, epoch: producerEpoch, firstSequence: first.sequence, count: batch.length, transactional },
-        first.offset,
+        {
+          producerId,
+          epoch: producerEpoch,
+          firstSequence: sequenceBefore(first.sequence, first.offset - batchBase),
+          count: batchLast - batchBase + 1,
+          transactional,
+        },
+        batchBase,
         now,
       );
     }

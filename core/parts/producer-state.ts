@@ -25,6 +25,12 @@ export interface ProducerBatch {
   readonly transactional: boolean;
 }
 
+/** The end of what is known of a producer. `dataOffset` -1: only a marker, which raised its epoch, is known. */
+export interface LastRecord {
+  readonly dataOffset: number;
+  readonly epoch: number;
+}
+
 interface RememberedBatch {
   readonly firstSequence: number;
   readonly lastSequence: number;
@@ -54,6 +60,11 @@ const APPEND: BatchVerdict = { type: 'append' };
 export function sequenceAfter(sequence: number, steps: number): number {
   const sum = sequence + steps;
   return sum > MAX_SEQUENCE ? sum - MAX_SEQUENCE - 1 : sum;
+}
+
+/** Sequence number `steps` before `sequence`, wrapping. */
+export function sequenceBefore(sequence: number, steps: number): number {
+  return sequence >= steps ? sequence - steps : sequence - steps + MAX_SEQUENCE + 1;
 }
 
 export class ProducerStates {
@@ -141,6 +152,13 @@ export class ProducerStates {
       if (last !== undefined) found.set(producerId, last.lastSequence);
     }
     return found;
+  }
+
+  /** Where the last batch of a producer ends, and its epoch; undefined when it is not remembered. Source: K35. */
+  lastRecordOf(producerId: number): LastRecord | undefined {
+    const entry = this.producers.get(producerId);
+    if (entry === undefined) return undefined;
+    return { dataOffset: entry.batches[entry.batches.length - 1]?.lastOffset ?? -1, epoch: entry.epoch };
   }
 
   clear(): void {

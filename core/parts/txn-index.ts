@@ -3,6 +3,7 @@
  * read_committed consumer needs to leave out aborted records. It sees records and markers go by in log order; who may write them is
  * decided elsewhere. A transaction counts as open for readers until the high watermark has passed its marker.
  */
+import type { ControlType } from './partition-log.ts';
 
 /** A finished, aborted transaction: its records lie in [firstOffset, lastOffset], the marker being the last. */
 export interface AbortedTransaction {
@@ -76,6 +77,11 @@ export class TxnIndex {
     return this.finished;
   }
 
+  /** The marker at this offset is gone, with all records of its transaction: readers need not be told of it any more. Source: K85. */
+  markerRemoved(offset: number): void {
+    this.finished = this.finished.filter((txn) => txn.lastOffset !== offset);
+  }
+
   /** Producer ids with a transaction that has no marker yet, in the order of their first records. */
   producersInTransaction(): number[] {
     return this.open.filter((txn) => txn.markerOffset < 0).map((txn) => txn.producerId);
@@ -104,7 +110,7 @@ export class AbortedFilter {
     readonly offset: number;
     readonly producerId: number;
     readonly transactional: boolean;
-    readonly control: 'none' | 'COMMIT' | 'ABORT';
+    readonly control: ControlType;
   }): boolean {
     for (
       let txn = this.pending[this.next];

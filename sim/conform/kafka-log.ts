@@ -63,10 +63,12 @@ function record(offset: number, fields: Partial<LogRecord<string>>): LogRecord<s
   return {
     offset,
     batchBase: offset,
+    batchLast: offset,
     leaderEpoch: EPOCH,
     timestampUs: 0,
     key: 'k',
     value: 'v',
+    tombstone: false,
     sizeBytes: RECORD_BYTES,
     producerId: -1,
     producerEpoch: 0,
@@ -84,6 +86,7 @@ function appendReplicated(replica: Replica, { count, ...batch }: Batch): AppendR
   const records = Array.from({ length: count }, (_, index) =>
     record(firstOffset + index, {
       batchBase: firstOffset,
+      batchLast: firstOffset + count - 1,
       producerId: batch.producerId,
       producerEpoch: batch.epoch,
       sequence: sequenceAfter(batch.firstSequence, index),

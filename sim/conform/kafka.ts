@@ -25,9 +25,11 @@ import {
   sameJson,
   UnknownShape,
 } from './case.ts';
+import { runCompaction } from './kafka-compaction.ts';
 import { runGroups } from './kafka-groups.ts';
 import { runIdempotence, runRetention, runTransactions } from './kafka-log.ts';
 import { runReplication } from './kafka-replication.ts';
+import { runShares } from './kafka-shares.ts';
 
 export const VECTORS: Readonly<Record<string, Runner>> = {
   'kafka murmur2': runMurmur2,
@@ -36,8 +38,10 @@ export const VECTORS: Readonly<Record<string, Runner>> = {
   'kafka idempotence': runIdempotence,
   'kafka transactions': runTransactions,
   'kafka retention': runRetention,
+  'kafka compaction': runCompaction,
   'kafka groups': runGroups,
   'kafka replication': runReplication,
+  'kafka share-groups': runShares,
 };
 
 // ── Hashes and partitions of keys ───────────────────────────────────────────────────────────────────────────────
