@@ -60,6 +60,8 @@ export const REASONS = [
   'balance too low',
   'link closed',
   'an earlier one of its key came back',
+  'claimed',
+  'passed over',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -115,6 +117,8 @@ export const R: Readonly<Record<Reason, number>> = {
   'balance too low': 47,
   'link closed': 48,
   'an earlier one of its key came back': 49,
+  claimed: 50,
+  'passed over': 51,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
