@@ -514,7 +514,7 @@ export class KafkaNode implements Machine {
     while (done < waiting.length && (waiting[done] as Waiting).offset <= highWatermark) done++;
     if (done > 0) {
       hosted.waiting = waiting.slice(done);
-      const error = set.underMinIsr ? 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' : 'NONE';
+      const error = set.replicatedError;
       for (let i = 0; i < done; i++) (waiting[i] as Waiting).settle(error, out, moved);
     }
     this.#wakeFetches(info.index, out);
@@ -585,7 +585,8 @@ export class KafkaNode implements Machine {
     };
     if (hosted?.set === undefined) return refuse('NOT_LEADER_OR_FOLLOWER');
     const { info, replica, set, state } = hosted;
-    if (acks === -1 && set.underMinIsr) return refuse('NOT_ENOUGH_REPLICAS');
+    const unsafe = set.appendError(acks);
+    if (unsafe !== 'NONE') return refuse(unsafe);
     let sizeBytes = 0;
     for (const record of batch.records) sizeBytes += record.sizeBytes;
     if (sizeBytes > info.config.maxMessageBytes) return refuse('MESSAGE_TOO_LARGE');

@@ -495,7 +495,7 @@ export class KafkaProducerPort implements ProducerPort {
       this.#link.tell(node, 'request', request, carried, out);
       for (const batch of batches) {
         this.#partition(batch.partition).inFlight--;
-        for (const entry of batch.entries) this.#entryStored(entry, batch.partition, 0, out);
+        for (const entry of batch.entries) this.#entryStored(entry, batch.partition, UNKNOWN_OFFSET, out);
       }
       return;
     }
@@ -837,6 +837,8 @@ export class KafkaProducerPort implements ProducerPort {
   }
 }
 
+/** What a producer that awaits no answer reports. Source: K15. */
+const UNKNOWN_OFFSET = -1;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
 /** AddPartitionsToTxn comes again this soon while the transaction before it is being completed. */
 const CONCURRENT_RETRY_US = 20_000;

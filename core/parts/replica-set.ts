@@ -85,6 +85,16 @@ export class ReplicaSet {
     return this.committed.length === this.effectiveMinIsr;
   }
 
+  /** Why a write is refused before it is appended: only `all` (-1) is bound to the minimum. Source: K16. */
+  appendError(acks: -1 | 0 | 1): 'NONE' | 'NOT_ENOUGH_REPLICAS' {
+    return acks === -1 && this.underMinIsr ? 'NOT_ENOUGH_REPLICAS' : 'NONE';
+  }
+
+  /** What a write that waits for all is answered when the high watermark has passed it: it stays in the log in any case. Source: K16. */
+  get replicatedError(): 'NONE' | 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' {
+    return this.underMinIsr ? 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' : 'NONE';
+  }
+
   /** A follower's log end as its last fetch showed it; 0 before the first. */
   endOffsetOf(replica: BrokerNumber): number {
     return this.followers.get(replica)?.endOffset ?? 0;

@@ -1,7 +1,7 @@
 /**
- * Runs the Kafka vectors about consumer groups: which commits a classic group accepts in which state, sessions that commits keep alive, the
- * coordinator of a group, lag, and where a consumer without a committed offset begins. The new consumer protocol (KIP-848) has no part
- * here, and scenarios in words are not read: both are unknown.
+ * Runs the Kafka vectors about consumer groups: which commits a group accepts in which state, under the classic protocol and the consumer protocol
+ * (KIP-848), sessions that commits keep alive, the coordinator of a group, lag, where a consumer begins, and what a crash between poll and
+ * commit repeats or leaves out. A scenario in words is read where each of its steps is a poll, a commit, some processing or a crash.
  */
 import {
   ConsumerGroup,
@@ -9,8 +9,11 @@ import {
   type GroupSnapshot,
   type GroupState,
 } from '../../core/parts/consumer-group.ts';
+import { EpochGroup, type EpochMember, type EpochSnapshot } from '../../core/parts/epoch-group.ts';
 import { coordinatorPartition, javaStringHash } from '../../core/parts/murmur2.ts';
-import { Fields, type Findings, type Json, type JsonTable, UnknownShape } from './case.ts';
+import { isWithin, parseOffsetReset, resetQuery } from '../../core/parts/offset-reset.ts';
+import { PartitionReplica } from '../../core/parts/partition-replica.ts';
+import { Fields, type Findings, isTable, type Json, type JsonTable, UnknownShape } from './case.ts';
 
 /** K51: the default of `session.timeout.ms`. */
 const SESSION_US = 45_000_000;
@@ -36,9 +39,12 @@ export function runGroups(table: JsonTable, findings: Findings): void {
   const row = new Fields(table, 'case');
   const input = row.fields('input').skip('note');
   const expected = row.fields('expected').skip('note');
-  if (input.has('group')) commits(input, expected, findings);
+  if (input.has('protocol')) epochCommits(input, expected, findings);
+  else if (input.has('group')) commits(input, expected, findings);
   else if (input.has('groupId')) coordinator(input, expected, findings);
-  else if (input.has('lastStable')) lag(input, expected, findings);
+  else if (input.has('reset')) starts(input, expected, findings);
+  else if (input.has('scenario')) told(input.text('scenario'), expected, findings);
+  else if (input.has('lastStable') || input.has('logEnd')) lag(input, expected, findings);
   else throw new UnknownShape(`input with ${Object.keys(input.record).join(', ')}`);
   input.end();
   expected.end();
@@ -125,8 +131,178 @@ function coordinator(input: Fields, expected: Fields, findings: Findings): void 
 /** Lag is what a reader of the isolation level has still before it. */
 function lag(input: Fields, expected: Fields, findings: Findings): void {
   const committed = input.number('committed');
-  const ends = { lagReadUncommitted: input.number('logEnd'), lagReadCommitted: input.number('lastStable') };
+  const logEnd = input.number('logEnd');
+  const ends = { lagReadUncommitted: logEnd, lagReadCommitted: input.number('lastStable', logEnd) };
   for (const [name, end] of Object.entries(ends)) {
     if (expected.has(name)) findings.same(name, expected.number(name), end - committed);
   }
+}
+
+// ── The consumer protocol (KIP-848) ─────────────────────────────────────────────────────────────────────────────────
+
+function epochCommits(input: Fields, expected: Fields, findings: Findings): void {
+  const protocol = input.text('protocol');
+  if (!/^consumer\b/.test(protocol)) throw new UnknownShape(`the protocol ${protocol}`);
+  const epoch = input.number('memberEpoch', 0);
+  const commit = input.fields('commit');
+  const memberId = commit.text('memberId', 'member');
+  const members = input.has('members')
+    ? input.list('members').map((one): Omit<EpochMember, 'sessionEndsUs' | 'revokeEndsUs'> => {
+        const row = new Fields(isTable(one) ? one : { id: one }, 'member');
+        const at = row.number('memberEpoch', epoch);
+        const instanceId = row.has('instanceId') ? row.text('instanceId') : undefined;
+        const member = memberAt(row.text('id'), instanceId, at);
+        row.end();
+        return member;
+      })
+    : [memberAt(memberId, undefined, epoch)];
+  const group = new EpochGroup(
+    { kind: 'consumer', sessionTimeoutUs: SESSION_US, assignor: 'uniform', maxSize: Number.MAX_SAFE_INTEGER },
+    new Map(),
+  );
+  const newest = Math.max(epoch, ...members.map((member) => member.epoch));
+  const snapshot: EpochSnapshot = { kind: 'consumer', epoch: newest, target: [], members };
+  group.restore(snapshot, 0);
+  const error = group.commitError(memberId, commit.number('memberEpoch', -1));
+  findings.same('error', expected.text('error'), error);
+  const offset = commit.get('offset') ?? null;
+  if (expected.has('committed'))
+    findings.same('committed', expected.get('committed') ?? null, error === 'NONE' ? offset : null);
+  commit.end();
+}
+
+function memberAt(
+  memberId: string,
+  instanceId: string | undefined,
+  epoch: number,
+): Omit<EpochMember, 'sessionEndsUs' | 'revokeEndsUs'> {
+  return {
+    memberId,
+    instanceId,
+    topics: [],
+    rebalanceTimeoutUs: 300_000_000,
+    assignor: undefined,
+    epoch,
+    previousEpoch: epoch - 1,
+    assigned: [],
+    revoking: [],
+  };
+}
+
+// ── Where a consumer begins ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** A log that begins at `start` and ends at `end`. */
+function logOf(start: number, end: number): PartitionReplica<string> {
+  const limitless = Number.MAX_SAFE_INTEGER;
+  const replica = new PartitionReplica<string>({
+    segmentBytes: limitless,
+    segmentUs: limitless,
+    retentionUs: -1,
+    retentionBytes: -1,
+    deletes: true,
+  });
+  const record = { key: null, value: 'v', timestampUs: 0, sizeBytes: 100 };
+  const plain = { producerId: -1, epoch: -1, firstSequence: -1, transactional: false };
+  for (let offset = 0; offset < end; offset++) replica.appendAsLeader({ ...plain, records: [record] }, 0, 0);
+  replica.log.setHighWatermark(end);
+  replica.log.deleteRecordsBefore(start);
+  return replica;
+}
+
+/** Where a consumer begins: its committed offset, what the reset finds, or the exception that its user gets. Source: K70. */
+function startAt(replica: PartitionReplica<string>, committed: number | null, reset: string): Json {
+  const { startOffset, endOffset } = replica.log;
+  if (isWithin(committed, startOffset, endOffset)) return committed;
+  const wish = parseOffsetReset(reset);
+  if (wish === undefined) throw new UnknownShape(`the reset ${reset}`);
+  const query = resetQuery(wish, 0);
+  if (query === undefined) return committed === null ? 'NoOffsetForPartitionException' : 'OffsetOutOfRangeException';
+  return replica.offsetFor(query, 'read_uncommitted', 0) ?? endOffset;
+}
+
+function starts(input: Fields, expected: Fields, findings: Findings): void {
+  const committed = input.get('committed') ?? null;
+  if (committed !== null && typeof committed !== 'number') throw new UnknownShape('the committed offset');
+  const replica = logOf(input.number('logStart', 0), input.number('logEnd'));
+  const asked = input.get('reset') ?? [];
+  const all = [asked].flat().map((reset) => startAt(replica, committed, String(reset)));
+  findings.same('startAt', expected.get('startAt') ?? null, Array.isArray(asked) ? all : (all[0] ?? null));
+}
+
+// ── Poll, commit and crash in words ─────────────────────────────────────────────────────────────────────────────────
+
+/** One consumer that polls, processes and commits until it crashes, and another that goes on from the last commit. */
+class Reader {
+  readonly #group = restored(
+    new Fields({ state: 'STABLE', generation: 1, members: [{ id: 'reader' }] }, 'group'),
+    SESSION_US,
+  );
+  #polled: number[] = [];
+  #processed: number[] = [];
+  #committed: number | null = null;
+  #position = 0;
+
+  poll(from: number, to: number): void {
+    for (let offset = from; offset <= to; offset++) this.#polled.push(offset);
+    this.#committed ??= from;
+    this.#position = to + 1;
+  }
+
+  commit(offset = this.#position): void {
+    if (this.#group.commitError('reader', undefined, 1, false, 0) === 'NONE') this.#committed = offset;
+  }
+
+  /** Works on what was polled and is not done, up to this offset. */
+  process(to = Number.MAX_SAFE_INTEGER, from = 0): void {
+    for (const offset of this.#polled)
+      if (offset >= from && offset <= to && !this.#processed.includes(offset)) this.#processed.push(offset);
+  }
+
+  /** The next reader begins at the last commit, and reads everything from there on. */
+  restart() {
+    const end = this.#position;
+    const from = startAt(logOf(0, end), this.#committed, 'earliest');
+    const again = this.#polled.filter((offset) => typeof from === 'number' && offset >= from);
+    const processedTwice = this.#processed.filter((offset) => again.includes(offset));
+    const neverProcessed = this.#polled.filter(
+      (offset) => !this.#processed.includes(offset) && !again.includes(offset),
+    );
+    return { processedTwice, neverProcessed };
+  }
+}
+
+const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly number[]) => void])[] = [
+  [/^polls? (\d+)(?:\.\.(\d+))?$/, (reader, [from = 0, to = from]) => reader.poll(from, to)],
+  [/^commits?(?: offset)? (\d+)$/, (reader, [offset]) => reader.commit(offset)],
+  [/^commits?$/, (reader) => reader.commit()],
+  [/^process(?:es)? all(?: of them)?$/, (reader) => reader.process()],
+  [/^process(?:es)? (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
+  [/^process(?:es)? (\d+)$/, (reader, [offset]) => reader.process(offset, offset)],
+  [/^crash(?:es)? after processing (?:all|everything)(?:,? before(?: the)? commit)?$/, (reader) => reader.process()],
+  [/^crash(?:es)? after processing (\d+)(?:,? before(?: the)? commit)?$/, (reader, [to]) => reader.process(to)],
+  [/^crash(?:es)? after processing (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
+  [
+    /^crash(?:es)?(?: (?:before|after)(?: the)? (?:commit|commits|committing|processing|poll)(?: \d+)?)?$/,
+    () => undefined,
+  ],
+  [/^restarts?$/, () => undefined],
+];
+
+function told(scenario: string, expected: Fields, findings: Findings): void {
+  const reader = new Reader();
+  for (const step of scenario.split(/\s*(?:[,;]|\bthen\b)\s*/).filter((one) => one !== '')) {
+    const match = STEPS.find(([pattern]) => pattern.test(step));
+    if (match === undefined) throw new UnknownShape(`the step "${step}"`);
+    const numbers = (match[0].exec(step) ?? [])
+      .slice(1)
+      .filter((text) => text !== undefined)
+      .map(Number);
+    match[1](reader, numbers);
+  }
+  const { processedTwice, neverProcessed } = reader.restart();
+  if (expected.has('processedTwice')) findings.same('processedTwice', expected.list('processedTwice'), processedTwice);
+  if (expected.has('neverProcessed')) findings.same('neverProcessed', expected.list('neverProcessed'), neverProcessed);
+  // What is never done was committed before it was worked on; what is done twice was worked on first (K68).
+  const semantics = neverProcessed.length > 0 ? 'at-most-once' : 'at-least-once';
+  if (expected.has('semantics')) findings.same('semantics', expected.text('semantics'), semantics);
 }

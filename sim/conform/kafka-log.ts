@@ -215,6 +215,7 @@ export function runTransactions(table: JsonTable, findings: Findings): void {
   } else if (input.has('appends')) transactionIndex(input, expected, findings);
   else if (input.has('steps')) steppedLog(input, expected, findings);
   else if (input.has('log')) fixedLog(input, expected, findings);
+  else if (input.has('loop')) loopedLog(input.text('loop'), expected, findings);
   else throw new UnknownShape(`input with ${Object.keys(input.record).join(', ')}`);
   input.skip('stateMachine').end();
   expected.end();
@@ -402,6 +403,36 @@ function steppedLog(input: Fields, expected: Fields, findings: Findings): void {
       );
     else findings.same(name, wanted, source[plain] ?? null);
   }
+}
+
+/** How often the steps of a loop in words are gone through. */
+const ROUNDS = 100;
+
+/**
+ * A loop in words, its steps between commas: `append one transactional record`, `read_committed fetch at its offset` (or at `offset 0`), `ABORT` or `COMMIT`, and
+ * `high watermark follows the log end`, which holds after each step.
+ */
+function loopedLog(text: string, expected: Fields, findings: Findings): void {
+  const steps = text.split(/\s*[,;]\s*(?:then\s+)?/);
+  const follows = steps.some((step) => /^high watermark follows the log end$/.test(step));
+  const replica: Replica = new PartitionReplica(UNLIMITED);
+  const log = new TransactionalLog(replica);
+  let nonEmptyReads = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const base = replica.log.endOffset;
+    for (const step of steps) {
+      const [, count, kind] = /^append (one|\d+)( transactional)? records?$/.exec(step) ?? [];
+      const [, isolation, at] = /^(read_committed|read_uncommitted) fetch at (its offset|offset \d+)$/.exec(step) ?? [];
+      if (count !== undefined) log.append(kind === undefined ? -1 : 1, count === 'one' ? 1 : Number(count));
+      else if (isolation === 'read_committed' || isolation === 'read_uncommitted') {
+        const from = at === 'its offset' ? base : Number(at?.slice('offset '.length));
+        if (read(replica, from, isolation, null).records.length > 0) nonEmptyReads++;
+      } else if (step === 'ABORT' || step === 'COMMIT') replica.appendMarker(1, 0, step, 0, EPOCH, 0);
+      else if (!/^high watermark /.test(step)) throw new UnknownShape(`the step "${step}"`);
+      if (follows) replica.log.setHighWatermark(replica.log.endOffset);
+    }
+  }
+  if (expected.has('nonEmptyReads')) findings.same('nonEmptyReads', expected.number('nonEmptyReads'), nonEmptyReads);
 }
 
 // ── Transactions: the coordinator ───────────────────────────────────────────────────────────────────────────────

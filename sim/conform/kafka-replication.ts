@@ -1,12 +1,13 @@
 /**
  * Runs the Kafka vectors about replication: how far the high watermark goes and who is in sync, as a leader's `ReplicaSet` and log say; elections and
- * eligible leader replicas, as the controller's functions say; and the leader's own answer to a produce request below the minimum in-sync set. What a
- * case tells only in words (a step such as "append 3 as leader" apart) is unknown.
+ * eligible leader replicas, as the controller's functions say; and what a produce request comes to (`kafka-produce.ts`). Events and steps in words
+ * are read where they say one of the things that a log or a leader does; other words make a case unknown.
  */
 import { type ElectionKind, electLeader, elrAfter, type PartitionMetadata } from '../../core/parts/leader-election.ts';
 import { PartitionReplica } from '../../core/parts/partition-replica.ts';
-import { ReplicaSet } from '../../core/parts/replica-set.ts';
+import { ReplicaSet, type ReplicaSetOptions } from '../../core/parts/replica-set.ts';
 import { Fields, type Findings, isList, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
+import { produced } from './kafka-produce.ts';
 
 const LAG_MS = 30_000;
 
@@ -22,7 +23,8 @@ export function runReplication(table: JsonTable, findings: Findings): void {
   else if (input.has('state')) listOffsets(input, expected, findings);
   else if (input.has('isrSequence')) minimum(input, input.list('isrSequence'), expected, findings);
   else if (input.has('events')) replicaEvents(input, expected, findings);
-  else if (input.has('isr') && !input.has('produce')) minimum(input, null, expected, findings);
+  else if (input.has('produce')) produced(input, expected, findings);
+  else if (input.has('isr')) minimum(input, null, expected, findings);
   else throw new UnknownShape(`input with ${Object.keys(input.record).join(', ')}`);
   input.end();
   expected.end();
@@ -157,15 +159,16 @@ function numbersOf(value: Json): number[] {
 
 /** A leader's view while followers fetch and the controller confirms. */
 class LeaderView {
-  readonly set: ReplicaSet;
+  set: ReplicaSet;
   nowUs = 0;
   end: number;
   highWatermark: number;
+  readonly #options: ReplicaSetOptions;
 
   constructor(input: Fields) {
     this.end = input.number('logEndOffset', input.number('appends', 0));
     this.highWatermark = input.number('highWatermark', 0);
-    this.set = new ReplicaSet({
+    this.#options = {
       self: input.number('leader', input.numbers('isr')[0]),
       replicas: input.numbers('replicas'),
       isr: input.numbers('isr'),
@@ -173,20 +176,32 @@ class LeaderView {
       lagTimeMaxUs: input.number('replica.lag.time.max.ms', LAG_MS) * 1000,
       epochStartOffset: input.number('leaderEpochStartOffset', 0),
       now: 0,
-    });
+    };
+    this.set = new ReplicaSet(this.#options);
   }
 
-  /** An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, perhaps with what it leads to in brackets. */
+  /** The leader begins a new epoch, and knows nothing of its followers any more. */
+  #begin(epochStartOffset: number): void {
+    this.set = new ReplicaSet({ ...this.#options, isr: this.set.isr, epochStartOffset, now: this.nowUs });
+  }
+
+  /**
+   * An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, `leader becomes follower then leader again at epoch 10`, perhaps after
+   * the epoch, and with what it leads to in brackets.
+   */
   say(sentence: string): void {
-    const [, counts] = /^append (\d+(?: then \d+)*)(?: \(.*\))?$/.exec(sentence) ?? [];
+    const [, event = ''] = /^(?:epoch \d+: )?(.*?)(?: \(.*\))?$/.exec(sentence) ?? [];
+    const [, counts] = /^append (\d+(?:,? then \d+)*)$/.exec(event) ?? [];
     const [, who, at] =
-      /^followers? (\d+(?:(?:, | and )\d+)*) fetch(?:es)? at (\d+(?:,? then \d+)*)(?: \(.*\))?$/.exec(sentence) ?? [];
+      /^followers? (\d+(?:(?:, | and )\d+)*) fetch(?:es)? at (\d+(?:,? then \d+)*)$/.exec(event) ?? [];
+    const begins = /^(?:leader becomes follower then leader again|becomes leader)\b.*? epoch \d+(.*)$/.exec(event);
     if (counts !== undefined) {
       for (const n of integersIn(counts)) this.end += n;
       this.#advance();
     } else if (who !== undefined && at !== undefined) {
       for (const offset of integersIn(at)) for (const replica of integersIn(who)) this.#fetch(replica, offset);
-    } else throw new UnknownShape(`the event "${sentence}"`);
+    } else if (begins !== null) this.#begin(integersIn(begins[1] ?? '')[0] ?? this.end);
+    else throw new UnknownShape(`the event "${sentence}"`);
   }
 
   /** The keys of one event happen from left to right. */
@@ -252,20 +267,28 @@ function replicaEvents(input: Fields, expected: Fields, findings: Findings): voi
     return;
   }
   const view = new LeaderView(input);
+  const asked: number[] = [];
   const seen = { isr: [] as Json[], maximalIsr: [] as Json[], highWatermark: [] as Json[] };
-  for (const event of events) {
+  for (const [index, event] of events.entries()) {
+    const pending = view.set.pendingIsr;
     if (typeof event === 'string') view.say(event);
     else {
       const fields = new Fields(event, 'event');
       view.happen(fields);
       fields.end();
     }
+    if (view.set.pendingIsr !== undefined && view.set.pendingIsr !== pending) asked.push(index);
+    if (typeof event === 'string') compareRemark(event, view, findings);
     seen.isr.push([...view.set.isr]);
     seen.maximalIsr.push([...view.set.maximalIsr]);
     seen.highWatermark.push(view.highWatermark);
   }
   for (const [name, values] of Object.entries(seen)) {
     if (expected.has(name)) findings.same(name, expected.get(name) ?? null, ofShape(expected.get(name), values));
+  }
+  if (expected.has('isrUpdateRequestedAfter')) {
+    const wanted = eventsMeant(expected.get('isrUpdateRequestedAfter') ?? null, events.length);
+    findings.same('isrUpdateRequestedAfter', wanted, asked);
   }
   if (expected.has('latestOffset')) {
     findings.same('latestOffset', expected.table('latestOffset'), { internal: view.end, client: view.highWatermark });
@@ -278,6 +301,23 @@ function replicaEvents(input: Fields, expected: Fields, findings: Findings): voi
       numbersOf(second ?? []).length,
     );
   }
+}
+
+/** What an event in words says it leads to: `(LEO 5)`, `(HW 1)`. */
+function compareRemark(sentence: string, view: LeaderView, findings: Findings): void {
+  const [, what, value] = /\((LEO|HW) (\d+)\)$/.exec(sentence) ?? [];
+  if (what !== undefined) findings.same(sentence, Number(value), what === 'LEO' ? view.end : view.highWatermark);
+}
+
+/** Positions of events: a list of them, or `only the last event`, `no event`, `every event`. */
+function eventsMeant(value: Json, count: number): number[] {
+  if (typeof value === 'number') return [value];
+  if (isList(value)) return value.map(Number);
+  if (value === 'only the last event') return [count - 1];
+  if (value === 'only the first event') return [0];
+  if (value === 'no event' || value === 'none' || value === 'never') return [];
+  if (value === 'every event') return Array.from({ length: count }, (_, index) => index);
+  throw new UnknownShape(`the events ${JSON.stringify(value)}`);
 }
 
 // ── Elections ───────────────────────────────────────────────────────────────────────────────────────────────────
