@@ -4,6 +4,7 @@
  * built: never passed, and never silently left out.
  */
 import { Findings, isList, isTable, type Json, type JsonTable, type Runner, UnknownShape } from './case.ts';
+import * as pubsub from './google-pubsub.ts';
 import * as kafka from './kafka.ts';
 import * as rabbitmq from './rabbitmq.ts';
 import * as sqs from './sqs.ts';
@@ -50,6 +51,8 @@ const VECTORS: Readonly<Record<string, Runner>> = {
   'rabbitmq topic-match': rabbitmq.runTopicMatch,
   'rabbitmq headers-match': rabbitmq.runHeadersMatch,
   'rabbitmq topic-binding-validation': rabbitmq.runBindingValidation,
+  'google-pubsub script': pubsub.runScript,
+  'google-pubsub filter-match': pubsub.runFilter,
   ...kafka.VECTORS,
 };
 
