@@ -19,6 +19,7 @@ import {
   type OnChannel,
   preconditionFailed,
   type Refusal,
+  type Settling,
   say,
   type Unacked,
 } from './rabbitmq-session.ts';
@@ -40,6 +41,7 @@ export class Consuming {
   get(channel: Channel, method: OnChannel<'basic.get'>, out: Out): Refusal | undefined {
     const queue = this.#host.usable(channel, method.queue);
     if (!(queue instanceof Queue)) return queue;
+    if (queue.stream !== undefined) return notImplemented(`stream '${queue.name}': basic.get is not supported`);
     if (queue.spec.rules.consumers !== 'competing') {
       return {
         code: 405,
@@ -67,8 +69,8 @@ export class Consuming {
     const queue = this.#host.usable(channel, method.queue);
     if (!(queue instanceof Queue)) return queue;
     const { consumers } = queue.contents;
-    if (queue.isQuorum && channel.sharedPrefetch > 0)
-      return notImplemented(`queue '${queue.name}': a quorum queue has no global prefetch`);
+    if ((queue.isQuorum || queue.stream !== undefined) && channel.sharedPrefetch > 0)
+      return notImplemented(`queue '${queue.name}': a quorum queue or stream has no global prefetch`);
     if (channel.consumers.has(method.consumerTag)) {
       return { code: 530, name: 'NOT_ALLOWED', text: `consumer tag '${method.consumerTag}' is in use on this channel` };
     }
@@ -77,6 +79,8 @@ export class Consuming {
     if (consumers.all().some((other) => other.exclusive) || (consumer.exclusive && (consumers.size > 0 || single))) {
       return accessRefused(`queue '${queue.name}' cannot be consumed: exclusive use`);
     }
+    const refusal = queue.stream && this.#keeper.streams.attach(consumer, queue.stream, method, out);
+    if (refusal !== undefined) return refusal;
     channel.consumers.set(consumer.tag, consumer);
     consumers.add(consumer);
     out.fact(F.subscribed, 0, queue.place, channel.connection.peer);
@@ -129,6 +133,12 @@ export class Consuming {
     return this.settle(channel, 0, true, 'nack', out);
   }
 
+  /** Whether the delivery tag is one that waits for an answer; 0 with multiple means all (R25, R26). */
+  isOutstanding(channel: Channel, method: Settling): boolean {
+    const all = method.type !== 'basic.reject' && method.multiple === true && method.deliveryTag === 0;
+    return all || channel.unacked.has(method.deliveryTag);
+  }
+
   /** `discard` is a nack or reject without requeue: dead-lettered or dropped (R31). */
   settle(
     channel: Channel,
@@ -176,7 +186,8 @@ export class Consuming {
     }
     const { peer } = channel.connection;
     const { id } = entry.message.body;
-    if (!queue.deleted) {
+    if (queue.stream !== undefined) queue.contents.unacked -= 1;
+    else if (!queue.deleted) {
       if (how === 'ack') {
         queue.contents.unacked -= 1;
         out.fact(F.acked, id, queue.place, peer, 0, attemptOf(entry));
@@ -215,7 +226,8 @@ export class Consuming {
       if (!abandoned.has(queue) || !this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
   }
 
-  /** Up to 4.2 the channel that holds an overdue delivery is closed, by `refuse`; since 4.3 a quorum queue cancels the consumer (R37). */
+  /** Up to 4.2 the channel that holds an overdue delivery is closed, by `refuse`; since 4.3 a quorum queue cancels the consumer, if its client
+   * understands that (R37). */
   checkAckTimeouts(refuse: (channel: Channel, refusal: Refusal) => void, out: Out): void {
     this.#timeouts.checking = false;
     const holding: Channel[] = [];
@@ -225,11 +237,11 @@ export class Consuming {
     for (const channel of holding) {
       const overdue = this.#timeouts.overdue(channel, out.now);
       if (overdue === undefined) {
-        for (const { queue } of channel.unacked.values()) {
-          this.#timeouts.watch(queue, out);
+        for (const { queue, consumer } of channel.unacked.values()) {
+          this.#timeouts.watch(queue, consumer, out);
           if (this.#timeouts.checking) break;
         }
-      } else if (this.#host.features.since43 && overdue.consumer !== undefined)
+      } else if (this.#host.features.since43 && overdue.consumer !== undefined && channel.connection.cancelNotify)
         this.#cancelOverdue(overdue.consumer, out);
       else {
         const text = `delivery acknowledgement on channel ${channel.name} timed out`;
@@ -250,6 +262,6 @@ export class Consuming {
       this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
     }
     if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
-    if (channel.unacked.size > 0) this.#timeouts.watch(queue, out);
+    if (channel.unacked.size > 0) this.#timeouts.watch(queue, consumer, out);
   }
 }

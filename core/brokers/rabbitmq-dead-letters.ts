@@ -20,19 +20,78 @@ const REASON_WORDS = {
   delivery_limit: 'too many deliveries',
 } as const satisfies Record<DeathReason, keyof typeof R>;
 
+/** How long the at-least-once worker waits before it tries again (R55; the server waits that long for confirms too). */
+const RETRY_US = 180_000_000;
+
 export class DeadLetters {
   readonly #host: RabbitHost;
   readonly #keeper: Keeper;
+  /** Queues in which messages died since the last flush. */
+  readonly #dying = new Set<Queue>();
+  /** Which targets have a message already that others have not taken. */
+  readonly #reached = new Map<QueuedMessage, Queue[]>();
 
   constructor(host: RabbitHost, keeper: Keeper) {
     this.#host = host;
     this.#keeper = keeper;
   }
 
+  /** A message that its queue lets go of. At least once, it stays until its targets have it (R55). */
   leave(queue: Queue, entry: QueuedMessage, reason: DeathReason, out: Out): void {
+    if (queue.spec.deadLetterStrategy === 'at-least-once') {
+      if (reason === 'rejected') entry.readyFact = out.cause;
+      queue.contents.dies(entry, reason);
+      if (this.#host.settings.flushUs === 0) return this.transfer(queue, out);
+      this.#dying.add(queue);
+      return this.#host.armFlush(out);
+    }
     // The cause has to name this queue, since other copies may be in others: the client's word, or what last happened to this copy here.
     const because = reason === 'rejected' ? out.cause : entry.readyFact;
     this.deadLetter(queue, entry.message, attemptOf(entry), reason, because, out);
+  }
+
+  /** What died since the last flush goes over with this one, so that the copies are on disk when the source forgets them. */
+  flush(out: Out): void {
+    for (const queue of this.#dying) if (!queue.deleted) this.transfer(queue, out);
+    this.#dying.clear();
+  }
+
+  /** The process died: what is dying lies in its queue still, and is taken up again after the restart. */
+  forget(): void {
+    this.#dying.clear();
+    this.#reached.clear();
+  }
+
+  /**
+   * Publishes what is dying to its targets. What has not reached all of them, because one is full or nothing takes it, stays and is tried again (R55).
+   * Simplification: copy and removal happen together on one node, so no repetition comes of it here.
+   */
+  transfer(queue: Queue, out: Out): void {
+    const { dying } = queue.contents;
+    for (const [entry, reason] of [...dying]) {
+      const { message } = entry;
+      const dead = this.#deceased(queue, message, attemptOf(entry), reason, out);
+      const targets = dead === undefined ? [] : this.#targets(dead);
+      const reached = this.#reached.get(entry) ?? [];
+      let left = dead === undefined || targets.length === 0 ? 1 : 0;
+      for (const target of targets) {
+        if (dead === undefined || reached.includes(target) || this.#closesCycle(queue, dead, target, out)) continue;
+        if (target.contents.refuses(message.body.sizeBytes)) {
+          left += 1;
+          continue;
+        }
+        reached.push(target);
+        this.#hand(target, dead, attemptOf(entry), reason, entry.readyFact, out);
+      }
+      if (left === 0) {
+        this.#reached.delete(entry);
+        queue.contents.buried(entry);
+      } else this.#reached.set(entry, reached);
+    }
+    if (dying.size > 0 && !queue.retriesDead) {
+      queue.retriesDead = true;
+      out.timer(RETRY_US, { type: 'rabbitmq/dead-letters', queue: queue.name } as Timer);
+    }
   }
 
   /** Republishes to the dead-letter exchange, or records how the message ended when nothing takes it (R49, R50, R54, R55). */
@@ -45,29 +104,50 @@ export class DeadLetters {
     out: Out,
   ): void {
     const { id } = message.body;
-    const { deadLetterExchange: exchange, deadLetterRoutingKey: routingKey } = queue.spec;
-    const exists =
-      exchange === DEFAULT_EXCHANGE || (exchange !== undefined && this.#host.graph.exchange(exchange) !== undefined);
-    if (exchange === undefined || !exists) return this.#drop(queue, id, reason, out);
-    const { lastDeath } = this.#host.features;
-    const dead = deadLettered(message, queue.name, reason, out.now, deliveries, {
-      exchange,
-      routingKey,
-      keepCc: lastDeath,
-    });
-    const targets = this.#host.graph.route(exchange, { keys: routingKeys(dead), headers: headersOf(dead, lastDeath) });
-    if (targets.length === 0) return this.#drop(queue, id, reason, out);
-    for (const name of targets) {
-      const target = this.#host.queues.get(name);
-      if (target === undefined) continue;
-      if (dead.deaths !== undefined && closesCycle(dead.deaths, name)) {
-        out.fact(F.evicted, id, queue.place, 0, 0, R.cycle);
-        continue;
-      }
-      out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]], because);
-      // At most once: a target that is full loses the message (R55).
-      if (!this.#keeper.enqueue(target, dead, out)) out.fact(F.evicted, id, target.place, 0, 0, R['queue full']);
+    const dead = this.#deceased(queue, message, deliveries, reason, out);
+    const targets = dead === undefined ? [] : this.#targets(dead);
+    if (dead === undefined || targets.length === 0) return this.#drop(queue, id, reason, out);
+    for (const target of targets) {
+      if (!this.#closesCycle(queue, dead, target, out)) this.#hand(target, dead, deliveries, reason, because, out);
     }
+  }
+
+  /** The message as it leaves for the dead-letter exchange; `undefined` when there is none. */
+  #deceased(
+    queue: Queue,
+    message: AmqpMessage,
+    deliveries: number,
+    reason: DeathReason,
+    out: Out,
+  ): AmqpMessage | undefined {
+    const { deadLetterExchange: exchange, deadLetterRoutingKey: routingKey } = queue.spec;
+    if (exchange === undefined) return undefined;
+    if (exchange !== DEFAULT_EXCHANGE && this.#host.graph.exchange(exchange) === undefined) return undefined;
+    const keepCc = this.#host.features.lastDeath;
+    return deadLettered(message, queue.name, reason, out.now, deliveries, { exchange, routingKey, keepCc });
+  }
+
+  #targets(dead: AmqpMessage): Queue[] {
+    const headers = headersOf(dead, this.#host.features.lastDeath);
+    const targets: Queue[] = [];
+    for (const name of this.#host.graph.route(dead.exchange, { keys: routingKeys(dead), headers })) {
+      const target = this.#host.queues.get(name);
+      if (target !== undefined) targets.push(target);
+    }
+    return targets;
+  }
+
+  #closesCycle(queue: Queue, dead: AmqpMessage, target: Queue, out: Out): boolean {
+    if (dead.deaths === undefined || !closesCycle(dead.deaths, target.name)) return false;
+    out.fact(F.evicted, dead.body.id, queue.place, 0, 0, R.cycle);
+    return true;
+  }
+
+  #hand(target: Queue, dead: AmqpMessage, deliveries: number, reason: DeathReason, because: FactId, out: Out): void {
+    const { id } = dead.body;
+    out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]], because);
+    // At most once: a target that is full loses the message (R55).
+    if (!this.#keeper.enqueue(target, dead, out)) out.fact(F.evicted, id, target.place, 0, 0, R['queue full']);
   }
 
   #drop(queue: Queue, message: MessageId, reason: DeathReason, out: Out): void {

@@ -156,15 +156,15 @@ export class Definitions {
       const created = this.#host.queues.get(name);
       if (created !== undefined) this.#keeper.wakeQueue(created, out);
     }
-    const contents = this.#host.queues.get(name)?.contents;
+    const declared = this.#host.queues.get(name);
     say(
       channel.connection,
       {
         type: 'queue.declare-ok',
         channel: channel.name,
         queue: name,
-        messageCount: contents?.ready.length ?? 0,
-        consumerCount: contents?.consumers.size ?? 0,
+        messageCount: declared?.depth ?? 0,
+        consumerCount: declared?.contents.consumers.size ?? 0,
       },
       out,
     );
@@ -175,8 +175,9 @@ export class Definitions {
     const { name, durable } = definition;
     const spec = queueSpec(definition.arguments, this.#host.features);
     if (typeof spec === 'string') return preconditionFailed(spec);
-    if (spec.rules.type === 'quorum' && (!durable || exclusiveTo !== undefined)) {
-      return preconditionFailed(`quorum queue '${name}' must be durable and not exclusive`);
+    const replicable = spec.rules.type === 'quorum' || spec.stream !== undefined;
+    if (replicable && (!durable || exclusiveTo !== undefined)) {
+      return preconditionFailed(`quorum queue or stream '${name}' must be durable and not exclusive`);
     }
     if (!durable && exclusiveTo === undefined && this.#host.features.since43) {
       return notImplemented(`transient queue '${name}' that is not exclusive: 4.3 permits none`);
@@ -191,6 +192,7 @@ export class Definitions {
   purge(channel: Channel, method: OnChannel<'queue.purge'>, out: Out): Refusal | undefined {
     const queue = this.#host.usable(channel, method.queue);
     if (!(queue instanceof Queue)) return queue;
+    if (queue.stream !== undefined) return notImplemented(`stream '${queue.name}': queue.purge is not supported`);
     const messageCount = this.#evictAll(queue, out);
     say(channel.connection, { type: 'queue.purge-ok', channel: channel.name, messageCount }, out);
     return undefined;
@@ -201,7 +203,7 @@ export class Definitions {
     if (locked !== undefined) return locked;
     const queue = this.#host.queues.get(method.queue);
     // Deleting what does not exist is no error: the client wanted it gone.
-    const messageCount = queue?.contents.ready.length ?? 0;
+    const messageCount = queue?.depth ?? 0;
     if (queue !== undefined) {
       if (method.ifUnused && queue.contents.consumers.size > 0)
         return preconditionFailed(`queue '${queue.name}' is in use`);
@@ -222,13 +224,15 @@ export class Definitions {
   /** Deleting a queue discards its messages, unacked ones too, without dead-lettering them, and cancels its consumers. */
   deleteQueue(queue: Queue, reason: number, out: Out): void {
     this.#evictAll(queue, out);
-    for (const { message } of queue.contents.delayed.keys()) {
-      out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
+    for (const held of [queue.contents.delayed, queue.contents.dying]) {
+      for (const { message } of held.keys()) out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
     }
+    if (queue.stream !== undefined) out.fact(F['log-start-moved'], 0, queue.place, 0, queue.stream.log.end);
     for (const connection of this.#host.connections.values()) {
       for (const channel of connection.channels.values()) {
         for (const unacked of channel.unacked.values()) {
-          if (unacked.queue === queue) out.fact(F.evicted, unacked.entry.message.body.id, queue.place, 0, 0, R.purged);
+          if (unacked.queue === queue && queue.stream === undefined)
+            out.fact(F.evicted, unacked.entry.message.body.id, queue.place, 0, 0, R.purged);
         }
       }
     }
@@ -251,6 +255,7 @@ export class Definitions {
     queue.effective = args;
     queue.spec = spec;
     queue.contents.rules = spec.rules;
+    if (queue.stream !== undefined && spec.stream !== undefined) queue.stream.log.rules = spec.stream;
     queue.lastUsedUs = out.now;
     this.#keeper.armUnused(queue, out);
     this.#keeper.settleQueue(queue, out);

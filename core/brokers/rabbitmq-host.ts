@@ -3,7 +3,7 @@
  * how things of these tables go away together.
  * Source: rules R13, R14.
  */
-import type { Command } from '../machine.ts';
+import type { Command, Out } from '../machine.ts';
 import { ExchangeGraph } from '../parts/exchange-graph.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { Micros, PlaceId } from '../types.ts';
@@ -30,6 +30,7 @@ export type Timer =
   | { readonly type: 'rabbitmq/ttl'; readonly queue: string }
   | { readonly type: 'rabbitmq/unused'; readonly queue: string }
   | { readonly type: 'rabbitmq/delay-over'; readonly queue: string; readonly entry: QueuedMessage }
+  | { readonly type: 'rabbitmq/dead-letters'; readonly queue: string }
   | { readonly type: 'rabbitmq/redrive'; readonly command: Redrive };
 
 export type Redrive = Extract<Command, { type: 'redrive' }>;
@@ -44,11 +45,24 @@ export class RabbitHost {
   readonly connections = new Map<number, Connection>();
   /** Written and not flushed. */
   unflushed: QueuedMessage[] = [];
+  #flushArmed = false;
 
   constructor(settings: NodeSettings, placeOf: (name: string) => PlaceId) {
     this.settings = settings;
     this.features = featuresOf(settings.version);
     this.placeOf = placeOf;
+  }
+
+  /** Sees to it that what was written is flushed, together with what follows until then. */
+  armFlush(out: Out): void {
+    if (this.#flushArmed) return;
+    this.#flushArmed = true;
+    out.timer(this.settings.flushUs, { type: 'rabbitmq/flush' } as Timer);
+  }
+
+  /** The flush happens now, or its timer died with the process. */
+  disarmFlush(): void {
+    this.#flushArmed = false;
   }
 
   lockedFor(channel: Channel, name: string): Refusal | undefined {

@@ -12,40 +12,43 @@ import { DeadLetters } from './rabbitmq-dead-letters.ts';
 import type { RabbitHost, Timer } from './rabbitmq-host.ts';
 import { attemptOf, type Queue } from './rabbitmq-queue.ts';
 import type { Channel, Consumer, Unacked } from './rabbitmq-session.ts';
+import { Streams } from './rabbitmq-streams.ts';
 import type { Handover, ServerFrame } from './rabbitmq-verbs.ts';
 
 export class Keeper {
   readonly #host: RabbitHost;
   readonly #timeouts: AckTimeouts;
-  readonly #dead: DeadLetters;
+  readonly dead: DeadLetters;
+  readonly streams: Streams;
 
   constructor(host: RabbitHost, timeouts: AckTimeouts) {
     this.#host = host;
     this.#timeouts = timeouts;
-    this.#dead = new DeadLetters(host, this);
-  }
-
-  get dead(): DeadLetters {
-    return this.#dead;
+    this.dead = new DeadLetters(host, this);
+    this.streams = new Streams(host, this);
   }
 
   /** A message arrives at a queue; false when the queue refuses it. */
   enqueue(queue: Queue, message: AmqpMessage, out: Out): boolean {
-    const { contents } = queue;
+    const { contents, stream } = queue;
+    if (stream !== undefined) {
+      this.streams.append(queue, stream, message, out);
+      return true;
+    }
     const { id } = message.body;
     if (contents.refuses(message.body.sizeBytes)) {
       const refused = out.fact(F.rejected, id, queue.place, 0, 0, R['queue full']);
       if (queue.spec.rules.overflow === 'reject-publish-dlx')
-        this.#dead.deadLetter(queue, message, message.attempts, 'maxlen', refused, out);
+        this.dead.deadLetter(queue, message, message.attempts, 'maxlen', refused, out);
       return false;
     }
     const entry = contents.admit(message, out.now);
     entry.readyFact = out.fact(F.appended, id, queue.place, 0, contents.ready.behind(entry));
-    if (queue.isQuorum || (queue.durable && message.persistent)) this.#write(entry, out);
+    if (queue.writes(message)) this.#write(entry, out);
     // With a TTL of 0 only a consumer that can take it at once gets it, so a free one is asked before the clock (R41).
     const consumer = contents.ready.length === 0 ? contents.consumers.next() : undefined;
     if (consumer !== undefined) {
-      this.#deliver(consumer, entry, out);
+      this.deliver(consumer, entry, out);
       return true;
     }
     contents.ready.add(entry);
@@ -54,12 +57,11 @@ export class Keeper {
   }
 
   #write(entry: QueuedMessage, out: Out): void {
-    const { flushUs } = this.#host.settings;
-    if (flushUs === 0) {
+    if (this.#host.settings.flushUs === 0) {
       entry.stored = true;
       return;
     }
-    if (this.#host.unflushed.length === 0) out.timer(flushUs, { type: 'rabbitmq/flush' } as Timer);
+    this.#host.armFlush(out);
     this.#host.unflushed.push(entry);
   }
 
@@ -68,23 +70,24 @@ export class Keeper {
     if (queue.deleted) return;
     const { contents } = queue;
     for (let entry = contents.takeOverflow(); entry !== undefined; entry = contents.takeOverflow()) {
-      this.#dead.leave(queue, entry, 'maxlen', out);
+      this.dead.leave(queue, entry, 'maxlen', out);
     }
     this.dispatch(queue, out);
   }
 
   dispatch(queue: Queue, out: Out): void {
+    if (queue.stream !== undefined) return this.streams.push(queue, queue.stream, out);
     const { ready, consumers } = queue.contents;
     for (;;) {
       for (let entry = ready.takeExpired(out.now); entry !== undefined; entry = ready.takeExpired(out.now)) {
-        this.#dead.leave(queue, entry, 'expired', out);
+        this.dead.leave(queue, entry, 'expired', out);
       }
       if (ready.length === 0) return;
       const consumer = consumers.next();
       if (consumer === undefined) break;
       const entry = ready.take();
       if (entry === undefined) throw new Error('a ready list that is not empty has a head');
-      this.#deliver(consumer, entry, out);
+      this.deliver(consumer, entry, out);
     }
     this.armTtl(queue, out);
   }
@@ -112,7 +115,10 @@ export class Keeper {
   ): Handover {
     const { peer } = channel.connection;
     const { message } = entry;
-    const redelivered = entry.deliveries > 0;
+    const isStream = queue.stream !== undefined;
+    const redelivered = entry.deliveries > 0 && !isStream;
+    const acquired = redelivered && queue.isQuorum && this.#host.features.since43;
+    const acquiredCount = acquired ? entry.deliveries : undefined;
     entry.deliveries += 1;
     channel.lastTag += 1;
     const attempt = attemptOf(entry);
@@ -121,7 +127,7 @@ export class Keeper {
     else {
       channel.unacked.set(channel.lastTag, { queue, entry, consumer, deliveredAtUs: out.now });
       queue.contents.unacked += 1;
-      this.#timeouts.watch(queue, out);
+      this.#timeouts.watch(queue, consumer, out);
     }
     const showsCount =
       queue.isQuorum && (entry.failures > 0 || (consumer === undefined && this.#host.features.showsZeroDeliveryCount));
@@ -130,6 +136,8 @@ export class Keeper {
       redelivered,
       message,
       deliveryCount: showsCount ? entry.failures : undefined,
+      acquiredCount,
+      offset: isStream ? entry.position : undefined,
       queue: queue.name,
       place: queue.place,
       attempt,
@@ -137,7 +145,7 @@ export class Keeper {
     };
   }
 
-  #deliver(consumer: Consumer, entry: QueuedMessage, out: Out): void {
+  deliver(consumer: Consumer, entry: QueuedMessage, out: Out): void {
     const { channel, queue, noAck } = consumer;
     const { connection } = channel;
     if (!noAck) {
@@ -162,8 +170,13 @@ export class Keeper {
   giveBack(unacked: Unacked, how: Return, reason: number, out: Out): void {
     const { queue, entry } = unacked;
     if (queue.deleted) return;
+    // A stream has not let go of it (R66).
+    if (queue.stream !== undefined) {
+      queue.contents.unacked -= 1;
+      return;
+    }
     const position = queue.contents.giveBack(entry, how, out.now);
-    if (position === SPENT) return this.#dead.leave(queue, entry, 'delivery_limit', out);
+    if (position === SPENT) return this.dead.leave(queue, entry, 'delivery_limit', out);
     if (position === DELAYED) return this.#armDelay(queue, entry, out);
     entry.readyFact = out.fact(F.requeued, entry.message.body.id, queue.place, 0, position, reason);
   }
@@ -184,6 +197,7 @@ export class Keeper {
   wakeQueue(queue: Queue, out: Out): void {
     queue.lastUsedUs = out.now;
     for (const entry of queue.contents.delayed.keys()) this.#armDelay(queue, entry, out);
+    if (queue.contents.dying.size > 0) this.dead.transfer(queue, out);
     this.armUnused(queue, out);
     this.dispatch(queue, out);
   }

@@ -19,7 +19,17 @@ import { Keeper } from './rabbitmq-keeper.ts';
 import { CHANGEABLE } from './rabbitmq-options.ts';
 import { Publishing } from './rabbitmq-publishing.ts';
 import type { QueueDefinition, QueueStats } from './rabbitmq-queue.ts';
-import { Channel, Connection, done, NOT_IMPLEMENTED, type Refusal, say } from './rabbitmq-session.ts';
+import {
+  Channel,
+  Connection,
+  done,
+  NOT_IMPLEMENTED,
+  type OnChannel,
+  preconditionFailed,
+  type Refusal,
+  type Settling,
+  say,
+} from './rabbitmq-session.ts';
 import { type ClientFrame, isFrame, type Opened, type Opening } from './rabbitmq-verbs.ts';
 
 export type { NodeSettings } from './rabbitmq-host.ts';
@@ -86,10 +96,11 @@ export class RabbitNode implements Machine {
 
   /** The counters of a queue, or `undefined` when there is no such queue. */
   stats(queue: string): QueueStats | undefined {
-    const contents = this.#host.queues.get(queue)?.contents;
-    if (contents === undefined) return undefined;
+    const known = this.#host.queues.get(queue);
+    if (known === undefined) return undefined;
+    const { contents } = known;
     return {
-      ready: contents.ready.length,
+      ready: known.depth,
       unacked: contents.unacked,
       consumers: contents.consumers.size,
       active: contents.consumers.active()?.tag,
@@ -116,12 +127,16 @@ export class RabbitNode implements Machine {
     }
     this.#host.connections.clear();
     this.#host.unflushed = [];
+    this.#host.disarmFlush();
+    this.#keeper.dead.forget();
     this.#publishing.forget();
     this.#timeouts.checking = false;
     for (const queue of [...this.#host.queues.values()]) {
       queue.ttlTimer = 0;
       queue.ttlTimerAtUs = NEVER;
       const survives = queue.durable && queue.exclusiveTo === undefined;
+      queue.retriesDead = false;
+      if (queue.stream !== undefined) this.#keeper.streams.crash(queue, queue.stream, out);
       const { contents } = queue;
       const lost = survives ? contents.loseUnstored() : contents.ready.entries();
       for (const { message } of lost) {
@@ -192,6 +207,12 @@ export class RabbitNode implements Machine {
         if (queue !== undefined) this.#keeper.delayOver(queue, timer.entry, out);
         return;
       }
+      case 'rabbitmq/dead-letters': {
+        const queue = this.#host.queues.get(timer.queue);
+        if (queue === undefined) return;
+        queue.retriesDead = false;
+        return this.#keeper.dead.transfer(queue, out);
+      }
       case 'rabbitmq/redrive':
         return this.#keeper.dead.redrive(timer.command, out);
       default:
@@ -211,7 +232,7 @@ export class RabbitNode implements Machine {
   receive(from: ActorId, wire: Wire, out: Out): void {
     if (!isFrame(wire)) {
       const opening = wire as Opening;
-      if (opening.type === 'connection.open') return this.#open(from, opening.request, out);
+      if (opening.type === 'connection.open') return this.#open(from, opening, out);
       const broken = this.#host.connections.get(opening.connection);
       if (broken?.peer === from) this.#loseConnection(broken, out);
       return;
@@ -237,9 +258,9 @@ export class RabbitNode implements Machine {
 
   // Connections.
 
-  #open(from: ActorId, request: number, out: Out): void {
+  #open(from: ActorId, { request, cancelNotify = true }: Extract<Opening, { request: number }>, out: Out): void {
     this.#lastConnection += 1;
-    const connection = new Connection(this.#lastConnection, from, out.now);
+    const connection = new Connection(this.#lastConnection, from, out.now, cancelNotify);
     this.#host.connections.set(connection.id, connection);
     const { heartbeatUs } = this.#host.settings;
     const opened: Opened = {
@@ -327,21 +348,14 @@ export class RabbitNode implements Machine {
   // Methods on a channel. Each gives the refusal that closes the channel, or nothing.
 
   #onChannel(channel: Channel, method: ChannelFrame, out: Out): Refusal | undefined {
+    if (channel.tx !== undefined && isTransactional(method)) return this.#inTransaction(channel, method, out);
     switch (method.type) {
       case 'basic.publish':
         return this.#publishing.publish(channel, method, out);
       case 'basic.ack':
-        return this.#consuming.settle(channel, method.deliveryTag, method.multiple ?? false, 'ack', out);
       case 'basic.nack':
-        return this.#consuming.settle(
-          channel,
-          method.deliveryTag,
-          method.multiple ?? false,
-          method.requeue ? 'nack' : 'discard',
-          out,
-        );
       case 'basic.reject':
-        return this.#consuming.settle(channel, method.deliveryTag, false, method.requeue ? 'reject' : 'discard', out);
+        return this.#settle(channel, method, out);
       case 'basic.get':
         return this.#consuming.get(channel, method, out);
       case 'basic.consume':
@@ -353,8 +367,16 @@ export class RabbitNode implements Machine {
       case 'basic.recover':
         return this.#consuming.recover(channel, method, out);
       case 'confirm.select':
+        if (channel.tx !== undefined) return preconditionFailed('confirm.select on a channel with transactions');
         if (channel.published < 0) channel.published = 0;
         return done(channel, method.type, out);
+      case 'tx.select':
+        if (channel.published >= 0) return preconditionFailed('tx.select on a channel with confirms');
+        channel.tx ??= [];
+        return done(channel, method.type, out);
+      case 'tx.commit':
+      case 'tx.rollback':
+        return this.#endTransaction(channel, method.type, out);
       case 'channel.close':
         say(channel.connection, { type: 'channel.close-ok', channel: channel.name }, out);
         return void this.#consuming.endChannels([channel], R['consumer gone'], out);
@@ -387,4 +409,49 @@ export class RabbitNode implements Machine {
   // Leaving a queue.
 
   // Time limits.
+
+  #settle(channel: Channel, method: Settling, out: Out): Refusal | undefined {
+    const multiple = method.type !== 'basic.reject' && method.multiple === true;
+    const how =
+      method.type === 'basic.ack'
+        ? 'ack'
+        : !method.requeue
+          ? 'discard'
+          : method.type === 'basic.nack'
+            ? 'nack'
+            : 'reject';
+    return this.#consuming.settle(channel, method.deliveryTag, multiple, how, out);
+  }
+
+  /** A publish to an exchange that does not exist is refused at once, all else waits for the commit. */
+  #inTransaction(channel: Channel, method: OnChannel<'basic.publish'> | Settling, out: Out): Refusal | undefined {
+    if (method.type === 'basic.publish') {
+      const refusal = this.#publishing.refusal(method);
+      if (refusal !== undefined) return refusal;
+    } else if (!this.#consuming.isOutstanding(channel, method)) return this.#settle(channel, method, out);
+    channel.tx?.push(method);
+    return undefined;
+  }
+
+  #endTransaction(channel: Channel, how: 'tx.commit' | 'tx.rollback', out: Out): Refusal | undefined {
+    const { tx } = channel;
+    if (tx === undefined) return preconditionFailed(`${how} on a channel without transactions`);
+    channel.tx = [];
+    if (how === 'tx.commit') {
+      for (const method of tx) {
+        if (method.type === 'basic.publish') this.#publishing.publish(channel, method, out);
+      }
+      for (const method of tx) if (method.type !== 'basic.publish') this.#settle(channel, method, out);
+    }
+    return done(channel, how, out);
+  }
+}
+
+function isTransactional(method: ChannelFrame): method is ChannelFrame & (OnChannel<'basic.publish'> | Settling) {
+  return (
+    method.type === 'basic.publish' ||
+    method.type === 'basic.ack' ||
+    method.type === 'basic.nack' ||
+    method.type === 'basic.reject'
+  );
 }

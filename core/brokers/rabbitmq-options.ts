@@ -3,11 +3,12 @@
  * does it at queue.declare. No state and no behaviour: the node reads the result.
  * Source: rules R8, R10–R16, R24, R35, R37, R38, R42–R44, R50, R56, R57, R59, R62.
  */
-import type { OptionTable, OptionValues } from '../options.ts';
+import type { OptionTable, OptionValue, OptionValues } from '../options.ts';
 import type { ConsumerMode } from '../parts/competing-consumers.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
 import type { DelayedRetry, Overflow, QueueRules } from '../parts/rabbit-queue.ts';
 import { NEVER, type QuorumPriorities } from '../parts/ready-list.ts';
+import { ageUs, type StreamRules } from '../parts/stream-log.ts';
 import type { Micros } from '../types.ts';
 
 /** The server lines whose differences are modelled, oldest first. */
@@ -97,10 +98,10 @@ export const QUEUE_OPTIONS: OptionTable = {
   },
   'x-queue-type': {
     type: 'enum',
-    values: ['classic', 'quorum'],
+    values: ['classic', 'quorum', 'stream'],
     default: 'classic',
-    doc: 'classic: one copy, requeues to the original position. quorum: counts deliveries, has a delivery limit, serves what was returned first.',
-    source: 'R32, R33, R61',
+    doc: 'classic: one copy, requeues to the original position. quorum: replicated, counts deliveries, has a delivery limit, serves what was returned first. stream: an append-only log that each consumer reads from where it wants (x-stream-offset); nothing is removed by reading.',
+    source: 'R32, R33, R61, R66',
   },
   'x-message-ttl': {
     type: 'duration',
@@ -125,8 +126,22 @@ export const QUEUE_OPTIONS: OptionTable = {
   'x-max-length-bytes': {
     type: 'bytes',
     min: 0,
-    doc: 'Most bytes of ready message bodies; beside x-max-length, whichever is hit first.',
-    source: 'R43',
+    doc: 'Most bytes of ready message bodies; beside x-max-length, whichever is hit first. In a stream: above it the oldest segment is removed.',
+    source: 'R43, R66',
+  },
+  'x-max-age': {
+    type: 'duration',
+    unit: 's',
+    min: 1_000_000,
+    doc: 'Stream only: a segment whose newest message is older is removed, when the next segment begins. In whole seconds.',
+    source: 'R66',
+  },
+  'x-stream-max-segment-size-bytes': {
+    type: 'bytes',
+    min: 1,
+    max: 3_000_000_000,
+    doc: 'Stream only: a segment that reached this size is closed, and retention looks at what may go. 500 000 000 by default.',
+    source: 'R66',
   },
   'x-overflow': {
     type: 'enum',
@@ -144,6 +159,12 @@ export const QUEUE_OPTIONS: OptionTable = {
     type: 'text',
     doc: 'The routing key for dead-lettering; absent, a message keeps all its own.',
     source: 'R50',
+  },
+  'x-dead-letter-strategy': {
+    type: 'enum',
+    values: ['at-most-once', 'at-least-once'],
+    doc: 'Quorum only. at-most-once (the default) republishes and forgets, so a full target loses the message. at-least-once keeps it, counted against the limits, until all targets have it; it needs x-overflow: reject-publish, else at-most-once holds.',
+    source: 'R55',
   },
   'x-max-priority': {
     type: 'integer',
@@ -306,6 +327,25 @@ export const CONSUMER_OPTIONS: OptionTable = {
     doc: 'Consumer priority: larger is served first as long as its prefetch has room.',
     source: 'R23',
   },
+  'x-consumer-timeout': {
+    type: 'duration',
+    unit: 'ms',
+    min: 60_000_000,
+    doc: 'From 4.3 on, quorum queues only: this consumer’s own limit for unacked deliveries; it goes before the queue’s and the broker’s.',
+    source: 'R37',
+  },
+  'x-stream-offset': {
+    type: 'text',
+    doc: 'Streams only: where reading begins. first, last (the last chunk), next (what comes from now on), an offset, an interval such as 5m (that long ago), or a time of the run in seconds such as @90s. next by default.',
+    source: 'R67',
+  },
+  'offset-tracking': {
+    type: 'enum',
+    values: ['memory', 'stored'],
+    default: 'memory',
+    doc: 'Streams only: AMQP 0-9-1 remembers no reader’s offset, so the client does. memory: it goes on where it was after a lost connection, and begins at x-stream-offset again after a crash. stored: it writes the offset up to which all is settled to a store of its own and goes on there.',
+    source: 'R67',
+  },
   exclusive: {
     type: 'boolean',
     default: false,
@@ -333,27 +373,46 @@ export const CHANGEABLE: readonly string[] = [
   'x-dead-letter-routing-key',
   'x-delivery-limit',
   'x-consumer-timeout',
+  'x-max-age',
 ];
 
 /** A queue's arguments as the node understands them. */
 export interface QueueSpec {
+  /** Set for a stream; its `rules` are then empty ones. */
+  readonly stream: StreamRules | undefined;
   readonly rules: QueueRules;
   readonly deadLetterExchange: string | undefined;
   readonly deadLetterRoutingKey: string | undefined;
+  /** `at-least-once` only where it takes effect: in a quorum queue with a dead-letter exchange that rejects what is too much (R55). */
+  readonly deadLetterStrategy: 'at-most-once' | 'at-least-once';
   readonly expiresUs: Micros | undefined;
   readonly consumerTimeoutUs: Micros | undefined;
 }
 
-/** Arguments that only one type of queue takes; the other refuses them with 406. */
-const CLASSIC_ONLY = ['x-max-priority', 'x-queue-mode'];
-const QUORUM_ONLY = [
-  'x-delivery-limit',
-  'x-quorum-initial-group-size',
-  'x-dead-letter-strategy',
-  'x-delayed-retry-type',
-  'x-delayed-retry-min',
-  'x-delayed-retry-max',
-];
+/** Arguments that not every type of queue takes, with the types that do; the others refuse them with 406. What stands in no line is for classic and quorum queues. */
+const TAKEN_BY: Readonly<Record<string, readonly string[]>> = {
+  'x-max-priority': ['classic'],
+  'x-queue-mode': ['classic'],
+  'x-delivery-limit': ['quorum'],
+  'x-quorum-initial-group-size': ['quorum'],
+  'x-dead-letter-strategy': ['quorum'],
+  'x-delayed-retry-type': ['quorum'],
+  'x-delayed-retry-min': ['quorum'],
+  'x-delayed-retry-max': ['quorum'],
+  'x-max-age': ['stream'],
+  'x-stream-max-segment-size-bytes': ['stream'],
+  'x-initial-cluster-size': ['stream'],
+  'x-stream-filter-size-bytes': ['stream'],
+  'x-max-length-bytes': ['classic', 'quorum', 'stream'],
+  'x-queue-leader-locator': ['classic', 'quorum', 'stream'],
+  'x-queue-type': ['classic', 'quorum', 'stream'],
+};
+const NO_STREAM = ['classic', 'quorum'];
+/** Of arguments that no table names, a node knows nothing and says nothing. */
+const KNOWN: readonly string[] = [...Object.keys(QUEUE_OPTIONS), ...Object.keys(TAKEN_BY)];
+const STRATEGIES: readonly HeaderValue[] = ['at-most-once', 'at-least-once'];
+/** `x-stream-max-segment-size-bytes` when nothing is said (R66). */
+const SEGMENT_BYTES = 500_000_000;
 const RETRY_TYPES: readonly HeaderValue[] = ['disabled', 'all', 'failed', 'returned'];
 const OVERFLOWS: readonly HeaderValue[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 
@@ -363,12 +422,13 @@ const OVERFLOWS: readonly HeaderValue[] = ['drop-head', 'reject-publish', 'rejec
  */
 export function queueSpec(args: HeaderTable, features: Features): QueueSpec | string {
   const type = args['x-queue-type'] ?? 'classic';
-  if (type === 'stream') return "x-queue-type 'stream' is not simulated; classic and quorum are";
-  if (type !== 'classic' && type !== 'quorum')
-    return `unknown x-queue-type ${JSON.stringify(type)}; classic and quorum are simulated`;
-  for (const name of type === 'classic' ? QUORUM_ONLY : CLASSIC_ONLY) {
-    if (args[name] === undefined || (name === 'x-max-priority' && features.since43)) continue;
-    return `invalid arg '${name}' for a ${type} queue; it belongs to ${type === 'classic' ? 'quorum' : 'classic'} queues`;
+  if (type !== 'classic' && type !== 'quorum' && type !== 'stream')
+    return `unknown x-queue-type ${JSON.stringify(type)}; expected classic, quorum or stream`;
+  for (const name of Object.keys(args)) {
+    if (!KNOWN.includes(name)) continue;
+    const takers = TAKEN_BY[name] ?? NO_STREAM;
+    if (takers.includes(type) || (name === 'x-max-priority' && type === 'quorum' && features.since43)) continue;
+    return `invalid arg '${name}' for a ${type} queue; it belongs to ${takers.join(' and ')} queues`;
   }
   const refusal =
     wholeNumber(args, 'x-message-ttl', 0) ??
@@ -380,6 +440,8 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     wholeNumber(args, 'x-consumer-timeout', 0) ??
     wholeNumber(args, 'x-delayed-retry-min', 1) ??
     wholeNumber(args, 'x-delayed-retry-max', 1) ??
+    wholeNumber(args, 'x-stream-max-segment-size-bytes', 1) ??
+    wholeNumber(args, 'x-quorum-initial-group-size', 1) ??
     text(args, 'x-dead-letter-exchange') ??
     text(args, 'x-dead-letter-routing-key');
   if (refusal !== undefined) return refusal;
@@ -388,6 +450,14 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
   }
   if (!RETRY_TYPES.includes(args['x-delayed-retry-type'] ?? 'disabled')) {
     return `invalid x-delayed-retry-type ${JSON.stringify(args['x-delayed-retry-type'])}; expected ${RETRY_TYPES.join(', ')}`;
+  }
+  if (!STRATEGIES.includes(args['x-dead-letter-strategy'] ?? 'at-most-once')) {
+    return `invalid x-dead-letter-strategy ${JSON.stringify(args['x-dead-letter-strategy'])}; expected ${STRATEGIES.join(' or ')}`;
+  }
+  const maxAge = args['x-max-age'];
+  const maxAgeUs = typeof maxAge === 'string' ? ageUs(maxAge) : undefined;
+  if (maxAge !== undefined && maxAgeUs === undefined) {
+    return `invalid x-max-age ${JSON.stringify(maxAge)}; expected a whole number and one of Y, M, D, h, m, s`;
   }
   const single = args['x-single-active-consumer'] ?? false;
   if (typeof single !== 'boolean') return 'x-single-active-consumer must be true or false';
@@ -411,8 +481,8 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
   const limit = numeric(args, 'x-delivery-limit') ?? features.defaultDeliveryLimit;
   return {
     rules:
-      type === 'classic'
-        ? { ...common, type, maxPriority: numeric(args, 'x-max-priority') ?? 0 }
+      type !== 'quorum'
+        ? { ...common, type: 'classic', maxPriority: numeric(args, 'x-max-priority') ?? 0 }
         : {
             ...common,
             type,
@@ -421,6 +491,20 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
             countsNacks: features.countsNacks,
             delayedRetry: features.since43 ? delayedRetry(args) : undefined,
           },
+    stream:
+      type === 'stream'
+        ? {
+            maxLengthBytes: numeric(args, 'x-max-length-bytes'),
+            maxAgeUs,
+            segmentBytes: numeric(args, 'x-stream-max-segment-size-bytes') ?? SEGMENT_BYTES,
+          }
+        : undefined,
+    deadLetterStrategy:
+      args['x-dead-letter-strategy'] === 'at-least-once' &&
+      overflow === 'reject-publish' &&
+      args['x-dead-letter-exchange'] !== undefined
+        ? 'at-least-once'
+        : 'at-most-once',
     deadLetterExchange: textual(args, 'x-dead-letter-exchange'),
     deadLetterRoutingKey: textual(args, 'x-dead-letter-routing-key'),
     expiresUs: micros(args, 'x-expires'),
@@ -435,9 +519,21 @@ export function argumentsOf(options: OptionValues, table: OptionTable): HeaderTa
     const value = options[name];
     const carried = name.startsWith('x-') || name === 'alternate-exchange';
     if (!carried || value === undefined || typeof value === 'object') continue;
-    args[name] = spec.type === 'duration' && typeof value === 'number' ? Math.floor(value / 1000) : value;
+    if (spec.type !== 'duration' || typeof value !== 'number') args[name] = value;
+    // The one span that AMQP carries as text.
+    else args[name] = name === 'x-max-age' ? `${Math.ceil(value / 1_000_000)}s` : Math.floor(value / 1000);
   }
   return args;
+}
+
+/** The arguments of a queue as a scenario declares it: what is said, without the defaults, which not every type of queue takes. */
+export function declaredArguments(options: OptionValues): HeaderTable {
+  const said: Record<string, OptionValue | undefined> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const spec = QUEUE_OPTIONS[name];
+    if (spec === undefined || !('default' in spec) || spec.default !== value) said[name] = value;
+  }
+  return argumentsOf(said, QUEUE_OPTIONS);
 }
 
 function delayedRetry(args: HeaderTable): DelayedRetry | undefined {

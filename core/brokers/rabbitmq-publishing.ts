@@ -36,13 +36,19 @@ export class Publishing {
     this.#unconfirmed = [];
   }
 
+  /** Why nothing can be published there (R9). */
+  refusal({ exchange }: OnChannel<'basic.publish'>): Refusal | undefined {
+    if (exchange === DEFAULT_EXCHANGE) return undefined;
+    const known = this.#host.graph.exchange(exchange);
+    if (known === undefined) return notFound('exchange', exchange);
+    if (known.internal) return accessRefused(`exchange '${exchange}' is internal: only exchanges publish to it`);
+    return undefined;
+  }
+
   publish(channel: Channel, method: OnChannel<'basic.publish'>, out: Out): Refusal | undefined {
     const { exchange, routingKey, body } = method;
-    if (exchange !== DEFAULT_EXCHANGE) {
-      const known = this.#host.graph.exchange(exchange);
-      if (known === undefined) return notFound('exchange', exchange);
-      if (known.internal) return accessRefused(`exchange '${exchange}' is internal: only exchanges publish to it`);
-    }
+    const refusal = this.refusal(method);
+    if (refusal !== undefined) return refusal;
     const message = publishedMessage(body, exchange, routingKey, method.properties);
     if (typeof message === 'string') return preconditionFailed(message);
     let tag = 0;
@@ -64,7 +70,7 @@ export class Publishing {
       if (queue === undefined) continue;
       if (exchange !== DEFAULT_EXCHANGE) out.fact(F.routed, body.id, queue.place);
       if (!this.#keeper.enqueue(queue, message, out)) refused = true;
-      else if (queue.isQuorum || (queue.durable && message.persistent)) onDisk = true;
+      else if (queue.writes(message)) onDisk = true;
     }
     if (tag === 0) return undefined;
     if (refused) this.#confirm(channel, tag, false, false, body.id, out);
@@ -114,8 +120,11 @@ export class Publishing {
 
   /** One flush for all that was written since the last one; then their publishers are told (R18). */
   flush(out: Out): void {
+    this.#keeper.dead.flush(out);
     for (const entry of this.#host.unflushed) entry.stored = true;
     this.#host.unflushed = [];
+    this.#host.disarmFlush();
+    this.#keeper.streams.flush(out);
     const waiting = this.#unconfirmed;
     this.#unconfirmed = [];
     const byChannel = new Map<Channel, { tag: number; readonly messages: MessageId[] }>();

@@ -2,10 +2,12 @@
  * A declared queue of a node: its definition, what its arguments mean, its contents and its timers. Data only; who puts messages in and takes them out
  * is in `rabbitmq-keeper.ts`. Source: rules R10, R13, R14.
  */
+import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { HeaderTable } from '../parts/headers-match.ts';
 import { RabbitQueue } from '../parts/rabbit-queue.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
-import type { Micros, PlaceId, TimerId } from '../types.ts';
+import { StreamLog, type StreamRules } from '../parts/stream-log.ts';
+import type { ActorId, FactId, Micros, PlaceId, TimerId } from '../types.ts';
 import type { Timer } from './rabbitmq-host.ts';
 import type { QueueSpec } from './rabbitmq-options.ts';
 import type { Connection, Consumer } from './rabbitmq-session.ts';
@@ -39,10 +41,14 @@ export class Queue {
   /** The arguments with what a policy has changed since. */
   effective: HeaderTable;
   readonly contents: RabbitQueue<Consumer>;
+  /** Set for a stream, whose `contents` then only know its readers. */
+  readonly stream: Stream | undefined;
   readonly ttlWire: Timer;
   ttlTimer: TimerId = 0;
   ttlTimerAtUs: Micros = NEVER;
   lastUsedUs: Micros = 0;
+  /** Whether its dying messages are to be tried again later. */
+  retriesDead = false;
   deleted = false;
 
   constructor(definition: QueueDefinition, spec: QueueSpec, place: PlaceId, exclusiveTo: Connection | undefined) {
@@ -55,15 +61,60 @@ export class Queue {
     this.effective = definition.arguments;
     this.spec = spec;
     this.contents = new RabbitQueue(spec.rules);
+    this.stream = spec.stream && new Stream(spec.stream);
     this.ttlWire = { type: 'rabbitmq/ttl', queue: this.name };
   }
 
   get isQuorum(): boolean {
     return this.spec.rules.type === 'quorum';
   }
+
+  /** Whether a message of it is to be written to disk: always, unless both queue and message may be transient (R11). */
+  writes(message: AmqpMessage): boolean {
+    return this.isQuorum || this.stream !== undefined || (this.durable && message.persistent);
+  }
+
+  /** Messages that could be delivered. */
+  get depth(): number {
+    return this.stream?.log.kept ?? this.contents.ready.length;
+  }
 }
 
 /** How often the message was handed out, in the queues where it died before too: which try this is for its handlers. */
 export function attemptOf(entry: QueuedMessage): number {
   return entry.message.attempts + entry.deliveries;
+}
+
+/** A stream's log, the facts of its appends, and what each client got of it: no broker keeps that, it numbers the attempts in the trace. */
+export class Stream {
+  readonly log: StreamLog;
+  /** By offset, from `factBase` on. */
+  readonly appendFacts: FactId[] = [];
+  factBase = 0;
+  readonly #got = new Map<ActorId, { next: number; readonly again: Map<number, number> }>();
+
+  constructor(rules: StreamRules) {
+    this.log = new StreamLog(rules);
+  }
+
+  /** How often this client is handed this offset, this time included. Most get each offset once, in order. */
+  attempt(client: ActorId, offset: number): number {
+    const got = this.#got.get(client);
+    if (got === undefined) {
+      this.#got.set(client, { next: offset + 1, again: new Map() });
+      return 1;
+    }
+    if (offset >= got.next) {
+      got.next = offset + 1;
+      return 1;
+    }
+    const times = (got.again.get(offset) ?? 1) + 1;
+    got.again.set(offset, times);
+    return times;
+  }
+
+  forgetBelow(start: number): void {
+    this.appendFacts.splice(0, start - this.factBase);
+    this.factBase = start;
+  }
 }

@@ -14,6 +14,9 @@ import type { ClientFrame, ClientMethod, ServerFrame, ServerMethod } from './rab
 /** A client's method of this type. */
 export type OnChannel<Type extends ClientMethod['type']> = Extract<ClientMethod, { type: Type }>;
 
+/** A client's word about deliveries. */
+export type Settling = OnChannel<'basic.ack'> | OnChannel<'basic.nack'> | OnChannel<'basic.reject'>;
+
 /** Why a method is refused. A hard error closes the whole connection, the others the channel. */
 export interface Refusal {
   readonly code: number;
@@ -26,13 +29,16 @@ export class Connection {
   readonly peer: ActorId;
   readonly channels = new Map<string, Channel>();
   readonly inbound = new FrameOrder<ClientFrame>();
+  /** The client's capability `consumer_cancel_notify`: it can be told that a consumer was cancelled. */
+  readonly cancelNotify: boolean;
   lastHeardUs: Micros;
   lastSentUs: Micros;
   sent = 0;
   gapTimer: TimerId = 0;
   heartbeatTimer: TimerId = 0;
 
-  constructor(id: number, peer: ActorId, nowUs: Micros) {
+  constructor(id: number, peer: ActorId, nowUs: Micros, cancelNotify: boolean) {
+    this.cancelNotify = cancelNotify;
     this.id = id;
     this.peer = peer;
     this.lastHeardUs = nowUs;
@@ -55,6 +61,9 @@ export class Channel {
   /** Outstanding deliveries to consumers: the channel's share of what `sharedPrefetch` limits. */
   held = 0;
 
+  /** Since tx.select: what waits for tx.commit, in order. */
+  tx: (OnChannel<'basic.publish'> | Settling)[] | undefined;
+
   constructor(connection: Connection, name: string) {
     this.connection = connection;
     this.name = name;
@@ -72,7 +81,11 @@ export class Consumer implements Taker {
   readonly exclusive: boolean;
   readonly priority: number;
   readonly prefetch: number;
+  /** Its own limit for unacked deliveries, −1 without (4.3, R37). */
+  readonly timeoutUs: Micros;
   held = 0;
+  /** Of a stream: the next one it gets. */
+  offset = 0;
 
   constructor(channel: Channel, queue: Queue, method: OnChannel<'basic.consume'>) {
     const priority = method.arguments?.['x-priority'];
@@ -80,8 +93,10 @@ export class Consumer implements Taker {
     this.tag = method.consumerTag;
     this.queue = queue;
     this.noAck = method.noAck ?? false;
-    this.exclusive = (method.exclusive ?? false) && !queue.isQuorum;
+    this.exclusive = (method.exclusive ?? false) && !queue.isQuorum && queue.stream === undefined;
     this.priority = typeof priority === 'number' ? priority : 0;
+    const timeoutMs = method.arguments?.['x-consumer-timeout'];
+    this.timeoutUs = typeof timeoutMs === 'number' ? timeoutMs * 1000 : -1;
     this.prefetch = queue.isQuorum ? Math.min(channel.prefetch, QUORUM_PREFETCH_MAX) : channel.prefetch;
   }
 

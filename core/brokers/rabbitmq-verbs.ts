@@ -27,6 +27,7 @@ export type ClientMethod =
   | (OnChannel & { readonly type: 'channel.open' })
   | (OnChannel & { readonly type: 'channel.close' })
   | (OnChannel & { readonly type: 'confirm.select' })
+  | (OnChannel & { readonly type: 'tx.select' | 'tx.commit' | 'tx.rollback' })
   | (OnChannel & {
       readonly type: 'exchange.declare';
       readonly exchange: string;
@@ -105,6 +106,10 @@ export interface Handover {
   readonly message: AmqpMessage;
   /** `x-delivery-count`, where a quorum queue sends it (R63). */
   readonly deliveryCount: number | undefined;
+  /** `x-acquired-count`, from the second delivery of a quorum queue on (4.3, R63). */
+  readonly acquiredCount: number | undefined;
+  /** `x-stream-offset`, of a stream only (R67). */
+  readonly offset: number | undefined;
   readonly queue: string;
   readonly place: PlaceId;
   /** How often it was handed out, this time included, by this queue and those where it died before. AMQP does not tell; facts do. */
@@ -164,7 +169,14 @@ export type ServerFrame = ServerMethod & FrameHead;
  * What is no frame of a connection. A client asks for one, `request` being its own number for the attempt, and the node names it in its
  * answer. A reset is the transport's word that a connection is broken, from either side, or the answer to a frame of one that is gone.
  */
-export type Opening = { readonly type: 'connection.open'; readonly request: number } | Reset;
+export type Opening =
+  | {
+      readonly type: 'connection.open';
+      readonly request: number;
+      /** The capability `consumer_cancel_notify`; absent counts as true, as clients have it. */
+      readonly cancelNotify?: boolean;
+    }
+  | Reset;
 export type Opened =
   | {
       readonly type: 'connection.open-ok';

@@ -14,6 +14,7 @@ import {
   argumentsOf,
   BROKER_OPTIONS,
   CONSUMER_OPTIONS,
+  declaredArguments,
   EXCHANGE_OPTIONS,
   PRODUCER_OPTIONS,
   QUEUE_OPTIONS,
@@ -44,14 +45,16 @@ export const rabbitmq: BrokerKind = {
     partitions: 'RabbitMQ queues have no partitions; several queues bound by key come closest.',
     acks: 'RabbitMQ has publisher confirms: `confirms: true`.',
     DelaySeconds: 'RabbitMQ delays by a queue with x-message-ttl that dead-letters into the real one.',
-    'auto.offset.reset': 'RabbitMQ queues keep no offsets: what is acked is gone, and nothing can be replayed.',
+    'auto.offset.reset':
+      'RabbitMQ’s queues keep no offsets: what is acked is gone. A stream (x-queue-type: stream) can be read again: x-stream-offset.',
     'max.poll.interval.ms': 'RabbitMQ pushes; consumer_timeout bounds how long a delivery may stay unacked.',
   },
   simplifications: [
     'One node: a quorum queue counts deliveries and orders returns as it does, but has a single member and no elections.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
-    'Streams, policies, transactions (tx.select), at-least-once dead-lettering and flow control are not modelled.',
+    'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. Policies are written as arguments of the queue, and flow control is not modelled.',
+    'A message that is dead-lettered at least once moves at the next flush, copy and removal together: on one node no repetition comes of it.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],
   check: (spec) =>
@@ -62,7 +65,9 @@ export const rabbitmq: BrokerKind = {
   build(spec, setup) {
     const places = new Map([
       ...spec.exchanges.map(({ name }) => [name, setup.place(name, 'exchange')] as const),
-      ...spec.queues.map(({ name }) => [name, setup.place(name, 'queue')] as const),
+      ...spec.queues.map(
+        ({ name, options }) => [name, setup.place(name, isStream(options) ? 'partition' : 'queue')] as const,
+      ),
     ]);
     const machine = newNode(spec, (name) => places.get(name) ?? 0);
     const [refused] = define(machine, spec);
@@ -86,7 +91,11 @@ export const rabbitmq: BrokerKind = {
       nodesFor: () => [node],
       producerPort: (port, host) =>
         new RabbitProducerPort(node, port, port.to.map(target), declarations('publish', port.to), host),
-      consumerPort: (port, host) => new RabbitConsumerPort(node, port, declarations('consume', port.from), host),
+      consumerPort: (port, host) => {
+        const sources = port.from.map((name) => ({ name, stream: isStream(queues.get(name)?.options ?? {}) }));
+        const group = sources.some(({ stream }) => stream) ? setup.place(port.declared, 'group') : 0;
+        return new RabbitConsumerPort(node, port, sources, group, declarations('consume', port.from), host);
+      },
     };
   },
 };
@@ -124,7 +133,7 @@ function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): Complaint[
       name,
       durable: booleanOf(options, 'durable', true),
       autoDelete: booleanOf(options, 'auto-delete'),
-      arguments: argumentsOf(options, QUEUE_OPTIONS),
+      arguments: declaredArguments(options),
     });
     note('queues', name, refusal);
   }
@@ -156,7 +165,7 @@ function redeclaration(channel: string, { name, options, bindings }: Declared): 
       queue: name,
       durable,
       autoDelete,
-      arguments: argumentsOf(options, QUEUE_OPTIONS),
+      arguments: declaredArguments(options),
     },
     ...bindings.map(
       ({ exchange, key, arguments: args }): ClientMethod => ({
@@ -169,6 +178,10 @@ function redeclaration(channel: string, { name, options, bindings }: Declared): 
       }),
     ),
   ];
+}
+
+function isStream(options: OptionValues): boolean {
+  return options['x-queue-type'] === 'stream';
 }
 
 function tableFrom(values: OptionValues): HeaderTable {

@@ -1,12 +1,15 @@
 /**
  * Consuming from RabbitMQ over one connection and channel: the node pushes as many messages as the prefetch allows, the client acks, nacks or rejects by
  * delivery tag. A tag is valid only on the connection it came by, so what was received before a loss cannot be settled after it: it is redelivered.
- * Source: rules R24–R31, R35, R37.
+ * Of a stream it keeps its own place, since AMQP 0-9-1 has nobody else do it: it goes on there on a new connection, after a crash only if it had stored it.
+ * Source: rules R24–R31, R35, R37, R66, R67.
  */
 import type { ClientMethod, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
+import { F } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
-import { booleanOf, numberOf } from '../options.ts';
-import type { ActorId, Delivery, Settlement } from '../types.ts';
+import { booleanOf, numberOf, textOf } from '../options.ts';
+import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
+import type { ActorId, Delivery, PlaceId, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 import { type LinkHost, RabbitLink } from './rabbitmq-link.ts';
 
@@ -14,6 +17,22 @@ import { type LinkHost, RabbitLink } from './rabbitmq-link.ts';
 interface Handle {
   readonly channel: number;
   readonly deliveryTag: number;
+  /** Of a stream: which of the port's sources, and the offset there; −1 else. */
+  readonly source: number;
+  readonly offset: number;
+}
+
+/** What a consumer consumes from. */
+export interface RabbitSource {
+  readonly name: string;
+  readonly stream: boolean;
+}
+
+/** How far a stream is read: all below `settled` is done with, and so are the offsets of `beyond`. −1: nothing came yet. */
+interface Progress {
+  settled: number;
+  stored: number;
+  readonly beyond: Set<number>;
 }
 
 interface ReconsumeTimer extends Wire {
@@ -27,6 +46,12 @@ const CHANNEL = 'consume';
 export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   readonly #host: ConsumerHost;
   readonly #queues: readonly string[];
+  /** By source; of streams only. */
+  readonly #progress: (Progress | undefined)[];
+  readonly #group: PlaceId;
+  readonly #offset: HeaderValue;
+  readonly #stores: boolean;
+  readonly #timeoutUs: number;
   readonly #tag: string;
   readonly #noAck: boolean;
   readonly #prefetch: number;
@@ -39,11 +64,25 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   #channel = 0;
   #channels = 0;
 
-  /** `declarations`: what the client declares on each connection, because a restart of the node may have removed it. */
-  constructor(node: ActorId, spec: ConsumerPortSpec, declarations: readonly ClientMethod[], host: ConsumerHost) {
+  /**
+   * `group`: the place that stands for the readers of this declaration in the facts about stored offsets; 0 where no stream is read. `declarations`: what the client declares on each connection, because a restart of the node may have removed it.
+   */
+  constructor(
+    node: ActorId,
+    spec: ConsumerPortSpec,
+    sources: readonly RabbitSource[],
+    group: PlaceId,
+    declarations: readonly ClientMethod[],
+    host: ConsumerHost,
+  ) {
     const { options } = spec;
     this.#host = host;
     this.#queues = spec.from;
+    this.#progress = sources.map(({ stream }) => (stream ? { settled: -1, stored: -1, beyond: new Set() } : undefined));
+    this.#group = group;
+    this.#offset = wishFrom(textOf(options, 'x-stream-offset', 'next'));
+    this.#stores = textOf(options, 'offset-tracking') === 'stored';
+    this.#timeoutUs = numberOf(options, 'x-consumer-timeout');
     this.#tag = spec.name;
     this.#noAck = spec.settle === 'on-delivery';
     this.#prefetch = numberOf(options, 'prefetch_count', spec.prefetch);
@@ -88,6 +127,11 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   crash(): void {
     this.#link.crash();
     this.#channel = 0;
+    for (const progress of this.#progress) {
+      if (progress === undefined) continue;
+      progress.settled = progress.stored;
+      progress.beyond.clear();
+    }
   }
 
   /** The node pushes as far as the prefetch goes; nobody asks it. */
@@ -116,6 +160,19 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
         how satisfies never;
     }
     this.#host.settled(delivery, true, out);
+    if (how !== 'leave') this.#passed(delivery, out);
+  }
+
+  /** A record of a stream is done with: the place from which reading goes on moves over all that are, without gaps. */
+  #passed(delivery: Delivery, out: Out): void {
+    const { source, offset } = delivery.handle as Handle;
+    const progress = this.#progress[source];
+    if (progress === undefined || offset < progress.settled) return;
+    progress.beyond.add(offset);
+    while (progress.beyond.delete(progress.settled)) progress.settled += 1;
+    if (!this.#stores || progress.settled === progress.stored) return;
+    progress.stored = progress.settled;
+    out.fact(F.committed, 0, delivery.place, out.self, progress.stored, this.#group);
   }
 
   opened(out: Out): void {
@@ -131,7 +188,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   said(method: ServerMethod, out: Out): void {
     switch (method.type) {
       case 'basic.deliver': {
-        const handle: Handle = { channel: this.#channel, deliveryTag: method.deliveryTag };
+        const handle = this.#handleOf(method.deliveryTag, method.consumerTag, method.offset);
         const { place, attempt } = method;
         return this.#host.deliver([{ message: method.message.body, place, attempt, handle }], out);
       }
@@ -158,6 +215,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   }
 
   #consume(queue: string, out: Out): void {
+    const args = this.#argumentsFor(queue);
     this.#link.say(
       {
         type: 'basic.consume',
@@ -166,14 +224,40 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
         consumerTag: this.#tagOf(queue),
         noAck: this.#noAck,
         exclusive: this.#exclusive,
-        ...(this.#priority === 0 ? {} : { arguments: { 'x-priority': this.#priority } }),
+        ...(args !== undefined && { arguments: args }),
       },
       'control',
       out,
     );
   }
 
+  #handleOf(deliveryTag: number, consumerTag: string, offset: number | undefined): Handle {
+    const channel = this.#channel;
+    if (offset === undefined) return { channel, deliveryTag, source: -1, offset: -1 };
+    const source = this.#queues.length === 1 ? 0 : this.#queues.findIndex((name) => this.#tagOf(name) === consumerTag);
+    const progress = this.#progress[source];
+    if (progress !== undefined && progress.settled < 0) progress.settled = offset;
+    return { channel, deliveryTag, source, offset };
+  }
+
+  /** Where reading of a stream goes on: where it was, or where the settings say. */
+  #argumentsFor(queue: string): HeaderTable | undefined {
+    const args: Record<string, HeaderValue> = {};
+    if (this.#priority !== 0) args['x-priority'] = this.#priority;
+    if (this.#timeoutUs > 0) args['x-consumer-timeout'] = Math.floor(this.#timeoutUs / 1000);
+    const progress = this.#progress[this.#queues.indexOf(queue)];
+    if (progress !== undefined) args['x-stream-offset'] = progress.settled >= 0 ? progress.settled : this.#offset;
+    return Object.keys(args).length > 0 ? args : undefined;
+  }
+
   #tagOf(queue: string): string {
     return this.#queues.length === 1 ? this.#tag : `${this.#tag}/${queue}`;
   }
+}
+
+/** `x-stream-offset` as a scenario writes it: `@90s` is a time of the run, digits are an offset, the rest is the text that AMQP carries. */
+function wishFrom(text: string): HeaderValue {
+  const [, seconds] = /^@([0-9]+)s?$/.exec(text) ?? [];
+  if (seconds !== undefined) return { timestamp: Number(seconds) };
+  return /^[0-9]+$/.test(text) ? Number(text) : text;
 }

@@ -2,7 +2,7 @@
  * What one RabbitMQ queue holds and the rules that bind it: arrival, length limits, expiry, delivery counts, and who consumes.
  * It does not send, route, dead-letter or keep time: it says which message leaves and the broker decides what becomes of it.
  * Classic and quorum queues are the same structure with another ready list and other rules, given once at declaration.
- * Source: rules R21–R23, R32–R34, R36, R39–R47, R59–R63.
+ * Source: rules R21–R23, R32–R34, R36, R39–R47, R55, R59–R64.
  */
 import type { Micros } from '../types.ts';
 import type { AmqpMessage } from './amqp-message.ts';
@@ -11,6 +11,7 @@ import type { ConsumerMode, Taker } from './competing-consumers.ts';
 import { CompetingConsumers } from './competing-consumers.ts';
 import type { QueuedMessage, QuorumPriorities, ReadyList } from './ready-list.ts';
 import { ClassicReadyList, NEVER, QuorumReadyList } from './ready-list.ts';
+import type { DeathReason } from './x-death.ts';
 
 /** `x-overflow`. The last one is for classic queues only (R44). */
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
@@ -72,6 +73,9 @@ export class RabbitQueue<C extends Taker> {
   unacked = 0;
   /** Returned and not yet ready again, with the time when they will be: neither ready nor unacknowledged (R64). */
   readonly delayed = new Map<QueuedMessage, Micros>();
+  /** Dead and not yet taken by the dead-letter targets, with the reason: they count against the limits, and for nothing else (R55). */
+  readonly dying = new Map<QueuedMessage, DeathReason>();
+  #dyingBytes = 0;
   #nextPosition = 0;
   #refusing = false;
 
@@ -98,7 +102,8 @@ export class RabbitQueue<C extends Taker> {
     }
     if (this.#refusing) {
       this.#refusing = !(
-        isRelieved(ready.length, rules.maxLength) && isRelieved(ready.sizeBytes, rules.maxLengthBytes)
+        isRelieved(ready.length + this.dying.size, rules.maxLength) &&
+        isRelieved(ready.sizeBytes + this.#dyingBytes, rules.maxLengthBytes)
       );
     } else {
       this.#refusing = this.#isOverLimit();
@@ -116,6 +121,16 @@ export class RabbitQueue<C extends Taker> {
     const position = this.#nextPosition;
     this.#nextPosition += 1;
     return { message, position, expiresAtUs, deliveries: 0, failures: 0, stored: false, readyFact: 0 };
+  }
+
+  /** A message dies here and stays until its targets have it; `buried` ends that. */
+  dies(entry: QueuedMessage, reason: DeathReason): void {
+    this.dying.set(entry, reason);
+    this.#dyingBytes += entry.message.body.sizeBytes;
+  }
+
+  buried(entry: QueuedMessage): void {
+    if (this.dying.delete(entry)) this.#dyingBytes -= entry.message.body.sizeBytes;
   }
 
   /** With `drop-head`: takes the head while the queue is over its limit (R45, R46). A requeue may do that too (R36 is for the others). */
@@ -152,9 +167,12 @@ export class RabbitQueue<C extends Taker> {
   /** Drops what would not survive a crash of the node, and gives it. Call when nothing is unacknowledged. */
   loseUnstored(): QueuedMessage[] {
     const entries = this.ready.entries();
-    const lost = [...entries, ...this.delayed.keys()].filter((entry) => !entry.stored);
+    const lost = [...entries, ...this.delayed.keys(), ...this.dying.keys()].filter((entry) => !entry.stored);
     if (lost.length === 0) return lost;
-    for (const entry of lost) this.delayed.delete(entry);
+    for (const entry of lost) {
+      this.delayed.delete(entry);
+      this.buried(entry);
+    }
     this.ready.clear();
     for (const entry of entries) if (entry.stored) this.ready.add(entry);
     return lost;
@@ -162,7 +180,10 @@ export class RabbitQueue<C extends Taker> {
 
   #isOverLimit(): boolean {
     const { rules, ready } = this;
-    return ready.length > (rules.maxLength ?? NEVER) || ready.sizeBytes > (rules.maxLengthBytes ?? NEVER);
+    return (
+      ready.length + this.dying.size > (rules.maxLength ?? NEVER) ||
+      ready.sizeBytes + this.#dyingBytes > (rules.maxLengthBytes ?? NEVER)
+    );
   }
 }
 

@@ -160,9 +160,11 @@ class Replay {
           arguments: step.table('arguments'),
         });
         return undefined;
-      case 'bindExchange': {
+      case 'bindExchange':
+      case 'unbindExchange': {
         const ends = { source: step.text('source'), destination: step.text('destination') };
-        say({ type: 'exchange.bind', ...ends, routingKey: step.text('key', '') });
+        const type = op === 'bindExchange' ? 'exchange.bind' : 'exchange.unbind';
+        say({ type, ...ends, routingKey: step.text('key', ''), arguments: step.table('arguments') });
         return undefined;
       }
       case 'deleteExchange':
@@ -302,7 +304,10 @@ class Replay {
       consumerTag,
       noAck,
       exclusive: step.flag('exclusive'),
-      arguments: step.has('priority') ? { 'x-priority': step.number('priority') } : {},
+      arguments: {
+        ...step.table('arguments'),
+        ...(step.has('priority') && { 'x-priority': step.number('priority') }),
+      },
     });
   }
 
@@ -407,11 +412,10 @@ class Replay {
     pushTo(this.#seen.lists, list, item);
   }
 
-  #delivery({ message, redelivered, deliveryCount }: Handover): JsonTable {
+  #delivery({ message, redelivered, deliveryCount, offset }: Handover): JsonTable {
     const { exchange, keys, priority, expiration, deaths } = message;
-    const headers = Object.fromEntries(
-      Object.entries(headersOf(message, false)).filter(([name]) => !DEATH_HEADERS.test(name)),
-    );
+    const own: JsonTable = { ...headersOf(message, false), ...(offset !== undefined && { 'x-stream-offset': offset }) };
+    const headers = Object.fromEntries(Object.entries(own).filter(([name]) => !DEATH_HEADERS.test(name)));
     const death = deaths?.entries.map(
       ({ queue, reason, count, originalExpiration, ...entry }): JsonTable => ({
         queue,

@@ -77,7 +77,8 @@ export const runScript: Runner = (table, findings) => {
   profile.end();
   const expected = Object.entries(row.table('expected'));
   for (const type of types) {
-    if (type !== 'classic' && type !== 'quorum') throw new UnknownShape(`the queue type ${JSON.stringify(type)}`);
+    if (type !== 'classic' && type !== 'quorum' && type !== 'stream')
+      throw new UnknownShape(`the queue type ${JSON.stringify(type)}`);
     for (const version of versions) {
       const script = new Script(type, version);
       const here = new Findings();
@@ -122,11 +123,13 @@ interface Seen {
 /** The channel of steps that name none. */
 const MAIN = 'main';
 
+type QueueType = 'classic' | 'quorum' | 'stream';
+
 class Script {
   /** Refusals that no step asked to see. */
   readonly refusals: JsonTable[] = [];
   readonly #client: RabbitClient;
-  readonly #type: 'classic' | 'quorum';
+  readonly #type: QueueType;
   /** x-last-death-* is written since 3.13 (R53). */
   readonly #withLast: boolean;
   readonly #results = new Map<string, Json>();
@@ -139,7 +142,7 @@ class Script {
   readonly #returned: string[] = [];
   readonly #events: string[] = [];
 
-  constructor(type: 'classic' | 'quorum', version: string) {
+  constructor(type: QueueType, version: string) {
     this.#client = new RabbitClient(version);
     this.#type = type;
     this.#withLast = versionsFor('3.13+').includes(version);
@@ -165,19 +168,32 @@ class Script {
     let result: Json = null;
     switch (op) {
       case 'queue.declare': {
-        const { arguments: args, durable } = {
-          arguments: step.table('arguments'),
-          durable: step.get('durable') !== false,
-        };
-        const typed = this.#type === 'quorum' && args['x-queue-type'] === undefined;
-        const flags = { durable, exclusive: step.flag('exclusive'), autoDelete: step.flag('auto_delete') };
-        const queue = step.text('queue');
+        const args = step.table('arguments');
+        const typed = this.#type !== 'classic' && args['x-queue-type'] === undefined && !step.flag('passive');
         said = client.say(channel, {
           type: 'queue.declare',
-          queue,
-          ...flags,
-          arguments: typed ? { ...args, 'x-queue-type': 'quorum' } : args,
+          queue: step.text('queue', ''),
+          durable: step.get('durable') !== false,
+          exclusive: step.flag('exclusive'),
+          autoDelete: step.flag('auto_delete'),
+          passive: step.flag('passive'),
+          arguments: typed ? { ...args, 'x-queue-type': this.#type } : args,
         });
+        const declared = answer(said, 'queue.declare-ok');
+        if (declared !== undefined) {
+          const { queue, messageCount: ready, consumerCount: consumers } = declared;
+          result = { queue, ready, consumers };
+        }
+        break;
+      }
+      case 'queue.purge':
+        said = client.say(channel, { type: 'queue.purge', queue: step.text('queue') });
+        result = countOf(answer(said, 'queue.purge-ok'));
+        break;
+      case 'queue.delete': {
+        const flags = { ifUnused: step.flag('if_unused'), ifEmpty: step.flag('if_empty') };
+        said = client.say(channel, { type: 'queue.delete', queue: step.text('queue'), ...flags });
+        result = countOf(answer(said, 'queue.delete-ok'));
         break;
       }
       case 'exchange.declare':
@@ -188,12 +204,21 @@ class Script {
           durable: step.get('durable') !== false,
           autoDelete: step.flag('auto_delete'),
           internal: step.flag('internal'),
+          passive: step.flag('passive'),
           arguments: step.table('arguments'),
         });
         break;
-      case 'queue.bind':
+      case 'exchange.delete':
         said = client.say(channel, {
-          type: 'queue.bind',
+          type: 'exchange.delete',
+          exchange: step.text('exchange'),
+          ifUnused: step.flag('if_unused'),
+        });
+        break;
+      case 'queue.bind':
+      case 'queue.unbind':
+        said = client.say(channel, {
+          type: op,
           queue: step.text('queue'),
           exchange: step.text('exchange'),
           routingKey: step.text('routing_key', ''),
@@ -201,8 +226,9 @@ class Script {
         });
         break;
       case 'exchange.bind':
+      case 'exchange.unbind':
         said = client.say(channel, {
-          type: 'exchange.bind',
+          type: op,
           source: step.text('source'),
           destination: step.text('destination'),
           routingKey: step.text('routing_key', ''),
@@ -212,6 +238,11 @@ class Script {
       case 'confirm.select':
         this.#confirming.set(channel, []);
         said = client.say(channel, { type: 'confirm.select' });
+        break;
+      case 'tx.select':
+      case 'tx.commit':
+      case 'tx.rollback':
+        said = client.say(channel, { type: op });
         break;
       case 'basic.publish': {
         const body = step.text('body');
@@ -225,7 +256,7 @@ class Script {
             mandatory: step.flag('mandatory'),
           },
           {
-            persistent: true,
+            persistent: step.number('delivery_mode', 2) === 2 && step.get('persistent') !== false,
             ...(step.has('priority') && { priority: step.number('priority') }),
             ...(step.has('expiration') && { expiration: step.text('expiration') }),
             ...(step.has('headers') && { headers: withVoids(step.table('headers')) }),
@@ -389,9 +420,13 @@ class Script {
   }
 
   #seen(handover: Handover, channel: string): Seen {
-    const { message, redelivered, deliveryTag, deliveryCount } = handover;
-    const own = headersOf(message, this.#withLast);
-    const headers = deliveryCount === undefined ? own : { ...own, 'x-delivery-count': deliveryCount };
+    const { message, redelivered, deliveryTag, deliveryCount, acquiredCount, offset } = handover;
+    const headers = {
+      ...headersOf(message, this.#withLast),
+      ...(deliveryCount !== undefined && { 'x-delivery-count': deliveryCount }),
+      ...(acquiredCount !== undefined && { 'x-acquired-count': acquiredCount }),
+      ...(offset !== undefined && { 'x-stream-offset': offset }),
+    };
     const { exchange, keys, priority, expiration } = message;
     return {
       tag: deliveryTag,
@@ -407,6 +442,10 @@ class Script {
       },
     };
   }
+}
+
+function countOf(counted: { readonly messageCount: number } | undefined): Json {
+  return counted?.messageCount ?? null;
 }
 
 /** No delivery has this tag. */
@@ -473,6 +512,7 @@ function compare(name: string, wanted: Json, seen: Json | undefined, findings: F
       case 'routing_key':
       case 'priority':
       case 'expiration':
+      case 'queue':
       case 'ready':
       case 'unacked':
       case 'consumers':

@@ -37,6 +37,8 @@ export class RabbitBench {
   readonly node: RabbitNode;
   /** Everything said since the last `take`, in order. */
   heard: Heard[] = [];
+  /** Whether clients that connect from now on have the capability consumer_cancel_notify. */
+  cancelNotify = true;
   readonly #bench = new MachineBench();
   readonly #links = new Map<string, Link>();
   readonly #connectionOf = new Map<string, string>();
@@ -221,7 +223,7 @@ export class RabbitBench {
   #connect(name: string): void {
     this.#actors += 1;
     this.#bench.names.set(this.#actors, name);
-    const opening: Opening = { type: 'connection.open', request: 1 };
+    const opening: Opening = { type: 'connection.open', request: 1, cancelNotify: this.cancelNotify };
     this.#bench.receive(this.#actors, opening);
     const opened = this.#bench.takeSent().at(-1)?.wire as Extract<Opened, { type: 'connection.open-ok' }>;
     this.#links.set(name, { actor: this.#actors, connection: opened.connection, sent: 0 });

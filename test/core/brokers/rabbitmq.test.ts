@@ -383,7 +383,11 @@ describe('declaring', () => {
     [{ 'x-delivery-limit': 3 }, /x-delivery-limit.*belongs to quorum/],
     [{ 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish-dlx' }, /quorum queue does not take/],
     [{ 'x-dead-letter-routing-key': 'k' }, /needs x-dead-letter-exchange/],
-    [{ 'x-queue-type': 'stream' }, /not simulated/],
+    [{ 'x-queue-type': 'tree' }, /expected classic, quorum or stream/],
+    [{ 'x-queue-type': 'stream', 'x-message-ttl': 1000 }, /x-message-ttl.*belongs to classic and quorum/],
+    [{ 'x-queue-type': 'stream', 'x-max-age': 'a day' }, /x-max-age.*Y, M, D, h, m, s/],
+    [{ 'x-max-age': '1h' }, /x-max-age.*belongs to stream/],
+    [{ 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'twice' }, /x-dead-letter-strategy/],
   ])('%j is refused with 406 and a reason', (args, reason) => {
     const [said] = new RabbitBench().say('x', { type: 'queue.declare', queue: 'q', durable: true, arguments: args });
     expect(said).toMatchObject({ type: 'channel.close', code: 406 });

@@ -58,6 +58,8 @@ class Pair {
     const port = new RabbitConsumerPort(
       NODE,
       { name: 'w', declared: 'w', instance: 1, options: {}, from: ['jobs'], group: 'w', settle, prefetch },
+      [{ name: 'jobs', stream: false }],
+      0,
       [],
       {
         deliver: (deliveries) => {
