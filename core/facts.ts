@@ -170,6 +170,8 @@ const QUEUE_VERBS = ['acked', 'gave back', 'rejected', 'left'] as const;
 const LOG_VERBS = ['is done with', 'will read again', 'skipped', 'will read again'] as const;
 
 const ABORTED = R['transaction aborted'];
+const FILTERED = R['filtered out'];
+const NO_ROUTE = R['no route'];
 
 export const FACTS = {
   // messages: producing
@@ -221,7 +223,7 @@ export const FACTS = {
     sentence: (f) =>
       f.detail === ABORTED
         ? `${f.actor} gave up on ${m(f)} (${why(f)}); read_committed never shows it.`
-        : `${f.actor} gave up on ${m(f)} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
+        : `${f.actor} gave up on ${m(f)}${f.place === '' ? '' : ` for ${f.place}`} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
   },
   shed: {
     tone: 'notable',
@@ -235,10 +237,22 @@ export const FACTS = {
   },
 
   // messages: at the broker
-  routed: { tone: 'quiet', sentence: (f) => `${f.actor} routed ${m(f)} to ${f.place}.` },
+  routed: {
+    tone: 'quiet',
+    value: 'place number of the topic that routed it, where there may be several',
+    detail: '1 when the place is on another broker, which is still to be sent to',
+    sentence: (f) =>
+      f.detail === 1 ? `${f.actor} is to hand ${m(f)} on to ${f.place}.` : `${f.actor} routed ${m(f)} to ${f.place}.`,
+  },
   unroutable: {
     tone: 'notable',
-    sentence: (f) => `${M(f)} matched no binding of ${f.place || 'the default exchange'}.`,
+    detail: 'reason',
+    sentence: (f) =>
+      f.detail === FILTERED
+        ? `${M(f)} was wanted by no subscription of ${f.place}.`
+        : f.detail === NO_ROUTE
+          ? `Nobody was subscribed to ${f.place} when ${m(f)} came.`
+          : `${M(f)} matched no binding of ${f.place || 'the default exchange'}.`,
   },
   returned: { tone: 'notable', sentence: (f) => `${f.actor} returned ${m(f)} to ${f.peer}: no route.` },
   appended: {

@@ -48,9 +48,10 @@ export type OptionSpec =
       readonly type: 'map';
       readonly names?: 'queue' | 'topic' | 'exchange';
       readonly fields: OptionTable;
+      readonly default?: undefined;
     })
   /** Any JSON or YAML; the value is its JSON text. The broker's `check` says what is wrong with it. */
-  | (OptionBase & { readonly type: 'json'; readonly example: string });
+  | (OptionBase & { readonly type: 'json'; readonly example: string; readonly default?: undefined });
 
 /** Options by their real names. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;

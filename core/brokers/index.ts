@@ -3,6 +3,7 @@ import { direct } from './direct.ts';
 import { kafka } from './kafka.ts';
 import type { BrokerKind } from './kind.ts';
 import { rabbitmq } from './rabbitmq.ts';
+import { sns } from './sns.ts';
 import { sqs } from './sqs.ts';
 
-export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, kafka, rabbitmq, direct };
+export const BROKERS: Readonly<Record<string, BrokerKind>> = { sqs, sns, kafka, rabbitmq, direct };

@@ -93,7 +93,8 @@ export const deadLetterExactness = defineCheck<WrongDeath>({
         }
         case F['dead-lettered']: {
           const message = trace.messageOf(id);
-          due[message] = id;
+          // On its way to a queue of another broker it may be for long: it is tried again until the topic gives up.
+          if (trace.peer(id) === 0) due[message] = id;
           const source = queues.sourceOf(id);
           const limit = limitOf(evidence, source);
           const times = delivered.get(source)?.[message] ?? 0;
@@ -104,6 +105,10 @@ export const deadLetterExactness = defineCheck<WrongDeath>({
           if (ends & END.acked && ends & END.deadLettered && copies === 1) say('also done', message, id);
           break;
         }
+        case F['gave-up']:
+          if (trace.place(id) !== 0 && trace.kind(trace.cause(id) || id) === F['dead-lettered'])
+            due[trace.messageOf(id)] = id;
+          break;
         case F.appended:
         case F.evicted:
         case F.lost:

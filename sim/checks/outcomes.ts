@@ -2,12 +2,12 @@
  * What became of each confirmed message with each group that was to process it: an effect, a dead letter, removed by a policy, missing, or still
  * open when the run ended. The delivery guarantees are read off from this.
  */
-import { F } from '../../core/facts.ts';
+import { F, R } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import { type Evidence, type GroupId, inScope, type Ledger } from './evidence.ts';
-import { END } from './queue-fates.ts';
+import { END, type QueueFate } from './queue-fates.ts';
 
 export interface Outcome {
   readonly message: MessageId;
@@ -57,7 +57,12 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
     const owes = isRead(evidence, place) && inScope(evidence, place, scope);
     for (let m = 1; m < placed.length; m++) {
       const stored = fate.stored[m] as FactId;
-      if (stored === 0) continue;
+      if (stored === 0) {
+        if ((fate.owed[m] as FactId) === 0) continue;
+        placed[m] = 1;
+        if (confirmed[m] !== 0 && owes) neverCame(evidence, tally, fate, m, place);
+        continue;
+      }
       placed[m] = 1;
       if (confirmed[m] === 0 || !owes || cameDead(trace, stored)) continue;
       tally.owed++;
@@ -76,6 +81,15 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
       else note(tally, 'missing', evidence, m, place, ledger, fate.last[m] as number);
     }
   }
+}
+
+/** A topic was to send it to this queue, and it was never stored there: dead-lettered, discarded after the last attempt, or not given up yet. */
+function neverCame(evidence: Evidence, tally: Tally, fate: QueueFate, message: MessageId, place: PlaceId): void {
+  tally.owed++;
+  const ends = fate.ends[message] as number;
+  if (ends & END.deadLettered) tally.deadLettered++;
+  else if (ends & END.policy) note(tally, 'removed', evidence, message, place, undefined, fate.last[message] as number);
+  else note(tally, 'open', evidence, message, place, undefined, 0);
 }
 
 /** Whether the consumer never got what it was handed last: if that came back and was then removed, nothing of it is under way. */
@@ -112,6 +126,8 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
         if ((logs.lost[m] as number) > 0) note(tally, 'missing', evidence, m, group, undefined, logs.lost[m] as number);
         else if (ledger !== undefined && evidence.underWay(ledger, m))
           note(tally, 'open', evidence, m, group, ledger, 0);
+        else if ((logs.compacted[m] as number) > 0 && (ledger?.firstDelivered[m] ?? 0) === 0)
+          note(tally, 'removed', evidence, m, group, ledger, logs.compacted[m] as number);
         else if (offset >= reader.committed && offset >= log.start) note(tally, 'open', evidence, m, group, ledger, 0);
         else if (offset < log.start && offset >= reader.committed)
           note(tally, 'removed', evidence, m, group, ledger, log.startedBy);
@@ -165,7 +181,15 @@ export function isRead(evidence: Evidence, place: PlaceId): boolean {
   const name = evidence.trace.placeName(place);
   return (
     evidence.ledgers.has(place) ||
-    Object.values(evidence.scenario.consumers).some((consumer) => consumer.from.includes(name))
+    Object.values(evidence.scenario.consumers).some((consumer) => consumer.from.includes(name)) ||
+    isEndpoint(evidence, name)
+  );
+}
+
+/** A consumer that is subscribed to a topic itself has what is to be delivered to it under `topic/consumer`. */
+function isEndpoint(evidence: Evidence, name: string): boolean {
+  return Object.entries(evidence.scenario.consumers).some(([declared, { from }]) =>
+    from.some((topic) => `${topic}/${declared}` === name),
   );
 }
 
@@ -207,7 +231,9 @@ export function policyOf(evidence: Evidence, end: FactId): string {
     case F['log-start-moved']:
       return 'retention';
     case F.unroutable:
-      return 'no binding that fits';
+      return trace.detail(end) === R['filtered out'] ? 'FilterPolicy' : 'no binding that fits';
+    case F['gave-up']:
+      return 'the retries of the topic, without a dead-letter queue';
     case F.expired:
     case F.evicted:
       return POLICIES[trace.detail(end)] ?? 'a limit of the queue';
@@ -224,6 +250,7 @@ const POLICIES: Readonly<Record<number, string>> = {
   [9]: 'the maximum length of the queue',
   [10]: 'retention',
   [11]: 'compaction',
+  [22]: 'the retries of the topic, without a dead-letter queue',
   [29]: 'a purge',
   [36]: 'a dead-letter queue that does not exist',
 };

@@ -37,6 +37,7 @@ const LOGS: readonly ClaimName[] = CLAIMS.filter(
 const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
   direct: EVERYWHERE,
   sqs: [...EVERYWHERE, ...QUEUES, 'fifo-group-order'],
+  sns: [...EVERYWHERE, ...QUEUES],
   rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
   kafka: [...EVERYWHERE, ...LOGS],
 };
@@ -250,11 +251,21 @@ function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
       return producer.to.every((name) => isFifo(name, scenario.queues[name] ?? NO_QUEUE))
         ? ''
         : 'retries of the producer: SQS Standard stores each of them';
+    case 'sns':
+      return producer.to.every((name) => isOrdered(scenario, name)) ? '' : 'retries of SNS: each may come';
     case 'direct':
       return numberOf(producer.options, 'retries') > 0 ? 'retries of the caller' : '';
     default:
       return '';
   }
+}
+
+/** A FIFO topic that feeds FIFO queues only: both recognise what is sent again (N14, N15). */
+function isOrdered(scenario: Scenario, name: string): boolean {
+  const topic = scenario.topics[name];
+  if (topic === undefined || !(name.endsWith('.fifo') || booleanOf(topic.options, 'FifoTopic'))) return false;
+  const subscribed = Object.keys(tableOf(topic.options, 'subscriptions') ?? {});
+  return subscribed.every((queue) => isFifo(queue, scenario.queues[queue] ?? NO_QUEUE));
 }
 
 const NO_QUEUE: DeclaredSpec = { broker: '', options: {}, bindings: [] };
@@ -301,6 +312,11 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
     return numberOf(producer.options, 'retries', 1) === 0
       ? ''
       : 'max.in.flight.requests.per.connection above 1 without enable.idempotence';
+  }
+  if (kind === 'sns') {
+    if (!producer.to.every((name) => isOrdered(scenario, name)))
+      return 'SNS keeps order on the way from FIFO topics to FIFO queues only';
+    return numberOf(producer.options, 'retries', 2) === 0 ? '' : 'a retried message may be overtaken by the next one';
   }
   if (kind === 'sqs') {
     const fifo = producer.to.every((name) => isFifo(name, scenario.queues[name] ?? NO_QUEUE));

@@ -17,7 +17,8 @@ export interface QueueFate {
   readonly ends: Uint8Array;
   /** How many copies were stored in all. */
   readonly copies: Uint8Array;
-  /** The first time it was stored here; what was last recorded of it here. Fact numbers. */
+  /** The first time that another broker was to send it here; the first time it was stored here; what was last recorded of it here. Fact numbers. */
+  readonly owed: Uint32Array;
   readonly stored: Uint32Array;
   readonly last: Uint32Array;
 }
@@ -64,6 +65,7 @@ export class QueueFates {
         inFlight: new Uint8Array(n),
         ends: new Uint8Array(n),
         copies: new Uint8Array(n),
+        owed: new Uint32Array(n),
         stored: new Uint32Array(n),
         last: new Uint32Array(n),
       };
@@ -84,6 +86,23 @@ export class QueueFates {
         fate.copies[message] = (fate.copies[message] as number) + 1;
         if (fate.stored[message] === 0) fate.stored[message] = id;
         this.#note(fate, place, message, id);
+        return;
+      }
+      case F.routed: {
+        if (trace.detail(id) !== 1) return;
+        const { owed } = this.of(trace.place(id));
+        const message = trace.messageOf(id);
+        if (owed[message] === 0) owed[message] = id;
+        return;
+      }
+      case F['gave-up']: {
+        // A topic gave up on a delivery to this queue; whether the message is dead-lettered or discarded comes next.
+        const place = trace.place(id);
+        if (!isQueue(trace, place)) return;
+        const fate = this.of(place);
+        const message = trace.messageOf(id);
+        fate.ends[message] = (fate.ends[message] as number) | END.policy;
+        if (fate.stored[message] === 0) fate.last[message] = id;
         return;
       }
       case F.delivered: {
@@ -126,7 +145,7 @@ export class QueueFates {
         this.#leave(trace.place(id), id, END.acked, true);
         return;
       case F['dead-lettered']:
-        if (this.#neverIn(id)) return;
+        if (this.#isRelayed(id) || this.#neverIn(id)) return;
         this.#leave(this.sourceOf(id), id, END.deadLettered, true, WAITS.has(trace.kind(trace.cause(id) || id)));
         return;
       case F.expired:
@@ -166,6 +185,17 @@ export class QueueFates {
     else if (mustBeThere) this.#breach(fate, message, id);
     fate.ends[message] = (fate.ends[message] as number) | end;
     this.#note(fate, place, message, id);
+  }
+
+  /** A topic that could not deliver to a queue dead-letters what was never in it. */
+  #isRelayed(id: FactId): boolean {
+    const { trace } = this;
+    const cause = trace.cause(id);
+    if (cause === 0 || trace.kind(cause) !== F['gave-up']) return false;
+    const message = trace.messageOf(id);
+    const { ends } = this.of(trace.place(cause));
+    ends[message] = ((ends[message] as number) | END.deadLettered) & ~END.policy;
+    return true;
   }
 
   /** A full queue that drops or dead-letters what it refuses never had it (reject-publish-dlx). */

@@ -64,6 +64,8 @@ export class Ledger {
   #flags = new Uint8Array(1024);
   #delivered = new Uint16Array(1024);
   #effects = new Uint16Array(1024);
+  /** To how many queues of other brokers a topic is still to send it. */
+  #owed = new Uint8Array(1024);
   /** The last fact that took a copy away, refused it, or dead-lettered it. */
   #because = new Uint32Array(1024);
   /** The last hop that carried it, or the fact that it found its target down. */
@@ -83,8 +85,12 @@ export class Ledger {
       case F.confirmed:
         if (this.#mark(message, CONFIRMED)) this.confirmed++;
         return;
+      case F.routed:
+        if (trace.detail(id) === 1) this.#owe(message, 1);
+        return;
       case F.appended:
         this.#mark(message, APPENDED);
+        this.#owe(message, -1);
         return;
       case F.delivered:
         this.deliveries++;
@@ -113,6 +119,7 @@ export class Ledger {
         }
         return;
       case F['dead-lettered']:
+        if (trace.peer(id) !== 0) this.#owe(message, 1);
         this.#because[message] = id;
         if (this.#mark(message, DEAD)) this.deadLettered++;
         return;
@@ -131,8 +138,12 @@ export class Ledger {
         this.#because[message] = id;
         this.#mark(message, SKIPPED);
         return;
-      case F.rejected:
       case F['gave-up']:
+        if (trace.place(id) !== 0) this.#owe(message, -1);
+        this.#because[message] = id;
+        this.#mark(message, REFUSED);
+        return;
+      case F.rejected:
       case F.unroutable:
       case F.returned:
         this.#because[message] = id;
@@ -201,6 +212,7 @@ export class Ledger {
     for (const queue of topology.queues) if (queue?.holds(message)) return 'pending';
     const inLog = logFate(topology, message);
     if (inLog === 'pending' || inLog === 'dropped') return inLog;
+    if ((this.#owed[message] ?? 0) > 0) return 'pending';
     if ((flags & (DROPPED | SKIPPED)) !== 0) return 'dropped';
     if ((flags & APPENDED) === 0) {
       if ((flags & REFUSED) !== 0) return 'dropped';
@@ -228,6 +240,11 @@ export class Ledger {
     return this.#flags[message] ?? 0;
   }
 
+  #owe(message: MessageId, more: 1 | -1): void {
+    const owed = (this.#owed[message] as number) + more;
+    this.#owed[message] = owed > 0 ? owed : 0;
+  }
+
   /** True when the flag is new. */
   #mark(message: MessageId, flag: number): boolean {
     const flags = this.#flag(message);
@@ -238,6 +255,7 @@ export class Ledger {
   #grow(message: MessageId): void {
     const length = Math.max(message + 1, this.#flags.length * 2);
     this.#flags = grown(this.#flags, new Uint8Array(length));
+    this.#owed = grown(this.#owed, new Uint8Array(length));
     this.#delivered = grown(this.#delivered, new Uint16Array(length));
     this.#effects = grown(this.#effects, new Uint16Array(length));
     this.#because = grown(this.#because, new Uint32Array(length));
@@ -263,6 +281,8 @@ function logFate(topology: Topology, message: MessageId): 'pending' | 'dropped' 
   const offset = topology.offsetOf(message, at);
   if (partition === undefined || offset === null || offset >= partition.end) return null;
   if (offset < partition.logStart) return 'dropped';
+  // Compacted away, or cut off and a marker stands there now: what became of it is not the log's to say.
+  if (partition.records.get(offset, 0) === 0) return null;
   if (partition.committed.length === 0) return 'pending';
   return partition.committed.some((committed) => committed.offset <= offset) ? 'pending' : 'passed';
 }

@@ -263,6 +263,7 @@ export class Topology {
       case F.evicted: {
         const queue = this.#queue(trace, place);
         if (queue?.remove(message, 0, 0)) queue.evicted++;
+        else this.#compacted(trace, message, place);
         return;
       }
       case F.lost: {
@@ -527,6 +528,15 @@ export class Topology {
     return this.#offsets.get(message, 0);
   }
 
+  /** A record that compaction took out of a log: its offset stays, empty. */
+  #compacted(trace: Trace, message: MessageId, place: PlaceId): void {
+    const partition = this.#partition(trace, place);
+    const offset = this.offsetOf(message, place);
+    if (partition === undefined || offset === null || partition.records.get(offset, 0) !== message) return;
+    partition.records.set(offset, 0, 0);
+    partition.bytes -= sizeOf(trace, message);
+  }
+
   #actor(id: ActorId): ActorState {
     while (this.actors.length <= id) this.actors.push(newActor(this.actors.length));
     return this.actors[id] as ActorState;
@@ -583,8 +593,8 @@ export class Topology {
   }
 
   #route(trace: Trace, id: FactId, message: MessageId, place: PlaceId, matched: boolean): void {
-    // `routed` names the queue; the exchange is the one that its cause names, where it does.
-    const from = trace.places[place]?.kind === 'exchange' ? place : exchangeOf(trace, id);
+    // `routed` names the queue, and a topic itself; the exchange is the one that its cause names, where it does.
+    const from = trace.places[place]?.kind === 'exchange' ? place : trace.value(id) || exchangeOf(trace, id);
     if (from === 0) return;
     const exchange = this.#exchange(from);
     if (matched) exchange.routed++;
@@ -623,6 +633,8 @@ export class Topology {
   /** The queue that a message leaves for `target`: the one that the causes name, else any other that holds it. */
   #source(trace: Trace, id: FactId, message: MessageId, target: PlaceId): QueueState | undefined {
     let cause = trace.cause(id);
+    // What a topic could not deliver to a queue was never in it.
+    if (cause !== 0 && trace.kind(cause) === F['gave-up']) return undefined;
     for (let steps = 0; cause !== 0 && steps < 8; steps++) {
       const queue = this.queues[trace.place(cause)];
       if (queue !== undefined && queue.place !== target && queue.holds(message)) return queue;

@@ -1,0 +1,126 @@
+/** Publishing to SNS: one Publish per topic and message, tried again when no answer comes. An unanswered one may have been accepted. */
+import type { Publish, PublishResult } from '../brokers/sns-verbs.ts';
+import { R } from '../facts.ts';
+import type { Out, Setup, Wire } from '../machine.ts';
+import { numberOf, textOf } from '../options.ts';
+import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { OpenRequests } from './open-requests.ts';
+import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
+
+/** A message on its way to one of the topics; beside what the service reads, the request keeps what is needed to send it again. */
+interface Publishing extends Publish {
+  readonly target: number;
+  /** Counts the sendings, from 1. */
+  readonly attempt: number;
+}
+
+interface RetryTimer extends Wire {
+  readonly type: 'sns/again';
+  readonly publishing: Publishing;
+}
+
+const BACKOFF_MAX_US = 20_000_000;
+
+export class SnsProducerPort implements ProducerPort {
+  readonly #node: ActorId;
+  readonly #host: ProducerHost;
+  readonly #topics: readonly { readonly name: string; readonly place: PlaceId; readonly fifo: boolean }[];
+  readonly #timeoutUs: Micros;
+  readonly #retries: number;
+  readonly #backoffUs: Micros;
+  readonly #ownIds: boolean;
+  readonly #open = new OpenRequests<Publishing>('sns/no-answer');
+  /** With several topics: how many of them a message still waits for. */
+  readonly #left = new Map<number, number>();
+
+  constructor(node: ActorId, fifo: readonly string[], spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
+    this.#node = node;
+    this.#host = host;
+    this.#topics = spec.to.map((name) => ({ name, place: setup.place(name, 'exchange'), fifo: fifo.includes(name) }));
+    this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
+    this.#retries = numberOf(spec.options, 'retries', 2);
+    this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
+    this.#ownIds = textOf(spec.options, 'MessageDeduplicationId', 'message') === 'message';
+  }
+
+  start(): void {}
+
+  publish(message: Message, out: Out): void {
+    if (this.#topics.length > 1) this.#left.set(message.id, this.#topics.length);
+    for (let target = 0; target < this.#topics.length; target++) {
+      const { name, fifo } = this.#topics[target] as { readonly name: string; readonly fifo: boolean };
+      const publishing: Publishing = {
+        type: 'Publish',
+        topic: name,
+        message,
+        token: this.#open.next,
+        group: fifo ? groupOf(message) : '',
+        dedupId: fifo && this.#ownIds ? String(message.id) : null,
+        sizeBytes: message.sizeBytes,
+        content: null,
+        target,
+        attempt: 1,
+      };
+      this.#send(publishing, out);
+    }
+  }
+
+  receive(_from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type !== 'PublishResult') return;
+    const { token, error } = wire as PublishResult;
+    const publishing = this.#open.close(token);
+    if (publishing !== undefined) this.#done(publishing, error === '' ? 0 : R['refused by the broker'], out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    if (wire.type === 'sns/again') {
+      const { publishing } = wire as RetryTimer;
+      this.#host.retrying(publishing.message, publishing.attempt, R['timed out'], out);
+      this.#send({ ...publishing, token: this.#open.next }, out);
+    } else if (wire.type === 'sns/no-answer') {
+      for (const publishing of this.#open.due(out)) this.#late(publishing, out);
+    }
+  }
+
+  crash(): void {
+    this.#open.clear();
+    this.#left.clear();
+  }
+
+  #send(publishing: Publishing, out: Out): void {
+    this.#open.open(publishing, this.#timeoutUs, out);
+    out.send(this.#node, 'request', publishing, publishing.message.id);
+  }
+
+  #late(publishing: Publishing, out: Out): void {
+    const { attempt } = publishing;
+    if (attempt > this.#retries) return this.#done(publishing, R['timed out'], out);
+    let backoff = this.#backoffUs;
+    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
+    const retry: RetryTimer = { type: 'sns/again', publishing: { ...publishing, attempt: attempt + 1 } };
+    out.timer(Math.min(backoff, BACKOFF_MAX_US), retry);
+  }
+
+  /** `reason` 0: accepted. */
+  #done({ message, target }: Publishing, reason: number, out: Out): void {
+    const several = this.#topics.length > 1;
+    if (reason !== 0) {
+      if (several) this.#left.delete(message.id);
+      return this.#host.failed(message, reason, reason === R['refused by the broker'], out);
+    }
+    if (several) {
+      const left = (this.#left.get(message.id) ?? 1) - 1;
+      if (left > 0) {
+        this.#left.set(message.id, left);
+        return;
+      }
+      this.#left.delete(message.id);
+    }
+    this.#host.confirmed(message, this.#topics[target]?.place ?? 0, 0, true, out);
+  }
+}
+
+/** Message group ids may hold no spaces and the like, so keys are escaped; messages without a key share one group. */
+function groupOf({ key }: Message): string {
+  return key === null || key === '' ? 'default' : encodeURIComponent(key).slice(0, 128);
+}
