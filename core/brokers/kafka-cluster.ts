@@ -45,6 +45,8 @@ export class KafkaCluster {
   readonly #deliveries = new Map<PlaceId, Map<PlaceId, Map<MessageId, number>>>();
   /** Messages that were lost and not stored again. */
   readonly #lost = new Map<PartitionIndex, Set<MessageId>>();
+  /** Offsets that compaction removed. */
+  readonly #compacted = new Map<PartitionIndex, Set<number>>();
 
   constructor(options: OptionValues, setup: Setup) {
     this.options = options;
@@ -126,6 +128,18 @@ export class KafkaCluster {
     }
     if (lost.has(message)) return false;
     lost.add(message);
+    return true;
+  }
+
+  /** A leader's cleaner removed the record. True the first time: a later leader may have to remove its own copy of it. */
+  countCompacted(index: PartitionIndex, offset: number): boolean {
+    let compacted = this.#compacted.get(index);
+    if (compacted === undefined) {
+      compacted = new Set();
+      this.#compacted.set(index, compacted);
+    }
+    if (compacted.has(offset)) return false;
+    compacted.add(offset);
     return true;
   }
 

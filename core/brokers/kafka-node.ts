@@ -7,11 +7,12 @@
 import { F, R, type Reason } from '../facts.ts';
 import type { Command, Machine, Out, SeekTarget, Wire } from '../machine.ts';
 import { FrameOrder } from '../parts/frame-order.ts';
-import type { EpochEnd } from '../parts/partition-log.ts';
+import type { CompactionOptions, EpochEnd } from '../parts/partition-log.ts';
 import { type NewBatch, PartitionReplica } from '../parts/partition-replica.ts';
 import { type BrokerNumber, ReplicaSet } from '../parts/replica-set.ts';
 import { AbortedFilter } from '../parts/txn-index.ts';
 import type { ActorId, FactId, Message, MessageId, Micros, TimerId } from '../types.ts';
+import { armCleaner, CLEAN, cleanLogs } from './kafka-cleaning.ts';
 import {
   type KafkaCluster,
   OFFSETS_TOPIC,
@@ -235,6 +236,9 @@ export class KafkaNode implements Machine {
         return this.#beat(out);
       case RETENTION.type:
         return this.#applyRetention(out);
+      case CLEAN.type:
+        cleanLogs(this.#cluster, this.#led(), out);
+        return armCleaner(this.#cluster, out);
       case FLUSH.type:
         for (const hosted of this.#hosted) if (hosted !== undefined) hosted.flushed = hosted.replica.log.endOffset;
         out.timer(durationOf(this.#cluster.options, 'log.flush.interval.ms'), FLUSH, 0);
@@ -384,6 +388,7 @@ export class KafkaNode implements Machine {
     out.timer(durationOf(options, 'log.retention.check.interval.ms'), RETENTION, 0);
     out.timer(durationOf(options, 'log.flush.interval.ms'), FLUSH, 0);
     out.timer(TXN_TIMEOUTS_US, TXN_TIMEOUTS, 0);
+    armCleaner(this.#cluster, out);
   }
 
   // ── Leadership ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -492,6 +497,10 @@ export class KafkaNode implements Machine {
     const { waiting } = hosted;
     hosted.waiting = [];
     for (const one of waiting) one.settle('NOT_LEADER_OR_FOLLOWER', out);
+  }
+
+  #led(): readonly Hosted[] {
+    return this.#hosted.filter((hosted): hosted is Hosted => hosted?.role === 'leader');
   }
 
   #leader(index: PartitionIndex): Hosted | undefined {
@@ -666,7 +675,8 @@ export class KafkaNode implements Machine {
 
   #available(hosted: Hosted, offset: number, request: FetchRequest): number {
     const end = hosted.replica.readableEnd(request.isolation);
-    if (offset >= end) return 0;
+    // What compaction has left behind this offset may lie beyond the end of what is readable.
+    if (offset >= end || (hosted.replica.log.recordFrom(offset)?.offset ?? end) >= end) return 0;
     if (request.minBytes <= 1) return 1;
     return hosted.replica.read(offset, end, request.minBytes, 'read_uncommitted').sizeBytes;
   }
@@ -1014,6 +1024,9 @@ export class KafkaNode implements Machine {
       if (option === 'retention.bytes') config.log = { ...config.log, retentionBytes: value };
       if (option === 'segment.bytes') config.log = { ...config.log, segmentBytes: value };
       if (option === 'segment.ms') config.log = { ...config.log, segmentUs: value };
+      const { compaction } = config.log;
+      if (compaction !== undefined)
+        config.log = { ...config.log, compaction: changed(compaction, option ?? '', value) };
       const hosted = this.#hosted[index];
       hosted?.replica.log.configure(config.log);
       if (hosted?.set === undefined) continue;
@@ -1160,6 +1173,22 @@ function newHosted(info: PartitionInfo, state: PartitionState): Hosted {
     flushed: 0,
     cut: undefined,
   };
+}
+
+/** A compacted topic's settings with one of them set anew. */
+function changed(compaction: CompactionOptions, option: string, value: number): CompactionOptions {
+  switch (option) {
+    case 'min.cleanable.dirty.ratio':
+      return { ...compaction, minDirtyRatio: value };
+    case 'min.compaction.lag.ms':
+      return { ...compaction, minLagUs: value };
+    case 'max.compaction.lag.ms':
+      return { ...compaction, maxLagUs: value };
+    case 'delete.retention.ms':
+      return { ...compaction, deleteRetentionUs: value };
+    default:
+      return compaction;
+  }
 }
 
 /** Where the log of a follower that ends at `offset` in `lastEpoch` parts from the leader's; undefined when it does not. Source: K24. */

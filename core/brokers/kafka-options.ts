@@ -3,7 +3,7 @@
  * tables and a little reading: behaviour is in the node, the controller and the clients' ports.
  */
 import { booleanOf, numberOf, type OptionTable, type OptionValues, textOf } from '../options.ts';
-import type { PartitionLogOptions } from '../parts/partition-log.ts';
+import type { CompactionOptions, PartitionLogOptions } from '../parts/partition-log.ts';
 import type { Micros } from '../types.ts';
 
 const MS = 1_000;
@@ -199,6 +199,21 @@ export const BROKER_OPTIONS: OptionTable = {
     doc: 'How often what was written is forced to disk. A crash of the process loses nothing; a crash that loses the disk’s cache loses what came after the last flush. (The real default leaves it to the operating system, which takes about as long.)',
     source: 'K24',
   },
+  'log.cleaner.backoff.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: 15 * SECOND,
+    min: 1,
+    doc: 'How often the log cleaner looks for compacted logs that are dirty enough.',
+    source: 'K83',
+  },
+  'log.cleaner.dedupe.buffer.size': {
+    type: 'bytes',
+    default: 134_217_728,
+    min: 48,
+    doc: 'Memory of the log cleaner for its index of keys, 24 bytes each, filled to nine tenths. A pass goes as far as it reaches.',
+    source: 'K83',
+  },
   'producer.id.expiration.ms': {
     type: 'duration',
     unit: 'ms',
@@ -269,10 +284,43 @@ export const TOPIC_OPTIONS: OptionTable = {
   },
   'cleanup.policy': {
     type: 'enum',
-    values: ['delete'],
+    values: ['delete', 'compact', 'compact,delete', 'delete,compact'],
     default: 'delete',
-    doc: 'What becomes of old records.',
-    source: 'K78',
+    doc: 'What becomes of old records. delete: closed segments are removed by age and size. compact: of each key only the newest record is kept, and a record without a key is refused with INVALID_RECORD. Both may hold.',
+    source: 'K78, K82, K86',
+  },
+  'min.cleanable.dirty.ratio': {
+    type: 'number',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    doc: 'With compact: the log is cleaned when a larger part of its closed segments was not looked at before.',
+    source: 'K83',
+  },
+  'min.compaction.lag.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: 0,
+    min: 0,
+    doc: 'With compact: a record is left alone for so long, so that readers who keep up see every value.',
+    source: 'K83',
+  },
+  'max.compaction.lag.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: -1,
+    min: 1,
+    unlimited: true,
+    doc: 'With compact: a segment is closed after so long, and cleaned whatever min.cleanable.dirty.ratio says. -1 for no limit.',
+    source: 'K83',
+  },
+  'delete.retention.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: DAY,
+    min: 0,
+    doc: 'With compact: how long a tombstone stays, counted from the first clean that sees it. A reader that needs longer from the beginning to the end may miss it.',
+    source: 'K84',
   },
   'message.timestamp.type': {
     type: 'enum',
@@ -401,6 +449,12 @@ export const PRODUCER_OPTIONS: OptionTable = {
     default: true,
     doc: 'Records without a key go more often to partitions with short queues at this producer.',
     source: 'K13',
+  },
+  'tombstone.attribute': {
+    type: 'text',
+    default: '',
+    doc: 'Messages in which this attribute is true go as tombstones, records without a value, which delete their key in a compacted topic.',
+    source: 'K84',
   },
   'transactional.id': {
     type: 'text',
@@ -624,6 +678,7 @@ export interface TopicConfig {
 
 /** Reads a topic's options. */
 export function topicConfig(topic: OptionValues, broker: OptionValues): TopicConfig {
+  const policies = textOf(topic, 'cleanup.policy', 'delete').split(',');
   return {
     minInsyncReplicas: numberOf(topic, 'min.insync.replicas', numberOf(broker, 'min.insync.replicas', 1)),
     unclean: booleanOf(topic, 'unclean.leader.election.enable', booleanOf(broker, 'unclean.leader.election.enable')),
@@ -632,10 +687,20 @@ export function topicConfig(topic: OptionValues, broker: OptionValues): TopicCon
       segmentUs: numberOf(topic, 'segment.ms', 7 * DAY),
       retentionUs: numberOf(topic, 'retention.ms', 7 * DAY),
       retentionBytes: numberOf(topic, 'retention.bytes', -1),
-      deletes: true,
+      deletes: policies.includes('delete'),
+      ...(policies.includes('compact') && { compaction: compactionOf(topic) }),
     },
     logAppendTime: textOf(topic, 'message.timestamp.type', 'CreateTime') === 'LogAppendTime',
     maxMessageBytes: numberOf(topic, 'max.message.bytes', 1_048_588),
+  };
+}
+
+function compactionOf(topic: OptionValues): CompactionOptions {
+  return {
+    minDirtyRatio: numberOf(topic, 'min.cleanable.dirty.ratio', 0.5),
+    minLagUs: numberOf(topic, 'min.compaction.lag.ms', 0),
+    maxLagUs: numberOf(topic, 'max.compaction.lag.ms', -1),
+    deleteRetentionUs: numberOf(topic, 'delete.retention.ms', DAY),
   };
 }
 
@@ -657,9 +722,9 @@ export function durationOf(values: OptionValues, name: string): Micros {
   return numberOf(values, name, otherwise);
 }
 
-/** An integer option of the broker. */
+/** An integer option of the broker, or a size in bytes. */
 export function integerOf(values: OptionValues, name: string): number {
   const spec = BROKER_OPTIONS[name];
-  const otherwise = spec?.type === 'integer' ? (spec.default ?? 0) : 0;
+  const otherwise = spec?.type === 'integer' || spec?.type === 'bytes' ? (spec.default ?? 0) : 0;
   return numberOf(values, name, otherwise);
 }

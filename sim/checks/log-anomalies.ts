@@ -152,7 +152,8 @@ function passedBy(evidence: Evidence, scope: string): Omit<Unread, 'seen' | 'exe
       const last = furthestRead(evidence, log, group);
       // Cut off after it was confirmed: its place was filled by others, which the group read.
       for (const [m, write] of log.firstWrites) {
-        if (m === 0 || delivered[m] !== 0 || confirmed[m] === 0 || logs.aborted[m] !== 0) continue;
+        if (m === 0 || delivered[m] !== 0 || confirmed[m] === 0 || logs.aborted[m] !== 0 || logs.compacted[m] !== 0)
+          continue;
         const offset = log.offsets.get(m) ?? trace.value(write);
         if (offset < reader.firstOffset || offset < log.start || offset >= last) continue;
         const later = delivered[log.messages[last] ?? 0] as number;
@@ -198,6 +199,7 @@ export const unseen = defineCheck<Unread>({
             m === 0 ||
             confirmed[m] === 0 ||
             logs.aborted[m] !== 0 ||
+            logs.compacted[m] !== 0 ||
             offset < reader.firstOffset ||
             offset < log.start
           )
@@ -305,6 +307,7 @@ export const pollSkip = defineCheck<Found>({
         if (
           message > 0 &&
           logs.aborted[message] === 0 &&
+          logs.compacted[message] === 0 &&
           (log.facts[offset] as number) < id &&
           !log.duplicated.has(message)
         )
@@ -402,6 +405,8 @@ export const replayFidelity = defineCheck<Found>({
         last.clear();
         continue;
       }
+      // What compaction removes is missing when the log is read again.
+      if (kind === F.evicted) next.clear();
       if (kind !== F.received) continue;
       const place = trace.place(id);
       const log = logs.byPlace.get(place);

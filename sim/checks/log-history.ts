@@ -36,11 +36,14 @@ export class LogHistory {
   /** By message: the fact that lost it (cut and on no live replica), or the one that aborted its transaction. */
   readonly lost: Uint32Array;
   readonly aborted: Uint32Array;
+  /** By message: the fact that compaction removed it. */
+  readonly compacted: Uint32Array;
 
   constructor(evidence: Evidence) {
     const { trace } = evidence;
     this.lost = evidence.perMessage();
     this.aborted = evidence.perMessage();
+    this.compacted = evidence.perMessage();
     const openTxn = new Map<number, MessageId[]>();
     const leaders = new Map<PlaceId, ActorId>();
     for (let id = 1; id <= trace.count; id++) {
@@ -90,6 +93,9 @@ export class LogHistory {
         }
         case F.lost:
           if (trace.places[trace.place(id)]?.kind === 'partition') this.lost[trace.messageOf(id)] = id;
+          break;
+        case F.evicted:
+          if (trace.places[trace.place(id)]?.kind === 'partition') this.compacted[trace.messageOf(id)] = id;
           break;
         case F['txn-begun']:
           openTxn.set(trace.actor(id), []);
