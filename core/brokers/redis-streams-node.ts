@@ -448,7 +448,7 @@ export class RedisStreamsNode implements Machine {
   #trim(live: Live, trim: Trim, out: Out): number {
     const { stream } = live;
     if (trim.maxlen !== undefined && stream.length <= trim.maxlen) return 0;
-    const entries = stream.trimmed(trim);
+    const entries = stream.trimmed(trim, this.#nodeMaxEntries);
     for (const entry of entries) this.#remove(live, entry, false, trim.references, R.retention, out);
     return entries.length;
   }

@@ -5,7 +5,7 @@
  */
 import type { FactId, Message } from '../types.ts';
 import { IdList } from './id-list.ts';
-import { compareIds, GREATEST_ID, idAfter, idBefore, isZero, LEAST_ID, type StreamId, type U64 } from './stream-id.ts';
+import { compareIds, isZero, LEAST_ID, type StreamId } from './stream-id.ts';
 
 /** One entry. What it holds is its message. */
 export interface Entry {
@@ -61,7 +61,7 @@ export interface Group {
 /** What becomes of pending references when entries are removed (X4). */
 export type References = 'KEEPREF' | 'DELREF' | 'ACKED';
 
-/** MAXLEN or MINID (X3). `approx` trims whole nodes; `limit` bounds the entries removed, 0 is no limit, and is there with `approx` alone. */
+/** MAXLEN or MINID (X3). `approx` trims whole nodes, and then `limit` bounds the entries removed: 0 is no limit, −1 the default of 100 nodes. */
 export interface Trim {
   readonly maxlen?: number;
   readonly minid?: StreamId;
@@ -192,8 +192,9 @@ export class RedisStream {
   }
 
   /** Which entries a trim would remove, oldest first (X3). `perNode` as in `add`. */
-  trimmed(trim: Trim): Entry[] {
-    const { maxlen, minid, approx, limit, references } = trim;
+  trimmed(trim: Trim, perNode: number): Entry[] {
+    const { maxlen, minid, approx, references } = trim;
+    const limit = trim.limit >= 0 ? trim.limit : perNode > 0 ? 100 * perNode : 10_000;
     const found: Entry[] = [];
     let surplus = maxlen === undefined ? Number.POSITIVE_INFINITY : this.length - maxlen;
     if (surplus <= 0) return found;
@@ -354,7 +355,16 @@ export class RedisStream {
         pending.count++;
       } else pending.nilTold = true;
       const { count } = pending;
-      handed.push({ id, message: entry === null ? null : message, pending, entry, from: consumer, idleMs, before, count });
+      handed.push({
+        id,
+        message: entry === null ? null : message,
+        pending,
+        entry,
+        from: consumer,
+        idleMs,
+        before,
+        count,
+      });
     }
     return handed;
   }
@@ -569,20 +579,3 @@ export function idleOf({ owner, timeMs }: Pending, nowMs: number): number {
 
 /** The largest delivery count: what XNACK FATAL sets, and what does not grow further. Told as 2^63 − 1 (X14). */
 export const FATAL_COUNT = Number.POSITIVE_INFINITY;
-
-/** A bound of a range: an id, `-`, `+`, or exclusive with `(`. Errors are texts of the server. Source: X10, [C xrange]. */
-export function parseBound(
-  text: string,
-  end: 'start' | 'end',
-  parse: (text: string, otherwise: U64) => StreamId | null,
-): StreamId | string {
-  const otherwise = end === 'start' ? 0 : GREATEST_ID.seq;
-  if (text === '-') return LEAST_ID;
-  if (text === '+') return GREATEST_ID;
-  const exclusive = text.startsWith('(');
-  const id = parse(exclusive ? text.slice(1) : text, otherwise);
-  if (id === null) return 'ERR Invalid stream ID specified as stream command argument';
-  if (!exclusive) return id;
-  const next = end === 'start' ? idAfter(id) : idBefore(id);
-  return next ?? `ERR invalid ${end} ID for the interval`;
-}

@@ -7,6 +7,7 @@ import { Findings, isList, isTable, type Json, type JsonTable, type Runner, Unkn
 import * as pubsub from './google-pubsub.ts';
 import * as kafka from './kafka.ts';
 import * as rabbitmq from './rabbitmq.ts';
+import * as redisStreams from './redis-streams.ts';
 import * as sqs from './sqs.ts';
 
 /** A file's name, to be shown, and what is in it. */
@@ -53,6 +54,7 @@ const VECTORS: Readonly<Record<string, Runner>> = {
   'rabbitmq topic-binding-validation': rabbitmq.runBindingValidation,
   'google-pubsub script': pubsub.runScript,
   'google-pubsub filter-match': pubsub.runFilter,
+  'redis-streams commands': redisStreams.runCommands,
   ...kafka.VECTORS,
 };
 
@@ -60,6 +62,7 @@ const RECORDINGS: Readonly<Record<string, Runner>> = {
   sqs: sqs.runRecording,
   rabbitmq: rabbitmq.runRecording,
   kafka: kafka.runRecording,
+  'redis-streams': redisStreams.runRecording,
 };
 
 /** Runs every case of these files. */

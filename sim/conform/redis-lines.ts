@@ -1,0 +1,601 @@
+/**
+ * Redis commands as a client writes them: a list of words in, the command as the server's machine takes it out, or the error with which the real server
+ * refuses the words. Options may come in any order and in any case, as there. Words that no command here knows make a case unknown.
+ * Source: the syntax of each command, [C].
+ */
+
+import type { ReadFrom, StreamsRequest } from '../../core/brokers/redis-streams-verbs.ts';
+import type { References, Trim } from '../../core/parts/redis-stream.ts';
+import {
+  GREATEST_ID,
+  GREATEST_SEQ,
+  idAfter,
+  idBefore,
+  LEAST_ID,
+  parseId,
+  parseU64,
+  type StreamId,
+} from '../../core/parts/stream-id.ts';
+import type { Message } from '../../core/types.ts';
+import { UnknownShape } from './case.ts';
+
+/** A command without its token, which the client gives it. */
+export type Unsent<T = StreamsRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
+
+/** The server refuses the words; the text is its error. */
+class Refusal extends Error {}
+
+const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument';
+const NOT_INTEGER = 'ERR value is not an integer or out of range';
+const SYNTAX = 'ERR syntax error';
+
+/** Makes the message of an XADD; what it holds is the list of fields and values. */
+export type NewMessage = (fields: readonly string[]) => Message;
+
+/** Reads a command; a text is the server's error. `version`: 100 × major + minor; what is newer is refused as the older server does. */
+export function readCommand(words: readonly string[], version: number, newMessage: NewMessage): Unsent | string {
+  const reader = new Words(words, version);
+  try {
+    return commandOf(reader, newMessage);
+  } catch (error) {
+    if (error instanceof Refusal) return error.message;
+    throw error;
+  }
+}
+
+/** Words that are read from left to right. */
+class Words {
+  readonly name: string;
+  readonly version: number;
+  readonly #words: readonly string[];
+  #at = 1;
+
+  constructor(words: readonly string[], version: number) {
+    this.#words = words;
+    this.version = version;
+    this.name = (words[0] ?? '').toUpperCase();
+  }
+
+  get left(): number {
+    return this.#words.length - this.#at;
+  }
+
+  next(): string {
+    const word = this.#words[this.#at];
+    if (word === undefined) throw this.arity();
+    this.#at++;
+    return word;
+  }
+
+  /** The next word, upper case, if it is one of these; else nothing is read. */
+  option(...names: readonly string[]): string | null {
+    const word = this.#words[this.#at]?.toUpperCase();
+    if (word === undefined || !names.includes(word)) return null;
+    this.#at++;
+    return word;
+  }
+
+  rest(): string[] {
+    const rest = this.#words.slice(this.#at);
+    this.#at = this.#words.length;
+    return rest;
+  }
+
+  integer(): number {
+    return integerOf(this.next());
+  }
+
+  /** An id as it stands; milliseconds alone mean sequence 0. */
+  id(): StreamId {
+    return idOf(this.next());
+  }
+
+  bound(end: 'start' | 'end'): StreamId {
+    return boundOf(this.next(), end);
+  }
+
+  end(): void {
+    if (this.left > 0) throw new Refusal(SYNTAX);
+  }
+
+  /** Needs at least so many words behind the name. */
+  atLeast(words: number): void {
+    if (this.#words.length - 1 < words) throw this.arity();
+  }
+
+  since(version: number): void {
+    if (this.version < version) {
+      const shown = (this.#words[0] ?? '').toLowerCase();
+      throw new Refusal(`ERR unknown command '${shown}', with args beginning with: `);
+    }
+  }
+
+  arity(): Refusal {
+    return new Refusal(`ERR wrong number of arguments for '${this.name.toLowerCase()}' command`);
+  }
+}
+
+function commandOf(words: Words, newMessage: NewMessage): Unsent {
+  switch (words.name) {
+    case 'XADD':
+      return xadd(words, newMessage);
+    case 'XTRIM': {
+      words.atLeast(3);
+      const key = words.next();
+      const trim = trimOf(words, null);
+      words.end();
+      if (trim === null) throw new Refusal(SYNTAX);
+      return { type: 'XTRIM', key, trim };
+    }
+    case 'XDEL':
+      words.atLeast(2);
+      return { type: 'XDEL', key: words.next(), ids: words.rest().map(idOf) };
+    case 'XDELEX': {
+      words.since(802);
+      words.atLeast(4);
+      const key = words.next();
+      return { type: 'XDELEX', key, ...referencesAndIds(words) };
+    }
+    case 'XACKDEL': {
+      words.since(802);
+      words.atLeast(5);
+      const key = words.next();
+      const group = words.next();
+      return { type: 'XACKDEL', key, group, ...referencesAndIds(words) };
+    }
+    case 'XLEN':
+    case 'EXISTS':
+    case 'TYPE':
+    case 'DEL': {
+      const key = words.next();
+      if (words.left > 0) throw new UnknownShape(`${words.name} of several keys`);
+      return { type: words.name, key };
+    }
+    case 'UNLINK':
+      return { type: 'DEL', key: words.next() };
+    case 'SET':
+      return { type: 'SET', key: words.next() };
+    case 'FLUSHALL':
+    case 'FLUSHDB':
+      return { type: 'FLUSHALL' };
+    case 'XRANGE':
+    case 'XREVRANGE': {
+      words.atLeast(3);
+      const key = words.next();
+      const reverse = words.name === 'XREVRANGE';
+      const first = words.bound(reverse ? 'end' : 'start');
+      const second = words.bound(reverse ? 'start' : 'end');
+      let count = -1;
+      if (words.option('COUNT') !== null) count = Math.max(0, words.integer());
+      words.end();
+      return { type: words.name, key, start: reverse ? second : first, end: reverse ? first : second, count };
+    }
+    case 'XREAD':
+    case 'XREADGROUP':
+      return read(words);
+    case 'XGROUP':
+      return xgroup(words);
+    case 'XACK': {
+      words.atLeast(3);
+      return { type: 'XACK', key: words.next(), group: words.next(), ids: words.rest().map(idOf) };
+    }
+    case 'XNACK':
+      return xnack(words);
+    case 'XPENDING':
+      return xpending(words);
+    case 'XCLAIM':
+      return xclaim(words);
+    case 'XAUTOCLAIM':
+      return xautoclaim(words);
+    case 'XINFO':
+      return xinfo(words);
+    case 'XSETID': {
+      words.atLeast(2);
+      const key = words.next();
+      const id = words.id();
+      let entriesAdded = -1;
+      let maxDeleted: StreamId | null = null;
+      while (words.left > 0) {
+        const option = words.option('ENTRIESADDED', 'MAXDELETEDID');
+        if (option === 'ENTRIESADDED') {
+          entriesAdded = words.integer();
+          if (entriesAdded < 0) throw new Refusal('ERR entries_added must be positive');
+        } else if (option === 'MAXDELETEDID') maxDeleted = words.id();
+        else throw new Refusal(SYNTAX);
+      }
+      return { type: 'XSETID', key, id, entriesAdded, maxDeleted };
+    }
+    case 'XCFGSET': {
+      words.since(806);
+      words.atLeast(3);
+      const key = words.next();
+      let durationMs: number | null = null;
+      let maxSize: number | null = null;
+      while (words.left > 0) {
+        const option = words.option('IDMP-DURATION', 'IDMP-MAXSIZE');
+        if (option === null) throw new Refusal(SYNTAX);
+        const value = words.integer();
+        const most = option === 'IDMP-DURATION' ? 86_400 : 10_000;
+        if (value < 1 || value > most) throw new Refusal(`ERR ${option} must be between 1 and ${most}`);
+        if (option === 'IDMP-DURATION') durationMs = value * 1000;
+        else maxSize = value;
+      }
+      return { type: 'XCFGSET', key, durationMs, maxSize };
+    }
+    case 'CONFIG': {
+      if (words.option('SET') === null) throw new UnknownShape('CONFIG without SET');
+      const values: Record<string, string> = {};
+      while (words.left > 0) {
+        const name = words.next();
+        values[name] = words.next();
+      }
+      return { type: 'CONFIG SET', values };
+    }
+    default:
+      throw new UnknownShape(`the command ${words.name}`);
+  }
+}
+
+function xadd(words: Words, newMessage: NewMessage): Unsent {
+  words.atLeast(4);
+  const key = words.next();
+  let nomkstream = false;
+  let idmp: { producer: string; iid: string | null } | null = null;
+  const trim = trimOf(words, () => {
+    if (words.option('NOMKSTREAM') !== null) {
+      nomkstream = true;
+      return true;
+    }
+    const option = words.version >= 806 ? words.option('IDMP', 'IDMPAUTO') : null;
+    if (option === null) return false;
+    if (idmp !== null) throw new Refusal('ERR IDMP/IDMPAUTO specified multiple times');
+    idmp = { producer: words.next(), iid: option === 'IDMP' ? words.next() : null };
+    if (idmp.producer === '' || idmp.iid === '') throw new Refusal(`ERR ${option} requires a non-empty id`);
+    return true;
+  });
+  const id = newIdOf(words.next());
+  const fields = words.rest();
+  if (fields.length < 2 || fields.length % 2 === 1) throw words.arity();
+  const producer = idmp as { producer: string; iid: string | null } | null;
+  if (producer !== null && id !== '*') {
+    throw new Refusal('ERR IDMP/IDMPAUTO can be used only with auto-generated IDs');
+  }
+  return {
+    type: 'XADD',
+    key,
+    id,
+    message: newMessage(fields),
+    nomkstream,
+    ...(trim === null ? {} : { trim }),
+    ...(producer === null
+      ? {}
+      : { idmp: { producer: producer.producer, iid: producer.iid ?? `content ${JSON.stringify(fields)}` } }),
+  };
+}
+
+function newIdOf(text: string): '*' | { ms: StreamId['ms']; seq: '*' } | StreamId {
+  if (text === '*') return '*';
+  if (!text.endsWith('-*')) return idOf(text);
+  const ms = parseU64(text.slice(0, -2));
+  if (ms === null) throw new Refusal(INVALID_ID);
+  return { ms, seq: '*' };
+}
+
+/** Trimming options, in any order; `other` reads what else the command takes. Null when none was given. */
+function trimOf(words: Words, other: (() => boolean) | null): Trim | null {
+  let maxlen: number | undefined;
+  let minid: StreamId | undefined;
+  let approx = false;
+  let limit = -1;
+  let limited = false;
+  let references: References = 'KEEPREF';
+  for (;;) {
+    const option = words.option('MAXLEN', 'MINID', 'LIMIT', ...(words.version >= 802 ? REFERENCES : []));
+    if (option === null) {
+      if (other?.() === true) continue;
+      break;
+    }
+    if (option === 'KEEPREF' || option === 'DELREF' || option === 'ACKED') references = option;
+    else if (option === 'LIMIT') {
+      limit = words.integer();
+      limited = true;
+      if (limit < 0) throw new Refusal('ERR The LIMIT argument must be >= 0.');
+    } else {
+      if (maxlen !== undefined || minid !== undefined) {
+        throw new Refusal('ERR syntax error, MAXLEN and MINID options at the same time are not compatible');
+      }
+      approx = words.option('~', '=') === '~';
+      if (option === 'MINID') minid = words.id();
+      else {
+        maxlen = words.integer();
+        if (maxlen < 0) throw new Refusal('ERR The MAXLEN argument must be >= 0.');
+      }
+    }
+  }
+  if (limited && !approx) {
+    throw new Refusal('ERR syntax error, LIMIT cannot be used without the special ~ option');
+  }
+  if (maxlen === undefined && minid === undefined) return null;
+  return {
+    ...(maxlen === undefined ? {} : { maxlen }),
+    ...(minid === undefined ? {} : { minid }),
+    approx,
+    limit,
+    references,
+  };
+}
+
+const REFERENCES = ['KEEPREF', 'DELREF', 'ACKED'] as const;
+
+/** `[KEEPREF | DELREF | ACKED] IDS numids id …`, in any order. */
+function referencesAndIds(words: Words): { references: References; ids: StreamId[] } {
+  let references: References = 'KEEPREF';
+  let ids: StreamId[] | null = null;
+  while (words.left > 0) {
+    const option = words.option(...REFERENCES, 'IDS');
+    if (option === null) throw new Refusal(SYNTAX);
+    if (option === 'IDS') ids = countedIds(words);
+    else references = option as References;
+  }
+  if (ids === null) throw new Refusal(SYNTAX);
+  return { references, ids };
+}
+
+/** `numids id …`: as many ids as were announced. */
+function countedIds(words: Words): StreamId[] {
+  const text = words.next();
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw new Refusal('ERR Number of IDs must be a positive integer');
+  if (count > words.left) throw new Refusal('ERR The `numids` parameter must match the number of arguments');
+  return Array.from({ length: count }, () => words.id());
+}
+
+function read(words: Words): Unsent {
+  const grouped = words.name === 'XREADGROUP';
+  words.atLeast(3);
+  let count = 0;
+  let blockMs = -1;
+  let noack = false;
+  let claimMs = -1;
+  let group: string | null = null;
+  let consumer = '';
+  for (;;) {
+    const option = words.option(
+      'COUNT',
+      'BLOCK',
+      'STREAMS',
+      'GROUP',
+      'NOACK',
+      ...(words.version >= 804 ? ['CLAIM'] : []),
+    );
+    if (option === 'STREAMS') break;
+    if (option === 'COUNT') count = Math.max(0, words.integer());
+    else if (option === 'BLOCK') {
+      const text = words.next();
+      if (!/^-?\d{1,18}$/.test(text)) throw new Refusal('ERR timeout is not an integer or out of range');
+      blockMs = Number(text);
+      if (blockMs < 0) throw new Refusal('ERR timeout is negative');
+    } else if (option === 'GROUP' && grouped) {
+      group = words.next();
+      consumer = words.next();
+    } else if (option === 'NOACK' && grouped) noack = true;
+    else if (option === 'CLAIM' && grouped) {
+      const text = words.next();
+      if (!/^-?\d{1,18}$/.test(text)) throw new Refusal('ERR min-idle-time is not an integer or out of range');
+      claimMs = Number(text);
+      if (claimMs < 0) throw new Refusal('ERR min-idle-time must be a positive integer');
+    } else if (option === 'GROUP') {
+      throw new Refusal('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.');
+    } else if (option === 'NOACK') {
+      throw new Refusal('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.');
+    } else throw new Refusal(SYNTAX);
+  }
+  const rest = words.rest();
+  if (rest.length === 0 || rest.length % 2 === 1) {
+    throw new Refusal(
+      `ERR Unbalanced '${words.name.toLowerCase()}' list of streams: for each stream key an ID, '+', or '$' must be specified.`,
+    );
+  }
+  if (grouped && group === null) throw new Refusal('ERR Missing GROUP option for XREADGROUP');
+  const half = rest.length / 2;
+  const streams = rest.slice(0, half).map((key, i): ReadFrom => {
+    const text = rest[half + i] as string;
+    if (text === '$') {
+      if (grouped) {
+        throw new Refusal(
+          'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
+        );
+      }
+      return { key, after: '$' };
+    }
+    if (text === '>') {
+      if (!grouped) {
+        throw new Refusal(
+          'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
+        );
+      }
+      return { key, after: '>' };
+    }
+    if (text === '+' && words.version >= 704) {
+      if (grouped) throw new Refusal('ERR The + ID is meaningless in the context of XREADGROUP');
+      return { key, after: '+' };
+    }
+    return { key, after: idOf(text) };
+  });
+  return group === null
+    ? { type: 'XREAD', streams, count, blockMs }
+    : { type: 'XREADGROUP', group, consumer, streams, count, blockMs, noack, claimMs };
+}
+
+function xgroup(words: Words): Unsent {
+  const sub = words.next().toUpperCase();
+  const key = words.next();
+  const group = words.next();
+  switch (sub) {
+    case 'CREATE':
+    case 'SETID': {
+      const text = words.next();
+      const id = text === '$' ? '$' : sub === 'CREATE' ? idOf(text) : looseId(text);
+      let mkstream = false;
+      let entriesRead = -1;
+      while (words.left > 0) {
+        const option = words.option('ENTRIESREAD', ...(sub === 'CREATE' ? ['MKSTREAM'] : []));
+        if (option === 'MKSTREAM') mkstream = true;
+        else if (option === 'ENTRIESREAD') {
+          entriesRead = words.integer();
+          if (entriesRead < -1) throw new Refusal('ERR value for ENTRIESREAD must be positive or -1');
+        } else throw new Refusal(SYNTAX);
+      }
+      return sub === 'CREATE'
+        ? { type: 'XGROUP CREATE', key, group, id, mkstream, entriesRead }
+        : { type: 'XGROUP SETID', key, group, id, entriesRead };
+    }
+    case 'DESTROY':
+      words.end();
+      return { type: 'XGROUP DESTROY', key, group };
+    case 'CREATECONSUMER':
+      return { type: 'XGROUP CREATECONSUMER', key, group, consumer: words.next() };
+    case 'DELCONSUMER':
+      return { type: 'XGROUP DELCONSUMER', key, group, consumer: words.next() };
+    default:
+      throw new Refusal(`ERR unknown subcommand '${sub.toLowerCase()}'. Try XGROUP HELP.`);
+  }
+}
+
+function xnack(words: Words): Unsent {
+  words.since(808);
+  words.atLeast(6);
+  const key = words.next();
+  const group = words.next();
+  const mode = words.option('SILENT', 'FAIL', 'FATAL');
+  if (mode === null) throw new Refusal('ERR syntax error, expected SILENT, FAIL or FATAL');
+  if (words.option('IDS') === null) throw new Refusal(SYNTAX);
+  const ids = countedIds(words);
+  let retryCount = -1;
+  let force = false;
+  while (words.left > 0) {
+    const option = words.option('RETRYCOUNT', 'FORCE');
+    if (option === 'FORCE') force = true;
+    else if (option === 'RETRYCOUNT') {
+      retryCount = words.integer();
+      if (retryCount < 0) throw new Refusal('ERR RETRYCOUNT must be >= 0');
+    } else throw new Refusal(SYNTAX);
+  }
+  return { type: 'XNACK', key, group, mode: mode as 'SILENT' | 'FAIL' | 'FATAL', ids, retryCount, force };
+}
+
+function xpending(words: Words): Unsent {
+  words.atLeast(2);
+  const key = words.next();
+  const group = words.next();
+  if (words.left === 0) return { type: 'XPENDING', key, group, range: null };
+  const minIdleMs = words.option('IDLE') === null ? 0 : words.integer();
+  if (words.left < 3 || words.left > 4) throw new Refusal(SYNTAX);
+  const start = words.bound('start');
+  const end = words.bound('end');
+  const count = Math.max(0, words.integer());
+  const consumer = words.left > 0 ? words.next() : null;
+  return { type: 'XPENDING', key, group, range: { minIdleMs, start, end, count, consumer } };
+}
+
+function xclaim(words: Words): Unsent {
+  words.atLeast(5);
+  const key = words.next();
+  const group = words.next();
+  const consumer = words.next();
+  const minIdleMs = Math.max(0, minIdle(words.next(), 'XCLAIM'));
+  const ids: StreamId[] = [];
+  let idleMs = -1;
+  let timeMs = -1;
+  let retryCount = -1;
+  let force = false;
+  let justId = false;
+  let lastId: StreamId | null = null;
+  while (words.left > 0) {
+    const option = words.option('IDLE', 'TIME', 'RETRYCOUNT', 'FORCE', 'JUSTID', 'LASTID');
+    if (option === null) {
+      const text = words.next();
+      const id = parseId(text, 0);
+      if (id === null) {
+        if (ids.length === 0) throw new Refusal(INVALID_ID);
+        throw new Refusal(`ERR Unrecognized XCLAIM option '${text}'`);
+      }
+      ids.push(id);
+    } else if (option === 'FORCE') force = true;
+    else if (option === 'JUSTID') justId = true;
+    else if (option === 'LASTID') lastId = words.id();
+    else {
+      const value = words.integer();
+      if (option === 'IDLE') idleMs = Math.max(0, value);
+      else if (option === 'TIME') timeMs = Math.max(0, value);
+      else if (value < 0) throw new Refusal('ERR Invalid RETRYCOUNT option argument for XCLAIM');
+      else retryCount = value;
+    }
+  }
+  return { type: 'XCLAIM', key, group, consumer, minIdleMs, ids, idleMs, timeMs, retryCount, force, justId, lastId };
+}
+
+function xautoclaim(words: Words): Unsent {
+  words.atLeast(5);
+  const key = words.next();
+  const group = words.next();
+  const consumer = words.next();
+  const minIdleMs = Math.max(0, minIdle(words.next(), 'XAUTOCLAIM'));
+  const start = words.bound('start');
+  let count = 100;
+  let justId = false;
+  while (words.left > 0) {
+    const option = words.option('COUNT', 'JUSTID');
+    if (option === 'JUSTID') justId = true;
+    else if (option === 'COUNT') {
+      const text = words.next();
+      count = /^-?\d{1,17}$/.test(text) ? Number(text) : 0;
+      if (count < 1) throw new Refusal('ERR COUNT must be > 0');
+    } else throw new Refusal(SYNTAX);
+  }
+  return { type: 'XAUTOCLAIM', key, group, consumer, minIdleMs, start, count, justId };
+}
+
+function xinfo(words: Words): Unsent {
+  const sub = words.next().toUpperCase();
+  const key = words.next();
+  if (sub === 'CONSUMERS') return { type: 'XINFO CONSUMERS', key, group: words.next() };
+  if (words.left > 0) throw new UnknownShape(`XINFO ${sub} with options`);
+  if (sub === 'STREAM') return { type: 'XINFO STREAM', key };
+  if (sub === 'GROUPS') return { type: 'XINFO GROUPS', key };
+  throw new Refusal(`ERR unknown subcommand '${sub.toLowerCase()}'. Try XINFO HELP.`);
+}
+
+function minIdle(text: string, command: string): number {
+  if (!/^-?\d{1,18}$/.test(text)) throw new Refusal(`ERR Invalid min-idle-time argument for ${command}`);
+  return Number(text);
+}
+
+function integerOf(text: string): number {
+  if (!/^-?\d{1,19}$/.test(text)) throw new Refusal(NOT_INTEGER);
+  return Number(text);
+}
+
+function idOf(text: string): StreamId {
+  const id = parseId(text, 0);
+  if (id === null) throw new Refusal(INVALID_ID);
+  return id;
+}
+
+/** An id, or the ends `-` and `+`. */
+function looseId(text: string): StreamId {
+  return text === '-' ? LEAST_ID : text === '+' ? GREATEST_ID : idOf(text);
+}
+
+/** A bound of a range: an id, `-` or `+`, or exclusive with `(`. Milliseconds alone mean all of that millisecond. */
+function boundOf(text: string, end: 'start' | 'end'): StreamId {
+  if (text === '-') return LEAST_ID;
+  if (text === '+') return GREATEST_ID;
+  const exclusive = text.startsWith('(');
+  const id = parseId(exclusive ? text.slice(1) : text, end === 'start' ? 0 : GREATEST_SEQ);
+  if (id === null) throw new Refusal(INVALID_ID);
+  if (!exclusive) return id;
+  const next = end === 'start' ? idAfter(id) : idBefore(id);
+  if (next === null) throw new Refusal(`ERR invalid ${end} ID for the interval`);
+  return next;
+}

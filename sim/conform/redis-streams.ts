@@ -1,0 +1,648 @@
+/**
+ * Replays vectors and recordings of Redis Streams on a `RedisStreamsNode`. Vectors hold commands as words and replies in their RESP2 shape, where some
+ * places hold a condition instead of a value; recordings hold commands as objects and replies as objects. Both are turned into the same commands.
+ * Each connection is a client of its own, so one may wait while others go on.
+ */
+import { type RedisSettings, RedisStreamsNode } from '../../core/brokers/redis-streams-node.ts';
+import type { StreamsReply, StreamsRequest } from '../../core/brokers/redis-streams-verbs.ts';
+import type { Handed } from '../../core/parts/redis-stream.ts';
+import { idText } from '../../core/parts/stream-id.ts';
+import type { Micros } from '../../core/types.ts';
+import { Fields, type Findings, isList, isTable, type Json, type JsonTable, sameJson, UnknownShape } from './case.ts';
+import { MachineDriver } from './machine-driver.ts';
+import { readCommand } from './redis-lines.ts';
+
+/** What the server's clock shows when a case begins: some day in 2025. */
+const EPOCH_MS = 1_750_000_000_000;
+const NEWEST = 808;
+/** What 2^63 − 1 becomes in a JSON reader. */
+const LARGEST = Number(0x7fff_ffff_ffff_ffffn);
+
+/** The answer to a command; it may come later. */
+interface Answer {
+  reply: StreamsReply | null;
+  /** What was picked out of the reply, for XINFO-GROUP-FIELDS. */
+  picked?: Json;
+}
+
+/** A server and its clients. */
+class Server {
+  readonly #driver = new MachineDriver();
+  readonly #version: number;
+  readonly #actors = new Map<string, number>();
+  readonly #open = new Map<number, Answer>();
+  readonly #fields = new Map<number, readonly string[]>();
+  #tokens = 0;
+
+  constructor(version: number, disk: Pick<RedisSettings, 'appendonly' | 'appendfsync'>) {
+    this.#version = version;
+    const { setup } = this.#driver;
+    const node = new RedisStreamsNode(
+      {
+        version,
+        epochMs: EPOCH_MS,
+        nodeMaxEntries: 100,
+        save: [],
+        replicaLagUs: -1,
+        idmpDurationMs: 100_000,
+        idmpMaxSize: 100,
+        ...disk,
+      },
+      {
+        stream: (key) => setup.place(key, 'queue'),
+        group: (key, group) => setup.place(`${key}/${group}`, 'queue', key),
+      },
+    );
+    this.#driver.start(node);
+    this.node = node;
+  }
+
+  readonly node: RedisStreamsNode;
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get nowUs(): Micros {
+    return this.#driver.nowUs;
+  }
+
+  advance(us: Micros): void {
+    this.#driver.advanceTo(this.#driver.nowUs + us);
+    this.#hear();
+  }
+
+  /** Lets time go by until a command is answered, or nothing more can happen. */
+  await(answer: Answer): void {
+    while (answer.reply === null && this.#driver.nextTimerUs() < Number.POSITIVE_INFINITY) {
+      this.#driver.advanceTo(this.#driver.nextTimerUs());
+      this.#hear();
+    }
+  }
+
+  send(client: string, words: readonly string[]): Answer {
+    const answer: Answer = { reply: null };
+    const command = readCommand(words, this.#version, (fields) => {
+      const message = this.#driver.message(fields.join('').length);
+      this.#fields.set(message.id, fields);
+      return message;
+    });
+    this.#tokens += 1;
+    if (typeof command === 'string') {
+      answer.reply = { type: 'error', token: this.#tokens, text: command };
+      return answer;
+    }
+    this.#open.set(this.#tokens, answer);
+    this.#driver.receive(this.#actorOf(client), { ...command, token: this.#tokens } as StreamsRequest);
+    this.#hear();
+    return answer;
+  }
+
+  disconnect(client: string): void {
+    this.node.peerLost(this.#actorOf(client));
+  }
+
+  /** The process is killed and comes back with what its file holds. */
+  restart(): void {
+    this.#driver.restart();
+    this.#hear();
+  }
+
+  fieldsOf({ message }: Handed): readonly string[] | null {
+    return message === null ? null : (this.#fields.get(message.id) ?? null);
+  }
+
+  #actorOf(client: string): number {
+    let actor = this.#actors.get(client);
+    if (actor === undefined) {
+      actor = 10 + this.#actors.size;
+      this.#actors.set(client, actor);
+    }
+    return actor;
+  }
+
+  #hear(): void {
+    for (const { wire } of this.#driver.take()) {
+      const reply = wire as StreamsReply;
+      const answer = this.#open.get(reply.token);
+      this.#open.delete(reply.token);
+      if (answer !== undefined) answer.reply = reply;
+    }
+  }
+}
+
+// ── Vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function runCommands(one: JsonTable, findings: Findings): void {
+  const fields = new Fields(one, 'the case').skip('id', 'source', 'note', 'title');
+  const input = fields.fields('input');
+  const commands = input.list('commands');
+  const expected = fields.list('expected');
+  const version = versionOf(fields.table('profile'));
+  fields.end();
+  input.end();
+  if (expected.length !== commands.length) throw new UnknownShape('as many expectations as commands');
+  const server = new Server(version, diskOf(commands));
+  const waiting: { readonly index: number; readonly answer: Answer; readonly woken: Json }[] = [];
+  commands.forEach((command, index) => {
+    const wanted = expected[index] as Json;
+    const answer = perform(server, command, `command ${index}`, isBlocked(wanted));
+    if (isTable(wanted) && isBlocked(wanted)) {
+      if (answer === null) throw new UnknownShape(`command ${index} cannot block`);
+      findings.holds(`command ${index}`, answer.reply === null, 'blocked', shown(server, answer));
+      waiting.push({ index, answer, woken: wanted['$blocked_then'] as Json });
+    } else if (isAny(wanted)) {
+      return;
+    } else if (answer === null) {
+      findings.same(`command ${index}`, wanted, 'OK');
+    } else {
+      compare(`command ${index}`, wanted, server, answer, findings);
+    }
+  });
+  for (const { index, answer, woken } of waiting) {
+    if (!isAny(woken)) compare(`command ${index}, when woken`, woken, server, answer, findings);
+  }
+}
+
+/** Carries out one command; null for what is none of the server's own commands. */
+function perform(server: Server, command: Json, where: string, mayWait: boolean): Answer | null {
+  if (isList(command)) return ask(server, 'main', command, where, mayWait);
+  const fields = new Fields(command, where);
+  if (fields.has('wait_ms')) {
+    server.advance(fields.number('wait_ms') * 1000);
+    fields.end();
+    return null;
+  }
+  if (fields.has('config')) {
+    const settings = fields.table('config');
+    fields.end();
+    const words = ['CONFIG', 'SET'];
+    for (const [name, value] of Object.entries(settings)) {
+      if (!CONFIGURABLE.includes(name)) throw new UnknownShape(`the setting ${name}`);
+      words.push(name, String(value));
+    }
+    return server.send('main', words);
+  }
+  if (fields.has('restart')) {
+    fields.table('restart');
+    fields.end();
+    server.restart();
+    return null;
+  }
+  if (fields.has('disconnect')) {
+    server.disconnect(fields.text('disconnect'));
+    fields.end();
+    return null;
+  }
+  const words = fields.list('command');
+  const client = fields.text('client', 'main');
+  const repeat = fields.number('repeat', 1);
+  fields.end();
+  let answer: Answer = { reply: null };
+  for (let i = 0; i < repeat; i++) answer = ask(server, client, words, where, mayWait);
+  return answer;
+}
+
+function ask(server: Server, client: string, command: readonly Json[], where: string, mayWait: boolean): Answer {
+  const words = command.map((word) => {
+    if (typeof word !== 'string' && typeof word !== 'number') throw new UnknownShape(`${where} has a word of no text`);
+    return String(word);
+  });
+  const [name, key, group, ...names] = words;
+  if (name === 'XINFO-GROUP-FIELDS') {
+    const answer = server.send(client, ['XINFO', 'GROUPS', key ?? '']);
+    const rows = answer.reply?.type === 'groups-info' ? (respOf(server, answer.reply) as Json[][]) : [];
+    const row = rows.find((cells) => cells[1] === group) ?? [];
+    const picked = names.map((field) => (row.includes(field) ? (row[row.indexOf(field) + 1] ?? null) : null));
+    return { reply: answer.reply, picked };
+  }
+  if (name?.toUpperCase() === 'CONFIG') {
+    for (let i = 2; i < words.length; i += 2) {
+      if (!CONFIGURABLE.includes(words[i] ?? '')) throw new UnknownShape(`the setting ${words[i]}`);
+    }
+  }
+  const answer = server.send(client, words);
+  if (!mayWait) server.await(answer);
+  return answer;
+}
+
+/** Settings that a case may change while the server runs; those of the disk are known from the start. */
+const CONFIGURABLE: readonly string[] = [
+  'stream-node-max-entries',
+  'stream-node-max-bytes',
+  'appendonly',
+  'appendfsync',
+  'save',
+];
+
+/** A killed process loses nothing that it has written, whatever is flushed when; without a file it loses all. */
+function diskOf(commands: readonly Json[]): Pick<RedisSettings, 'appendonly' | 'appendfsync'> {
+  const file = commands.every((command) => {
+    const restart = isTable(command) ? command['restart'] : undefined;
+    return !isTable(restart) || restart['appendonly'] !== 'no';
+  });
+  return { appendonly: file, appendfsync: 'always' };
+}
+
+/** `8.8+`, `7.0`, `8.2 or newer`; the newest when nothing is said. */
+function versionOf(profile: JsonTable): number {
+  const fields = new Fields(profile, 'profile');
+  const server = fields.get('server');
+  fields.end();
+  return server === undefined ? NEWEST : versionNumber(String(server));
+}
+
+function versionNumber(text: string): number {
+  const match = /(\d+)\.(\d+)/.exec(text);
+  if (match === null) throw new UnknownShape(`the version ${text}`);
+  const number = Number(match[1]) * 100 + Number(match[2]);
+  // "or newer" may as well be the newest.
+  return text.includes('+') || text.includes('newer') ? Math.max(number, NEWEST) : number;
+}
+
+function compare(where: string, wanted: Json, server: Server, answer: Answer, findings: Findings): void {
+  const actual = shown(server, answer);
+  findings.holds(where, matches(wanted, actual), wanted, actual);
+}
+
+function isAny(wanted: Json): boolean {
+  return isTable(wanted) && wanted['$any'] === true;
+}
+
+function isBlocked(wanted: Json): boolean {
+  return isTable(wanted) && Object.hasOwn(wanted, '$blocked_then');
+}
+
+/** Whether a reply is as expected, conditions included, at any depth. */
+function matches(wanted: Json, actual: Json): boolean {
+  if (isTable(wanted)) {
+    const [condition, ...more] = Object.keys(wanted);
+    if (more.length > 0) throw new UnknownShape('a condition of several parts');
+    const value = wanted[condition ?? ''] as Json;
+    switch (condition) {
+      case '$any':
+        return true;
+      case '$error':
+        return isTable(actual) && typeof actual['$error'] === 'string' && actual['$error'].includes(String(value));
+      case '$match':
+        return (
+          isList(value) &&
+          isList(actual) &&
+          actual.length >= value.length &&
+          value.every((one, i) => matches(one, actual[i] as Json))
+        );
+      case '$between': {
+        const [low, high] = isList(value) ? value : [];
+        const number = Number(actual);
+        return typeof low === 'number' && typeof high === 'number' && number >= low && number <= high;
+      }
+      default:
+        throw new UnknownShape(`the condition ${condition}`);
+    }
+  }
+  if (isList(wanted)) {
+    return (
+      isList(actual) && wanted.length === actual.length && wanted.every((one, i) => matches(one, actual[i] as Json))
+    );
+  }
+  return sameJson(wanted, actual);
+}
+
+/** What a client sees: the reply, `{"$error": text}`, or that it waits. */
+function shown(server: Server, { reply, picked }: Answer): Json {
+  if (picked !== undefined) return picked;
+  if (reply === null) return { $blocked: true };
+  return respOf(server, reply);
+}
+
+function entryOf(server: Server, entry: Handed): Json {
+  const fields = server.fieldsOf(entry);
+  return [idText(entry.id), fields === null ? null : [...fields]];
+}
+
+function countOf(count: number): number {
+  return Number.isFinite(count) ? count : LARGEST;
+}
+
+/** A reply in its RESP2 shape. */
+function respOf(server: Server, reply: StreamsReply): Json {
+  switch (reply.type) {
+    case 'error':
+      return { $error: reply.text };
+    case 'ok':
+      return 'OK';
+    case 'count':
+      return reply.count;
+    case 'text':
+      return reply.text;
+    case 'id':
+      return reply.id === null ? null : idText(reply.id);
+    case 'codes':
+      return [...reply.codes];
+    case 'read':
+      if (reply.streams === null) return null;
+      return reply.streams.map(({ key, entries }): Json => {
+        const rows = entries.map((entry): Json => {
+          const [id, fields] = entryOf(server, entry) as [Json, Json];
+          return reply.claims ? [id, fields, entry.idleMs, countOf(entry.before)] : [id, fields];
+        });
+        return [key, rows];
+      });
+    case 'entries':
+      if (reply.entries === null) return null;
+      return reply.entries.map((entry) => (reply.justId ? idText(entry.id) : entryOf(server, entry)));
+    case 'autoclaim':
+      return [
+        idText(reply.cursor),
+        reply.entries.map((entry) => (reply.justId ? idText(entry.id) : entryOf(server, entry))),
+        reply.deleted.map(idText),
+      ];
+    case 'pending': {
+      const { count, min, max, consumers } = reply;
+      if (count === 0) return [0, null, null, null];
+      const rows = consumers.map(({ name, pending }) => [name, String(pending)]);
+      return [count, min === null ? null : idText(min), max === null ? null : idText(max), rows];
+    }
+    case 'pending-list':
+      return reply.rows.map(({ id, consumer, idleMs, count }) => [idText(id), consumer, idleMs, countOf(count)]);
+    case 'stream-info': {
+      const { idmp, first, last } = reply;
+      return [
+        ...['length', reply.length, 'radix-tree-keys', reply.nodes, 'radix-tree-nodes', reply.nodes + 1],
+        ...['last-generated-id', idText(reply.lastId), 'max-deleted-entry-id', idText(reply.maxDeleted)],
+        ...['entries-added', reply.entriesAdded, 'recorded-first-entry-id', idText(reply.firstId)],
+        ...(server.version < 806
+          ? []
+          : [
+              ...['idmp-duration', idmp.durationMs / 1000, 'idmp-maxsize', idmp.maxSize],
+              ...['pids-tracked', idmp.producers, 'iids-tracked', idmp.ids],
+              ...['iids-added', idmp.added, 'iids-duplicates', idmp.duplicates],
+            ]),
+        ...['groups', reply.groups],
+        ...['first-entry', first === null ? null : entryOf(server, first)],
+        ...['last-entry', last === null ? null : entryOf(server, last)],
+      ];
+    }
+    case 'groups-info':
+      return reply.groups.map(({ name, consumers, pending, lastId, entriesRead, lag }) => [
+        ...['name', name, 'consumers', consumers, 'pending', pending, 'last-delivered-id', idText(lastId)],
+        ...['entries-read', entriesRead, 'lag', lag],
+      ]);
+    case 'consumers-info':
+      return reply.consumers.map(({ name, pending, idleMs, inactiveMs }) => [
+        ...['name', name, 'pending', pending, 'idle', idleMs],
+        ...(server.version < 702 ? [] : ['inactive', inactiveMs]),
+      ]);
+    default:
+      return reply satisfies never;
+  }
+}
+
+// ── Recordings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Measured times may differ by so much for each step that had passed: the recorder waited between steps. */
+const SLACK_MS = 100;
+
+export function runRecording(one: JsonTable, findings: Findings): void {
+  const fields = new Fields(one, 'the recording').skip('id', 'system', 'title', 'notes', 'unstable');
+  const version = versionNumber(fields.text('version', '7.0'));
+  const script = fields.fields('script');
+  const steps = script.rows('steps');
+  const observed = new Map(fields.rows('observed').map((row) => [row.number('step'), row]));
+  fields.end();
+  script.end();
+  const server = new Server(version, { appendonly: true, appendfsync: 'always' });
+  const waiting = new Map<string, Answer>();
+  steps.forEach((step, index) => {
+    const where = `step ${index}`;
+    const name = step.has('as') ? step.text('as') : '';
+    const answer = performStep(server, step);
+    step.end();
+    const record = observed.get(index);
+    if (answer !== null && name !== '') waiting.set(name, answer);
+    const replies: Record<string, Json> = {};
+    for (const [label, waited] of waiting) {
+      if (waited.reply === null) continue;
+      replies[label] = told(server, waited.reply);
+      waiting.delete(label);
+    }
+    const wanted = record?.table('replies') ?? {};
+    const labels = new Set([...Object.keys(wanted), ...Object.keys(replies)]);
+    for (const label of labels) {
+      look(`${where}, ${label}`, wanted[label], replies[label], index, findings);
+    }
+    if (name === '' && answer !== null) {
+      look(
+        where,
+        record?.get('result'),
+        answer.reply === null ? undefined : told(server, answer.reply),
+        index,
+        findings,
+      );
+    } else if (record?.has('result') === true && name === '') {
+      look(where, record.get('result'), undefined, index, findings);
+    }
+    record?.end();
+  });
+}
+
+function look(
+  where: string,
+  wanted: Json | undefined,
+  actual: Json | undefined,
+  steps: number,
+  findings: Findings,
+): void {
+  if (wanted === undefined && actual === undefined) return;
+  const holds = wanted !== undefined && actual !== undefined && alike(wanted, actual, SLACK_MS * (steps + 1));
+  findings.holds(where, holds, wanted ?? 'nothing', actual ?? 'nothing');
+}
+
+/** Equality, with measured times compared loosely, unstable parts not at all, and of an error its first word. */
+function alike(wanted: Json, actual: Json, slackMs: number): boolean {
+  if (isTable(wanted)) {
+    if (Object.hasOwn(wanted, '$unstable')) return true;
+    const range = wanted['$ms'];
+    if (isList(range)) {
+      const [low, high] = range;
+      if (typeof low !== 'number' || typeof high !== 'number') throw new UnknownShape('a time without bounds');
+      return typeof actual === 'number' && actual >= low - slackMs && actual <= high + slackMs;
+    }
+    if (!isTable(actual)) return false;
+    if (Object.hasOwn(wanted, 'error')) return wanted['error'] === actual['error'];
+    const names = Object.keys(wanted);
+    return (
+      names.length === Object.keys(actual).length &&
+      names.every((name) => Object.hasOwn(actual, name) && alike(wanted[name] as Json, actual[name] as Json, slackMs))
+    );
+  }
+  if (isList(wanted)) {
+    return (
+      isList(actual) &&
+      wanted.length === actual.length &&
+      wanted.every((one, i) => alike(one, actual[i] as Json, slackMs))
+    );
+  }
+  return sameJson(wanted, actual);
+}
+
+/** Carries out one step; null when it is no command. */
+function performStep(server: Server, step: Fields): Answer | null {
+  const op = step.text('op');
+  switch (op) {
+    case 'wait':
+      server.advance(step.number('ms') * 1000);
+      return null;
+    case 'disconnect':
+      server.disconnect(step.text('client'));
+      return null;
+    case 'restart':
+      step.text('how', 'term');
+      server.restart();
+      return null;
+    default: {
+      const client = step.text('client', 'main');
+      const answer = server.send(client, wordsOf(op, step));
+      if (!step.has('as')) server.await(answer);
+      return answer;
+    }
+  }
+}
+
+/** A recorded command as a client writes it. */
+function wordsOf(op: string, step: Fields): string[] {
+  const key = step.text('key');
+  const number = (name: string, word: string): string[] => (step.has(name) ? [word, String(step.number(name))] : []);
+  const flag = (name: string, word: string): string[] => (step.has(name) && step.flag(name) ? [word] : []);
+  const trim = (): string[] => {
+    const approx = step.has('approx') && step.flag('approx') ? ['~'] : [];
+    if (step.has('maxlen')) return ['MAXLEN', ...approx, String(step.number('maxlen'))];
+    return step.has('minid') ? ['MINID', ...approx, step.text('minid')] : [];
+  };
+  switch (op) {
+    case 'XADD':
+      return ['XADD', key, ...flag('nomkstream', 'NOMKSTREAM'), ...trim(), step.text('id'), 'm', step.text('msg')];
+    case 'XLEN':
+    case 'DEL':
+      return [op, key];
+    case 'XDEL':
+      return [op, key, ...step.texts('ids')];
+    case 'XTRIM':
+      return [op, key, ...trim()];
+    case 'XRANGE':
+    case 'XREVRANGE': {
+      const start = step.text('start', '-');
+      const end = step.text('end', '+');
+      const bounds = op === 'XRANGE' ? [start, end] : [end, start];
+      return [op, key, ...bounds, ...number('count', 'COUNT')];
+    }
+    case 'XREAD':
+      return [op, ...number('count', 'COUNT'), ...number('block', 'BLOCK'), 'STREAMS', key, step.text('id')];
+    case 'XREADGROUP':
+      return [
+        ...[op, 'GROUP', step.text('group'), step.text('consumer')],
+        ...[...number('count', 'COUNT'), ...number('block', 'BLOCK'), ...flag('noack', 'NOACK')],
+        ...['STREAMS', key, step.text('id')],
+      ];
+    case 'XGROUP_CREATE':
+      return ['XGROUP', 'CREATE', key, step.text('group'), step.text('id'), ...flag('mkstream', 'MKSTREAM')];
+    case 'XGROUP_SETID':
+      return ['XGROUP', 'SETID', key, step.text('group'), step.text('id')];
+    case 'XGROUP_DESTROY':
+      return ['XGROUP', 'DESTROY', key, step.text('group')];
+    case 'XGROUP_CREATECONSUMER':
+    case 'XGROUP_DELCONSUMER':
+      return ['XGROUP', op.slice('XGROUP_'.length), key, step.text('group'), step.text('consumer')];
+    case 'XACK':
+      return [op, key, step.text('group'), ...step.texts('ids')];
+    case 'XPENDING': {
+      const group = step.text('group');
+      if (!['start', 'end', 'count', 'consumer', 'minIdle'].some((name) => step.has(name))) return [op, key, group];
+      return [
+        ...[op, key, group, ...number('minIdle', 'IDLE')],
+        ...[step.text('start', '-'), step.text('end', '+'), String(step.number('count', 10))],
+        ...(step.has('consumer') ? [step.text('consumer')] : []),
+      ];
+    }
+    case 'XCLAIM':
+      return [
+        ...[op, key, step.text('group'), step.text('consumer'), String(step.number('minIdle')), ...step.texts('ids')],
+        ...[...number('idle', 'IDLE'), ...number('time', 'TIME'), ...number('retrycount', 'RETRYCOUNT')],
+        ...[...flag('force', 'FORCE'), ...flag('justid', 'JUSTID')],
+        ...(step.has('lastid') ? ['LASTID', step.text('lastid')] : []),
+      ];
+    case 'XAUTOCLAIM':
+      return [
+        ...[op, key, step.text('group'), step.text('consumer'), String(step.number('minIdle'))],
+        ...[step.text('start', '0-0'), ...number('count', 'COUNT'), ...flag('justid', 'JUSTID')],
+      ];
+    case 'XINFO_STREAM':
+      return ['XINFO', 'STREAM', key];
+    case 'XINFO_GROUPS':
+      return ['XINFO', 'GROUPS', key];
+    case 'XINFO_CONSUMERS':
+      return ['XINFO', 'CONSUMERS', key, step.text('group')];
+    default:
+      throw new UnknownShape(`the op ${op}`);
+  }
+}
+
+/** A reply in the recorder's shape. */
+function told(server: Server, reply: StreamsReply): Json {
+  const entries = (handed: readonly Handed[]): Json =>
+    handed.map((entry) => ({ id: idText(entry.id), msg: server.fieldsOf(entry)?.[1] ?? null }));
+  switch (reply.type) {
+    case 'error':
+      return { error: reply.text.split(' ')[0] ?? '', text: reply.text };
+    case 'read': {
+      const [only] = reply.streams ?? [];
+      return reply.streams === null ? null : entries(only?.entries ?? []);
+    }
+    case 'entries':
+      if (reply.entries === null) return null;
+      return reply.justId ? reply.entries.map(({ id }) => idText(id)) : entries(reply.entries);
+    case 'autoclaim': {
+      const claimed = reply.justId
+        ? { ids: reply.entries.map(({ id }) => idText(id)) }
+        : { entries: entries(reply.entries) };
+      return { cursor: idText(reply.cursor), ...claimed, deleted: reply.deleted.map(idText) };
+    }
+    case 'pending': {
+      const { count, min, max, consumers } = reply;
+      return {
+        count,
+        min: min === null ? null : idText(min),
+        max: max === null ? null : idText(max),
+        consumers: Object.fromEntries(consumers.map(({ name, pending }) => [name, pending])),
+      };
+    }
+    case 'pending-list':
+      return reply.rows.map(({ id, consumer, idleMs, count }) => ({
+        id: idText(id),
+        consumer,
+        idle: idleMs,
+        deliveries: countOf(count),
+      }));
+    case 'stream-info':
+      return {
+        length: reply.length,
+        lastId: idText(reply.lastId),
+        maxDeleted: idText(reply.maxDeleted),
+        added: reply.entriesAdded,
+        groups: reply.groups,
+      };
+    case 'groups-info':
+      return reply.groups.map(({ name, consumers, pending, lastId, entriesRead, lag }) => ({
+        name,
+        consumers,
+        pending,
+        lastDelivered: idText(lastId),
+        entriesRead,
+        lag,
+      }));
+    case 'consumers-info':
+      return reply.consumers.map(({ name, pending, idleMs }) => ({ name, pending, idle: idleMs }));
+    default:
+      return respOf(server, reply);
+  }
+}
