@@ -62,6 +62,7 @@ export const REASONS = [
   'an earlier one of its key came back',
   'claimed',
   'passed over',
+  'ordering key paused',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -119,6 +120,7 @@ export const R: Readonly<Record<Reason, number>> = {
   'an earlier one of its key came back': 49,
   claimed: 50,
   'passed over': 51,
+  'ordering key paused': 52,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */

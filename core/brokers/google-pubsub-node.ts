@@ -400,9 +400,14 @@ export class PubsubNode implements Machine {
     if (stream.outbox.length === 0) return;
     const messages = stream.outbox;
     stream.outbox = [];
-    const { token } = stream;
-    const sizeBytes = sizeOf(messages);
-    const response: StreamingPullResponse = { type: 'StreamingPullResponse', token, error: '', messages, sizeBytes };
+    const response: StreamingPullResponse = {
+      type: 'StreamingPullResponse',
+      token: stream.token,
+      number: ++stream.sent,
+      error: '',
+      messages,
+      sizeBytes: sizeOf(messages),
+    };
     out.send(stream.actor, 'delivery', response, idsOf(messages));
   }
 
@@ -420,6 +425,8 @@ export class PubsubNode implements Machine {
     const state: StreamState = { type: 'StreamState', token, error };
     out.send(from, 'control', state);
     if (subscription === undefined || error !== '') return;
+    if ((subscription.lastStreams.get(from) ?? 0) >= token) return;
+    subscription.lastStreams.set(from, token);
     // The client has given an older stream up.
     this.#cut(subscription, from);
     subscription.streams.add(new PullStream(from, token, maxMessages, maxBytes, ackDeadlineUs, out.now));
@@ -440,9 +447,9 @@ export class PubsubNode implements Machine {
     out.send(from, 'control', state);
   }
 
-  #close(from: ActorId, { subscription: name }: StreamClose): void {
+  #close(from: ActorId, { subscription: name, token }: StreamClose): void {
     const subscription = this.#subscriptions.get(name);
-    if (subscription !== undefined) this.#cut(subscription, from);
+    if (subscription !== undefined && (subscription.lastStreams.get(from) ?? 0) <= token) this.#cut(subscription, from);
   }
 
   #cut({ streams, pulls }: PubsubSubscription, peer: ActorId): void {

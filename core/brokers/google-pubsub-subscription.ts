@@ -37,6 +37,8 @@ export class PullStream implements Taker, Holder {
   heardUs: Micros;
   /** What is handed to it in this step. */
   outbox: ReceivedMessage[] = [];
+  /** Answers sent on it. */
+  sent = 0;
 
   constructor(
     actor: ActorId,
@@ -137,6 +139,8 @@ export class PubsubSubscription {
   readonly ordered: boolean;
   readonly backlog: PubsubBacklog;
   readonly streams = new CompetingConsumers<PullStream>('competing');
+  /** By client: the stream that it asked for last. An older one that the network held back is not opened any more. */
+  readonly lastStreams = new Map<ActorId, number>();
   readonly pulls = new Fifo<WaitingPull>();
   readonly push: PushPace | null;
   #options: OptionValues;

@@ -81,6 +81,8 @@ export interface StreamState extends Answer {
 
 export interface StreamingPullResponse extends Answer {
   readonly type: 'StreamingPullResponse';
+  /** Counts the answers of the stream, from 1. */
+  readonly number: number;
   readonly messages: readonly ReceivedMessage[];
   readonly sizeBytes: number;
 }
