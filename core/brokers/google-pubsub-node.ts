@@ -299,10 +299,12 @@ export class PubsubNode implements Machine {
     for (const subscription of topic.subscriptions) {
       if (subscription.filter !== null && !filterMatches(subscription.filter, attributes)) continue;
       matched++;
-      const routed = out.fact(F.routed, message.id, subscription.place, 0, 0, 0, because);
+      const routed = out.fact(F.routed, message.id, subscription.place, 0, topic.place, 0, because);
       this.#store(subscription, published, 0, routed, out);
     }
-    if (matched === 0) out.fact(F.unroutable, message.id, topic.place, 0, 0, 0, because);
+    if (matched > 0) return;
+    const reason = topic.subscriptions.length === 0 ? R['no route'] : R['filtered out'];
+    out.fact(F.unroutable, message.id, topic.place, 0, 0, reason, because);
   }
 
   #store(subscription: PubsubSubscription, published: Published, behind: number, because: FactId, out: Out): Entry {

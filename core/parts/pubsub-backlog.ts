@@ -58,9 +58,10 @@ export interface KeyRow {
   next: number;
   outstanding: number;
   holder: Holder | null;
-  /** It waits in the line of keys that anybody may take, or at its holder. */
+  /** It waits in the line of keys that anybody may take. */
   inLine: boolean;
-  atHolder: boolean;
+  /** It waits at this holder, whose row may still name it when it has gone elsewhere. */
+  waitsAt: Holder | null;
 }
 
 /** An ack id is a message's sequence × this + the number of the delivery. */
@@ -141,7 +142,7 @@ export class PubsubBacklog {
     for (let row = holder.rows.first; row !== undefined; row = holder.rows.first) {
       const entry = row.holder === holder && row.outstanding > 0 ? nextOf(row) : undefined;
       if (entry !== undefined) return entry;
-      row.atHolder = false;
+      if (row.waitsAt === holder) row.waitsAt = null;
       holder.rows.shift();
     }
     return undefined;
@@ -302,7 +303,7 @@ export class PubsubBacklog {
   #rowOf(key: string): KeyRow {
     let row = this.#rows.get(key);
     if (row === undefined) {
-      row = { key, entries: [], first: 0, next: 0, outstanding: 0, holder: null, inLine: false, atHolder: false };
+      row = { key, entries: [], first: 0, next: 0, outstanding: 0, holder: null, inLine: false, waitsAt: null };
       this.#rows.set(key, row);
     }
     return row;
@@ -365,8 +366,8 @@ export class PubsubBacklog {
       if (row.inLine) return;
       row.inLine = true;
       this.#line.push(row);
-    } else if (holder?.staysOpen === true && !row.atHolder) {
-      row.atHolder = true;
+    } else if (holder?.staysOpen === true && row.waitsAt !== holder) {
+      row.waitsAt = holder;
       holder.rows.push(row);
     }
   }

@@ -5,6 +5,7 @@
  */
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
+import * as pubsub from './google-pubsub-promises.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
 
 /** Claims that mean something for every broker. */
@@ -39,6 +40,7 @@ const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
   sqs: [...EVERYWHERE, ...QUEUES, 'fifo-group-order'],
   sns: [...EVERYWHERE, ...QUEUES],
   rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
+  'google-pubsub': [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
   kafka: [...EVERYWHERE, ...LOGS],
 };
 
@@ -65,8 +67,6 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'conservation':
     case 'replay-fidelity':
     case 'atomic-publish-and-commit':
-    case 'lock-exclusivity':
-    case 'no-early-redelivery':
     case 'delivery-bound':
     case 'partition-order':
     case 'fifo-group-order':
@@ -120,13 +120,20 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
         first(producers, (producer) => sendOrderRisk(scenario, producer)) ||
         first(consumers, (consumer) => workOrderRisk(scenario, consumer))
       );
+    case 'lock-exclusivity':
+    case 'no-early-redelivery':
+      return pubsub.deliveryRisk(scenario);
     case 'stale-ack-fencing':
-      return first(consumers, (consumer) =>
-        queuesOf(scenario, consumer).some(([name, queue]) => isStandard(scenario, name, queue))
-          ? 'SQS Standard: an old receipt handle still deletes'
-          : '',
+      return (
+        pubsub.deliveryRisk(scenario) ||
+        first(consumers, (consumer) =>
+          queuesOf(scenario, consumer).some(([name, queue]) => isStandard(scenario, name, queue))
+            ? 'SQS Standard: an old receipt handle still deletes'
+            : '',
+        )
       );
     case 'dead-letter-exactness':
+      if (kinds(scenario).includes('google-pubsub')) return 'dead_letter_policy is best effort';
       return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
     case 'poison-isolation':
       return first(consumers, (consumer) => poisonRisk(scenario, consumer));
@@ -253,6 +260,8 @@ function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
         : 'retries of the producer: SQS Standard stores each of them';
     case 'sns':
       return producer.to.every((name) => isOrdered(scenario, name)) ? '' : 'retries of SNS: each may come';
+    case 'google-pubsub':
+      return pubsub.resendRisk(producer);
     case 'direct':
       return numberOf(producer.options, 'retries') > 0 ? 'retries of the caller' : '';
     default:
@@ -313,6 +322,7 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
       ? ''
       : 'max.in.flight.requests.per.connection above 1 without enable.idempotence';
   }
+  if (kind === 'google-pubsub') return pubsub.sendOrderRisk(producer);
   if (kind === 'sns') {
     if (!producer.to.every((name) => isOrdered(scenario, name)))
       return 'SNS keeps order on the way from FIFO topics to FIFO queues only';
@@ -328,6 +338,7 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
 }
 
 function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  if (kindOf(scenario, consumer.broker) === 'google-pubsub') return pubsub.workOrderRisk(scenario, consumer);
   if (consumer.concurrency > 1) return `concurrency: ${consumer.concurrency}`;
   const redrive = queuesOf(scenario, consumer).find(
     ([, queue]) => tableOf(queue.options, 'RedrivePolicy') !== undefined,
@@ -359,6 +370,8 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
       if (bare === undefined || (consumer.onFailure === 'reject' && consumer.onPoison === 'fail')) return '';
       return `on-failure: ${consumer.onFailure}, without a delivery limit on ${bare[0]}`;
     }
+    case 'google-pubsub':
+      return pubsub.poisonRisk(scenario, consumer);
     case 'kafka':
       return `on-failure: ${consumer.onFailure} (a log has no dead-letter queue of its own)`;
     default:

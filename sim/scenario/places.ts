@@ -20,8 +20,12 @@ export function elsewhere(scenario: Scenario, broker: string): Elsewhere[] {
 export function isDeadLetter(scenario: Scenario, name: string): boolean {
   for (const options of redrivable(scenario)) {
     if (tableOf(options, 'RedrivePolicy')?.['deadLetterTargetArn'] === name) return true;
+    if (options['dead-letter-stream'] === name) return true;
   }
+  const { topic } = scenario.queues[name]?.options ?? {};
   return Object.values(scenario.queues).some(({ options }) => {
+    const policy = tableOf(options, 'dead_letter_policy');
+    if (policy !== undefined) return topic !== undefined && policy['dead_letter_topic'] === topic;
     const exchange = options['x-dead-letter-exchange'];
     if (options['RedrivePolicy'] !== undefined || typeof exchange !== 'string') return false;
     if (exchange === '') return options['x-dead-letter-routing-key'] === name;

@@ -63,7 +63,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   });
   const bound = (entry: Entry<typeof QUEUE_FIELDS>): DeclaredSpec => ({
     ...declared(entry),
-    bindings: entry.bindings.map(binding),
+    bindings: entry.bindings.length > 0 ? entry.bindings.map(binding) : subscribed(entry.own.values),
   });
   const durationUs = file.duration ?? 0;
   const names = onlyOnes(file);
@@ -170,6 +170,12 @@ function binding(entry: {
   readonly arguments: ReadonlyMap<string, string | number | boolean>;
 }): Binding {
   return { exchange: entry.exchange ?? '', key: entry.key, arguments: Object.fromEntries(entry.arguments) };
+}
+
+/** A subscription is bound to the topic that it names, whatever its filter lets pass. */
+function subscribed(options: OptionValues): Binding[] {
+  const topic = textOf(options, 'topic');
+  return topic === '' ? [] : [{ exchange: topic, key: textOf(options, 'filter'), arguments: {} }];
 }
 
 function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, durationUs: number): ProducerSpec {
