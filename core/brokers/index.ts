@@ -4,6 +4,7 @@ import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
 import type { BrokerKind } from './kind.ts';
 import { rabbitmq } from './rabbitmq.ts';
+import { redisStreams } from './redis-streams.ts';
 import { sns } from './sns.ts';
 import { sqs } from './sqs.ts';
 
@@ -13,5 +14,6 @@ export const BROKERS: Readonly<Record<string, BrokerKind>> = {
   kafka,
   rabbitmq,
   'google-pubsub': googlePubsub,
+  'redis-streams': redisStreams,
   direct,
 };

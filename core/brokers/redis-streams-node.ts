@@ -92,6 +92,8 @@ export interface StreamPlaces {
   stream(key: string): PlaceId;
   /** A group's share of it. */
   group(key: string, group: string): PlaceId;
+  /** Streams and the groups that read them from the beginning. */
+  declared?(): Iterable<readonly [string, readonly string[]]>;
 }
 
 /** A group's share of a stream: where its facts happen. */
@@ -189,16 +191,19 @@ export class RedisStreamsNode implements Machine {
     this.#loses = replicaLagUs >= 0 || !appendonly || appendfsync !== 'always';
   }
 
-  /** What an administrator made before the run begins: a stream, and a group that will read it from its start. */
-  declare(key: string, group?: string): void {
-    const live = this.#streams.get(key) ?? this.#open(key);
-    if (group !== undefined && !live.stream.groups.has(group)) {
-      this.#share(key, live, live.stream.createGroup(group, LEAST_ID, -1));
+  /** Makes what an administrator made before the run begins: streams, and groups that will read them from their start. They are on disk already. */
+  declareAll(): void {
+    for (const [key, groups] of this.#places.declared?.() ?? []) {
+      if (this.#streams.has(key)) continue;
+      const live = this.#open(key);
+      for (const group of groups) this.#share(key, live, live.stream.createGroup(group, LEAST_ID, -1));
     }
     this.#written = [];
   }
 
-  start(): void {}
+  start(): void {
+    this.declareAll();
+  }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
     this.#nowUs = out.now;
@@ -289,6 +294,9 @@ export class RedisStreamsNode implements Machine {
         break;
       case 'CONFIG SET':
         this.#configure(from, request, out);
+        break;
+      case 'PING':
+        this.#ok(from, request.token, out);
         break;
       case 'QUIT':
         this.peerLost(from);

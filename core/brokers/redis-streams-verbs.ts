@@ -208,6 +208,10 @@ export interface ConfigSet extends Request {
   readonly values: Readonly<Record<string, string | number>>;
 }
 
+export interface Ping extends Request {
+  readonly type: 'PING';
+}
+
 /** The client's end of the connection was closed: what it waited for is over. */
 export interface Quit extends Wire {
   readonly type: 'QUIT';
@@ -239,6 +243,7 @@ export type StreamsRequest =
   | XSetId
   | XCfgSet
   | ConfigSet
+  | Ping
   | Quit;
 
 interface Reply extends Wire {
