@@ -2,6 +2,7 @@
 import type fc from 'fast-check';
 import { direct } from './direct.ts';
 import type { Document } from './document.ts';
+import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
 import { rabbitmq } from './rabbitmq.ts';
 import { sqsFifo, sqsStandard } from './sqs.ts';
@@ -11,5 +12,6 @@ export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
   'sqs-standard': sqsStandard,
   'sqs-fifo': sqsFifo,
   rabbitmq,
+  'google-pubsub': googlePubsub,
   kafka,
 };

@@ -4,7 +4,7 @@
  * than the run, and are asked for apart.
  */
 import { F, R } from '../../core/facts.ts';
-import { numberOf, textOf } from '../../core/options.ts';
+import { booleanOf, numberOf, textOf } from '../../core/options.ts';
 import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
 import { promises } from '../../sim/checks/promises.ts';
 import { Keyframes } from '../../sim/folds/keyframes.ts';
@@ -128,6 +128,7 @@ function canFinish(scenario: Scenario): boolean {
     if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
     // A group without a commit begins at the end again, and what it passes over waits for nobody.
     if (kind === 'kafka' && textOf(consumer.options, 'auto.offset.reset', 'latest') !== 'earliest') return false;
+    if (kind === 'google-pubsub' && !keepsItsDeadlines(scenario, consumer, messages)) return false;
     const work = longestWork(consumer) * Math.ceil(consumer.prefetch / consumer.concurrency);
     const lock = longestLock(scenario, consumer);
     if (kind === 'sqs' && work * 3 > lock) return false;
@@ -135,14 +136,29 @@ function canFinish(scenario: Scenario): boolean {
     const turn = longestWork(consumer) * Math.min(records, messages);
     if (kind === 'kafka' && turn * 3 > numberOf(consumer.options, 'max.poll.interval.ms', 300_000_000)) return false;
     // Each failure or crash may hold up everything behind it for as long as a lock or a session lasts.
-    const failures = kind === 'sqs' ? consumer.failProbability : 0;
+    const failures = kind === 'sqs' || kind === 'google-pubsub' ? consumer.failProbability : 0;
     const stalls = 2 + 2 * messages * (failures + (consumer.crash?.probability ?? 0));
     return stalls * lock + messages * longestWork(consumer) < ENOUGH_US;
   });
 }
 
+/** Whether a Pub/Sub client settles what it holds before ack deadlines run out, because it extends them or holds little enough. What it leaves it holds for an hour. */
+function keepsItsDeadlines(scenario: Scenario, consumer: ConsumerSpec, messages: number): boolean {
+  if (consumer.onFailure === 'leave') return false;
+  const pushed = consumer.from.some((name) => scenario.queues[name]?.options['push_config'] !== undefined);
+  const pulled = textOf(consumer.options, 'method') === 'pull';
+  const lease = pushed || pulled ? 0 : numberOf(consumer.options, 'max_lease_duration', 3_600_000_000);
+  const held = pushed ? messages : pulled ? consumer.prefetch : numberOf(consumer.options, 'max_outstanding_messages');
+  const work = longestWork(consumer) * Math.ceil(Math.min(messages, held) / consumer.concurrency);
+  return work * 3 <= Math.max(lease, longestLock(scenario, consumer));
+}
+
 function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
-  const locks = consumer.from.map((name) => numberOf(scenario.queues[name]?.options ?? {}, 'VisibilityTimeout'));
+  const locks = consumer.from.map((name) => {
+    const options = scenario.queues[name]?.options ?? {};
+    const streamed = booleanOf(options, 'enable_exactly_once_delivery') ? 60_000_000 : 0;
+    return Math.max(numberOf(options, 'VisibilityTimeout'), numberOf(options, 'ack_deadline_seconds'), streamed);
+  });
   const session = scenario.brokers[consumer.broker]?.kind === 'kafka' ? 45_000_000 : 0;
   return Math.max(
     consumer.heartbeat?.byUs ?? 0,
