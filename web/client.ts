@@ -3,13 +3,15 @@
  * run is reported as failed; the page never hangs.
  */
 import type { LibraryEntry, Report, Request, RunRequest } from './protocol.ts';
+import type { Answer, Question, QuestionKind, Questions } from './questions.ts';
 
 export class Simulator {
   readonly #onReport: (report: Report) => void;
   #worker: Worker;
   #run = 0;
   #digests = new Map<number, { resolve: (digest: string) => void; reject: (error: Error) => void }>();
-  #nextDigest = 1;
+  #asked = new Map<number, (answer: Answer | null) => void>();
+  #nextId = 1;
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
   /** `onReport` hears all that concerns the newest run. */
@@ -35,7 +37,7 @@ export class Simulator {
   }
 
   digest(text: string, seed: string | null): Promise<string> {
-    const id = this.#nextDigest++;
+    const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#digests.set(id, { resolve, reject });
       this.#ask({ type: 'digest', id, text, seed });
@@ -46,6 +48,15 @@ export class Simulator {
     return new Promise((resolve) => {
       this.#library = resolve;
       this.#ask({ type: 'library', files });
+    });
+  }
+
+  /** Asks something of the newest run, as far as it has come; null when there is another one before the answer. */
+  ask<K extends QuestionKind>(of: K, question: Questions[K]['question']): Promise<Questions[K]['answer'] | null> {
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#asked.set(id, (answer) => resolve(answer?.of === of ? (answer.answer as Questions[K]['answer']) : null));
+      this.#ask({ type: 'ask', id, run: this.#run, what: { of, question } as Question });
     });
   }
 
@@ -63,6 +74,8 @@ export class Simulator {
       const message = `The simulator stopped with an error: ${event.message || 'it could not be loaded'}.`;
       for (const { reject } of this.#digests.values()) reject(new Error(message));
       this.#digests.clear();
+      for (const resolve of this.#asked.values()) resolve(null);
+      this.#asked.clear();
       this.#onReport({ type: 'failed', run: this.#run, message });
     };
     return worker;
@@ -74,6 +87,12 @@ export class Simulator {
       this.#digests.delete(report.id);
       if (report.problem === '') waiting?.resolve(report.digest);
       else waiting?.reject(new Error(report.problem));
+      return;
+    }
+    if (report.type === 'answer') {
+      const resolve = this.#asked.get(report.id);
+      this.#asked.delete(report.id);
+      resolve?.(report.answer);
       return;
     }
     if (report.type === 'library') {

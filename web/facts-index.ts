@@ -46,6 +46,8 @@ export interface Span {
   toUs: Micros | null;
   readonly label: string;
   readonly fact: FactId;
+  /** Whom it concerns alone; 0 for everybody. */
+  readonly actor: ActorId;
 }
 
 /** How a line of the scenario's timeline is drawn: over its time, as a mark, or not at all because the actor's own facts show it. */
@@ -106,6 +108,8 @@ export class FactsIndex {
   /** Messages that were lost for good, by the place that lost them; 0 for those lost elsewhere. */
   readonly losses = new Map<PlaceId, Numbers>();
   readonly spans: Span[] = [];
+  /** Settings that the timeline changed. */
+  readonly changes: FactId[] = [];
   done: FactId = 0;
 
   readonly #lines: readonly LineLook[];
@@ -173,7 +177,8 @@ export class FactsIndex {
     const { trace } = this;
     const kind = trace.kind(id);
     const time = trace.time(id);
-    const tone = TONES[kind] as number;
+    const isAgain = kind === F.delivered && trace.detail(id) > 1;
+    const tone = isAgain ? LOUD | NOTABLE : (TONES[kind] as number);
     const isTransfer = kind === F['dead-lettered'] || kind === F.redriven;
     const isHop = (kind === F.sent || isTransfer) && trace.messageOf(id) !== 0;
     if (isTransfer) this.transfers.push(id);
@@ -203,6 +208,7 @@ export class FactsIndex {
       this.#hops.push(id);
       this.#arrivals.push(this.#latestArrival);
     }
+    if (kind === F.changed) this.changes.push(id);
     if (tone & NOTABLE) this.#span(kind, id, time, trace.actor(id));
   }
 
@@ -255,7 +261,9 @@ export class FactsIndex {
 
   #begin(key: string, fact: FactId, time: Micros, label: string): void {
     if (this.spans.length >= SPANS_MAX || this.#open.has(key)) return;
-    const span: Span = { kind: 'fault', fromUs: time, toUs: null, label, fact };
+    const isOfActor = key.startsWith('down') || key.startsWith('paused') || key.startsWith('slow');
+    const actor = isOfActor ? this.trace.actor(fact) : 0;
+    const span: Span = { kind: 'fault', fromUs: time, toUs: null, label, fact, actor };
     this.spans.push(span);
     this.#open.set(key, span);
   }
@@ -269,6 +277,6 @@ export class FactsIndex {
 
   #mark(fact: FactId, time: Micros, label: string): void {
     if (this.spans.length < SPANS_MAX && label !== '')
-      this.spans.push({ kind: 'mark', fromUs: time, toUs: time, label, fact });
+      this.spans.push({ kind: 'mark', fromUs: time, toUs: time, label, fact, actor: 0 });
   }
 }

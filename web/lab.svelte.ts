@@ -3,7 +3,7 @@
  * else is derived from these. A change (seed, knob, click on a node) makes a new run; what was shown stays until the new run has come as far.
  */
 import { createContext } from 'svelte';
-import type { ActorId, FactId, MessageId, Micros } from '../core/types.ts';
+import type { FactId, MessageId, Micros } from '../core/types.ts';
 import { Keyframes } from '../sim/folds/keyframes.ts';
 import { type Topology, topologyAt } from '../sim/folds/topology.ts';
 import { TransitIndex } from '../sim/folds/transit.ts';
@@ -14,6 +14,7 @@ import type { RunSeries } from './charts/charts.ts';
 import { Simulator } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import type { Grading, Judgement, LibraryEntry, Report, TimelineLine } from './protocol.ts';
+import type { Inspected } from './questions.ts';
 import { CaptionFinder } from './stage/captions.ts';
 import { KeyLooks } from './stage/keys.ts';
 
@@ -98,7 +99,8 @@ export class Lab {
   timeUs = $state<Micros>(0);
   fact = $state<FactId>(0);
   message = $state<MessageId>(0);
-  actor = $state<ActorId>(0);
+  /** What the inspector shows instead of the selected message; null for that one. */
+  inspected = $state.raw<Inspected | null>(null);
   /** Said by the polite live region. */
   spoken = $state('');
 
@@ -152,7 +154,7 @@ export class Lab {
     this.sets = options.sets ?? [];
     this.changes = [];
     this.message = 0;
-    this.actor = 0;
+    this.inspected = null;
     this.grading = null;
     this.series = null;
     this.#wantedUs = options.timeUs ?? null;
@@ -225,10 +227,22 @@ export class Lab {
     this.fact = trace.lastAt(this.timeUs);
   }
 
+  /** 0 lets go of everything. */
   select(message: MessageId): void {
     this.message = message;
-    this.actor = 0;
+    this.inspected = null;
   }
+
+  inspect(what: Inspected): void {
+    this.inspected = what;
+  }
+
+  /** Facts that prove a broken claim, in order. */
+  readonly violations: readonly FactId[] = $derived(
+    this.judgement.verdicts
+      .flatMap(({ verdict, witness }) => (verdict === 'violated' ? witness.slice(-1) : []))
+      .sort((a, b) => a - b),
+  );
 
   /** Says the present fact to those who listen. */
   speak(): void {
@@ -295,6 +309,7 @@ export class Lab {
         this.grading = report.grading;
         return;
       case 'digest':
+      case 'answer':
       case 'library':
         return;
       default:

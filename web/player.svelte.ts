@@ -75,20 +75,34 @@ export class Player {
       lab.run !== null && from + by > 0 && from + by <= lab.factCount ? lab.run.trace.sentence(from + by) : '';
   }
 
-  /** To the next or previous fault, redelivery, dead letter, election or violation. */
+  /** To the next or previous fault, redelivery, dead letter, rebalance, election or violation; where there is none, it says so. */
   stepNotable(by: 1 | -1): void {
     const lab = this.#lab;
-    const { run } = lab;
-    if (run === null) return;
+    const fact = this.notable(by);
     this.pause();
-    const { notable } = run.index;
-    const n = notable.countUpTo(lab.fact);
-    if (by === 1) lab.goToFact(n < notable.length ? notable.at(n) : lab.factCount);
-    else {
-      const before = n > 0 && notable.at(n - 1) === lab.fact ? n - 2 : n - 1;
-      lab.goToFact(before >= 0 ? notable.at(before) : 0);
+    if (fact === null) {
+      lab.spoken = `There is no notable fact ${by === 1 ? 'after' : 'before'} this.`;
+      return;
     }
+    lab.goToFact(fact);
     lab.speak();
+  }
+
+  /** The nearest notable fact after (1) or before (−1) the playhead; null when there is none. */
+  notable(by: 1 | -1): FactId | null {
+    const { run, fact, violations } = this.#lab;
+    if (run === null) return null;
+    const { notable } = run.index;
+    if (by === 1) {
+      const n = notable.countUpTo(fact);
+      const one = n < notable.length ? notable.at(n) : Number.POSITIVE_INFINITY;
+      const other = violations.find((id) => id > fact) ?? Number.POSITIVE_INFINITY;
+      const next = Math.min(one, other);
+      return next <= run.trace.count ? next : null;
+    }
+    const n = notable.countUpTo(fact - 1);
+    const previous = Math.max(n > 0 ? notable.at(n - 1) : 0, violations.findLast((id) => id < fact) ?? 0);
+    return previous > 0 ? previous : null;
   }
 
   toFact(fact: FactId): void {

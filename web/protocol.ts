@@ -7,6 +7,7 @@ import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { TracePart } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
+import type { Answer, Question } from './questions.ts';
 
 /** A line of the timeline as the file has it, such as `{ at: 19.4s, crash: resizer-2, restart: 5s }`. */
 export type TimelineLine = Readonly<Record<string, string | number>>;
@@ -47,7 +48,22 @@ export interface LibraryRequest {
   readonly files: readonly { readonly name: string; readonly text: string }[];
 }
 
-export type Request = RunRequest | GradeRequest | DigestRequest | LibraryRequest | { readonly type: 'stop' };
+/** Asks something of the run that the worker holds. */
+export interface AskRequest {
+  readonly type: 'ask';
+  readonly id: number;
+  /** The run that is meant; of another one nothing is told. */
+  readonly run: number;
+  readonly what: Question;
+}
+
+export type Request =
+  | RunRequest
+  | GradeRequest
+  | DigestRequest
+  | LibraryRequest
+  | AskRequest
+  | { readonly type: 'stop' };
 
 export interface ShownVerdict {
   readonly claim: string;
@@ -129,4 +145,6 @@ export type Report =
   | { readonly type: 'failed'; readonly run: number; readonly message: string }
   | { readonly type: 'graded'; readonly run: number; readonly grading: Grading }
   | { readonly type: 'digest'; readonly id: number; readonly digest: string; readonly problem: string }
+  /** `answer` is null when the run is another one by now, or could not be asked. */
+  | { readonly type: 'answer'; readonly id: number; readonly answer: Answer | null }
   | { readonly type: 'library'; readonly entries: readonly LibraryEntry[] };

@@ -12,6 +12,7 @@ export type Command =
   | 'slower'
   | 'scenarios'
   | 'tab'
+  | 'wide'
   | 'theme'
   | 'help'
   | 'unselect';
@@ -29,7 +30,12 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'play', keys: [' ', 'k'], shown: ['Space', 'k'], does: 'play or pause' },
   { command: 'forward', keys: ['ArrowRight', '.'], shown: ['→', '.'], does: 'one fact forwards' },
   { command: 'back', keys: ['ArrowLeft', ','], shown: ['←', ','], does: 'one fact back' },
-  { command: 'next', keys: ['n'], shown: ['n'], does: 'next notable fact (fault, redelivery, dead letter, election)' },
+  {
+    command: 'next',
+    keys: ['n'],
+    shown: ['n'],
+    does: 'next notable fact (fault, redelivery, dead letter, rebalance, election, violation)',
+  },
   { command: 'previous', keys: ['p'], shown: ['p'], does: 'previous notable fact' },
   { command: 'start', keys: ['Home'], shown: ['Home'], does: 'to the start' },
   { command: 'end', keys: ['End'], shown: ['End'], does: 'to the end' },
@@ -37,6 +43,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'slower', keys: ['-'], shown: ['−'], does: 'half as fast' },
   { command: 'scenarios', keys: ['s'], shown: ['s'], does: 'open the scenarios' },
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
+  { command: 'wide', keys: ['w'], shown: ['w'], does: 'wider or narrower panel' },
   { command: 'theme', keys: ['d'], shown: ['d'], does: 'dark or light' },
   { command: 'unselect', keys: ['Escape'], shown: ['Esc'], does: 'let go of the selected message' },
   { command: 'help', keys: ['?'], shown: ['?'], does: 'signs and keys' },

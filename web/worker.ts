@@ -3,8 +3,9 @@
  * was recorded as it goes. Verdicts, expectations, grades and the numbers of charts are made here too. Errors become plain messages.
  */
 import { World } from '../sim/world.ts';
+import { Answerer } from './answers.ts';
 import { seriesOf } from './charts/charts.ts';
-import type { Report, Request, RunRequest } from './protocol.ts';
+import type { AskRequest, Report, Request, RunRequest } from './protocol.ts';
 import { libraryEntry, readScenario, startValues } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
 
@@ -16,6 +17,8 @@ const EVENTS = 2_000;
 /** Grows with each request that ends what went on before. */
 let turn = 0;
 let stopAsked = false;
+/** The newest run, to be asked about. */
+let held: { readonly run: number; readonly answerer: Answerer } | null = null;
 
 self.onmessage = (event: MessageEvent<Request>) => {
   const request = event.data;
@@ -34,6 +37,9 @@ self.onmessage = (event: MessageEvent<Request>) => {
     case 'digest':
       digest(request.id, request.text, request.seed);
       return;
+    case 'ask':
+      answer(request);
+      return;
     case 'library':
       report({ type: 'library', entries: request.files.map(({ name, text }) => libraryEntry(name, text)) });
       return;
@@ -48,6 +54,7 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   report({ type: 'parsed', run: request.run, text, scenario, diagnostics, knobStarts });
   if (scenario === null) return;
   const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
+  held = { run: request.run, answerer: new Answerer(world.trace, scenario, text) };
   let sent = 0;
   let sentMessages = 0;
   const send = (): void => {
@@ -81,6 +88,20 @@ async function grade(run: number, file: string, text: string, sets: readonly str
     report({ type: 'graded', run, grading: { done, all, grades: [], problem: '' } });
   });
   report({ type: 'graded', run, grading: { done: all, all, grades, problem } });
+}
+
+function answer({ id, run, what }: AskRequest): void {
+  if (held?.run !== run) {
+    report({ type: 'answer', id, answer: null });
+    return;
+  }
+  try {
+    const { answer, buffers } = held.answerer.answer(what);
+    self.postMessage({ type: 'answer', id, answer } satisfies Report, { transfer: buffers });
+  } catch (error) {
+    report({ type: 'answer', id, answer: null });
+    report({ type: 'failed', run, message: `The simulator met an error of its own: ${messageOf(error)}` });
+  }
 }
 
 function digest(id: number, text: string, seed: string | null): void {

@@ -80,7 +80,8 @@ it('a line of the log moves the playhead and selects its message, whose story sa
   const { timeUs } = await at(page);
   expect(timeUs).toBeGreaterThan(13_000_000);
   await page.getByRole('heading', { name: 'Message 2, why twice?' }).waitFor();
-  await page.getByRole('tab', { name: 'Message' }).click();
+  await page.getByRole('tab', { name: 'Inspector' }).click();
+  await page.locator('.deliveries li').nth(1).waitFor();
   expect(await page.locator('.deliveries li').count()).toBe(2);
   expect(complaints).toEqual([]);
   await close();

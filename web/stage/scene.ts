@@ -912,7 +912,7 @@ function worstLag(partition: PartitionState, topology: Topology): number | null 
 }
 
 /** Position of a node's bit in an in-sync mask: `b1` is bit 0. */
-function replicaBit(name: string): number {
+export function replicaBit(name: string): number {
   return Math.max(0, Number(/(\d+)$/.exec(name)?.[1] ?? '1') - 1);
 }
 
