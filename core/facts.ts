@@ -307,7 +307,10 @@ export const FACTS = {
   acked: {
     tone: 'normal',
     detail: 'attempt',
-    sentence: (f) => `${f.place} removed ${m(f)}: ${f.peer} acked it.`,
+    sentence: (f) =>
+      f.placeKind === 'partition'
+        ? `${f.peer} accepted ${m(f)} of ${f.place}.`
+        : `${f.place} removed ${m(f)}: ${f.peer} acked it.`,
   },
   nacked: { tone: 'notable', detail: 'attempt', sentence: (f) => `${f.peer} gave ${m(f)} back to ${f.place}.` },
   'ack-refused': {
@@ -518,6 +521,14 @@ export const FACTS = {
     value: 'number of instances',
     sentence: (f) => `${f.place} now has ${f.value} instances.`,
   },
+  restored: {
+    tone: 'notable',
+    detail: 'reason; none when a seek asked for it',
+    sentence: (f) =>
+      f.detail === 0
+        ? `A seek brought ${m(f)} back to ${f.place}.`
+        : `${f.place} takes ${m(f)} back, although it was acked: ${why(f)}.`,
+  },
 } as const satisfies Record<string, FactSpec>;
 
 export type FactName = keyof typeof FACTS;
@@ -605,6 +616,7 @@ export const F: Readonly<Record<FactName, FactKind>> = {
   'alert-raised': 71,
   'alert-cleared': 72,
   scaled: 73,
+  restored: 74,
 };
 
 /** What the page and the log say of a hop, by index of HOPS. */

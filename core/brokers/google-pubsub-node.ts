@@ -742,7 +742,7 @@ export class PubsubNode implements Machine {
     const { id } = entry.published.message;
     const { holder } = entry;
     if (entry.state === 'acked') {
-      const back = out.fact(F.redriven, id, place, 0, 0, 0, because);
+      const back = out.fact(F.restored, id, place, 0, 0, R['an earlier one of its key came back'], because);
       const after = backlog.ready > position ? backlog.ready - position : 0;
       entry.fact = out.fact(F.appended, id, place, 0, after, 0, back);
     } else {
@@ -862,7 +862,7 @@ export class PubsubNode implements Machine {
       here.add(published.messageId);
       if (wanted(published) === (entry.state !== 'acked')) continue;
       if (entry.state === 'acked') {
-        const back = out.fact(F.redriven, published.message.id, place, 0, 0, 0, sought);
+        const back = out.fact(F.restored, published.message.id, place, 0, 0, 0, sought);
         entry.fact = out.fact(F.appended, published.message.id, place, 0, 0, 0, back);
         backlog.restore(entry);
       } else {
@@ -876,7 +876,7 @@ export class PubsubNode implements Machine {
       if (here.has(messageId) || !wanted(published)) continue;
       if (subscription.filter !== null && !filterMatches(subscription.filter, attributes)) continue;
       here.add(messageId);
-      this.#store(subscription, published, 0, out.fact(F.redriven, message.id, place, 0, 0, 0, sought), out);
+      this.#store(subscription, published, 0, out.fact(F.restored, message.id, place, 0, 0, 0, sought), out);
     }
     backlog.reorder();
     this.#dispatch(subscription, out);

@@ -78,6 +78,7 @@ export function couldRepeat(evidence: Evidence): boolean {
       'revoked',
       'sought',
       'redriven',
+      'restored',
       'deduplicated',
     )
   );

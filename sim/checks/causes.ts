@@ -60,6 +60,9 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
         case F.redriven:
           offer(9, id, `it was moved back to ${evidence.placeOf(id)} at ${evidence.at(id)}`);
           break;
+        case F.restored:
+          offer(9, id, `${evidence.placeOf(id)} took it back at ${evidence.at(id)}, although it was acked`);
+          break;
         case F.appended:
           if (appended && trace.detail(id) !== 2)
             offer(8, id, `${evidence.placeOf(id)} stored it a second time at ${evidence.at(id)}`);
