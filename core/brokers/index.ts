@@ -3,6 +3,7 @@ import { direct } from './direct.ts';
 import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
 import type { BrokerKind } from './kind.ts';
+import { pulsar } from './pulsar.ts';
 import { rabbitmq } from './rabbitmq.ts';
 import { redisStreams } from './redis-streams.ts';
 import { sns } from './sns.ts';
@@ -15,5 +16,6 @@ export const BROKERS: Readonly<Record<string, BrokerKind>> = {
   rabbitmq,
   'google-pubsub': googlePubsub,
   'redis-streams': redisStreams,
+  pulsar,
   direct,
 };

@@ -1,6 +1,6 @@
 /** Questions about the queues, topics and exchanges of a whole scenario that more than one part of the simulator asks. */
 import type { Elsewhere } from '../../core/brokers/kind.ts';
-import { type OptionValues, tableOf } from '../../core/options.ts';
+import { type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Scenario } from './types.ts';
 
 const SECTIONS = ['queues', 'topics', 'exchanges'] as const;
@@ -21,6 +21,12 @@ export function isDeadLetter(scenario: Scenario, name: string): boolean {
   for (const options of redrivable(scenario)) {
     if (tableOf(options, 'RedrivePolicy')?.['deadLetterTargetArn'] === name) return true;
     if (options['dead-letter-stream'] === name) return true;
+  }
+  for (const { from, group, options } of Object.values(scenario.consumers)) {
+    const policy = tableOf(options, 'deadLetterPolicy');
+    if (policy === undefined) continue;
+    const subscription = textOf(options, 'subscriptionName', group);
+    if (from.some((topic) => textOf(policy, 'deadLetterTopic', `${topic}-${subscription}-DLQ`) === name)) return true;
   }
   const { topic } = scenario.queues[name]?.options ?? {};
   return Object.values(scenario.queues).some(({ options }) => {

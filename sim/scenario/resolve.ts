@@ -477,7 +477,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
 }
 
 /**
- * Names of broker nodes. A cluster of `nodes` has b1, b2, … and a controller, behind the broker's name when the file gives it one; a service of a
+ * Names of broker nodes. A cluster of `nodes` has b1, b2, … and a controller, with bookies beside them if it has any, behind the broker's name when the file gives it one; a service of a
  * single node is called like its kind, or by the broker's name; a direct call has no broker process.
  */
 function nodeNames(source: Source, scenario: Scenario): readonly string[] {
@@ -487,7 +487,8 @@ function nodeNames(source: Source, scenario: Scenario): readonly string[] {
     if (!Object.hasOwn(kind.options, 'nodes')) return [name === 'broker' ? kindName : name];
     const before = name === 'broker' ? '' : `${name}-`;
     const nodes = Array.from({ length: numberOf(options, 'nodes', 1) }, (_, i) => `${before}b${i + 1}`);
-    return nodes.length > 1 ? [...nodes, `${before}controller`] : nodes;
+    const bookies = Array.from({ length: numberOf(options, 'bookies') }, (_, i) => `${before}bookie-${i + 1}`);
+    return [...nodes, ...(nodes.length > 1 ? [`${before}controller`] : []), ...bookies];
   });
 }
 

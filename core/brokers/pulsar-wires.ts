@@ -1,0 +1,273 @@
+/**
+ * What travels between Pulsar's clients, brokers, bookies and the metadata store, named as the binary protocol names its commands. Commands go in frames
+ * of a connection, which keeps their order. Topic partitions are called by their number in the cluster (`TopicNumber`), messages by the index
+ * of their entry and their place in its batch.
+ */
+import type { Wire } from '../machine.ts';
+import type { KeyRange } from '../parts/key-ranges.ts';
+import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
+
+/** Position of a topic partition in `PulsarCluster.topics`. */
+export type TopicNumber = number;
+
+export type SubscriptionType = 'Exclusive' | 'Failover' | 'Shared' | 'Key_Shared';
+export type AccessMode = 'Shared' | 'Exclusive' | 'WaitForExclusive' | 'ExclusiveWithFencing';
+
+/** Errors by their names in the protocol. */
+export type PulsarError =
+  | 'ProducerBusy'
+  | 'ProducerFenced'
+  | 'ProducerBlockedQuotaExceededError'
+  | 'ProducerBlockedQuotaExceededException'
+  | 'ConsumerBusy'
+  | 'ConsumerAssignError'
+  | 'SubscriptionNotFound'
+  | 'TopicNotFound'
+  | 'ServiceNotReady'
+  | 'NotAllowedError'
+  | 'MessageTooLarge'
+  | 'PersistenceError'
+  | 'TransactionConflict'
+  | 'TransactionNotFound'
+  | 'InvalidTxnStatus'
+  | 'TransactionCoordinatorNotFound';
+
+/** Where a seek or a new subscription goes: an end, a time, or a message by its entry's index. */
+export type Position =
+  | { readonly type: 'earliest' | 'latest' }
+  | { readonly type: 'time'; readonly timeUs: Micros }
+  | { readonly type: 'message'; readonly index: number; readonly inclusive: boolean };
+
+/** One entry of an ack: all of it, or some messages of the batch. */
+export interface AckedEntry {
+  readonly index: number;
+  /** Null: the whole entry. */
+  readonly batch: readonly number[] | null;
+}
+
+/** What a dead letter was, for the record. */
+export interface DeadLetter {
+  readonly deliveries: number;
+  readonly reason: number;
+}
+
+export type Send = {
+  readonly type: 'Send';
+  readonly producerId: number;
+  /** Of the first message; the others of the batch follow. */
+  readonly sequence: number;
+  readonly messages: readonly StoredMessage[];
+  readonly key: string | null;
+  readonly sizeBytes: number;
+  readonly deliverAtUs: Micros;
+  readonly txn: string;
+  readonly dead: DeadLetter | null;
+};
+
+export type Subscribe = {
+  readonly type: 'Subscribe';
+  readonly consumerId: number;
+  readonly topic: TopicNumber;
+  readonly subscription: string;
+  readonly subscriptionType: SubscriptionType;
+  readonly consumerName: string;
+  readonly priorityLevel: number;
+  readonly start: Position;
+  readonly durable: boolean;
+  readonly sticky: boolean;
+  readonly ranges: readonly KeyRange[];
+  readonly allowOutOfOrder: boolean;
+  readonly readCompacted: boolean;
+};
+
+export type OpenProducer = {
+  readonly type: 'Producer';
+  readonly producerId: number;
+  readonly topic: TopicNumber;
+  /** '' : the broker makes one. */
+  readonly name: string;
+  readonly accessMode: AccessMode;
+  /** Counts the connections of this producer's process, so that it takes over from its own former one. */
+  readonly epoch: number;
+  /** A subscription to be created with the topic (P46); '' for none. */
+  readonly initialSubscription: string;
+};
+
+export type Ack = {
+  readonly type: 'Ack';
+  readonly consumerId: number;
+  readonly entries: readonly AckedEntry[];
+  readonly cumulative: boolean;
+  readonly txn: string;
+  /** 0: no answer is wanted. */
+  readonly request: number;
+};
+
+export type Redeliver = {
+  readonly type: 'RedeliverUnacknowledgedMessages';
+  readonly consumerId: number;
+  /** Null: all that this consumer has not acked. */
+  readonly indexes: readonly number[] | null;
+  readonly reason: number;
+  /** Exclusive and Failover: what is sent from now on carries it. */
+  readonly epoch: number;
+};
+
+export type ClientCommand =
+  | { readonly type: 'Ping' | 'Pong' | 'Close' }
+  | { readonly type: 'Lookup'; readonly topic: TopicNumber }
+  | OpenProducer
+  | { readonly type: 'CloseProducer'; readonly producerId: number }
+  | Send
+  | Subscribe
+  | { readonly type: 'Flow'; readonly consumerId: number; readonly permits: number }
+  | Ack
+  | Redeliver
+  | { readonly type: 'CloseConsumer' | 'Unsubscribe'; readonly consumerId: number }
+  | { readonly type: 'Seek'; readonly consumerId: number; readonly to: Position }
+  | { readonly type: 'NewTxn'; readonly request: number; readonly timeoutUs: Micros }
+  | { readonly type: 'EndTxn'; readonly request: number; readonly txn: string; readonly commit: boolean };
+
+/** One entry as it is handed to a consumer. */
+export interface Handed {
+  readonly entry: LedgerEntry;
+  readonly redeliveryCount: number;
+  /** For the trace: how often this subscription has handed it out, from 1. */
+  readonly attempt: number;
+  /** Messages of the batch that are acked already; null for none. */
+  readonly acked: readonly number[] | null;
+}
+
+export type ServerCommand =
+  | { readonly type: 'Ping' | 'Pong' | 'Close' }
+  | { readonly type: 'LookupResponse'; readonly topic: TopicNumber; readonly owner: ActorId }
+  | {
+      readonly type: 'ProducerSuccess';
+      readonly producerId: number;
+      readonly name: string;
+      readonly lastSequence: number;
+    }
+  | { readonly type: 'ProducerError'; readonly producerId: number; readonly error: PulsarError }
+  | {
+      readonly type: 'SendReceipt';
+      readonly producerId: number;
+      readonly sequence: number;
+      /** −1 with −1 for a duplicate (P60). */
+      readonly ledgerId: number;
+      readonly entryId: number;
+      readonly index: number;
+    }
+  | {
+      readonly type: 'SendError';
+      readonly producerId: number;
+      readonly sequence: number;
+      readonly error: PulsarError;
+    }
+  | { readonly type: 'CloseProducer'; readonly producerId: number }
+  | { readonly type: 'SubscribeSuccess'; readonly consumerId: number; readonly place: PlaceId }
+  | { readonly type: 'SubscribeError'; readonly consumerId: number; readonly error: PulsarError }
+  | {
+      readonly type: 'Message';
+      readonly consumerId: number;
+      readonly epoch: number;
+      readonly entries: readonly Handed[];
+      readonly sizeBytes: number;
+    }
+  | { readonly type: 'ActiveConsumerChange'; readonly consumerId: number; readonly active: boolean }
+  | {
+      readonly type: 'AckResponse';
+      readonly consumerId: number;
+      readonly request: number;
+      readonly error: PulsarError | '';
+    }
+  | { readonly type: 'CloseConsumer'; readonly consumerId: number }
+  | { readonly type: 'TxnResponse'; readonly request: number; readonly txn: string; readonly error: PulsarError | '' };
+
+/** A command on its way over a connection. */
+export interface Framed<Command> extends Wire {
+  readonly type: 'pulsar/frame';
+  /** The broker's number of the connection. */
+  readonly connection: number;
+  readonly frame: number;
+  readonly body: Command;
+  readonly sizeBytes: number;
+}
+
+export type ClientFrame = Framed<ClientCommand>;
+export type ServerFrame = Framed<ServerCommand>;
+
+/** The transport: a connection is asked for, opened, or gone without a goodbye. */
+export type Transport =
+  | { readonly type: 'pulsar/connect'; readonly request: number }
+  | { readonly type: 'pulsar/connected'; readonly request: number; readonly connection: number }
+  | { readonly type: 'pulsar/reset'; readonly connection: number };
+
+/** An entry on a bookie's disk, and the epoch of the owner that wrote it: one that was never confirmed may lie where a later owner wrote another. */
+export interface HeldEntry {
+  readonly entry: LedgerEntry;
+  readonly epoch: number;
+}
+
+/** Between brokers and bookies. `epoch` is that of the topic's owner: an older one is fenced. */
+export type BookieRequest =
+  | {
+      readonly type: 'bookie/add';
+      readonly topic: TopicNumber;
+      readonly epoch: number;
+      readonly entry: LedgerEntry;
+      readonly sizeBytes: number;
+    }
+  | { readonly type: 'bookie/fence'; readonly topic: TopicNumber; readonly epoch: number }
+  | {
+      readonly type: 'bookie/store';
+      readonly topic: TopicNumber;
+      readonly epoch: number;
+      readonly entries: readonly LedgerEntry[];
+    }
+  | { readonly type: 'bookie/trim'; readonly topic: TopicNumber; readonly start: number }
+  | { readonly type: 'bookie/probe' };
+
+export type BookieAnswer =
+  | {
+      readonly type: 'bookie/added';
+      readonly topic: TopicNumber;
+      readonly epoch: number;
+      readonly index: number;
+      /** False: the ledger is fenced by a newer owner. */
+      readonly ok: boolean;
+      readonly message: MessageId;
+    }
+  | {
+      readonly type: 'bookie/fenced';
+      readonly topic: TopicNumber;
+      readonly epoch: number;
+      readonly entries: readonly HeldEntry[];
+    }
+  | { readonly type: 'bookie/up' };
+
+/** Between brokers and the metadata store. */
+export type MetadataRequest =
+  | { readonly type: 'metadata/session'; readonly fresh: boolean }
+  | { readonly type: 'metadata/release'; readonly topics: readonly TopicNumber[] }
+  | { readonly type: 'metadata/lookup'; readonly topic: TopicNumber };
+
+export type MetadataAnswer =
+  | { readonly type: 'metadata/session-ok' }
+  | { readonly type: 'metadata/owner'; readonly topic: TopicNumber; readonly owner: ActorId; readonly epoch: number }
+  | { readonly type: 'metadata/own'; readonly topic: TopicNumber; readonly epoch: number };
+
+/** The coordinator tells every broker how a transaction ended (P66, P67), until it hears that it is done there. */
+export interface TxnOutcome extends Wire {
+  readonly type: 'pulsar/txn-outcome';
+  readonly txn: string;
+  readonly committed: boolean;
+  /** The client whose transaction it was. */
+  readonly client: ActorId;
+  readonly because: FactId;
+}
+
+export interface TxnDone extends Wire {
+  readonly type: 'pulsar/txn-done';
+  readonly txn: string;
+}

@@ -1,0 +1,575 @@
+/**
+ * A Pulsar consumer: prefetches by permits, hands to the application what it has room for, gathers acks, and does what in Pulsar is the client's part of
+ * redelivery: negative acks and ack timeouts that wait in its memory, dead letters and retry letters that it publishes itself. A partitioned topic,
+ * and several topics, are so many subscriptions under one roof. Source: P18, P27, P30, P31, P33, P36–P48.
+ */
+import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
+import { keyRange } from '../brokers/pulsar-options.ts';
+import type {
+  AckedEntry,
+  Handed,
+  Position,
+  ServerCommand,
+  SubscriptionType,
+  TopicNumber,
+} from '../brokers/pulsar-wires.ts';
+import { R } from '../facts.ts';
+import type { Out, Wire } from '../machine.ts';
+import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
+import { Fifo } from '../parts/fifo.ts';
+import type { KeyRange } from '../parts/key-ranges.ts';
+import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
+import type { ActorId, Delivery, Micros, PlaceId, Settlement } from '../types.ts';
+import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
+import { PulsarLetters } from './pulsar-letters.ts';
+import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
+import { RedeliveryTracker } from './pulsar-redelivery.ts';
+
+/** A subscription on one topic partition. */
+interface Source {
+  readonly topic: TopicNumber;
+  readonly id: number;
+  session: Session | null;
+  place: PlaceId;
+  /** Permits used up by the application and not given back to the broker yet. */
+  used: number;
+  /** Exclusive and Failover: what was sent before the last request to redeliver is old. */
+  epoch: number;
+  /** Acks that wait to be sent. */
+  acks: AckedEntry[];
+  /** Cumulative: the last entry to be acked up to; −1 for none. */
+  upTo: number;
+}
+
+/** An entry that this client was handed: one message, or a batch of which some are still open. */
+interface Held {
+  readonly source: Source;
+  readonly entry: LedgerEntry;
+  readonly key: string;
+  readonly redeliveryCount: number;
+  readonly attempt: number;
+  readonly done: Set<number>;
+}
+
+interface Handle {
+  readonly held: Held;
+  readonly batchIndex: number;
+  /** The connection that it came by. */
+  readonly epoch: number;
+}
+
+/** A delivery in the receiver queue. */
+interface Prefetched {
+  readonly delivery: Delivery;
+  readonly source: Source;
+  readonly held: Held;
+}
+
+/** A receipt that is waited for. */
+interface Receipt {
+  readonly source: Source;
+  readonly deliveries: readonly Delivery[];
+}
+
+const FLUSH: Wire = { type: 'pulsar/ack-flush' };
+/** So many gathered acks are sent without waiting any longer (maxAcknowledgmentGroupSize). */
+const MOST_ACKS = 1000;
+/** Without a policy, retry letters go on so often (P48). */
+const DEFAULT_RETRIES = 16;
+
+export class PulsarConsumerPort implements ConsumerPort, SessionHost {
+  readonly #cluster: PulsarCluster;
+  readonly #host: ConsumerHost;
+  readonly #client: PulsarClient;
+  readonly #spec: ConsumerPortSpec;
+  readonly #subscription: string;
+  readonly #type: SubscriptionType;
+  readonly #queueSize: number;
+  readonly #ackGroupUs: Micros;
+  readonly #receipts: boolean;
+  readonly #cumulative: boolean;
+  readonly #byIndex: boolean;
+  readonly #ranges: readonly KeyRange[];
+  readonly #limit: number;
+  readonly #retries: boolean;
+  readonly #retryDelayUs: Micros;
+  readonly #redelivery: RedeliveryTracker<Held>;
+  readonly #deadLetters: PulsarLetters | null;
+  readonly #retryLetters: PulsarLetters | null;
+  #sources: Source[] = [];
+  readonly #incoming = new Fifo<Prefetched>();
+  #room = 0;
+  #flushArmed = false;
+  #requests = 0;
+  readonly #waiting = new Map<number, Receipt>();
+  /** Deliveries whose ack gathers and wants a receipt. */
+  readonly #unsent = new Map<Source, Delivery[]>();
+
+  constructor(cluster: PulsarCluster, spec: ConsumerPortSpec, host: ConsumerHost) {
+    const { options } = spec;
+    this.#cluster = cluster;
+    this.#spec = spec;
+    this.#host = host;
+    this.#client = new PulsarClient(cluster.nodes, spec.instance, this);
+    this.#subscription = subscriptionOf(options, spec.group);
+    this.#type = textOf(options, 'subscriptionType', 'Exclusive') as SubscriptionType;
+    this.#queueSize = numberOf(options, 'receiverQueueSize', 1000);
+    // What must be acked before it is worked on waits for the broker's word, so it is asked for at once.
+    const first = spec.settle === 'before-processing';
+    this.#ackGroupUs = first ? 0 : numberOf(options, 'acknowledgmentGroupTime', 100_000);
+    this.#receipts = first || booleanOf(options, 'ackReceiptEnabled');
+    this.#cumulative = booleanOf(options, 'cumulativeAck');
+    this.#byIndex = booleanOf(options, 'acknowledgmentAtBatchIndexLevelEnabled');
+    this.#ranges = rangesOf(options, spec);
+    const policy = tableOf(options, 'deadLetterPolicy');
+    this.#retries = booleanOf(options, 'enableRetry');
+    this.#limit = policy === undefined ? (this.#retries ? DEFAULT_RETRIES : 0) : numberOf(policy, 'maxRedeliverCount');
+    this.#retryDelayUs = numberOf(options, 'reconsumeLaterDelay', 1_000_000);
+    this.#redelivery = new RedeliveryTracker(options);
+    const shares = this.#type === 'Shared' || this.#type === 'Key_Shared';
+    const [topic = ''] = spec.from;
+    const names = letterTopics(topic, this.#subscription, options);
+    this.#deadLetters =
+      this.#limit > 0 && shares
+        ? new PulsarLetters(this.#client, cluster, names.dead, textOf(policy ?? {}, 'initialSubscriptionName'))
+        : null;
+    this.#retryLetters = this.#retries ? new PulsarLetters(this.#client, cluster, names.retry, '') : null;
+  }
+
+  start(out: Out): void {
+    this.#sources = [];
+    for (const name of this.#spec.from) for (const topic of this.#cluster.partitionsOf(name)) this.#addSource(topic);
+    if (this.#retryLetters !== null) this.#addSource(this.#retryLetters.topic);
+    for (const source of this.#sources) source.session = this.#client.add(source.id, source.topic, out);
+  }
+
+  receive(from: ActorId, wire: Wire, out: Out): void {
+    this.#client.receive(from, wire, out);
+  }
+
+  timer(wire: Wire, out: Out): void {
+    switch (wire.type) {
+      case 'pulsar/ack-flush':
+        this.#flushArmed = false;
+        return this.#flush(out);
+      case 'pulsar/nacks':
+        return this.#again(this.#redelivery.take('pulsar/nacks', out), R.nacked, out);
+      case 'pulsar/ack-timeouts':
+        return this.#again(this.#redelivery.take('pulsar/ack-timeouts', out), R['timed out'], out);
+      default:
+        this.#client.timer(wire, out);
+    }
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    this.#client.peerLost(peer, out);
+  }
+
+  stop(out: Out): void {
+    this.#flush(out);
+    this.#client.stop(out);
+  }
+
+  crash(): void {
+    this.#client.crash();
+    this.#redelivery.clear();
+    this.#deadLetters?.crash();
+    this.#retryLetters?.crash();
+    this.#incoming.clear();
+    this.#sources = [];
+    this.#waiting.clear();
+    this.#unsent.clear();
+    this.#flushArmed = false;
+    this.#room = 0;
+  }
+
+  room(messages: number, out: Out): void {
+    this.#room = messages;
+    this.#pump(out);
+  }
+
+  /** Pulsar holds no lock by time (P36). */
+  extend(): void {}
+
+  settle(delivery: Delivery, how: Settlement, out: Out): void {
+    const { held, batchIndex } = delivery.handle as Handle;
+    switch (how) {
+      case 'ack':
+        return this.#ack(held, batchIndex, delivery, out);
+      case 'requeue':
+      case 'reject':
+        if (this.#retryLetters !== null) this.#reconsumeLater(held, batchIndex, out);
+        else this.#redelivery.nacked(held.key, held, held.redeliveryCount, out);
+        return this.#host.settled(delivery, true, out);
+      case 'leave':
+        return this.#host.settled(delivery, true, out);
+      default:
+        return how satisfies never;
+    }
+  }
+
+  // ── Receiving ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(session: Session, out: Out): void {
+    if (this.#deadLetters?.isOf(session)) return this.#deadLetters.open(session, out);
+    if (this.#retryLetters?.isOf(session)) return this.#retryLetters.open(session, out);
+    const { options, name } = this.#spec;
+    const latest = textOf(options, 'subscriptionInitialPosition', 'Latest') === 'Latest';
+    const start: Position = { type: latest && session.topic !== this.#retryLetters?.topic ? 'latest' : 'earliest' };
+    this.#client.say(
+      session,
+      {
+        type: 'Subscribe',
+        consumerId: session.id,
+        topic: session.topic,
+        subscription: this.#subscription,
+        subscriptionType: this.#type,
+        consumerName: name,
+        priorityLevel: numberOf(options, 'priorityLevel'),
+        start,
+        durable: textOf(options, 'subscriptionMode', 'Durable') === 'Durable',
+        sticky: textOf(options, 'keySharedMode') === 'STICKY',
+        ranges: this.#ranges,
+        allowOutOfOrder: booleanOf(options, 'allowOutOfOrderDelivery'),
+        readCompacted: booleanOf(options, 'readCompacted'),
+      },
+      'control',
+      out,
+    );
+  }
+
+  /** What was prefetched and not begun is forgotten: the broker gives it out again. */
+  closed(session: Session, out: Out): void {
+    const source = this.#sources[session.id - 1];
+    if (source === undefined) return;
+    this.#drop(source, out);
+    for (const [request, receipt] of this.#waiting) {
+      if (receipt.source !== source) continue;
+      this.#waiting.delete(request);
+      for (const delivery of receipt.deliveries) this.#host.settled(delivery, false, out);
+    }
+  }
+
+  said(session: Session, command: ServerCommand, out: Out): void {
+    if (this.#deadLetters?.isOf(session)) return this.#deadLetters.said(session, command, out);
+    if (this.#retryLetters?.isOf(session)) return this.#retryLetters.said(session, command, out);
+    const source = this.#sources[session.id - 1];
+    if (source === undefined) return;
+    switch (command.type) {
+      case 'Message':
+        for (const handed of command.entries) this.#take(source, handed, command.epoch, out);
+        return this.#pump(out);
+      case 'SubscribeSuccess':
+        this.#client.ready(session);
+        source.place = command.place;
+        source.used = 0;
+        source.epoch = 0;
+        if (this.#queueSize > 0)
+          this.#client.say(session, { type: 'Flow', consumerId: session.id, permits: this.#queueSize }, 'control', out);
+        this.#flush(out);
+        return this.#pump(out);
+      case 'SubscribeError':
+      case 'CloseConsumer':
+        // Refused or sent away: it tries again after a pause, as an application would.
+        return this.#client.retry(session, out);
+      case 'AckResponse': {
+        const receipt = this.#waiting.get(command.request);
+        this.#waiting.delete(command.request);
+        for (const delivery of receipt?.deliveries ?? []) this.#host.settled(delivery, command.error === '', out);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #addSource(topic: TopicNumber): void {
+    this.#sources.push({
+      topic,
+      id: this.#sources.length + 1,
+      session: null,
+      place: 0,
+      used: 0,
+      epoch: 0,
+      acks: [],
+      upTo: -1,
+    });
+  }
+
+  #take(source: Source, { entry, redeliveryCount, attempt, acked }: Handed, epoch: number, out: Out): void {
+    const count = entry.messages.length - (acked?.length ?? 0);
+    if (epoch < source.epoch) return this.#give(source, count, out);
+    const key = `${source.topic} ${entry.index}`;
+    const held: Held = { source, entry, key, redeliveryCount, attempt, done: new Set(acked ?? []) };
+    if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount > this.#limit) {
+      // Newer clients do not show it any more (P44).
+      this.#give(source, count, out);
+      return this.#bury(held, R['too many deliveries'], out);
+    }
+    for (let i = 0; i < entry.messages.length; i++) {
+      const message = entry.messages[i];
+      if (message === undefined || held.done.has(i)) continue;
+      const handle: Handle = { held, batchIndex: i, epoch: source.epoch };
+      const delivery: Delivery = {
+        message: message.body,
+        place: source.place,
+        attempt: attempt + triedBefore(message),
+        handle,
+      };
+      this.#incoming.push({ delivery, source, held });
+    }
+  }
+
+  /** Hands to the application what it has room for; only then does a message count as used (P27), and does its ack timeout begin (P38). */
+  #pump(out: Out): void {
+    while (this.#room > 0 && this.#incoming.size > 0) {
+      const { delivery, source, held } = this.#incoming.shift() as Prefetched;
+      this.#room--;
+      this.#redelivery.received(held.key, held, held.redeliveryCount, out);
+      this.#give(source, 1, out);
+      this.#host.deliver([delivery], out);
+    }
+    if (this.#queueSize > 0 || this.#room === 0) return;
+    for (const source of this.#sources) {
+      if (source.session?.state !== 'ready' || source.used !== 0) continue;
+      source.used = 1;
+      this.#client.say(source.session, { type: 'Flow', consumerId: source.id, permits: 1 }, 'control', out);
+    }
+  }
+
+  /** Permits go back at half of the receiver queue (P27). */
+  #give(source: Source, count: number, out: Out): void {
+    if (this.#queueSize === 0) {
+      source.used = 0;
+      return;
+    }
+    source.used += count;
+    if (source.used < this.#queueSize / 2 || source.session?.state !== 'ready') return;
+    const permits = source.used;
+    source.used = 0;
+    this.#client.say(source.session, { type: 'Flow', consumerId: source.id, permits }, 'control', out);
+  }
+
+  #drop(source: Source, out: Out): void {
+    this.#incoming.retain((one) => one.source !== source);
+    if (source.place !== 0) this.#host.revoked([source.place], out);
+  }
+
+  // ── Acking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #ack(held: Held, batchIndex: number, delivery: Delivery, out: Out): void {
+    const { source, entry, done } = held;
+    done.add(batchIndex);
+    const whole = done.size >= entry.messages.length;
+    if (whole) this.#redelivery.forget(held.key);
+    if (this.#cumulative) {
+      // Of a batch that is not done, everything before it is (P33).
+      source.upTo = Math.max(source.upTo, whole ? entry.index : entry.index - 1);
+    } else if (whole) source.acks.push({ index: entry.index, batch: null });
+    else if (this.#byIndex) source.acks.push({ index: entry.index, batch: [batchIndex] });
+    const waits = this.#receipts && (whole || this.#byIndex);
+    if (waits) {
+      const unsent = this.#unsent.get(source);
+      if (unsent === undefined) this.#unsent.set(source, [delivery]);
+      else unsent.push(delivery);
+    }
+    if (this.#ackGroupUs === 0 || source.acks.length >= MOST_ACKS) this.#flush(out);
+    else if (!this.#flushArmed) {
+      this.#flushArmed = true;
+      out.timer(this.#ackGroupUs, FLUSH);
+    }
+    if (!waits) this.#host.settled(delivery, true, out);
+  }
+
+  #flush(out: Out): void {
+    for (const source of this.#sources) {
+      const { session } = source;
+      const deliveries = this.#unsent.get(source);
+      if (session === null || session.state !== 'ready') continue;
+      if (source.acks.length > 0) {
+        this.#say(source, session, source.acks, false, deliveries, out);
+        source.acks = [];
+      } else if (source.upTo >= 0) {
+        this.#say(source, session, [{ index: source.upTo, batch: null }], true, deliveries, out);
+        source.upTo = -1;
+      } else continue;
+      this.#unsent.delete(source);
+    }
+  }
+
+  #say(
+    source: Source,
+    session: Session,
+    entries: readonly AckedEntry[],
+    cumulative: boolean,
+    deliveries: readonly Delivery[] | undefined,
+    out: Out,
+  ): void {
+    let request = 0;
+    if (deliveries !== undefined) {
+      request = ++this.#requests;
+      this.#waiting.set(request, { source, deliveries });
+    }
+    const ids: number[] = [];
+    for (const { index, batch } of entries) {
+      const { messages } = this.#cluster.topic(source.topic).ledger.entry(index) ?? NO_ENTRY;
+      for (let i = 0; i < messages.length; i++)
+        if (batch === null || batch.includes(i)) ids.push(messages[i]?.body.id ?? 0);
+    }
+    const consumerId = source.id;
+    this.#client.say(
+      session,
+      { type: 'Ack', consumerId, entries, cumulative, txn: '', request },
+      'ack',
+      out,
+      ids.length === 1 ? ids[0] : ids,
+    );
+  }
+
+  // ── Asking again ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Nacks whose wait is over, or messages that the application has had for too long (P37, P38). */
+  #again(items: readonly Held[], reason: number, out: Out): void {
+    const touched = new Map<Source, number[]>();
+    for (const held of items) {
+      const { source, entry, redeliveryCount } = held;
+      if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount >= this.#limit) {
+        this.#bury(held, R['too many deliveries'], out);
+        continue;
+      }
+      const indexes = touched.get(source);
+      if (indexes === undefined) touched.set(source, [entry.index]);
+      else indexes.push(entry.index);
+    }
+    for (const [source, indexes] of touched) this.#redeliver(source, indexes, reason, out);
+  }
+
+  #redeliver(source: Source, indexes: readonly number[], reason: number, out: Out): void {
+    const { session, id } = source;
+    // Without a session there is nothing to ask for: the broker has given everything back.
+    if (session === null || session.state !== 'ready') return;
+    const shares = this.#type === 'Shared' || this.#type === 'Key_Shared';
+    if (!shares) {
+      let dropped = 0;
+      source.epoch++;
+      this.#incoming.retain((one) => {
+        if (one.source !== source) return true;
+        dropped++;
+        return false;
+      });
+      this.#host.revoked([source.place], out);
+      this.#give(source, dropped, out);
+    }
+    this.#client.say(
+      session,
+      {
+        type: 'RedeliverUnacknowledgedMessages',
+        consumerId: id,
+        indexes: shares ? indexes : null,
+        reason,
+        epoch: source.epoch,
+      },
+      'ack',
+      out,
+    );
+  }
+
+  /** Publishes to the dead-letter topic, then acks the original; what fails between the two makes a second dead letter (P44, P45). */
+  #bury(held: Held, reason: number, out: Out): void {
+    const { source, entry, attempt } = held;
+    let left = entry.messages.length - held.done.size;
+    for (let i = 0; i < entry.messages.length; i++) {
+      const message = entry.messages[i];
+      if (message === undefined || held.done.has(i)) continue;
+      const letter = this.#letter(source, held, message, held.redeliveryCount);
+      const stored = (voice: Out): void => {
+        left--;
+        if (left === 0) this.#settleOriginal(held, voice);
+      };
+      const dead = { deliveries: attempt + triedBefore(message), reason };
+      this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
+    }
+  }
+
+  /** reconsumeLater: a copy with a delay goes to the retry-letter topic, or the message has been tried often enough (P48). */
+  #reconsumeLater(held: Held, batchIndex: number, out: Out): void {
+    const { source, entry, attempt } = held;
+    const message = entry.messages[batchIndex];
+    if (message === undefined || this.#retryLetters === null) return;
+    this.#redelivery.settled(held.key);
+    const times = triedBefore(message) + 1;
+    const letter = this.#letter(source, held, message, times);
+    const stored = (voice: Out): void => {
+      held.done.add(batchIndex);
+      if (held.done.size >= entry.messages.length) this.#settleOriginal(held, voice);
+      else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
+    };
+    if (times <= this.#limit) {
+      return this.#retryLetters.publish(RETRY_LETTERS, letter, out.now + this.#retryDelayUs, null, stored, out);
+    }
+    const dead = { deliveries: attempt + triedBefore(message), reason: R['too many deliveries'] };
+    this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
+  }
+
+  #settleOriginal(held: Held, out: Out): void {
+    this.#redelivery.forget(held.key);
+    this.#ackLater(held.source, { index: held.entry.index, batch: null }, out);
+  }
+
+  #ackLater(source: Source, ack: AckedEntry, out: Out): void {
+    source.acks.push(ack);
+    this.#flush(out);
+  }
+
+  /** A copy with what clients add to it (P47). */
+  #letter(source: Source, held: Held, { body, properties }: StoredMessage, times: number): StoredMessage {
+    const info = this.#cluster.topic(source.topic);
+    const { ledgerId, entryId } = info.ledger.idOf(held.entry.index);
+    return {
+      body,
+      properties: {
+        REAL_TOPIC: properties?.['REAL_TOPIC'] ?? info.name,
+        REAL_SUBSCRIPTION: this.#subscription,
+        ORIGIN_MESSAGE_ID: properties?.['ORIGIN_MESSAGE_ID'] ?? `${ledgerId}:${entryId}:${info.partition}`,
+        RECONSUMETIMES: String(times),
+        DELAY_TIME: String(Math.floor(this.#retryDelayUs / 1000)),
+      },
+    };
+  }
+}
+
+/** Session ids of the producers within a consumer; subscriptions count from 1. */
+const DEAD_LETTERS = 1_000_001;
+const RETRY_LETTERS = 1_000_002;
+const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
+
+/** RECONSUMETIMES of a retry letter; 0 of others. */
+function triedBefore({ properties }: StoredMessage): number {
+  return properties === null ? 0 : Number(properties['RECONSUMETIMES'] ?? 0);
+}
+
+/** The subscription that a consumer names, or the group that it belongs to. */
+export function subscriptionOf(options: OptionValues, group: string): string {
+  return textOf(options, 'subscriptionName', group);
+}
+
+/** Names of the dead-letter and the retry-letter topic of a subscription (P43, P48). */
+export function letterTopics(
+  topic: string,
+  subscription: string,
+  options: OptionValues,
+): { dead: string; retry: string } {
+  const policy = tableOf(options, 'deadLetterPolicy') ?? {};
+  return {
+    dead: textOf(policy, 'deadLetterTopic', `${topic}-${subscription}-DLQ`),
+    retry: textOf(policy, 'retryLetterTopic', `${topic}-${subscription}-RETRY`),
+  };
+}
+
+/** The ranges that this instance declares: all, or one each when there are several. */
+function rangesOf(options: OptionValues, { name, declared, instance }: ConsumerPortSpec): readonly KeyRange[] {
+  const texts = options['keySharedRanges'];
+  if (!Array.isArray(texts)) return [];
+  const ranges = texts.flatMap((text) => keyRange(String(text)) ?? []);
+  return name === declared ? ranges : ranges.slice(instance - 1, instance);
+}

@@ -1,0 +1,136 @@
+/**
+ * What a Pulsar client remembers to ask for again: negative acks that wait for their delay, and messages that the application has had for longer than
+ * `ackTimeout`. All of it is memory: a crash forgets it, and the broker then gives everything back at once. Source: P36–P38, P41.
+ */
+import type { Out, Wire } from '../machine.ts';
+import { numberOf, type OptionValues, tableOf } from '../options.ts';
+import { Heap } from '../parts/heap.ts';
+import { backoffDelayUs, nackStepUs, type RedeliveryBackoff } from '../parts/redelivery-backoff.ts';
+import type { Micros } from '../types.ts';
+
+/** An entry that is watched. `T` is whatever its owner wants back. */
+interface Watched<T> {
+  readonly item: T;
+  readonly key: string;
+  void: boolean;
+}
+
+/** Which timer of a port fired. */
+export type RedeliveryTimer = 'pulsar/nacks' | 'pulsar/ack-timeouts';
+
+/** Items with a time each; looked at in steps, so that one is due up to a step late. */
+class Tracker<T> {
+  readonly #type: RedeliveryTimer;
+  readonly #stepUs: Micros;
+  readonly #due = new Heap<Watched<T>>();
+  readonly #byKey = new Map<string, Watched<T>>();
+  #armed = false;
+
+  constructor(type: RedeliveryTimer, stepUs: Micros) {
+    this.#type = type;
+    this.#stepUs = Math.max(1, stepUs);
+  }
+
+  add(key: string, item: T, afterUs: Micros, out: Out): void {
+    this.remove(key);
+    const watched: Watched<T> = { item, key, void: false };
+    this.#byKey.set(key, watched);
+    this.#due.push(out.now + afterUs, watched);
+    this.#arm(out);
+  }
+
+  remove(key: string): void {
+    const watched = this.#byKey.get(key);
+    if (watched === undefined) return;
+    watched.void = true;
+    this.#byKey.delete(key);
+  }
+
+  /** Takes out all that are due. */
+  take(out: Out): T[] {
+    this.#armed = false;
+    const due: T[] = [];
+    while (this.#due.leastKey <= out.now) {
+      const watched = this.#due.pop();
+      if (watched === undefined || watched.void) continue;
+      this.#byKey.delete(watched.key);
+      due.push(watched.item);
+    }
+    this.#arm(out);
+    return due;
+  }
+
+  clear(): void {
+    this.#due.clear();
+    this.#byKey.clear();
+    this.#armed = false;
+  }
+
+  #arm(out: Out): void {
+    if (this.#armed || this.#byKey.size === 0) return;
+    this.#armed = true;
+    const wire: Wire = { type: this.#type };
+    out.timer(this.#stepUs, wire, out.cause);
+  }
+}
+
+export class RedeliveryTracker<T> {
+  readonly #nackDelayUs: Micros;
+  readonly #nackBackoff: RedeliveryBackoff | null;
+  readonly #ackTimeoutUs: Micros;
+  readonly #ackBackoff: RedeliveryBackoff | null;
+  readonly #nacks: Tracker<T>;
+  readonly #unacked: Tracker<T>;
+
+  constructor(options: OptionValues) {
+    this.#nackDelayUs = numberOf(options, 'negativeAckRedeliveryDelay', 60_000_000);
+    this.#nackBackoff = backoffOf(tableOf(options, 'negativeAckRedeliveryBackoff'));
+    this.#ackTimeoutUs = numberOf(options, 'ackTimeout');
+    this.#ackBackoff = backoffOf(tableOf(options, 'ackTimeoutRedeliveryBackoff'));
+    this.#nacks = new Tracker('pulsar/nacks', nackStepUs(this.#nackBackoff?.minDelayUs ?? this.#nackDelayUs));
+    this.#unacked = new Tracker('pulsar/ack-timeouts', numberOf(options, 'ackTimeoutTickTime', 1_000_000));
+  }
+
+  /** The application has got something that was redelivered so often. */
+  received(key: string, item: T, redeliveries: number, out: Out): void {
+    if (this.#ackTimeoutUs <= 0) return;
+    const more =
+      this.#ackBackoff !== null && redeliveries >= 0 ? backoffDelayUs(this.#ackBackoff, redeliveries + 1) : 0;
+    this.#unacked.add(key, item, this.#ackTimeoutUs + more, out);
+  }
+
+  settled(key: string): void {
+    if (this.#ackTimeoutUs > 0) this.#unacked.remove(key);
+  }
+
+  nacked(key: string, item: T, redeliveries: number, out: Out): void {
+    this.settled(key);
+    const delayUs =
+      this.#nackBackoff === null ? this.#nackDelayUs : backoffDelayUs(this.#nackBackoff, redeliveries + 1);
+    this.#nacks.add(key, item, delayUs, out);
+  }
+
+  /** What is to be asked for now. */
+  take(timer: RedeliveryTimer, out: Out): T[] {
+    return (timer === 'pulsar/nacks' ? this.#nacks : this.#unacked).take(out);
+  }
+
+  forget(key: string): void {
+    this.#nacks.remove(key);
+    this.settled(key);
+  }
+
+  clear(): void {
+    this.#nacks.clear();
+    this.#unacked.clear();
+  }
+}
+
+function backoffOf(table: OptionValues | undefined): RedeliveryBackoff | null {
+  if (table === undefined) return null;
+  return {
+    minDelayUs: numberOf(table, 'minDelay', 1_000_000),
+    maxDelayUs: numberOf(table, 'maxDelay', 60_000_000),
+    multiplier: numberOf(table, 'multiplier', 2),
+  };
+}
