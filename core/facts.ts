@@ -63,6 +63,7 @@ export const REASONS = [
   'claimed',
   'passed over',
   'ordering key paused',
+  'not subscribed',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -121,6 +122,7 @@ export const R: Readonly<Record<Reason, number>> = {
   claimed: 50,
   'passed over': 51,
   'ordering key paused': 52,
+  'not subscribed': 53,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */

@@ -9,6 +9,7 @@ import type { PartitionName } from '../parts/assignment.ts';
 import { partitionName } from '../parts/assignment.ts';
 import { coordinatorPartition } from '../parts/murmur2.ts';
 import type { BrokerNumber } from '../parts/replica-set.ts';
+import type { SharePartition } from '../parts/share-partition.ts';
 import type { ActorId, MessageId, PlaceId } from '../types.ts';
 import { integerOf, internalTopicConfig, type TopicConfig } from './kafka-options.ts';
 
@@ -37,6 +38,8 @@ export class KafkaCluster {
   /** 0: a single node without a controller. */
   controller: ActorId = 0;
   readonly partitions: PartitionInfo[] = [];
+  /** What the share coordinator keeps, by group and partition (`group 3`). */
+  readonly shareStates = new Map<string, SharePartition>();
   /** Places of the consumer groups, by name. */
   readonly groupPlaces = new Map<string, PlaceId>();
   readonly #byTopic = new Map<string, PartitionIndex[]>();

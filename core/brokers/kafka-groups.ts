@@ -9,10 +9,12 @@ import type { GroupAnswers, GroupAssignment, GroupError, GroupReason } from '../
 import { ConsumerGroup } from '../parts/consumer-group.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../types.ts';
 import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
+import { EpochGroups } from './kafka-epoch-groups.ts';
 import { durationOf } from './kafka-options.ts';
 import type {
   Answer,
   CoordinatorRecord,
+  EpochHeartbeatRequest,
   HeartbeatRequest,
   JoinGroupAnswer,
   JoinGroupRequest,
@@ -77,6 +79,8 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 const REFUSED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
   ILLEGAL_GENERATION: 'fenced',
   UNKNOWN_MEMBER_ID: 'fenced',
+  STALE_MEMBER_EPOCH: 'fenced',
+  FENCED_MEMBER_EPOCH: 'fenced',
   FENCED_INSTANCE_ID: 'fenced',
   INVALID_PRODUCER_EPOCH: 'fenced',
   REQUEST_TIMED_OUT: 'timed out',
@@ -87,10 +91,13 @@ export class GroupCoordinator {
   readonly #partition: PartitionIndex;
   readonly #log: CoordinatorLog;
   readonly #groups = new Map<string, Group>();
+  /** Groups that follow the consumer protocol, and share groups. Their committed offsets are kept here like those of the others. */
+  readonly #epochs: EpochGroups;
 
   constructor(partition: PartitionIndex, log: CoordinatorLog) {
     this.#partition = partition;
     this.#log = log;
+    this.#epochs = new EpochGroups(partition, log);
   }
 
   /** Takes in one record of the partition, in order: at the start, and for markers as they are written. */
@@ -104,6 +111,7 @@ export class GroupCoordinator {
     }
     const value = record.value as CoordinatorRecord | null;
     if (value === null || value.type === 'txn') return;
+    if (value.type === 'epoch-group') return this.#epochs.learn(value, out);
     const group = this.#group(value.group);
     if (value.type === 'group') {
       group.state.restore(value.snapshot, out.now);
@@ -116,9 +124,18 @@ export class GroupCoordinator {
   /** Everything is read: sessions of the members begin now. */
   ready(out: Out): void {
     for (const group of this.#groups.values()) this.#arm(group, out);
+    this.#epochs.ready(out);
+  }
+
+  /** A heartbeat of the consumer protocol, or of a share group. A classic group with members refuses it. Source: K59. */
+  epochHeartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
+    const classic = this.#groups.get(request.group)?.state.memberIds.length ?? 0;
+    if (classic > 0) return reply(from, request.id, 'INCONSISTENT_GROUP_PROTOCOL', out);
+    this.#epochs.heartbeat(from, request, out);
   }
 
   join(from: ActorId, request: JoinGroupRequest, out: Out): void {
+    if (this.#epochs.isActive(request.group)) return refuseJoin(from, request, out);
     const group = this.#group(request.group);
     const known = group.state.memberIds.length;
     let begun: { readonly generation: number; readonly reason: GroupReason } | undefined;
@@ -178,7 +195,7 @@ export class GroupCoordinator {
 
   commit(from: ActorId, request: OffsetCommitRequest, out: Out): void {
     const group = this.#group(request.group);
-    const error = group.state.commitError(request.memberId, request.instanceId, request.generation, false, out.now);
+    const error = this.#commitError(group, request, false, out);
     if (error !== 'NONE') {
       this.#refuse(group, from, request.offsets, error, out);
       return reply(from, request.id, error, out);
@@ -201,7 +218,7 @@ export class GroupCoordinator {
   /** Offsets as part of a transaction: they count when its marker is written here. Source: K38, K47. */
   commitInTxn(from: ActorId, request: TxnOffsetCommitRequest, out: Out): void {
     const group = this.#group(request.group);
-    const error = group.state.commitError(request.memberId, request.instanceId, request.generation, true, out.now);
+    const error = this.#commitError(group, request, true, out);
     if (error !== 'NONE') {
       this.#refuse(group, from, request.offsets, error, out);
       return reply(from, request.id, error, out);
@@ -223,6 +240,18 @@ export class GroupCoordinator {
     }
   }
 
+  /** Under the consumer protocol the member's epoch stands in the place of the generation. Source: K55, K59. */
+  #commitError(
+    group: Group,
+    { memberId, instanceId, generation }: OffsetCommitRequest | TxnOffsetCommitRequest,
+    transactional: boolean,
+    out: Out,
+  ): KafkaError {
+    return this.#epochs.isActive(group.name)
+      ? (this.#epochs.commitError(group.name, memberId, generation) ?? 'UNKNOWN_MEMBER_ID')
+      : group.state.commitError(memberId, instanceId, generation, transactional, out.now);
+  }
+
   fetchOffsets(from: ActorId, request: OffsetFetchRequest, out: Out): void {
     const group = this.#group(request.group);
     const held = [...group.pending.values()].some((offsets) =>
@@ -238,6 +267,7 @@ export class GroupCoordinator {
   }
 
   tick(name: string, out: Out): void {
+    this.#epochs.tick(name, out);
     const group = this.#groups.get(name);
     if (group === undefined) return;
     group.armedUs = NEVER;
@@ -248,7 +278,7 @@ export class GroupCoordinator {
   /** All partitions of the topics in which a group without members has committed something; undefined when it is active or unknown. Source: K72. */
   resettable(name: string): readonly PartitionIndex[] | undefined {
     const group = this.#groups.get(name);
-    if (group === undefined || group.state.state !== 'Empty') return undefined;
+    if (group === undefined || group.state.state !== 'Empty' || this.#epochs.isActive(name)) return undefined;
     const { cluster } = this.#log;
     const topics = new Set([...group.offsets.keys()].map((index) => cluster.partition(index).topic));
     return [...topics].flatMap((topic) => cluster.partitionsOf(topic));
@@ -257,7 +287,7 @@ export class GroupCoordinator {
   /** Sets offsets of a group that has no members, as a tool may. Does nothing when somebody has joined meanwhile. Source: K72. */
   reset(name: string, targets: OffsetCommitRequest['offsets'], out: Out): void {
     const group = this.#groups.get(name);
-    if (group === undefined || group.state.state !== 'Empty') return;
+    if (group === undefined || group.state.state !== 'Empty' || this.#epochs.isActive(name)) return;
     const because = out.cause;
     for (const { partition, offset } of targets) {
       this.#log.append([this.#offsetRecord(group, partition, offset, 0)], -1, 0, out, (error, later) => {
@@ -378,6 +408,21 @@ export class GroupCoordinator {
 
 function rebalancing(group: Group, generation: number, reason: GroupReason, out: Out): void {
   out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
+}
+
+/** A classic member cannot join a group that follows the consumer protocol. Source: K59. */
+function refuseJoin(to: ActorId, { id, memberId }: JoinGroupRequest, out: Out): void {
+  const answer: JoinGroupAnswer = {
+    type: 'kafka/JoinGroup.answer',
+    id,
+    error: 'INCONSISTENT_GROUP_PROTOCOL',
+    memberId,
+    generation: -1,
+    assignor: '',
+    leader: '',
+    members: [],
+  };
+  out.send(to, 'control', answer);
 }
 
 type OffsetRecord = Extract<CoordinatorRecord, { type: 'offset' }>;

@@ -23,6 +23,7 @@ import {
 import { initialState } from './kafka-controller.ts';
 import { type CoordinatorLog, GroupCoordinator, type GroupTimer } from './kafka-groups.ts';
 import { durationOf } from './kafka-options.ts';
+import { ShareManager } from './kafka-shares.ts';
 import { type MarkerTimer, TxnCoordinator, type TxnNode } from './kafka-txns.ts';
 import type {
   AddPartitionsRequest,
@@ -152,6 +153,7 @@ export class KafkaNode implements Machine {
   #version = 0;
   #incarnation = 0;
   #fenced: readonly BrokerNumber[] = [];
+  readonly #shares: ShareManager;
   #fetches: ParkedFetch[] = [];
   #replicaFetches: ParkedReplicaFetch[] = [];
   /** Outstanding fetch to each leader, by its number; 0 for none, -1 while pausing after a refusal. */
@@ -167,6 +169,7 @@ export class KafkaNode implements Machine {
   constructor(cluster: KafkaCluster, number: BrokerNumber) {
     this.#cluster = cluster;
     this.#number = number;
+    this.#shares = new ShareManager(cluster, (index) => this.#leader(index));
   }
 
   // ── Life of the process ───────────────────────────────────────────────────────────────────────────────────────────
@@ -188,6 +191,7 @@ export class KafkaNode implements Machine {
       if (losesDisk) this.#cutBack(hosted, hosted.flushed, out);
     }
     this.#fetches = [];
+    this.#shares.crash();
     this.#replicaFetches = [];
     this.#following = [];
     this.#sweeping = false;
@@ -218,6 +222,7 @@ export class KafkaNode implements Machine {
   peerLost(peer: ActorId, out: Out): void {
     const broker = this.#cluster.brokerOf(peer);
     this.#connections.delete(peer);
+    this.#shares.peerLost(peer, out);
     this.#fetches = this.#fetches.filter((parked) => keep(parked, peer, out));
     this.#replicaFetches = this.#replicaFetches.filter((parked) => keep(parked, peer, out));
     if (broker > 0 && (this.#following[broker] ?? 0) > 0) this.#pauseFollowing(broker, out);
@@ -282,6 +287,8 @@ export class KafkaNode implements Machine {
         this.#following[leader] = 0;
         return this.#follow(leader, out);
       }
+      default:
+        this.#shares.timer(wire, out);
     }
   }
 
@@ -357,6 +364,13 @@ export class KafkaNode implements Machine {
         return this.#withGroups(from, request, out)?.commit(from, request, out);
       case 'kafka/OffsetFetch':
         return this.#withGroups(from, request, out)?.fetchOffsets(from, request, out);
+      case 'kafka/ConsumerGroupHeartbeat':
+      case 'kafka/ShareGroupHeartbeat':
+        return this.#withGroups(from, request, out)?.epochHeartbeat(from, request, out);
+      case 'kafka/ShareFetch':
+        return this.#shares.fetch(from, request, out);
+      case 'kafka/ShareAcknowledge':
+        return this.#shares.acknowledge(from, request, out);
       case 'kafka/TxnOffsetCommit':
         return this.#withGroups(from, request, out)?.commitInTxn(from, request, out);
       case 'kafka/InitProducerId': {
@@ -489,6 +503,7 @@ export class KafkaNode implements Machine {
     hosted.groups = undefined;
     hosted.txns = undefined;
     this.#failWaiting(hosted, out);
+    this.#shares.resigned(hosted.info.index, out);
     this.#wakeFetches(hosted.info.index, out);
     this.#wakeReplicaFetches(hosted.info.index, out);
   }
@@ -526,6 +541,7 @@ export class KafkaNode implements Machine {
       const error = set.replicatedError;
       for (let i = 0; i < done; i++) (waiting[i] as Waiting).settle(error, out, moved);
     }
+    this.#shares.wake(info.index, out);
     this.#wakeFetches(info.index, out);
   }
 

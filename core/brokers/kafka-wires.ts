@@ -3,12 +3,14 @@
  * `id` that its answer repeats. Only shapes; nothing here decides anything.
  */
 import type { Wire } from '../machine.ts';
-import type { GroupSubscription } from '../parts/assignment.ts';
+import type { GroupSubscription, PartitionName } from '../parts/assignment.ts';
 import type { GroupAssignment, GroupError, GroupReason, GroupSnapshot } from '../parts/consumer-group.ts';
+import type { EpochGroupError, EpochSnapshot } from '../parts/epoch-group.ts';
 import type { EpochEnd, LogRecord } from '../parts/partition-log.ts';
 import type { IsolationLevel, NewBatch, OffsetQuery } from '../parts/partition-replica.ts';
 import type { SequenceError } from '../parts/producer-state.ts';
 import type { BrokerNumber } from '../parts/replica-set.ts';
+import type { AcknowledgeType, ShareError } from '../parts/share-partition.ts';
 import type { TxnError, TxnMetadata, TxnResult } from '../parts/txn-coordinator.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
@@ -27,6 +29,12 @@ export type CoordinatorRecord =
       readonly group: string;
       readonly snapshot: GroupSnapshot;
       /** Actors of the members, for the trace. */
+      readonly consumers: readonly { readonly memberId: string; readonly consumer: ActorId }[];
+    }
+  | {
+      readonly type: 'epoch-group';
+      readonly group: string;
+      readonly snapshot: EpochSnapshot;
       readonly consumers: readonly { readonly memberId: string; readonly consumer: ActorId }[];
     }
   | {
@@ -58,6 +66,8 @@ export type KafkaError =
   | 'UNSTABLE_OFFSET_COMMIT'
   | SequenceError
   | GroupError
+  | EpochGroupError
+  | ShareError
   | TxnError;
 
 interface Request extends Wire {
@@ -221,6 +231,86 @@ export interface OffsetFetchAnswer extends Answer {
   readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
 }
 
+/** A member of a group whose coordinator assigns: joins, reports what it owns, learns what it may own, leaves. Source: K59, K100. */
+export interface EpochHeartbeatRequest extends Request {
+  readonly type: 'kafka/ConsumerGroupHeartbeat' | 'kafka/ShareGroupHeartbeat';
+  readonly group: string;
+  readonly memberId: string;
+  readonly instanceId: string | undefined;
+  readonly memberEpoch: number;
+  readonly topics: readonly string[];
+  readonly rebalanceTimeoutUs: Micros;
+  readonly assignor: string | undefined;
+  readonly owned: readonly PartitionName[];
+  /** Why it leaves; of no meaning otherwise. */
+  readonly reason: GroupReason;
+}
+
+export interface EpochHeartbeatAnswer extends Answer {
+  readonly type: 'kafka/GroupHeartbeat.answer';
+  readonly memberEpoch: number;
+  /** When to send the next one. */
+  readonly heartbeatUs: Micros;
+  readonly partitions: readonly PartitionName[];
+}
+
+// ── Share groups ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a member says of offsets that it acquired; several ranges of one partition stand or fall together. Source: K103, K105. */
+export interface ShareAcks {
+  readonly partition: PartitionIndex;
+  readonly ranges: readonly { readonly from: number; readonly to: number; readonly type: AcknowledgeType }[];
+}
+
+/** Acknowledges what came before, and asks for more of these partitions. Source: K100, K102. */
+export interface ShareFetchRequest extends Request {
+  readonly type: 'kafka/ShareFetch';
+  readonly group: string;
+  readonly memberId: string;
+  readonly acks: readonly ShareAcks[];
+  readonly partitions: readonly PartitionIndex[];
+  readonly maxRecords: number;
+  readonly maxWaitUs: Micros;
+  readonly settings: ShareSettings;
+}
+
+/** The group's own configuration, which the real one keeps at the broker. */
+export interface ShareSettings {
+  /** `share.auto.offset.reset`. */
+  readonly reset: string;
+  readonly isolation: IsolationLevel;
+  /** `share.record.lock.duration.ms`; 0: the broker's `group.share.record.lock.duration.ms`. */
+  readonly lockUs: Micros;
+}
+
+export interface ShareFetched {
+  readonly partition: PartitionIndex;
+  readonly error: KafkaError;
+  readonly records: readonly KafkaRecord[];
+  readonly deliveryCounts: readonly number[];
+  readonly lockedUntilUs: Micros;
+}
+
+export interface ShareFetchAnswer extends Answer {
+  readonly type: 'kafka/ShareFetch.answer';
+  readonly partitions: readonly ShareFetched[];
+  readonly sizeBytes: number;
+}
+
+/** Acknowledges without asking for more; `closes`: the member goes, and what it holds is released. */
+export interface ShareAcknowledgeRequest extends Request {
+  readonly type: 'kafka/ShareAcknowledge';
+  readonly group: string;
+  readonly memberId: string;
+  readonly acks: readonly ShareAcks[];
+  readonly closes: boolean;
+}
+
+export interface ShareAcknowledgeAnswer extends Answer {
+  readonly type: 'kafka/ShareAcknowledge.answer';
+  readonly results: readonly { readonly partition: PartitionIndex; readonly error: KafkaError }[];
+}
+
 /** An answer that is only an error code. */
 export interface PlainAnswer extends Answer {
   readonly type: 'kafka/answer';
@@ -369,6 +459,9 @@ export type ClientRequest =
   | LeaveGroupRequest
   | OffsetCommitRequest
   | OffsetFetchRequest
+  | EpochHeartbeatRequest
+  | ShareFetchRequest
+  | ShareAcknowledgeRequest
   | InitProducerIdRequest
   | AddPartitionsRequest
   | EndTxnRequest

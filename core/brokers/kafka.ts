@@ -6,8 +6,9 @@
 
 import { consumerConfigErrors, KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
 import { KafkaProducerPort, producerConfigError } from '../clients/kafka-producer-port.ts';
+import { KafkaSharePort } from '../clients/kafka-share-port.ts';
 import type { Command } from '../machine.ts';
-import { numberOf } from '../options.ts';
+import { numberOf, textOf } from '../options.ts';
 import { KafkaCluster } from './kafka-cluster.ts';
 import { KafkaController } from './kafka-controller.ts';
 import { KafkaNode } from './kafka-node.ts';
@@ -66,7 +67,10 @@ export const kafka: BrokerKind = {
       nodes: cluster.nodes,
       streams: true,
       producerPort: (port, host, portSetup) => new KafkaProducerPort(port, host, cluster, portSetup),
-      consumerPort: (port, host, portSetup) => new KafkaConsumerPort(port, host, cluster, portSetup),
+      consumerPort: (port, host, portSetup) =>
+        textOf(port.options, 'group.type', 'consumer') === 'share'
+          ? new KafkaSharePort(port, host, cluster, portSetup)
+          : new KafkaConsumerPort(port, host, cluster, portSetup),
       nodesFor: (_command: Command) => cluster.nodes,
     };
   },

@@ -30,10 +30,12 @@ import type { Command, Out, SeekTarget, Setup, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
 import { assignors } from '../parts/assignors.ts';
 import type { GroupReason } from '../parts/consumer-group.ts';
+import { type OffsetReset, parseOffsetReset, resetQuery } from '../parts/offset-reset.ts';
 import type { IsolationLevel, OffsetQuery } from '../parts/partition-replica.ts';
 import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
 import { KafkaForwarder } from './kafka-forwarder.ts';
 import { isStale, KafkaLink } from './kafka-link.ts';
+import { KafkaMembership } from './kafka-membership.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 
 /** Where a delivery came from. */
@@ -78,6 +80,14 @@ export function consumerConfigErrors(options: OptionValues): string[] {
     problems.push('transactional.id of a consumer needs forward.to: the topic that it writes to in its transactions.');
   }
   const session = numberOf(options, 'session.timeout.ms', 45_000_000);
+  for (const name of ['auto.offset.reset', 'share.auto.offset.reset']) {
+    const reset = textOf(options, name, 'latest');
+    const known = parseOffsetReset(reset);
+    if (known !== undefined && (known !== 'none' || name === 'auto.offset.reset')) continue;
+    problems.push(
+      `${name} is \`${reset}\`; it can be latest, earliest${name === 'auto.offset.reset' ? ', none' : ''}, or by_duration: with an ISO 8601 duration such as by_duration:PT1H.`,
+    );
+  }
   if (numberOf(options, 'heartbeat.interval.ms', 3_000_000) >= session) {
     problems.push('heartbeat.interval.ms must be less than session.timeout.ms, usually a third of it.');
   }
@@ -102,6 +112,11 @@ export class KafkaConsumerPort implements ConsumerPort {
   readonly #autoCommit: boolean;
   /** Writes on in the same transaction as the offsets; undefined for a consumer that only reads. */
   readonly #forwarder: KafkaForwarder | undefined;
+  readonly #reset: OffsetReset;
+  /** Under the consumer protocol (KIP-848); undefined under the classic one. Source: K59. */
+  readonly #membership: KafkaMembership | undefined;
+  /** What the coordinator lets it own, when that differs from what it owns. */
+  #wanted: ReadonlySet<PartitionIndex> | undefined;
   /** Settled without an output. */
   readonly #skipped = new Set<Delivery>();
   #state: State = 'away';
@@ -154,6 +169,29 @@ export class KafkaConsumerPort implements ConsumerPort {
       },
       (out) => this.#metadata(out),
     );
+    this.#reset = parseOffsetReset(textOf(options, 'auto.offset.reset', 'latest')) ?? 'latest';
+    const assignor = textOf(options, 'group.remote.assignor');
+    if (textOf(options, 'group.protocol', 'classic') === 'consumer')
+      this.#membership = new KafkaMembership(
+        {
+          kind: 'consumer',
+          group: spec.group,
+          name: spec.name,
+          instanceId: this.#instanceId,
+          topics: spec.from,
+          rebalanceTimeoutUs: numberOf(options, 'max.poll.interval.ms', 300_000_000),
+          assignor: assignor === '' ? undefined : assignor,
+          retryBackoffUs: this.#backoffUs(),
+        },
+        this.#link,
+        {
+          owned: () => [...this.#owned.keys()].map((index) => cluster.partition(index).name),
+          assigned: (partitions, out) => this.#mayOwn(partitions, out),
+          lost: (out) => this.#lose(out),
+          refused: (out) => this.#fail(out),
+          stalled: (out) => this.#isStalled(out),
+        },
+      );
     this.#forwarder = forwards
       ? new KafkaForwarder(
           {
@@ -179,6 +217,8 @@ export class KafkaConsumerPort implements ConsumerPort {
   crash(): void {
     this.#link.crash();
     this.#forwarder?.crash();
+    this.#membership?.crash();
+    this.#wanted = undefined;
     this.#skipped.clear();
     this.#life++;
     this.#state = 'away';
@@ -204,7 +244,8 @@ export class KafkaConsumerPort implements ConsumerPort {
       const offsets = this.#processed();
       if (offsets.length > 0) this.#sendCommit(offsets, out, () => undefined);
     }
-    if (this.#instanceId === undefined && this.#memberId !== '') this.#leave('left the group', out);
+    if (this.#membership !== undefined) this.#membership.leave('left the group', out);
+    else if (this.#instanceId === undefined && this.#memberId !== '') this.#leave('left the group', out);
     this.#state = 'closed';
   }
 
@@ -217,7 +258,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   timer(wire: Wire, out: Out): void {
-    if (this.#link.timer(wire, out) || this.#forwarder?.timer(wire, out)) return;
+    if (this.#link.timer(wire, out) || this.#forwarder?.timer(wire, out) || this.#membership?.timer(wire, out)) return;
     switch (wire.type) {
       case POLL.type:
         this.#pollAtUs = MAX_SAFE;
@@ -289,6 +330,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   #isMember(): boolean {
+    if (this.#membership !== undefined) return this.#membership.epoch > 0 && this.#state !== 'away';
     return this.#memberId !== '' && this.#generation >= 0 && this.#state !== 'away' && this.#state !== 'joining';
   }
 
@@ -305,6 +347,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#lastPollUs = out.now;
     if (this.#state === 'away' || (this.#needsRejoin && this.#state === 'stable')) return this.#rejoin(out);
     if (this.#state !== 'stable') return;
+    if (this.#wanted !== undefined) return this.#reconcile(this.#wanted, out);
     this.#commitByInterval(out);
     if (!this.#handOver(out)) this.#fetch(out);
   }
@@ -338,7 +381,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   #commitThenDeliver(deliveries: readonly Delivery[], out: Out): void {
     this.#sendCommit(this.#processed(), out, (error, later) => {
       if (error === 'NONE') return this.#host.deliver(deliveries, later);
-      if (error === 'NETWORK_EXCEPTION' || error === 'REQUEST_TIMED_OUT' || isStale(error)) {
+      if (mayPass(error)) {
         if (error !== 'REQUEST_TIMED_OUT') this.#link.refresh(later);
         const wire: DeliverTimer = { type: 'kafka-consumer/deliver', deliveries };
         later.timer(this.#backoffUs(), wire);
@@ -501,7 +544,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#committing = true;
     const count = settling.length;
     this.#sendCommit(offsets, out, (error, later) => {
-      if (error === 'NETWORK_EXCEPTION' || isStale(error) || error === 'REQUEST_TIMED_OUT') {
+      if (mayPass(error)) {
         if (error !== 'REQUEST_TIMED_OUT') this.#link.refresh(later);
         later.timer(this.#backoffUs(), COMMIT);
         return;
@@ -593,15 +636,19 @@ export class KafkaConsumerPort implements ConsumerPort {
     return {
       id: this.#link.nextId(),
       group: this.#spec.group,
-      memberId: this.#memberId,
+      memberId: this.#membership?.memberId ?? this.#memberId,
       instanceId: this.#instanceId,
-      generation: this.#generation,
+      generation: this.#membership?.epoch ?? this.#generation,
     };
   }
 
   /** Before joining: commits what is processed and waits for it, then gives up everything, unless the protocol is cooperative. Source: K54. */
   #rejoin(out: Out): void {
     this.#needsRejoin = false;
+    if (this.#membership !== undefined) {
+      this.#state = 'joining';
+      return this.#membership.join(out);
+    }
     const offsets =
       this.#state === 'stable' && this.#autoCommit && this.#spec.settle === 'after-processing' ? this.#processed() : [];
     this.#state = 'joining';
@@ -614,6 +661,54 @@ export class KafkaConsumerPort implements ConsumerPort {
   #giveUpAndJoin(out: Out): void {
     if (!this.#cooperative) this.#giveUp([...this.#owned.keys()], out);
     this.#join(out);
+  }
+
+  /** What the coordinator lets it own. What changes waits for the application to poll. Source: K59. */
+  #mayOwn(names: readonly string[], out: Out): void {
+    if (this.#state === 'closed' || this.#state === 'failed') return;
+    const wanted = this.#indexesOf(names);
+    const same = wanted.size === this.#owned.size && [...wanted].every((index) => this.#owned.has(index));
+    this.#wanted = same ? undefined : wanted;
+    if (this.#state === 'joining') this.#state = 'stable';
+    if (!this.#busy) this.#poll(out);
+  }
+
+  /** Gives up what it may not own any more, after committing what is done of it, tells the coordinator, and takes what is new. Source: K57, K59. */
+  #reconcile(wanted: ReadonlySet<PartitionIndex>, out: Out): void {
+    const surplus = [...this.#owned.keys()].filter((index) => !wanted.has(index));
+    const commits = this.#autoCommit && this.#spec.settle === 'after-processing' && surplus.length > 0;
+    const offsets = commits ? this.#processed() : [];
+    const goOn = (later: Out): void => {
+      this.#wanted = undefined;
+      this.#giveUp(surplus, later);
+      this.#take(wanted);
+      if (surplus.length > 0) this.#membership?.beat(later);
+      this.#state = 'positioning';
+      this.#position(later);
+    };
+    if (offsets.length === 0) return goOn(out);
+    this.#state = 'positioning';
+    this.#positioning = true;
+    this.#sendCommit(offsets, out, (_, later) => {
+      this.#positioning = false;
+      if (this.#state === 'positioning') goOn(later);
+    });
+  }
+
+  #indexesOf(names: readonly string[]): Set<PartitionIndex> {
+    const indexes = new Set<PartitionIndex>();
+    for (const name of names) {
+      const index = this.#cluster.indexOf(name);
+      if (index !== undefined) indexes.add(index);
+    }
+    return indexes;
+  }
+
+  #take(wanted: ReadonlySet<PartitionIndex>): void {
+    for (const index of wanted) {
+      if (this.#owned.has(index)) continue;
+      this.#owned.set(index, { position: -1, committed: -1, buffered: [], fetchPosition: -1, open: [] });
+    }
   }
 
   /** These partitions are no longer this member's. */
@@ -714,23 +809,10 @@ export class KafkaConsumerPort implements ConsumerPort {
     if (answer.error === 'FENCED_INSTANCE_ID') return this.#fail(out);
     if (isStale(answer.error)) return this.#joinLater(out);
     if (answer.error !== 'NONE') return this.#join(out);
-    const wanted = new Set<PartitionIndex>();
-    for (const name of answer.partitions) {
-      const index = this.#cluster.indexOf(name);
-      if (index !== undefined) wanted.add(index);
-    }
+    const wanted = this.#indexesOf(answer.partitions);
     const surplus = [...this.#owned.keys()].filter((index) => !wanted.has(index));
     this.#giveUp(surplus, out);
-    for (const index of wanted) {
-      if (this.#owned.has(index)) continue;
-      this.#owned.set(index, {
-        position: -1,
-        committed: -1,
-        buffered: [],
-        fetchPosition: -1,
-        open: [],
-      });
-    }
+    this.#take(wanted);
     this.#lastOwned = answer.partitions;
     this.#ownedGeneration = this.#generation;
     this.#state = 'positioning';
@@ -750,8 +832,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   #heartbeat(out: Out): void {
     this.#beating = false;
     if (this.#memberId === '' || this.#generation < 0 || this.#state === 'closed' || this.#state === 'failed') return;
-    const maxPollUs = numberOf(this.#spec.options, 'max.poll.interval.ms', 300_000_000);
-    if (this.#busy && out.now - this.#lastPollUs > maxPollUs) return this.#stalled(out);
+    if (this.#isStalled(out)) return;
     this.#beat(out);
     const node = this.#link.leaderOf(this.#coordinatorPartition);
     if (node === 0 || this.#heartbeatOpen || this.#state === 'joining') return;
@@ -769,8 +850,16 @@ export class KafkaConsumerPort implements ConsumerPort {
 
   /** The application did not come back in time: a dynamic member leaves, a static one only falls silent. Source: K52, K66. */
   #stalled(out: Out): void {
-    if (this.#instanceId === undefined) this.#leave('poll interval exceeded', out);
+    if (this.#membership !== undefined) this.#membership.leave('poll interval exceeded', out);
+    else if (this.#instanceId === undefined) this.#leave('poll interval exceeded', out);
     this.#lose(out);
+  }
+
+  #isStalled(out: Out): boolean {
+    const maxPollUs = numberOf(this.#spec.options, 'max.poll.interval.ms', 300_000_000);
+    if (!this.#busy || out.now - this.#lastPollUs <= maxPollUs) return false;
+    this.#stalled(out);
+    return true;
   }
 
   #leave(reason: GroupReason, out: Out): void {
@@ -791,6 +880,9 @@ export class KafkaConsumerPort implements ConsumerPort {
         return this.#lose(out);
       case 'FENCED_INSTANCE_ID':
         return this.#fail(out);
+      case 'STALE_MEMBER_EPOCH':
+        // The coordinator has moved this member on; the next heartbeat brings the new epoch.
+        return this.#membership?.beat(out);
       default:
         return;
     }
@@ -800,6 +892,8 @@ export class KafkaConsumerPort implements ConsumerPort {
   #lose(out: Out): void {
     if (this.#state === 'away' || this.#state === 'closed' || this.#state === 'failed') return;
     this.#needsRejoin = false;
+    this.#wanted = undefined;
+    this.#membership?.forget();
     this.#state = 'away';
     this.#memberId = '';
     this.#generation = -1;
@@ -864,19 +958,27 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   #resetOffsets(partitions: readonly PartitionIndex[], out: Out): void {
-    const reset = textOf(this.#spec.options, 'auto.offset.reset', 'latest');
-    if (reset === 'none') return this.#fail(out);
+    const query = resetQuery(this.#reset, out.now);
+    if (query === undefined) return this.#fail(out);
     this.#positioning = true;
-    this.#listOffsets(partitions, reset === 'earliest' ? 'earliest' : 'latest', out, (found, later) => {
-      this.#positioning = false;
-      for (const [partition, offset] of found) {
-        const owned = this.#owned.get(partition);
-        if (owned === undefined || owned.position >= 0) continue;
-        owned.position = offset;
-        owned.fetchPosition = offset;
-      }
-      this.#position(later);
+    this.#listOffsets(partitions, query, out, (found, later) => {
+      const young = [...found].filter(([, offset]) => offset < 0).map(([partition]) => partition);
+      const known = new Map([...found].filter(([, offset]) => offset >= 0));
+      if (young.length === 0) return this.#begin(known, later);
+      // No record is that young: the end is where to begin.
+      this.#listOffsets(young, 'latest', later, (ends, last) => this.#begin(new Map([...known, ...ends]), last));
     });
+  }
+
+  #begin(found: ReadonlyMap<PartitionIndex, number>, out: Out): void {
+    this.#positioning = false;
+    for (const [partition, offset] of found) {
+      const owned = this.#owned.get(partition);
+      if (owned === undefined || owned.position >= 0) continue;
+      owned.position = offset;
+      owned.fetchPosition = offset;
+    }
+    this.#position(out);
   }
 
   /** Asks the leaders for offsets, again and again until all are known. */
@@ -903,7 +1005,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       // The positions found so far are used; the rest is asked for again after a pause.
       for (const [partition, offset] of found) {
         const owned = this.#owned.get(partition);
-        if (owned === undefined || owned.position >= 0) continue;
+        if (owned === undefined || owned.position >= 0 || offset < 0) continue;
         owned.position = offset;
         owned.fetchPosition = offset;
       }
@@ -967,6 +1069,13 @@ export class KafkaConsumerPort implements ConsumerPort {
 }
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
+
+/** Errors of a commit that a later try may get past. Source: K69. */
+function mayPass(error: KafkaError): boolean {
+  return (
+    error === 'NETWORK_EXCEPTION' || error === 'REQUEST_TIMED_OUT' || error === 'STALE_MEMBER_EPOCH' || isStale(error)
+  );
+}
 
 function strategiesOf(options: OptionValues): readonly string[] {
   const strategies = options['partition.assignment.strategy'];

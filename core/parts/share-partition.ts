@@ -137,6 +137,18 @@ export class SharePartition {
     return acquired;
   }
 
+  /** Offsets of the window in [from, below) whose records compaction has removed since: nobody can be handed them any more. Source: K107. */
+  archiveMissing(from: number, below: number): void {
+    if (this.#available === 0) return;
+    for (let offset = Math.max(from, this.#start); offset < Math.min(below, this.#end); offset++) {
+      const record = this.#records.get(offset);
+      if (record?.state !== 'AVAILABLE') continue;
+      this.#available--;
+      record.state = 'ARCHIVED';
+    }
+    this.#moveStart();
+  }
+
   /** Offsets that hold no record (compaction, transaction markers) are passed over: they are archived unseen. */
   skip(from: number, below: number): void {
     for (let offset = Math.max(from, this.#end); offset < below; offset++) {

@@ -109,6 +109,14 @@ export class Evidence {
     return id;
   }
 
+  /** Whether a group shares its partitions (a share group): records are handed out one by one, and nobody owns a partition. */
+  sharesPartitions(group: GroupId): boolean {
+    const name = this.groupName(group);
+    for (const [declared, consumer] of Object.entries(this.scenario.consumers))
+      if (consumer.group === name || declared === name) return consumer.options['group.type'] === 'share';
+    return false;
+  }
+
   groupName(group: GroupId): string {
     if (group < NAMED_GROUPS) return this.trace.placeName(group);
     for (const [name, id] of this.#groupNames) if (id === group) return name;

@@ -266,6 +266,7 @@ function walkPolls(
         const log = logs.byPlace.get(place);
         if (offset < 0 || log === undefined || log.duplicated.has(trace.messageOf(id))) break;
         const consumer = trace.actor(id);
+        if (evidence.sharesPartitions(evidence.groupOf(consumer))) break;
         let places = last.get(consumer);
         if (places === undefined) {
           places = new Map();
@@ -413,6 +414,7 @@ export const replayFidelity = defineCheck<Found>({
       if (log === undefined || !inScope(evidence, place, scope)) continue;
       const message = trace.messageOf(id);
       const consumer = trace.actor(id);
+      if (evidence.sharesPartitions(evidence.groupOf(consumer))) continue;
       const reader = `${place} ${consumer}`;
       const before = last.get(reader) ?? 0;
       last.set(reader, id);

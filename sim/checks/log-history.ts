@@ -38,6 +38,8 @@ export class LogHistory {
   readonly aborted: Uint32Array;
   /** By message: the fact that compaction removed it. */
   readonly compacted: Uint32Array;
+  /** By share group: the messages that it archived without an effect, each with the fact. */
+  readonly archived = new Map<PlaceId, Map<MessageId, FactId>>();
 
   constructor(evidence: Evidence) {
     const { trace } = evidence;
@@ -96,6 +98,8 @@ export class LogHistory {
           break;
         case F.evicted:
           if (trace.places[trace.place(id)]?.kind === 'partition') this.compacted[trace.messageOf(id)] = id;
+          else if (trace.places[trace.place(id)]?.kind === 'group')
+            this.#archive(trace.place(id), trace.messageOf(id), id);
           break;
         case F['txn-begun']:
           openTxn.set(trace.actor(id), []);
@@ -154,6 +158,12 @@ export class LogHistory {
   /** The fact that first wrote the message there; 0 when none did. */
   firstWrite(place: PlaceId, message: MessageId): FactId {
     return this.byPlace.get(place)?.firstWrites.get(message) ?? 0;
+  }
+
+  #archive(group: PlaceId, message: MessageId, id: FactId): void {
+    const messages = this.archived.get(group);
+    if (messages === undefined) this.archived.set(group, new Map([[message, id]]));
+    else messages.set(message, id);
   }
 
   /** Empties an offset that was cut off or is written anew. */

@@ -3,7 +3,7 @@
  * open when the run ended. The delivery guarantees are read off from this.
  */
 import { F, R } from '../../core/facts.ts';
-import { textOf } from '../../core/options.ts';
+import { type OptionValues, textOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import { type Evidence, type GroupId, inScope, type Ledger } from './evidence.ts';
@@ -124,6 +124,8 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
         tally.owed++;
         if (ledger !== undefined && (ledger.effect[m] as number) > 0) continue;
         if ((logs.lost[m] as number) > 0) note(tally, 'missing', evidence, m, group, undefined, logs.lost[m] as number);
+        else if (logs.archived.get(group)?.has(m) === true)
+          note(tally, 'removed', evidence, m, group, ledger, logs.archived.get(group)?.get(m) ?? 0);
         else if (ledger !== undefined && evidence.underWay(ledger, m))
           note(tally, 'open', evidence, m, group, ledger, 0);
         else if ((logs.compacted[m] as number) > 0 && (ledger?.firstDelivered[m] ?? 0) === 0)
@@ -197,9 +199,14 @@ function startsLatest(evidence: Evidence, group: GroupId): boolean {
   const name = evidence.groupName(group);
   for (const [declared, consumer] of Object.entries(evidence.scenario.consumers)) {
     if (consumer.group === name || declared === name)
-      return textOf(consumer.options, 'auto.offset.reset', 'latest') !== 'earliest';
+      return textOf(consumer.options, resetOption(consumer.options), 'latest') !== 'earliest';
   }
   return true;
+}
+
+/** Where a group begins is said by one option or the other. */
+function resetOption(options: OptionValues): string {
+  return textOf(options, 'group.type', 'consumer') === 'share' ? 'share.auto.offset.reset' : 'auto.offset.reset';
 }
 
 function note(

@@ -53,7 +53,8 @@ export const poisonIsolation = defineCheck<Blocked>({
     }
     const dead = doses.find((dose) => settledIn(evidence, dose)) ?? doses[0];
     if (dead !== undefined)
-      for (const place of new Set(doses.map((dose) => dose.place))) open += waitingAt(evidence, place);
+      for (const place of new Set(doses.map((dose) => dose.place)))
+        open += waitingAt(evidence, place, new Set(doses.map(({ group }) => group)));
     return {
       ...base,
       seen: open > 0 ? 'open' : 'sound',
@@ -169,12 +170,12 @@ function healthyBehind(evidence: Evidence, dose: Dose): Behind {
   return { waiting, blocked: { message: oldest, stored: oldestStored, tries: tries || dose.begun.length, waiting } };
 }
 
-/** Healthy messages that still wait in a queue or partition where poison was. */
-function waitingAt(evidence: Evidence, place: PlaceId): number {
+/** Healthy messages that still wait in a queue or partition where poison was, for the groups that met it. */
+function waitingAt(evidence: Evidence, place: PlaceId, groups: ReadonlySet<GroupId>): number {
   const { trace } = evidence;
   let waiting = 0;
   for (const [group] of evidence.ledgers) {
-    if (trace.places[place]?.kind === 'queue' && group !== place) continue;
+    if (trace.places[place]?.kind === 'queue' ? group !== place : !groups.has(group)) continue;
     for (let m = 1; m <= trace.messageCount; m++) {
       if (!trace.message(m).poison && storedAt(evidence, place, m) > 0 && waits(evidence, place, group, m)) waiting++;
     }

@@ -232,14 +232,22 @@ function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   const kind = kindOf(scenario, consumer.broker);
   // A log has no place for what is rejected: its offset is passed.
   if (kind === 'kafka' && consumer.onFailure === 'reject') return 'on-failure: reject';
+  if (kind === 'kafka' && isShared(consumer) && textOf(consumer.options, 'share.acknowledgement.mode') !== 'explicit')
+    return 'share.acknowledgement.mode: implicit (the next poll accepts what failed, too)';
   return '';
+}
+
+/** A member of a Kafka share group. */
+function isShared(consumer: ConsumerSpec): boolean {
+  return textOf(consumer.options, 'group.type', 'consumer') === 'share';
 }
 
 /** A group that begins at the end of the log passes over what came before its first commit. */
 function startRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (kindOf(scenario, consumer.broker) !== 'kafka') return '';
-  const reset = textOf(consumer.options, 'auto.offset.reset', 'latest');
-  return reset === 'earliest' ? '' : `auto.offset.reset: ${reset}`;
+  const name = isShared(consumer) ? 'share.auto.offset.reset' : 'auto.offset.reset';
+  const reset = textOf(consumer.options, name, 'latest');
+  return reset === 'earliest' ? '' : `${name}: ${reset}`;
 }
 
 /** The broker may get a message twice. */
@@ -340,6 +348,7 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
 function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (kindOf(scenario, consumer.broker) === 'google-pubsub') return pubsub.workOrderRisk(scenario, consumer);
   if (consumer.concurrency > 1) return `concurrency: ${consumer.concurrency}`;
+  if (kindOf(scenario, consumer.broker) === 'kafka' && isShared(consumer)) return 'group.type: share keeps no order';
   const redrive = queuesOf(scenario, consumer).find(
     ([, queue]) => tableOf(queue.options, 'RedrivePolicy') !== undefined,
   );
@@ -373,6 +382,8 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
     case 'google-pubsub':
       return pubsub.poisonRisk(scenario, consumer);
     case 'kafka':
+      // Its limit of deliveries archives what always fails; what failed without a word comes back when its lock ends.
+      if (isShared(consumer)) return '';
       return `on-failure: ${consumer.onFailure} (a log has no dead-letter queue of its own)`;
     default:
       return '';

@@ -172,6 +172,8 @@ export class Metrics {
         this.#stopWork(actorId, message, time);
         break;
       case F.acked:
+        // A share group's records stay in their log: what counts there is that the consumer settled them.
+        if (trace.places[place]?.kind === 'partition') break;
         this.place(place).settled++;
         this.settled++;
         break;
@@ -192,7 +194,8 @@ export class Metrics {
         this.expired++;
         break;
       case F.evicted:
-        this.place(place).evicted++;
+        // What a share group archives stays in its log: it is no place's loss.
+        this.place(trace.places[place]?.kind === 'group' ? 0 : place).evicted++;
         break;
       case F.lost:
         this.place(place).lost++;

@@ -14,7 +14,12 @@ import { QueueState } from './queue-state.ts';
 
 /** What the fold needs to know beside the trace: when each consumer settles, and which lines of the timeline last. */
 export interface TopologyScenario {
-  readonly consumers: Readonly<Record<string, Pick<Scenario['consumers'][string], 'settle'>>>;
+  readonly consumers: Readonly<
+    Record<
+      string,
+      Pick<Scenario['consumers'][string], 'settle'> & Partial<Pick<Scenario['consumers'][string], 'options'>>
+    >
+  >;
   readonly timeline: Scenario['timeline'];
 }
 
@@ -389,7 +394,11 @@ export class Topology {
       }
       case F.assigned: {
         const group = this.#group(trace.detail(id));
-        group.assignment = group.assignment.filter(({ partition }) => partition !== place);
+        // Members of a share group have a partition together.
+        const shares = this.#scenario.consumers[trace.actors[peer]?.group ?? '']?.options?.['group.type'] === 'share';
+        group.assignment = group.assignment.filter(
+          ({ partition, consumer }) => partition !== place || (shares && consumer !== peer),
+        );
         group.assignment.push({ partition: place, consumer: peer, generation: trace.value(id) });
         return;
       }

@@ -1,0 +1,189 @@
+/**
+ * The groups whose coordinator assigns (KIP-848 and share groups), as far as they live on one partition of `__consumer_offsets`: heartbeats come in, what each
+ * member may own goes out, and changes are written to that partition, so that a new leader goes on from there. The rules are in
+ * `epoch-group.ts`; committed offsets are kept by the group coordinator (`kafka-groups.ts`). Source: K59, K100.
+ */
+import { F, R } from '../facts.ts';
+import type { Out } from '../machine.ts';
+import { EpochGroup, type EpochGroupError, type EpochGroupKind, type EpochNews } from '../parts/epoch-group.ts';
+import type { ActorId, Micros, PlaceId } from '../types.ts';
+import type { PartitionIndex } from './kafka-cluster.ts';
+import type { CoordinatorLog, GroupTimer } from './kafka-groups.ts';
+import { durationOf, integerOf } from './kafka-options.ts';
+import type { CoordinatorRecord, EpochHeartbeatAnswer, EpochHeartbeatRequest } from './kafka-wires.ts';
+
+interface Hosted {
+  readonly name: string;
+  readonly place: PlaceId;
+  readonly state: EpochGroup;
+  readonly consumers: Map<string, ActorId>;
+  /** When the earliest timer for it is set. */
+  armedUs: Micros;
+  rebalancing: boolean;
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER;
+const MANY = Number.MAX_SAFE_INTEGER;
+
+export class EpochGroups {
+  readonly #partition: PartitionIndex;
+  readonly #log: CoordinatorLog;
+  readonly #groups = new Map<string, Hosted>();
+
+  constructor(partition: PartitionIndex, log: CoordinatorLog) {
+    this.#partition = partition;
+    this.#log = log;
+  }
+
+  /** Takes in what a former leader wrote. */
+  learn({ group, snapshot, consumers }: Extract<CoordinatorRecord, { type: 'epoch-group' }>, out: Out): void {
+    const hosted = this.#group(group, snapshot.kind);
+    hosted.state.restore(snapshot, out.now);
+    hosted.consumers.clear();
+    for (const { memberId, consumer } of consumers) hosted.consumers.set(memberId, consumer);
+  }
+
+  /** Everything is read: sessions begin now. */
+  ready(out: Out): void {
+    for (const group of this.#groups.values()) this.#arm(group, out);
+  }
+
+  /** Whether the group has members here. */
+  isActive(name: string): boolean {
+    return (this.#groups.get(name)?.state.memberIds.length ?? 0) > 0;
+  }
+
+  /** Whether a commit by a member of such a group is accepted; undefined when there is no such group. Source: K55, K59. */
+  commitError(name: string, memberId: string, memberEpoch: number): EpochGroupError | undefined {
+    return this.#groups.get(name)?.state.commitError(memberId, memberEpoch);
+  }
+
+  heartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
+    const kind: EpochGroupKind = request.type === 'kafka/ShareGroupHeartbeat' ? 'share' : 'consumer';
+    const group = this.#group(request.group, kind);
+    const { memberId } = request;
+    const before = group.state.member(memberId);
+    const had = before === undefined ? [] : [...before.assigned, ...before.revoking];
+    const epochs = before === undefined ? -1 : before.epoch + group.state.epoch;
+    const isNew = before === undefined && request.memberEpoch === 0;
+    if (isNew) group.consumers.set(memberId, from);
+    const answer = group.state.heartbeat(request, out.now, this.#news(group, out));
+    const member = group.state.member(memberId);
+    if (isNew && member === undefined) group.consumers.delete(memberId);
+    if (isNew && member !== undefined) out.fact(F.joined, 0, group.place, from, group.state.epoch);
+    if (member !== undefined && answer.error === 'NONE') this.#recordGains(group, from, had, member.assigned, out);
+    const changed =
+      member === undefined ||
+      epochs !== member.epoch + group.state.epoch ||
+      had.length !== member.assigned.length + member.revoking.length;
+    if (changed && answer.error === 'NONE') this.#store(group, out);
+    this.#settle(group, out);
+    const wire: EpochHeartbeatAnswer = {
+      type: 'kafka/GroupHeartbeat.answer',
+      id: request.id,
+      ...answer,
+      heartbeatUs: durationOf(
+        this.#log.cluster.options,
+        kind === 'share' ? 'group.share.heartbeat.interval.ms' : 'group.consumer.heartbeat.interval.ms',
+      ),
+    };
+    out.send(from, 'control', wire);
+    this.#arm(group, out);
+  }
+
+  tick(name: string, out: Out): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    group.armedUs = NEVER;
+    const { epoch } = group.state;
+    group.state.tick(out.now, this.#news(group, out));
+    if (group.state.epoch !== epoch) this.#store(group, out);
+    this.#settle(group, out);
+    this.#arm(group, out);
+  }
+
+  #group(name: string, kind: EpochGroupKind): Hosted {
+    const known = this.#groups.get(name);
+    if (known !== undefined && known.state.kind === kind) return known;
+    const { cluster } = this.#log;
+    const topics = new Map<string, number>();
+    for (const { topic, place } of cluster.partitions)
+      if (place !== 0) topics.set(topic, cluster.partitionsOf(topic).length);
+    const assignors = cluster.options['group.consumer.assignors'];
+    const group: Hosted = {
+      name,
+      place: cluster.groupPlaces.get(name) ?? 0,
+      state: new EpochGroup(
+        {
+          kind,
+          sessionTimeoutUs: durationOf(
+            cluster.options,
+            kind === 'share' ? 'group.share.session.timeout.ms' : 'group.consumer.session.timeout.ms',
+          ),
+          assignor: Array.isArray(assignors) && assignors[0] === 'range' ? 'range' : 'uniform',
+          maxSize: kind === 'share' ? integerOf(cluster.options, 'group.share.max.size') : MANY,
+        },
+        topics,
+      ),
+      consumers: new Map(),
+      armedUs: NEVER,
+      rebalancing: false,
+    };
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  #news(group: Hosted, out: Out): EpochNews {
+    let reason = R['joined the group'];
+    return {
+      memberGone: (memberId, why) => {
+        reason = R[why];
+        const consumer = group.consumers.get(memberId) ?? 0;
+        group.consumers.delete(memberId);
+        // A consumer that came back under a new member id is still in the group; only its former self is gone.
+        for (const other of group.consumers.values()) if (other === consumer) return;
+        out.fact(F.left, 0, group.place, consumer, 0, reason);
+      },
+      retargeted: (epoch) => {
+        if (group.rebalancing) return;
+        group.rebalancing = true;
+        out.fact(F['rebalance-begun'], 0, group.place, 0, epoch - 1, reason);
+      },
+    };
+  }
+
+  #recordGains(group: Hosted, consumer: ActorId, had: readonly string[], has: readonly string[], out: Out): void {
+    const { cluster } = this.#log;
+    for (const name of has) {
+      const index = cluster.indexOf(name);
+      if (had.includes(name) || index === undefined) continue;
+      out.fact(F.assigned, 0, cluster.partition(index).place, consumer, group.state.epoch, group.place);
+    }
+  }
+
+  /** The rebalance is over when everybody is where the coordinator wants it. */
+  #settle(group: Hosted, out: Out): void {
+    if (!group.rebalancing || !group.state.isStable) return;
+    group.rebalancing = false;
+    out.fact(F.rebalanced, 0, group.place, 0, group.state.epoch);
+  }
+
+  #store(group: Hosted, out: Out): void {
+    const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
+    const record: CoordinatorRecord = {
+      type: 'epoch-group',
+      group: group.name,
+      snapshot: group.state.snapshot(),
+      consumers,
+    };
+    this.#log.append([record], -1, 0, out, () => undefined);
+  }
+
+  #arm(group: Hosted, out: Out): void {
+    const next = group.state.nextDeadlineUs();
+    if (next >= group.armedUs) return;
+    group.armedUs = next;
+    const wire: GroupTimer = { type: 'kafka/group', partition: this.#partition, group: group.name };
+    out.timer(next - out.now, wire, 0);
+  }
+}

@@ -1,0 +1,409 @@
+/**
+ * The share partitions that one node leads: hands records of a partition to the members of share groups, takes their acknowledgements, and ends locks that are
+ * over. Which record may go to whom is decided in `share-partition.ts`; who is a member, and of which partitions, in `epoch-group.ts`. Source: K100-K107.
+ * Simplifications: what the share coordinator keeps in `__share_group_state` is one table that survives everything and that leaders reach at once; a new
+ * leader finds what was acquired available again. Fetches are not limited by bytes, only by records.
+ */
+import { F, R, type Reason } from '../facts.ts';
+import type { Out, Wire } from '../machine.ts';
+import { isWithin, parseOffsetReset, resetQuery } from '../parts/offset-reset.ts';
+import type { LogRecord } from '../parts/partition-log.ts';
+import type { PartitionReplica } from '../parts/partition-replica.ts';
+import { type AcknowledgeType, type ShareEnd, SharePartition } from '../parts/share-partition.ts';
+import { AbortedFilter } from '../parts/txn-index.ts';
+import type { ActorId, Message, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
+import type { KafkaCluster, PartitionIndex, PartitionInfo } from './kafka-cluster.ts';
+import { durationOf, integerOf } from './kafka-options.ts';
+import type {
+  KafkaError,
+  RecordValue,
+  ShareAcknowledgeAnswer,
+  ShareAcknowledgeRequest,
+  ShareAcks,
+  ShareFetchAnswer,
+  ShareFetched,
+  ShareFetchRequest,
+  ShareSettings,
+} from './kafka-wires.ts';
+
+/** What the shares need of their node: the log of a partition that it leads; undefined when it does not. */
+export type LedPartition = (
+  index: PartitionIndex,
+) => { readonly info: PartitionInfo; readonly replica: PartitionReplica<RecordValue> } | undefined;
+
+/** One partition of one share group, while this node leads it. */
+interface Share {
+  readonly group: string;
+  readonly groupPlace: PlaceId;
+  readonly info: PartitionInfo;
+  readonly replica: PartitionReplica<RecordValue>;
+  readonly state: SharePartition;
+  readonly lockUs: Micros;
+  readonly isolation: ShareSettings['isolation'];
+  /** When the earliest timer for its locks is set. */
+  armedUs: Micros;
+}
+
+interface Parked {
+  readonly from: ActorId;
+  readonly request: ShareFetchRequest;
+  readonly timer: TimerId;
+}
+
+interface LockTimer extends Wire {
+  readonly type: 'kafka/share-locks';
+  readonly partition: PartitionIndex;
+  readonly group: string;
+}
+
+interface WaitTimer extends Wire {
+  readonly type: 'kafka/share-wait';
+  readonly from: ActorId;
+  readonly id: number;
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER;
+const FRAME_BYTES = 100;
+const SCAN_BYTES = 1_048_576;
+
+export class ShareManager {
+  readonly #cluster: KafkaCluster;
+  readonly #led: LedPartition;
+  /** By partition, then group. */
+  readonly #shares = new Map<PartitionIndex, Map<string, Share>>();
+  /** Actors of the members that were heard of here. */
+  readonly #members = new Map<string, ActorId>();
+  #parked: Parked[] = [];
+
+  constructor(cluster: KafkaCluster, led: LedPartition) {
+    this.#cluster = cluster;
+    this.#led = led;
+  }
+
+  /** The process died, or a partition was lost: nothing is known of it any more. */
+  crash(): void {
+    this.#shares.clear();
+    this.#members.clear();
+    this.#parked = [];
+  }
+
+  resigned(index: PartitionIndex, out: Out): void {
+    if (this.#shares.delete(index)) this.wake(index, out);
+  }
+
+  peerLost(peer: ActorId, out: Out): void {
+    for (const { from, timer } of this.#parked) if (from === peer) out.cancel(timer);
+    this.#parked = this.#parked.filter(({ from }) => from !== peer);
+  }
+
+  /** True when the timer was one of the shares. */
+  timer(wire: Wire, out: Out): boolean {
+    if (wire.type === 'kafka/share-locks') {
+      const { partition, group } = wire as LockTimer;
+      const share = this.#shares.get(partition)?.get(group);
+      if (share !== undefined) this.#expire(share, out);
+      return true;
+    }
+    if (wire.type !== 'kafka/share-wait') return false;
+    const { from, id } = wire as WaitTimer;
+    const parked = this.#parked.find((one) => one.from === from && one.request.id === id);
+    if (parked === undefined) return true;
+    this.#parked = this.#parked.filter((one) => one !== parked);
+    this.#answer(from, parked.request, out);
+    return true;
+  }
+
+  fetch(from: ActorId, request: ShareFetchRequest, out: Out): void {
+    this.#members.set(request.memberId, from);
+    for (const acks of request.acks) this.#acknowledge(request.group, request.memberId, acks, from, out);
+    const ready = request.maxWaitUs === 0 || request.partitions.some((index) => this.#isReady(index, request, out));
+    if (ready) return this.#answer(from, request, out);
+    const wire: WaitTimer = { type: 'kafka/share-wait', from, id: request.id };
+    this.#parked.push({ from, request, timer: out.timer(request.maxWaitUs, wire) });
+  }
+
+  acknowledge(from: ActorId, request: ShareAcknowledgeRequest, out: Out): void {
+    const { group, memberId } = request;
+    this.#members.set(memberId, from);
+    const results = request.acks.map((acks) => ({
+      partition: acks.partition,
+      error: this.#acknowledge(group, memberId, acks, from, out),
+    }));
+    if (request.closes) this.#close(group, memberId, out);
+    const answer: ShareAcknowledgeAnswer = {
+      type: 'kafka/ShareAcknowledge.answer',
+      id: request.id,
+      error: 'NONE',
+      results,
+    };
+    out.send(from, 'control', answer);
+  }
+
+  /** Something of this partition can be handed out now. */
+  wake(index: PartitionIndex, out: Out): void {
+    if (this.#parked.length === 0) return;
+    const woken = this.#parked.filter(
+      ({ request }) => request.partitions.includes(index) && this.#isReady(index, request, out),
+    );
+    for (const parked of woken) {
+      // The one before may have taken it all.
+      if (!this.#isReady(index, parked.request, out)) continue;
+      this.#parked = this.#parked.filter((one) => one !== parked);
+      out.cancel(parked.timer);
+      this.#answer(parked.from, parked.request, out);
+    }
+  }
+
+  #isReady(index: PartitionIndex, request: ShareFetchRequest, out: Out): boolean {
+    const share = this.#share(index, request, out);
+    if (share === undefined) return true;
+    const { state, replica } = share;
+    if (!state.canAcquire) return false;
+    const next = replica.log.recordFrom(state.nextFetchOffset);
+    return next !== undefined && next.offset < replica.readableEnd(share.isolation);
+  }
+
+  /** The group's view of a partition, begun where the group was, or where it wishes to begin. Source: K100. */
+  #share(index: PartitionIndex, { group, settings }: ShareFetchRequest, out: Out): Share | undefined {
+    const led = this.#led(index);
+    if (led === undefined) return undefined;
+    let groups = this.#shares.get(index);
+    if (groups === undefined) {
+      groups = new Map();
+      this.#shares.set(index, groups);
+    }
+    const known = groups.get(group);
+    if (known !== undefined) {
+      if (this.#isFenced(known)) return undefined;
+      known.state.logStartMoved(led.replica.log.startOffset);
+      return known;
+    }
+    const { options, groupPlaces, shareStates } = this.#cluster;
+    const lockUs = settings.lockUs > 0 ? settings.lockUs : durationOf(options, 'group.share.record.lock.duration.ms');
+    const name = `${group} ${index}`;
+    const before = shareStates.get(name);
+    const state = new SharePartition(this.#beginning(led.replica, settings, out.now), {
+      deliveryCountLimit: integerOf(options, 'group.share.delivery.count.limit'),
+      maxRecordLocks: integerOf(options, 'group.share.partition.max.record.locks'),
+      lockUs,
+    });
+    shareStates.set(name, state);
+    const share: Share = {
+      ...led,
+      group,
+      groupPlace: groupPlaces.get(group) ?? 0,
+      state,
+      lockUs,
+      isolation: settings.isolation,
+      armedUs: NEVER,
+    };
+    groups.set(group, share);
+    if (before === undefined) this.#moved(share, -1, out);
+    else this.#takeOver(share, before, out);
+    return share;
+  }
+
+  #beginning(replica: PartitionReplica<RecordValue>, { reset, isolation }: ShareSettings, now: Micros): number {
+    const query = resetQuery(parseOffsetReset(reset) ?? 'latest', now) ?? 'latest';
+    const found = replica.offsetFor(query, isolation, 0);
+    const { startOffset } = replica.log;
+    const end = replica.readableEnd(isolation);
+    return typeof found === 'number' && isWithin(found, startOffset, end) ? found : end;
+  }
+
+  /** A new leader goes on with what the former one knew; whoever held something holds it no longer. */
+  #takeOver(share: Share, before: SharePartition, out: Out): void {
+    const { state, info } = share;
+    for (let offset = before.startOffset; offset < before.endOffset; offset++) {
+      const message = before.record(offset)?.state === 'ACQUIRED' ? this.#messageAt(share, offset) : 0;
+      if (message > 0) out.fact(F.requeued, message, info.place, 0, 0, R['leader moved']);
+    }
+    state.restore(before.snapshot());
+  }
+
+  /** Whether a newer leader has taken over, which this one has not heard of: it may not hand out anything more. */
+  #isFenced({ group, info, state }: Share): boolean {
+    return this.#cluster.shareStates.get(`${group} ${info.index}`) !== state;
+  }
+
+  #answer(from: ActorId, request: ShareFetchRequest, out: Out): void {
+    const partitions: ShareFetched[] = [];
+    const messages: MessageId[] = [];
+    let room = request.maxRecords;
+    let sizeBytes = FRAME_BYTES;
+    const asked = request.partitions;
+    for (let i = 0; i < asked.length && room > 0; i++) {
+      const index = asked[(i + request.id) % asked.length] as PartitionIndex;
+      const share = this.#share(index, request, out);
+      if (share === undefined) {
+        partitions.push({
+          partition: index,
+          error: 'NOT_LEADER_OR_FOLLOWER',
+          records: [],
+          deliveryCounts: [],
+          lockedUntilUs: 0,
+        });
+        continue;
+      }
+      const fetched = this.#acquire(share, request.memberId, from, room, out);
+      room -= fetched.records.length;
+      for (const record of fetched.records) {
+        messages.push(idOf(record));
+        sizeBytes += record.sizeBytes;
+      }
+      if (fetched.records.length > 0) partitions.push(fetched);
+    }
+    const answer: ShareFetchAnswer = {
+      type: 'kafka/ShareFetch.answer',
+      id: request.id,
+      error: 'NONE',
+      partitions,
+      sizeBytes,
+    };
+    out.send(from, messages.length > 0 ? 'delivery' : 'control', answer, messages.length > 0 ? messages : 0);
+  }
+
+  /** Goes up the log from the first offset that may be free, and hands out what is. Source: K102, K106. */
+  #acquire(share: Share, memberId: string, from: ActorId, limit: number, out: Out): ShareFetched {
+    const { state, replica, info } = share;
+    const records: LogRecord<RecordValue>[] = [];
+    const deliveryCounts: number[] = [];
+    let offset = state.nextFetchOffset;
+    const end = replica.readableEnd(share.isolation);
+    while (records.length < limit && offset < end) {
+      const read = replica.read(offset, end, SCAN_BYTES, share.isolation);
+      if (read.records.length === 0) break;
+      const filter = new AbortedFilter(read.aborted);
+      for (const record of read.records) {
+        if (records.length >= limit || (record.offset >= state.endOffset && !state.hasRoom)) {
+          offset = end;
+          break;
+        }
+        if (info.config.log.compaction !== undefined) state.archiveMissing(offset, record.offset);
+        offset = record.offset + 1;
+        if (!filter.passes(record) || record.value === null) {
+          state.skip(record.offset, record.offset + 1);
+          continue;
+        }
+        const acquired = state.acquireOne(memberId, record.offset, out.now);
+        if (acquired === undefined) continue;
+        records.push(record);
+        deliveryCounts.push(acquired.deliveryCount);
+        out.fact(F.delivered, idOf(record), info.place, from, Math.floor(share.lockUs / 1000), acquired.deliveryCount);
+      }
+    }
+    if (records.length > 0) this.#arm(share, out.now + share.lockUs, out);
+    return { partition: info.index, error: 'NONE', records, deliveryCounts, lockedUntilUs: out.now + share.lockUs };
+  }
+
+  /** One partition's acknowledgements stand or fall together: the first range that is refused takes the others with it. Source: K105. */
+  #acknowledge(group: string, memberId: string, acks: ShareAcks, from: ActorId, out: Out): KafkaError {
+    if (this.#led(acks.partition) === undefined) return 'NOT_LEADER_OR_FOLLOWER';
+    const share = this.#shares.get(acks.partition)?.get(group);
+    const first = acks.ranges[0];
+    if (share !== undefined && this.#isFenced(share)) return 'NOT_LEADER_OR_FOLLOWER';
+    if (share === undefined || first === undefined) return 'INVALID_REQUEST';
+    const { state, info } = share;
+    const types = new Map<number, AcknowledgeType>();
+    for (const { from: low, to, type } of acks.ranges)
+      for (let offset = low; offset <= to; offset++) types.set(offset, type);
+    const before = state.startOffset;
+    for (const offset of types.keys()) {
+      const record = state.record(offset);
+      const held = record?.state === 'ACQUIRED' && record.owner === memberId && record.lockedUntilUs > out.now;
+      if (offset >= before && held) continue;
+      for (const refused of types.keys()) {
+        const message = this.#messageAt(share, refused);
+        if (message > 0) out.fact(F['ack-refused'], message, info.place, from, 0, R['lock expired']);
+      }
+      return 'INVALID_RECORD_STATE';
+    }
+    for (const [offset, type] of types) {
+      state.acknowledge(
+        memberId,
+        offset,
+        offset,
+        () => type,
+        out.now,
+        (end) => this.#ended(share, end, type, out),
+      );
+      if (type !== 'RENEW') continue;
+      const message = this.#messageAt(share, offset);
+      out.fact(F.extended, message, info.place, from, Math.floor(share.lockUs / 1000));
+    }
+    this.#moved(share, before, out);
+    this.wake(info.index, out);
+    return 'NONE';
+  }
+
+  /** A delivery is over: acknowledged, available again, or archived. */
+  #ended(
+    share: Share,
+    { offset, state, deliveryCount, owner }: ShareEnd,
+    type: AcknowledgeType | 'EXPIRED',
+    out: Out,
+  ): void {
+    const { info, groupPlace } = share;
+    const message = this.#messageAt(share, offset);
+    if (message === 0) return;
+    const consumer = this.#members.get(owner) ?? 0;
+    if (type === 'ACCEPT') {
+      out.fact(F.acked, message, info.place, consumer, 0, deliveryCount);
+      return;
+    }
+    if (type === 'EXPIRED') out.fact(F['lock-expired'], message, info.place, consumer, 0, deliveryCount);
+    else out.fact(F.nacked, message, info.place, consumer, 0, deliveryCount);
+    if (state === 'AVAILABLE') {
+      const reason: Reason = type === 'EXPIRED' ? 'lock expired' : 'nacked';
+      out.fact(F.requeued, message, info.place, 0, 0, R[reason]);
+    } else {
+      const reason: Reason = type === 'REJECT' ? 'rejected by the consumer' : 'too many deliveries';
+      out.fact(F.evicted, message, groupPlace, 0, 0, R[reason]);
+    }
+  }
+
+  #expire(share: Share, out: Out): void {
+    share.armedUs = NEVER;
+    if (this.#isFenced(share)) return;
+    const before = share.state.startOffset;
+    share.state.expire(out.now, (end) => this.#ended(share, end, 'EXPIRED', out));
+    this.#moved(share, before, out);
+    this.#arm(share, share.state.nextExpiryUs(), out);
+    this.wake(share.info.index, out);
+  }
+
+  /** A member says goodbye: what it holds is released, and that delivery counted. Source: K103. */
+  #close(group: string, memberId: string, out: Out): void {
+    for (const groups of this.#shares.values()) {
+      const share = groups.get(group);
+      if (share === undefined || this.#isFenced(share)) continue;
+      const before = share.state.startOffset;
+      share.state.memberGone(memberId, (end) => this.#ended(share, end, 'RELEASE', out));
+      this.#moved(share, before, out);
+      this.wake(share.info.index, out);
+    }
+    this.#members.delete(memberId);
+  }
+
+  /** The start of the window is how far the group has come, as a committed offset is for others. Source: K107. */
+  #moved({ state, info, groupPlace }: Share, before: number, out: Out): void {
+    if (state.startOffset !== before) out.fact(F.committed, 0, info.place, 0, state.startOffset, groupPlace);
+  }
+
+  #arm(share: Share, atUs: Micros, out: Out): void {
+    if (atUs >= share.armedUs) return;
+    share.armedUs = atUs;
+    const wire: LockTimer = { type: 'kafka/share-locks', partition: share.info.index, group: share.group };
+    out.timer(Math.max(0, atUs - out.now), wire, 0);
+  }
+
+  /** 0 when the record is gone, or was none of a producer. */
+  #messageAt({ replica }: Share, offset: number): MessageId {
+    const record = replica.log.recordFrom(offset);
+    return record?.offset === offset ? idOf(record) : 0;
+  }
+}
+
+function idOf(record: LogRecord<RecordValue>): MessageId {
+  return record.value !== null && 'decisionKey' in record.value ? (record.value as Message).id : 0;
+}
