@@ -91,6 +91,37 @@ export const QUEUE_OPTIONS: OptionTable = {
     doc: 'FIFO only: whether an id is recognised over the whole queue or within its message group.',
     source: 'S29',
   },
+  FifoThroughputLimit: {
+    type: 'enum',
+    values: ['perQueue', 'perMessageGroupId'],
+    default: 'perQueue',
+    doc: 'FIFO only: whether the quota of calls per second is the queue’s or each message group’s, which needs DeduplicationScope: messageGroup. The quotas themselves are not simulated.',
+    source: 'S34',
+  },
+  'short-poll-misses': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Standard only: the probability that a short poll comes back empty although messages are there, since it asks only some of the servers.',
+    source: 'S15',
+  },
+  duplicates: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Standard only: the probability that a message is there again after it was deleted, from a server that did not hear of it.',
+    source: 'S21',
+  },
+  'stale-deletes': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Standard only: the probability that the receipt handle of an earlier receive deletes the message although it was received again since. The request succeeds in any case.',
+    source: 'S6',
+  },
 };
 
 export const PRODUCER_OPTIONS: OptionTable = {

@@ -3,6 +3,7 @@
  * named instead of having URLs and ARNs. Only types; what the actions do is in `sqs.ts`.
  */
 import type { Wire } from '../machine.ts';
+import type { OptionValues } from '../options.ts';
 import type { Delivery, Message, Micros } from '../types.ts';
 
 interface Request extends Wire {
@@ -45,6 +46,8 @@ export interface ReceiveMessage extends Request {
   readonly waitUs: Micros;
   /** Visibility timeout of this receive alone; −1 for the queue's. */
   readonly visibilityUs: Micros;
+  /** ReceiveRequestAttemptId, for FIFO queues (S31). */
+  readonly attemptId?: string;
 }
 
 /** A message as a receive hands it out: `attempt` is its ApproximateReceiveCount, `handle` its ReceiptHandle (S5). */
@@ -83,12 +86,49 @@ export interface PurgeQueue extends Request {
   readonly type: 'PurgeQueue';
 }
 
+/** One entry of a batch; its `request` is the single action with a token of its own. */
+interface Batch<T> extends Request {
+  readonly entries: readonly { readonly id: string; readonly request: T }[];
+  readonly sizeBytes: number;
+}
+
+export interface SendMessageBatch extends Batch<SendMessage> {
+  readonly type: 'SendMessageBatch';
+}
+
+export interface DeleteMessageBatch extends Batch<DeleteMessage> {
+  readonly type: 'DeleteMessageBatch';
+}
+
+export interface ChangeMessageVisibilityBatch extends Batch<ChangeMessageVisibility> {
+  readonly type: 'ChangeMessageVisibilityBatch';
+}
+
+export type SqsBatch = SendMessageBatch | DeleteMessageBatch | ChangeMessageVisibilityBatch;
+
+export interface BatchResult extends Result {
+  readonly type: 'BatchResult';
+  /** By the entries' ids, in their order; none when the request was refused as a whole. */
+  readonly entries: readonly { readonly id: string; readonly result: SendMessageResult | PlainResult }[];
+}
+
+export interface CreateQueue extends Request {
+  readonly type: 'CreateQueue';
+  readonly attributes: OptionValues;
+}
+
+export interface DeleteQueue extends Request {
+  readonly type: 'DeleteQueue';
+}
+
 /** Attributes that may be changed while the queue is in use; absent ones stay. */
 export interface QueueAttributes {
   readonly VisibilityTimeout?: Micros;
   readonly DelaySeconds?: Micros;
   readonly MessageRetentionPeriod?: Micros;
   readonly ReceiveMessageWaitTimeSeconds?: Micros;
+  readonly MaximumMessageSize?: number;
+  readonly ContentBasedDeduplication?: boolean;
   readonly RedrivePolicy?: { readonly deadLetterTargetArn: string; readonly maxReceiveCount: number };
 }
 
@@ -106,14 +146,18 @@ export interface StartMessageMoveTask extends Request {
   readonly perSecond: number;
 }
 
-/** Ends the running task of this source. What was moved stays moved. */
-export interface CancelMessageMoveTask extends Request {
+/** Ends a running task, a little later (S12). What was moved stays moved. */
+export interface CancelMessageMoveTask extends Wire {
   readonly type: 'CancelMessageMoveTask';
+  readonly token: number;
+  /** TaskHandle, as StartMessageMoveTask answered it. */
+  readonly handle: number;
 }
 
-/** Answer to every action that returns nothing but success or an error. */
+/** Answer to every action that returns nothing but success or an error; StartMessageMoveTask adds its TaskHandle. */
 export interface PlainResult extends Result {
   readonly type: 'PlainResult';
+  readonly handle?: number;
 }
 
 export type SqsRequest =
@@ -125,6 +169,9 @@ export type SqsRequest =
   | SetQueueAttributes
   | StartMessageMoveTask
   | CancelMessageMoveTask
+  | SqsBatch
+  | CreateQueue
+  | DeleteQueue
   | Hangup;
 
 /** Codes of the API's errors that the machine answers with. */
@@ -136,4 +183,13 @@ export const SQS_ERRORS = {
   overLimit: 'OverLimit',
   purging: 'PurgeQueueInProgress',
   notFound: 'ResourceNotFoundException',
+  exists: 'QueueNameExists',
+  deletedRecently: 'QueueDeletedRecently',
+  attributeName: 'InvalidAttributeName',
+  attributeValue: 'InvalidAttributeValue',
+  emptyBatch: 'EmptyBatchRequest',
+  tooMany: 'TooManyEntriesInBatchRequest',
+  batchId: 'InvalidBatchEntryId',
+  notDistinct: 'BatchEntryIdsNotDistinct',
+  batchTooLong: 'BatchRequestTooLong',
 } as const;

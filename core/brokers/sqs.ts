@@ -7,18 +7,25 @@
 import { SqsConsumerPort } from '../clients/sqs-consumer-port.ts';
 import { SqsProducerPort } from '../clients/sqs-producer-port.ts';
 import { F, R } from '../facts.ts';
-import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
+import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
+import { happens } from '../parts/distribution.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
-import type { BrokerKind } from './kind.ts';
+import type { BrokerKind, Complaint, Configuration } from './kind.ts';
+import { errorOfAttributes, errorOfCreate, isFifoQueue } from './sqs-attributes.ts';
+import { EntryOut, errorOfBatch } from './sqs-batches.ts';
+import { isActive, type MoveTask, MoveTasks, TASK_RATE_MAX, TASK_US_MAX, TASKS_MAX } from './sqs-move-tasks.ts';
 import { CONSUMER_OPTIONS, LONGEST_INVISIBLE_US, PRODUCER_OPTIONS, QUEUE_OPTIONS } from './sqs-options.ts';
 import { type Entry, SqsQueue } from './sqs-queue.ts';
 import {
+  type BatchResult,
   type CancelMessageMoveTask,
   type ChangeMessageVisibility,
+  type CreateQueue,
   type DeleteMessage,
+  type DeleteQueue,
   SQS_ERRORS as ERROR,
   type PlainResult,
   type PurgeQueue,
@@ -29,6 +36,7 @@ import {
   type SendMessage,
   type SendMessageResult,
   type SetQueueAttributes,
+  type SqsBatch,
   type SqsRequest,
   type StartMessageMoveTask,
 } from './sqs-verbs.ts';
@@ -43,6 +51,8 @@ const WAIT_US_MAX = 20 * SECOND;
 const DELAY_US_MAX = 900 * SECOND;
 /** A queue is purged at most once in this time (S18). */
 const PURGE_US = 60 * SECOND;
+/** A queue's name may be used again so long after it was deleted. */
+const DELETED_US = 60 * SECOND;
 /** Message group and deduplication ids: 1–128 printable characters without space (S24). */
 const ID = /^[\x21-\x7e]{1,128}$/;
 const NOTHING: ReceivedMessage[] = [];
@@ -50,12 +60,6 @@ const NOTHING: ReceivedMessage[] = [];
 interface QueueTimer extends Wire {
   readonly type: 'visible' | 'retention' | 'polls-over';
   readonly queue: string;
-}
-
-interface MoveTimer extends Wire {
-  readonly type: 'move';
-  readonly queue: string;
-  readonly task: MoveTask;
 }
 
 /** A long poll that waits for messages (S14). */
@@ -66,12 +70,11 @@ interface Poll {
   readonly cause: FactId;
 }
 
-/** A dead-letter queue's messages on their way back (S12). */
-interface MoveTask {
-  readonly to: string;
-  readonly perSecond: number;
-  left: number;
-  running: boolean;
+/** What a ReceiveRequestAttemptId got, and until when that is invisible (S31). */
+interface Attempt {
+  readonly atUs: Micros;
+  readonly handed: readonly ReceivedMessage[];
+  untilUs: Micros;
 }
 
 /** A queue with its settings and the long polls that wait at it. */
@@ -83,15 +86,21 @@ interface Live {
   delayUs: Micros;
   retentionUs: Micros;
   waitUs: Micros;
-  readonly maxBytes: number;
+  maxBytes: number;
   deadLetter: string;
   maxReceiveCount: number;
-  readonly contentDedup: boolean;
+  contentDedup: boolean;
   readonly dedupPerGroup: boolean;
+  readonly fifoPerGroup: boolean;
   /** Message ids by deduplication id, on FIFO queues. */
   readonly dedup: DedupWindow<number> | null;
   readonly polls: Fifo<Poll>;
-  task: MoveTask | null;
+  /** By ReceiveRequestAttemptId, in the order of asking; null until one comes. */
+  attempts: Map<string, Attempt> | null;
+  /** What may go otherwise by chance on a standard queue; all 0 unless asked for. */
+  readonly shortPollMisses: number;
+  readonly duplicates: number;
+  readonly staleDeletes: number;
   purgedAtUs: Micros;
   /** When the timer for the next deadline will fire; Infinity when none is set. The same for the age of messages and for polls. */
   visibleAtUs: Micros;
@@ -103,37 +112,51 @@ interface Live {
 
 export class Sqs implements Machine {
   readonly #queues = new Map<string, Live>();
+  readonly #tasks = new MoveTasks();
+  /** When each queue that is gone was deleted. */
+  readonly #deleted = new Map<string, Micros>();
+  readonly #setup: Setup;
+  readonly #chance: { readonly misses: Site; readonly duplicates: Site; readonly stale: Site };
   #messageIds = 0;
 
   constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[], setup: Setup) {
-    for (const { name, options } of queues) {
-      const fifo = isFifo(name, options);
-      const redrive = tableOf(options, 'RedrivePolicy');
-      const place = setup.place(name, 'queue');
-      this.#queues.set(name, {
-        name,
-        place,
-        queue: new SqsQueue(fifo),
-        visibilityUs: numberOf(options, 'VisibilityTimeout', 30 * SECOND),
-        delayUs: numberOf(options, 'DelaySeconds'),
-        retentionUs: numberOf(options, 'MessageRetentionPeriod', 345_600 * SECOND),
-        waitUs: numberOf(options, 'ReceiveMessageWaitTimeSeconds'),
-        maxBytes: numberOf(options, 'MaximumMessageSize', 1_048_576),
-        deadLetter: redrive === undefined ? '' : textOf(redrive, 'deadLetterTargetArn'),
-        maxReceiveCount: redrive === undefined ? 0 : numberOf(redrive, 'maxReceiveCount', 10),
-        contentDedup: booleanOf(options, 'ContentBasedDeduplication'),
-        dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
-        dedup: fifo ? new DedupWindow(DEDUP_US) : null,
-        polls: new Fifo(),
-        task: null,
-        purgedAtUs: Number.NEGATIVE_INFINITY,
-        visibleAtUs: Number.POSITIVE_INFINITY,
-        retentionAtUs: Number.POSITIVE_INFINITY,
-        pollsAtUs: Number.POSITIVE_INFINITY,
-        visibleTimer: { type: 'visible', queue: name },
-        pollsTimer: { type: 'polls-over', queue: name },
-      });
-    }
+    this.#setup = setup;
+    const site = (name: string): Site => setup.site(`sqs/${name}`);
+    this.#chance = { misses: site('short-poll-misses'), duplicates: site('duplicates'), stale: site('stale-deletes') };
+    for (const { name, options } of queues) this.#addQueue(name, options);
+  }
+
+  #addQueue(name: string, options: OptionValues): void {
+    const fifo = isFifoQueue(name, options);
+    const redrive = tableOf(options, 'RedrivePolicy');
+    const place = this.#setup.place(name, 'queue');
+    this.#queues.set(name, {
+      name,
+      place,
+      queue: new SqsQueue(fifo),
+      visibilityUs: numberOf(options, 'VisibilityTimeout', 30 * SECOND),
+      delayUs: numberOf(options, 'DelaySeconds'),
+      retentionUs: numberOf(options, 'MessageRetentionPeriod', 345_600 * SECOND),
+      waitUs: numberOf(options, 'ReceiveMessageWaitTimeSeconds'),
+      maxBytes: numberOf(options, 'MaximumMessageSize', 1_048_576),
+      deadLetter: redrive === undefined ? '' : textOf(redrive, 'deadLetterTargetArn'),
+      maxReceiveCount: redrive === undefined ? 0 : numberOf(redrive, 'maxReceiveCount', 10),
+      contentDedup: booleanOf(options, 'ContentBasedDeduplication'),
+      dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
+      fifoPerGroup: textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId',
+      dedup: fifo ? new DedupWindow(DEDUP_US) : null,
+      polls: new Fifo(),
+      attempts: null,
+      shortPollMisses: fifo ? 0 : numberOf(options, 'short-poll-misses'),
+      duplicates: fifo ? 0 : numberOf(options, 'duplicates'),
+      staleDeletes: fifo ? 0 : numberOf(options, 'stale-deletes'),
+      purgedAtUs: Number.NEGATIVE_INFINITY,
+      visibleAtUs: Number.POSITIVE_INFINITY,
+      retentionAtUs: Number.POSITIVE_INFINITY,
+      pollsAtUs: Number.POSITIVE_INFINITY,
+      visibleTimer: { type: 'visible', queue: name },
+      pollsTimer: { type: 'polls-over', queue: name },
+    });
   }
 
   start(): void {}
@@ -157,6 +180,14 @@ export class Sqs implements Machine {
         return this.#startMove(from, request, out);
       case 'CancelMessageMoveTask':
         return this.#cancelMove(from, request, out);
+      case 'SendMessageBatch':
+      case 'DeleteMessageBatch':
+      case 'ChangeMessageVisibilityBatch':
+        return this.#batch(from, request, out);
+      case 'CreateQueue':
+        return this.#result(from, 0, request.token, this.#create(request, out), out);
+      case 'DeleteQueue':
+        return this.#deleteQueue(from, request, out);
       case 'Hangup':
         return this.peerLost(from);
       default:
@@ -165,7 +196,7 @@ export class Sqs implements Machine {
   }
 
   timer(wire: Wire, out: Out): void {
-    const timer = wire as QueueTimer | MoveTimer;
+    const timer = wire as QueueTimer | MoveTask;
     const live = this.#queues.get(timer.queue);
     if (live === undefined) return;
     switch (timer.type) {
@@ -176,7 +207,7 @@ export class Sqs implements Machine {
       case 'polls-over':
         return this.#endPolls(live, out);
       case 'move':
-        return this.#move(live, timer.task, out);
+        return this.#move(live, timer, out);
       default:
         return timer satisfies never;
     }
@@ -186,7 +217,7 @@ export class Sqs implements Machine {
   crash(): void {
     for (const live of this.#queues.values()) {
       live.polls.clear();
-      live.task = null;
+      for (const task of this.#tasks.of(live.name)) if (isActive(task)) end(task, 'FAILED', 'ServiceUnavailable');
       live.pollsAtUs = Number.POSITIVE_INFINITY;
       live.visibleAtUs = Number.POSITIVE_INFINITY;
       live.retentionAtUs = Number.POSITIVE_INFINITY;
@@ -209,14 +240,10 @@ export class Sqs implements Machine {
     if (command.type === 'redrive') {
       const live = this.#queues.get(command.queue);
       if (live === undefined) return;
-      const task: MoveTask = {
-        to: command.to ?? '',
-        perSecond: command.perSecond ?? 0,
-        left: live.queue.visible,
-        running: true,
-      };
-      live.task = task;
-      this.#move(live, task, out);
+      // Asked for by the timeline, a new task takes the place of one that still runs.
+      for (const task of this.#tasks.of(live.name)) if (isActive(task)) end(task, 'CANCELLED');
+      const { to = '', perSecond = 0 } = command;
+      this.#move(live, this.#tasks.start(live.name, to, perSecond, live.queue.visible, out.now), out);
     } else if (command.type === 'set' && command.path[0] === 'queues') {
       const live = this.#queues.get(command.path[1] ?? '');
       const attribute = command.path[2] ?? '';
@@ -228,6 +255,68 @@ export class Sqs implements Machine {
   depth(name: string): { readonly visible: number; readonly inFlight: number; readonly delayed: number } | undefined {
     const queue = this.#queues.get(name)?.queue;
     return queue && { visible: queue.visible, inFlight: queue.inFlight, delayed: queue.delayed };
+  }
+
+  isFifo(name: string): boolean {
+    return this.#queues.get(name)?.queue.fifo ?? false;
+  }
+
+  /** What GetQueueAttributes tells of the settings, durations in µs; undefined when there is no such queue. */
+  settings(name: string): OptionValues | undefined {
+    const live = this.#queues.get(name);
+    if (live === undefined) return undefined;
+    const { deadLetter: deadLetterTargetArn, maxReceiveCount, dedupPerGroup, fifoPerGroup } = live;
+    return {
+      VisibilityTimeout: live.visibilityUs,
+      DelaySeconds: live.delayUs,
+      MessageRetentionPeriod: live.retentionUs,
+      ReceiveMessageWaitTimeSeconds: live.waitUs,
+      MaximumMessageSize: live.maxBytes,
+      ...(deadLetterTargetArn !== '' && { RedrivePolicy: { deadLetterTargetArn, maxReceiveCount } }),
+      ...(live.queue.fifo && {
+        FifoQueue: true,
+        ContentBasedDeduplication: live.contentDedup,
+        DeduplicationScope: dedupPerGroup ? 'messageGroup' : 'queue',
+        FifoThroughputLimit: fifoPerGroup ? 'perMessageGroupId' : 'perQueue',
+      }),
+    };
+  }
+
+  /** ListMessageMoveTasks: those of a source, the newest first (S12). */
+  moveTasks(source: string): readonly MoveTask[] {
+    return this.#tasks.of(source);
+  }
+
+  /** ListDeadLetterSourceQueues: the queues that name this one as their dead-letter queue (S10). */
+  sourcesOf(name: string): readonly string[] {
+    return [...this.#queues.values()].filter(({ deadLetter }) => deadLetter === name).map((live) => live.name);
+  }
+
+  /** DeadLetterQueueSourceArn of a message that is in a queue now; '' when it was not dead-lettered, or is not there (S10). */
+  deadLetterSource(name: string, receipt: number): string {
+    const source = this.#queues.get(name)?.queue.find(receipt)?.source ?? 0;
+    for (const live of this.#queues.values()) if (live.place === source) return live.name;
+    return '';
+  }
+
+  #batch(from: ActorId, request: SqsBatch, out: Out): void {
+    const error = this.#queues.has(request.queue) ? errorOfBatch(request) : ERROR.noQueue;
+    const results: { id: string; result: NonNullable<EntryOut['result']> }[] = [];
+    for (const { id, request: one } of error === '' ? request.entries : []) {
+      const entry = new EntryOut(out, one.token);
+      if (one.type === 'SendMessage') this.#send(from, one, entry);
+      else if (one.type === 'DeleteMessage') this.#delete(from, one, entry);
+      else this.#changeVisibility(from, one, entry);
+      if (entry.result !== null) results.push({ id, result: entry.result });
+    }
+    const result: BatchResult = { type: 'BatchResult', token: request.token, error, entries: results };
+    const hop = request.type === 'SendMessageBatch' ? 'reply' : 'control';
+    out.send(
+      from,
+      hop,
+      result,
+      request.entries.map(({ request: one }) => one.message.id),
+    );
   }
 
   // ── Sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,11 +391,50 @@ export class Sqs implements Machine {
     if (live.queue.inFlight >= IN_FLIGHT_MAX && !live.queue.fifo && waitUs === 0) {
       return this.#answer(from, request, NOTHING, ERROR.overLimit, out);
     }
-    if (this.#hand(live, from, request, out)) return;
+    if (request.attemptId !== undefined && this.#again(live, from, request, out)) return;
+    // S15: a short poll may ask servers that have none of the messages.
+    const misses = waitUs === 0 && happens(live.shortPollMisses, out, this.#chance.misses);
+    if (!misses && this.#hand(live, from, request, out)) return;
     if (waitUs === 0) return this.#answer(from, request, NOTHING, '', out);
     const untilUs = out.now + waitUs;
     live.polls.push({ from, request, untilUs, cause: out.cause });
     if (untilUs < live.pollsAtUs) this.#armPolls(live, untilUs, out);
+  }
+
+  /**
+   * S31: a receive that is tried again under its ReceiveRequestAttemptId within five minutes gets the same messages and handles as long as all of them are
+   * as it left them, and their visibility timeout begins anew.
+   */
+  #again(live: Live, from: ActorId, request: ReceiveMessage, out: Out): boolean {
+    const { queue, attempts, place } = live;
+    const attempt = attempts?.get(request.attemptId ?? '');
+    if (attempt === undefined || out.now - attempt.atUs >= DEDUP_US) return false;
+    for (const { handle } of attempt.handed) {
+      const entry = queue.find(handle);
+      if (entry?.state !== 'in flight' || !queue.isCurrent(entry, handle) || entry.visibleAtUs !== attempt.untilUs)
+        return false;
+    }
+    const visibilityUs = request.visibilityUs >= 0 ? request.visibilityUs : live.visibilityUs;
+    attempt.untilUs = out.now + visibilityUs;
+    for (const { handle, message } of attempt.handed) {
+      const entry = queue.find(handle) as Entry;
+      entry.fact = out.fact(F.extended, message.id, place, from, Math.ceil(visibilityUs / 1000), 0);
+      queue.postpone(entry, attempt.untilUs, out.now);
+    }
+    this.#armVisible(live, out);
+    this.#answer(from, request, attempt.handed, '', out);
+    return true;
+  }
+
+  #remember(live: Live, id: string, handed: readonly ReceivedMessage[], untilUs: Micros, now: Micros): void {
+    live.attempts ??= new Map();
+    const { attempts } = live;
+    for (const [old, { atUs }] of attempts) {
+      if (now - atUs < DEDUP_US) break;
+      attempts.delete(old);
+    }
+    attempts.delete(id);
+    attempts.set(id, { atUs: now, handed, untilUs });
   }
 
   /** One timer serves all the polls of a queue: most of them are answered before their time. */
@@ -363,6 +491,9 @@ export class Sqs implements Machine {
       }
       queue.postpone(entry, untilUs, out.now);
     }
+    if (request.attemptId !== undefined && queue.fifo) {
+      this.#remember(live, request.attemptId, handed, untilUs, out.now);
+    }
     this.#armVisible(live, out);
     this.#answer(from, request, handed, '', out);
     return true;
@@ -410,16 +541,32 @@ export class Sqs implements Machine {
     if (entry === undefined) {
       // Gone already: deleting is idempotent.
       out.fact(F['ack-refused'], message.id, place, from, 0, R.duplicate);
-    } else if (!queue.isCurrent(entry, receipt) || (queue.fifo && entry.state === 'visible')) {
-      // S6: received again since, the answer is success and nothing is deleted. S7: FIFO refuses, also when the time is just over.
+    } else if (
+      (queue.fifo && entry.state === 'visible') ||
+      (!queue.isCurrent(entry, receipt) && !happens(live.staleDeletes, out, this.#chance.stale, message.decisionKey))
+    ) {
+      // S6: received again since, the answer is success whether it is deleted or not. S7: FIFO refuses, also when the time is just over.
       out.fact(F['ack-refused'], message.id, place, from, 0, R['lock expired']);
       if (queue.fifo) error = ERROR.invalid;
     } else {
       queue.remove(entry);
-      out.fact(F.acked, message.id, place, from, 0, attempt);
+      const acked = out.fact(F.acked, message.id, place, from, 0, attempt);
+      if (live.duplicates > 0) this.#comeAgain(live, entry, acked, out);
     }
     this.#result(from, message.id, token, error, out);
-    if (queue.fifo) this.#servePolls(live, out);
+    if (queue.fifo || live.duplicates > 0) this.#servePolls(live, out);
+  }
+
+  /** S21: a server that did not hear of the delete still has its copy. */
+  #comeAgain(
+    live: Live,
+    { message, messageId, sentAtUs, group, source, receives }: Entry,
+    acked: FactId,
+    out: Out,
+  ): void {
+    const key = (message.decisionKey + Math.imul(receives, 0x9e3779b1)) | 0;
+    if (!happens(live.duplicates, out, this.#chance.duplicates, key)) return;
+    this.#add(live, message, messageId, sentAtUs, 0, group, source, receives, out, acked);
   }
 
   #changeVisibility(from: ActorId, request: ChangeMessageVisibility, out: Out): void {
@@ -523,41 +670,57 @@ export class Sqs implements Machine {
     const { queue: name, to, perSecond, token } = request;
     const live = this.#queues.get(name);
     if (live === undefined) return this.#result(from, 0, token, ERROR.notFound, out);
-    const isSource = [...this.#queues.values()].some(({ deadLetter }) => deadLetter === name);
-    if (!isSource || live.task !== null) return this.#result(from, 0, token, ERROR.invalid, out);
+    const running = this.#tasks.of(name).some(isActive);
+    if (this.sourcesOf(name).length === 0 || running || perSecond > TASK_RATE_MAX) {
+      return this.#result(from, 0, token, ERROR.invalid, out);
+    }
     if (to !== '' && !this.#queues.has(to)) return this.#result(from, 0, token, ERROR.notFound, out);
-    this.#result(from, 0, token, '', out);
-    this.command({ type: 'redrive', queue: name, to, perSecond }, out);
+    if (this.#tasks.active >= TASKS_MAX) return this.#result(from, 0, token, ERROR.overLimit, out);
+    const task = this.#tasks.start(name, to, perSecond, live.queue.visible, out.now);
+    out.send(from, 'control', { type: 'PlainResult', token, error: '', handle: task.handle } as PlainResult);
+    this.#move(live, task, out);
   }
 
-  #cancelMove(from: ActorId, request: CancelMessageMoveTask, out: Out): void {
-    const task = this.#queues.get(request.queue)?.task ?? null;
-    if (task !== null) task.running = false;
-    this.#result(from, 0, request.token, task === null ? ERROR.notFound : '', out);
+  /** S12: the task stops at its next step; until then it is CANCELLING. */
+  #cancelMove(from: ActorId, { handle, token }: CancelMessageMoveTask, out: Out): void {
+    const task = this.#tasks.byHandle(handle);
+    const runs = task?.status === 'RUNNING';
+    if (task !== undefined && runs) end(task, 'CANCELLING');
+    this.#result(from, 0, token, runs ? '' : ERROR.notFound, out);
   }
 
   /** S12: messages of a dead-letter queue go back to where each came from, or to a named queue, as new messages. */
   #move(live: Live, task: MoveTask, out: Out): void {
-    // A crash or a newer task has put an end to this one.
-    if (live.task !== task) return;
+    if (task.status === 'CANCELLING') end(task, 'CANCELLED');
+    if (out.now - task.startedAtUs >= TASK_US_MAX && isActive(task)) end(task, 'FAILED', 'TimedOut');
     let budget = task.perSecond > 0 ? 1 : task.left;
-    while (task.running && budget-- > 0 && task.left > 0) {
+    while (task.status === 'RUNNING' && budget-- > 0 && task.left > 0) {
       task.left--;
       const entry = live.queue.peek();
-      const target = entry === undefined ? undefined : this.#destination(task, entry);
-      if (entry === undefined || target === undefined) {
-        task.running = false;
+      if (entry === undefined) {
+        task.left = 0;
+        break;
+      }
+      const target = this.#destination(task, entry);
+      if (target === undefined) {
+        // S13: the destination was deleted, or the message was sent here and came from nowhere.
+        end(
+          task,
+          'FAILED',
+          task.to === '' ? 'CouldNotDetermineMessageSource' : 'AWS.SimpleQueueService.NonExistentQueue',
+        );
         break;
       }
       live.queue.remove(entry);
+      task.moved++;
       const { message, group, fact } = entry;
       const moved = out.fact(F.redriven, message.id, target.place, 0, 0, 0, fact);
       this.#add(target, message, ++this.#messageIds, out.now, target.delayUs, group, 0, 0, out, moved);
       this.#servePolls(target, out);
     }
-    if (task.running && task.left > 0) {
-      out.timer(SECOND / task.perSecond, { type: 'move', queue: live.name, task } as MoveTimer);
-    } else live.task = null;
+    if (task.status !== 'RUNNING') return;
+    if (task.left > 0) out.timer(SECOND / task.perSecond, task);
+    else end(task, 'COMPLETED');
   }
 
   #destination(task: MoveTask, entry: Entry): Live | undefined {
@@ -584,14 +747,62 @@ export class Sqs implements Machine {
 
   #setAttributes(from: ActorId, request: SetQueueAttributes, out: Out): void {
     const live = this.#queues.get(request.queue);
-    if (live !== undefined) this.#change(live, request.attributes, out);
-    this.#result(from, 0, request.token, live === undefined ? ERROR.noQueue : '', out);
+    let error: string = ERROR.noQueue;
+    if (live !== undefined) {
+      error = errorOfAttributes(request.attributes as OptionValues, live.queue.fifo, this.#fifoOf);
+      if (error === '') this.#change(live, request.attributes, out);
+    }
+    this.#result(from, 0, request.token, error, out);
+  }
+
+  readonly #fifoOf = (queue: string): boolean | undefined => this.#queues.get(queue)?.queue.fifo;
+
+  /** Creating a queue again is fine unless its attributes differ; one that was deleted is not created anew for a minute. */
+  #create({ queue: name, attributes }: CreateQueue, out: Out): string {
+    const error = errorOfCreate(name, attributes, this.#fifoOf);
+    if (error !== '') return error;
+    const live = this.#queues.get(name);
+    if (live !== undefined) return this.#differs(live, attributes) ? ERROR.exists : '';
+    if (out.now - (this.#deleted.get(name) ?? Number.NEGATIVE_INFINITY) < DELETED_US) return ERROR.deletedRecently;
+    this.#addQueue(name, attributes);
+    return '';
+  }
+
+  #differs(live: Live, attributes: OptionValues): boolean {
+    const redrive = tableOf(attributes, 'RedrivePolicy');
+    return (
+      numberOf(attributes, 'VisibilityTimeout', live.visibilityUs) !== live.visibilityUs ||
+      numberOf(attributes, 'DelaySeconds', live.delayUs) !== live.delayUs ||
+      numberOf(attributes, 'MessageRetentionPeriod', live.retentionUs) !== live.retentionUs ||
+      numberOf(attributes, 'ReceiveMessageWaitTimeSeconds', live.waitUs) !== live.waitUs ||
+      numberOf(attributes, 'MaximumMessageSize', live.maxBytes) !== live.maxBytes ||
+      booleanOf(attributes, 'ContentBasedDeduplication', live.contentDedup) !== live.contentDedup ||
+      (redrive !== undefined && textOf(redrive, 'deadLetterTargetArn') !== live.deadLetter)
+    );
+  }
+
+  /** Everything in it is gone, and whoever waits at it is told. */
+  #deleteQueue(from: ActorId, { queue: name, token }: DeleteQueue, out: Out): void {
+    const live = this.#queues.get(name);
+    if (live === undefined) return this.#result(from, 0, token, ERROR.noQueue, out);
+    for (const entry of live.queue.entries()) {
+      out.fact(F.evicted, entry.message.id, live.place, 0, 0, R.purged, entry.fact);
+      live.queue.remove(entry);
+    }
+    this.#queues.delete(name);
+    this.#deleted.set(name, out.now);
+    for (let poll = live.polls.shift(); poll !== undefined; poll = live.polls.shift()) {
+      this.#answer(poll.from, poll.request, NOTHING, ERROR.noQueue, out, poll.cause);
+    }
+    this.#result(from, 0, token, '', out);
   }
 
   #change(live: Live, attributes: QueueAttributes, out: Out): void {
     const { VisibilityTimeout, DelaySeconds, MessageRetentionPeriod, ReceiveMessageWaitTimeSeconds } = attributes;
     live.visibilityUs = VisibilityTimeout ?? live.visibilityUs;
     live.waitUs = ReceiveMessageWaitTimeSeconds ?? live.waitUs;
+    live.maxBytes = attributes.MaximumMessageSize ?? live.maxBytes;
+    live.contentDedup = attributes.ContentBasedDeduplication ?? live.contentDedup;
     live.deadLetter = attributes.RedrivePolicy?.deadLetterTargetArn ?? live.deadLetter;
     live.maxReceiveCount = attributes.RedrivePolicy?.maxReceiveCount ?? live.maxReceiveCount;
     if (DelaySeconds !== undefined) {
@@ -607,9 +818,9 @@ export class Sqs implements Machine {
   }
 }
 
-/** A name that ends in .fifo says it, or the attribute does (the real service wants both, S24). */
-function isFifo(name: string, options: OptionValues): boolean {
-  return name.endsWith('.fifo') || booleanOf(options, 'FifoQueue');
+function end(task: MoveTask, status: MoveTask['status'], failure = ''): void {
+  task.status = status;
+  task.failure = failure;
 }
 
 /** Why a SendMessage is refused; '' when it is not (S16, S24). */
@@ -627,6 +838,28 @@ function sum(messages: readonly ReceivedMessage[]): number {
   let bytes = 0;
   for (const { message } of messages) bytes += message.sizeBytes;
   return bytes;
+}
+
+function check({ queues }: Configuration): readonly Complaint[] {
+  const complaints: Complaint[] = [];
+  for (const { name, options } of queues) {
+    const say = (option: string, text: string): void => void complaints.push({ section: 'queues', name, option, text });
+    const fifo = isFifoQueue(name, options);
+    const redrive = tableOf(options, 'RedrivePolicy');
+    const target = redrive === undefined ? '' : textOf(redrive, 'deadLetterTargetArn');
+    const dead = queues.find((queue) => queue.name === target);
+    if (dead !== undefined && isFifoQueue(dead.name, dead.options) !== fifo) {
+      say(
+        'RedrivePolicy',
+        `the dead-letter queue ${target} must be ${fifo ? 'FIFO' : 'standard'} like the queue itself (S10)`,
+      );
+    }
+    const perGroup = textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId';
+    if (perGroup && textOf(options, 'DeduplicationScope') !== 'messageGroup') {
+      say('FifoThroughputLimit', 'perMessageGroupId needs DeduplicationScope: messageGroup (S34)');
+    }
+  }
+  return complaints;
 }
 
 export const sqs: BrokerKind = {
@@ -648,16 +881,19 @@ export const sqs: BrokerKind = {
   },
   simplifications: [
     'The service is one node: its replication over servers is not shown, and what it has confirmed is never lost.',
-    'A standard queue hands out the oldest visible message first; its best-effort order and occasional duplicates are not drawn.',
-    'A short poll sees the whole queue, and one tenant of a standard queue is not preferred to another (fair queues).',
-    'PurgeQueue takes effect at once; the real one may take a minute.',
-    'Batch actions and ReceiveRequestAttemptId are left out, and so are the request limits per second.',
-    'A FIFO queue searches all of its backlog for open groups, not only the first 120,000 messages.',
+    'A standard queue hands out the oldest visible message first; its best-effort order is not drawn (S22). Duplicates of its own (S21), short polls that miss messages (S15) and old handles that delete (S6) are drawn only when `duplicates`, `short-poll-misses` or `stale-deletes` ask for it.',
+    'Fair queues: a message group on a standard queue is accepted, and no tenant is preferred to another (S23).',
+    'PurgeQueue takes effect at once; the real one may take a minute (S18).',
+    'Quotas of calls per second are not enforced, so FifoThroughputLimit changes nothing (S34).',
+    'Producers and consumers send one message a request and receive without a ReceiveRequestAttemptId; the machine itself has batches and attempt ids (S19, S31).',
+    'A FIFO queue searches all of its backlog for open groups, not only the first 120,000 messages (S33).',
+    'DeduplicationScope cannot be changed while a queue is in use, as what a change does is contested (S30).',
   ],
+  check,
   build(spec, setup) {
     const name = spec.name === 'broker' ? 'sqs' : spec.name;
     const node = setup.actor(name, 'broker', new Sqs(spec.queues, setup));
-    const fifo = spec.queues.filter((queue) => isFifo(queue.name, queue.options)).map((queue) => queue.name);
+    const fifo = spec.queues.filter((queue) => isFifoQueue(queue.name, queue.options)).map((queue) => queue.name);
     return {
       nodes: [node],
       streams: false,

@@ -4,8 +4,11 @@
  * wording, which the machine does not have: codes are compared, texts are not.
  */
 import { Sqs } from '../../core/brokers/sqs.ts';
+import { fits } from '../../core/brokers/sqs-attributes.ts';
+import type { MoveTask } from '../../core/brokers/sqs-move-tasks.ts';
 import { QUEUE_OPTIONS } from '../../core/brokers/sqs-options.ts';
 import type {
+  BatchResult,
   PlainResult,
   QueueAttributes,
   ReceivedMessage,
@@ -17,7 +20,7 @@ import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../c
 import type { Message, Micros } from '../../core/types.ts';
 import {
   Fields,
-  type Findings,
+  Findings,
   isList,
   isTable,
   type Json,
@@ -41,9 +44,16 @@ interface Received {
   readonly type: 'received';
   readonly askedAtUs: Micros;
   messages: readonly ReceivedMessage[];
+  told: readonly Told[];
   error: string;
   /** −1 while it waits. */
   answeredAtUs: Micros;
+}
+
+/** What else a receive tells of a message: system attributes by name, and the sender's own. */
+interface Told {
+  readonly system: readonly string[];
+  readonly own: JsonTable;
 }
 
 interface SentOne {
@@ -56,12 +66,28 @@ interface SentOne {
 interface Done {
   readonly type: 'done';
   readonly error: string;
-  /** SourceArn of a move task, which is its handle here. */
-  readonly task?: string;
+  /** Fields of the response. */
   readonly attributes?: JsonTable;
 }
 
-type Result = Received | SentOne | Done;
+/** Which entries of a batch were accepted and which not, with their codes. */
+interface BatchDone {
+  readonly type: 'batch';
+  readonly error: string;
+  readonly successful: readonly string[];
+  readonly failed: readonly { readonly id: string; readonly code: string }[];
+  readonly results: readonly SendMessageResult[];
+}
+
+type Result = Received | SentOne | Done | BatchDone;
+
+/** What a send says beside its body. */
+interface How {
+  readonly group: string;
+  readonly dedupId: string | null;
+  readonly delayUs: Micros;
+  readonly own?: JsonTable;
+}
 
 /** A machine with queues, and the client that asks it. */
 class SqsClient {
@@ -70,7 +96,9 @@ class SqsClient {
   readonly #messages = new Map<string, Message>();
   readonly #bodies = new Map<number, string>();
   readonly #waiting = new Map<number, Received>();
-  readonly #answers = new Map<number, SendMessageResult | PlainResult>();
+  readonly #answers = new Map<number, SendMessageResult | PlainResult | BatchResult>();
+  /** What was said with each sending, by MessageId. */
+  readonly #said = new Map<number, How>();
   readonly #receipts = new Map<string, Message>();
   #tokens = 0;
 
@@ -94,21 +122,64 @@ class SqsClient {
     }
   }
 
-  send(queue: string, body: string, how: { group: string; dedupId: string | null; delayUs: Micros }): SentOne {
+  send(queue: string, body: string, how: How): SentOne {
+    const { own, ...args } = how;
     const message = this.#message(body);
-    const sizeBytes = utf8Length(body);
-    const { error, ...rest } = this.#ask({
-      type: 'SendMessage',
-      queue,
-      message,
-      sizeBytes,
-      ...how,
-    }) as SendMessageResult;
-    return { type: 'sent', error, messageId: rest.messageId, sequence: rest.sequence };
+    const sizeBytes = utf8Length(body) + sizeOf(own ?? {});
+    const request = { type: 'SendMessage', queue, message, sizeBytes, ...args } as const;
+    const { error, messageId, sequence } = this.#ask(request) as SendMessageResult;
+    if (error === '' && !this.#said.has(messageId)) this.#said.set(messageId, how);
+    return { type: 'sent', error, messageId, sequence };
   }
 
-  receive(queue: string, how: { max: number; waitUs: Micros; visibilityUs: Micros }): Received {
-    const received: Received = { type: 'received', messages: [], error: '', answeredAtUs: -1, askedAtUs: this.nowUs };
+  sendBatch(
+    queue: string,
+    entries: readonly { readonly id: string; readonly body: string; readonly how: How }[],
+  ): BatchDone {
+    const requests = entries.map(({ id, body, how: { own, ...args } }) => {
+      const [message, sizeBytes] = [this.#message(body), utf8Length(body) + sizeOf(own ?? {})];
+      return {
+        id,
+        request: { type: 'SendMessage', queue, token: this.#nextToken(), message, sizeBytes, ...args } as const,
+      };
+    });
+    const done = this.#batch({ type: 'SendMessageBatch', queue, entries: requests, sizeBytes: 0 });
+    for (const { id, result } of done.entries) {
+      const how = entries.find((entry) => entry.id === id)?.how;
+      const isNew = result.type === 'SendMessageResult' && result.error === '' && !this.#said.has(result.messageId);
+      if (isNew && how !== undefined) this.#said.set(result.messageId, how);
+    }
+    return batchDone(done);
+  }
+
+  deleteBatch(queue: string, entries: readonly { readonly id: string; readonly receipt: number }[]): BatchDone {
+    const requests = entries.map(({ id, receipt }) => {
+      const [message, token] = [this.#named(queue, receipt), this.#nextToken()];
+      return { id, request: { type: 'DeleteMessage', queue, token, message, receipt, attempt: 1 } as const };
+    });
+    return batchDone(this.#batch({ type: 'DeleteMessageBatch', queue, entries: requests, sizeBytes: 0 }));
+  }
+
+  changeVisibilityBatch(
+    queue: string,
+    entries: readonly { readonly id: string; readonly receipt: number; readonly timeoutUs: Micros }[],
+  ): BatchDone {
+    const requests = entries.map(({ id, receipt, timeoutUs }) => {
+      const [message, token] = [this.#named(queue, receipt), this.#nextToken()];
+      return { id, request: { type: 'ChangeMessageVisibility', queue, token, message, receipt, timeoutUs } as const };
+    });
+    return batchDone(this.#batch({ type: 'ChangeMessageVisibilityBatch', queue, entries: requests, sizeBytes: 0 }));
+  }
+
+  receive(queue: string, how: { max: number; waitUs: Micros; visibilityUs: Micros; attemptId?: string }): Received {
+    const received: Received = {
+      type: 'received',
+      messages: [],
+      told: [],
+      error: '',
+      answeredAtUs: -1,
+      askedAtUs: this.nowUs,
+    };
     this.#waiting.set(this.#tokens + 1, received);
     this.#say({ type: 'ReceiveMessage', queue, ...how });
     return received;
@@ -129,6 +200,12 @@ class SqsClient {
     return done(this.#ask(request));
   }
 
+  /** StartMessageMoveTask; its TaskHandle is a text, as in the API. */
+  startMove(queue: string, to: string, perSecond: number): Done {
+    const { error, handle } = this.#ask({ type: 'StartMessageMoveTask', queue, to, perSecond }) as PlainResult;
+    return { type: 'done', error, ...(handle !== undefined && { attributes: { TaskHandle: String(handle) } }) };
+  }
+
   body(message: Message): string {
     return this.#bodies.get(message.id) ?? '';
   }
@@ -147,14 +224,34 @@ class SqsClient {
     return this.#receipts.get(`${queue} ${receipt}`) ?? this.#message('');
   }
 
-  #say(request: Unsent): number {
+  /** System attributes that a message has now, by their names, and those that its sender gave it. */
+  #toldOf(queue: string, { messageId, handle }: ReceivedMessage): Told {
+    const how = this.#said.get(messageId);
+    const fifo = this.machine.isFifo(queue);
+    const system = ['SenderId', 'SentTimestamp', 'ApproximateReceiveCount', 'ApproximateFirstReceiveTimestamp'];
+    if ((how?.group ?? '') !== '') system.push('MessageGroupId');
+    if (fifo) system.push('MessageDeduplicationId', 'SequenceNumber');
+    if (this.machine.deadLetterSource(queue, handle) !== '') system.push('DeadLetterQueueSourceArn');
+    return { system, own: how?.own ?? {} };
+  }
+
+  #nextToken(): number {
     this.#tokens += 1;
-    this.#driver.receive(CLIENT, { ...request, token: this.#tokens } as SqsRequest);
-    this.#hear();
     return this.#tokens;
   }
 
-  #ask(request: Unsent): SendMessageResult | PlainResult {
+  #batch(request: Extract<Unsent, { readonly entries: unknown }>): BatchResult {
+    return this.#ask(request) as BatchResult;
+  }
+
+  #say(request: Unsent): number {
+    const token = this.#nextToken();
+    this.#driver.receive(CLIENT, { ...request, token } as SqsRequest);
+    this.#hear();
+    return token;
+  }
+
+  #ask(request: Unsent): SendMessageResult | PlainResult | BatchResult {
     const answer = this.#answers.get(this.#say(request));
     if (answer === undefined) throw new Error(`no answer to ${request.type}`);
     return answer;
@@ -162,7 +259,7 @@ class SqsClient {
 
   #hear(): void {
     for (const { wire, atUs } of this.#driver.take()) {
-      const result = wire as SendMessageResult | PlainResult | ReceiveMessageResult;
+      const result = wire as SendMessageResult | PlainResult | BatchResult | ReceiveMessageResult;
       if (result.type !== 'ReceiveMessageResult') {
         this.#answers.set(result.token, result);
         continue;
@@ -170,11 +267,29 @@ class SqsClient {
       const received = this.#waiting.get(result.token);
       if (received === undefined) continue;
       received.messages = result.messages;
+      received.told = result.messages.map((message) => this.#toldOf(result.queue, message));
       received.error = result.error;
       received.answeredAtUs = atUs;
       for (const { message, handle } of result.messages) this.#receipts.set(`${result.queue} ${handle}`, message);
     }
   }
+}
+
+/** The batch's own answer, in the API's words. */
+function batchDone({ error, entries }: BatchResult): BatchDone {
+  const good = entries.filter(({ result }) => result.error === '');
+  return {
+    type: 'batch',
+    error,
+    successful: good.map(({ id }) => id),
+    failed: entries.flatMap(({ id, result }) => (result.error === '' ? [] : [{ id, code: result.error }])),
+    results: good.flatMap(({ result }) => (result.type === 'SendMessageResult' ? [result] : [])),
+  };
+}
+
+/** Bytes of message attributes: names, types and values. */
+function sizeOf(attributes: JsonTable): number {
+  return Object.entries(attributes).reduce((sum, [name, value]) => sum + utf8Length(name + String(value)), 0);
 }
 
 function done({ error }: { readonly error: string }): Done {
@@ -211,15 +326,6 @@ function optionValue(name: string, spec: OptionSpec, value: Json): OptionValue {
   return spec.type === 'duration' ? Math.round(Number(value) * SECOND) : Number(value);
 }
 
-/** Whether a value is in the range that the option's table gives. */
-function accepts(spec: OptionSpec, value: OptionValue): boolean {
-  if (spec.type === 'enum')
-    return typeof value !== 'object' && spec.values.some((one) => String(one) === String(value));
-  if (typeof value !== 'number') return true;
-  if (!('min' in spec || 'max' in spec)) return true;
-  return Number.isInteger(value) && value >= (spec.min ?? value) && value <= (spec.max ?? value);
-}
-
 /** `sqs-limits`: one attribute of an empty queue. */
 export const runLimits: Runner = (table, findings) => {
   const row = new Fields(table, 'case');
@@ -232,14 +338,14 @@ export const runLimits: Runner = (table, findings) => {
   if (kind !== 'standard' && kind !== 'fifo') throw new UnknownShape(`the queue type ${kind}`);
   if (input.has('value')) {
     const value = optionValue(attribute, spec, input.get('value') ?? null);
-    findings.same('accepted', expected.flag('accepted'), accepts(spec, value));
+    findings.same('accepted', expected.flag('accepted'), fits(spec, value));
   } else {
     const value = 'default' in spec ? spec.default : undefined;
     const shown = spec.type === 'duration' ? Number(value) / SECOND : value;
     findings.same('default', expected.text('default'), String(shown));
   }
   input.end();
-  expected.end();
+  expected.skip('error', 'message_contains').end();
 };
 
 // ── Vectors: scripts of API actions ─────────────────────────────────────────────────────────────────────────────
@@ -269,79 +375,159 @@ export const runScript: Runner = (table, findings) => {
 };
 
 function act(client: SqsClient, op: string, args: Fields, results: ReadonlyMap<string, Result>): Result {
-  let result: Result;
-  switch (op) {
-    case 'SendMessage': {
-      const dedupId = args.get('MessageDeduplicationId');
-      result = client.send(args.text('QueueUrl'), textOf(args.get('MessageBody')), {
-        group: args.text('MessageGroupId', ''),
-        dedupId: typeof dedupId === 'string' ? dedupId : null,
-        delayUs: secondsOr(args, 'DelaySeconds', -1),
-      });
-      break;
-    }
-    case 'ReceiveMessage':
-      result = client.receive(args.skip('AttributeNames').text('QueueUrl'), {
-        max: args.number('MaxNumberOfMessages', 1),
-        waitUs: secondsOr(args, 'WaitTimeSeconds', -1),
-        visibilityUs: secondsOr(args, 'VisibilityTimeout', -1),
-      });
-      break;
-    case 'DeleteMessage':
-      result = client.delete(args.text('QueueUrl'), receiptOf(args.text('ReceiptHandle'), results));
-      break;
-    case 'ChangeMessageVisibility':
-      result = client.changeVisibility(
-        args.text('QueueUrl'),
-        receiptOf(args.text('ReceiptHandle'), results),
-        secondsOr(args, 'VisibilityTimeout', 0),
-      );
-      break;
-    case 'PurgeQueue':
-      result = client.call({ type: 'PurgeQueue', queue: args.text('QueueUrl') });
-      break;
-    case 'SetQueueAttributes': {
-      const attributes = optionsOf(args.table('Attributes')) as QueueAttributes;
-      result = client.call({ type: 'SetQueueAttributes', queue: args.text('QueueUrl'), attributes });
-      break;
-    }
-    case 'GetQueueAttributes':
-      result = {
-        type: 'done',
-        error: '',
-        attributes: attributesOf(client, args.skip('AttributeNames').text('QueueUrl')),
-      };
-      break;
-    case 'StartMessageMoveTask': {
-      const task = args.text('SourceArn');
-      const perSecond = args.number('MaxNumberOfMessagesPerSecond', 0);
-      const to = args.text('DestinationArn', '');
-      result = { ...client.call({ type: 'StartMessageMoveTask', queue: task, to, perSecond }), task };
-      break;
-    }
-    case 'CancelMessageMoveTask': {
-      const [, name = ''] = /^\$(.+)\.TaskHandle$/.exec(args.text('TaskHandle')) ?? [];
-      const started = results.get(name);
-      const queue = started?.type === 'done' ? (started.task ?? '') : '';
-      result = client.call({ type: 'CancelMessageMoveTask', queue });
-      break;
-    }
-    default:
-      throw new UnknownShape(`the action ${op}`);
-  }
+  const result = perform(client, op, args, results);
   args.end();
   return result;
 }
 
-/** Depth as GetQueueAttributes gives it: texts. */
-function attributesOf(client: SqsClient, queue: string): JsonTable {
-  const depth = client.machine.depth(queue);
-  if (depth === undefined) return {};
+function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyMap<string, Result>): Result {
+  switch (op) {
+    case 'SendMessage':
+      return client.send(args.text('QueueUrl'), textOf(args.get('MessageBody')), howOf(args));
+    case 'SendMessageBatch': {
+      const entries = entriesOf(args, (entry) => ({ body: textOf(entry.get('MessageBody')), how: howOf(entry) }));
+      return client.sendBatch(args.text('QueueUrl'), entries);
+    }
+    case 'ReceiveMessage': {
+      const attemptId = args.get('ReceiveRequestAttemptId');
+      // Everything is told of a message in any case; which of it was asked for does not matter.
+      args.skip('AttributeNames', 'MessageAttributeNames', 'MessageSystemAttributeNames');
+      return client.receive(args.text('QueueUrl'), {
+        max: args.number('MaxNumberOfMessages', 1),
+        waitUs: secondsOr(args, 'WaitTimeSeconds', -1),
+        visibilityUs: secondsOr(args, 'VisibilityTimeout', -1),
+        ...(typeof attemptId === 'string' && { attemptId }),
+      });
+    }
+    case 'DeleteMessage':
+      return client.delete(args.text('QueueUrl'), receiptOf(args.text('ReceiptHandle'), results));
+    case 'DeleteMessageBatch': {
+      const entries = entriesOf(args, (entry) => ({ receipt: receiptOf(entry.text('ReceiptHandle'), results) }));
+      return client.deleteBatch(args.text('QueueUrl'), entries);
+    }
+    case 'ChangeMessageVisibility':
+      return client.changeVisibility(
+        args.text('QueueUrl'),
+        receiptOf(args.text('ReceiptHandle'), results),
+        secondsOr(args, 'VisibilityTimeout', 0),
+      );
+    case 'ChangeMessageVisibilityBatch': {
+      const entries = entriesOf(args, (entry) => ({
+        receipt: receiptOf(entry.text('ReceiptHandle'), results),
+        timeoutUs: secondsOr(entry, 'VisibilityTimeout', 0),
+      }));
+      return client.changeVisibilityBatch(args.text('QueueUrl'), entries);
+    }
+    case 'PurgeQueue':
+      return client.call({ type: 'PurgeQueue', queue: args.text('QueueUrl') });
+    case 'CreateQueue': {
+      const attributes = optionsOf(args.table('Attributes'));
+      return client.call({ type: 'CreateQueue', queue: args.text('QueueName'), attributes });
+    }
+    case 'DeleteQueue':
+      return client.call({ type: 'DeleteQueue', queue: args.text('QueueUrl') });
+    case 'GetQueueUrl': {
+      const queue = args.text('QueueName');
+      const exists = client.machine.depth(queue) !== undefined;
+      return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes: exists ? { QueueUrl: queue } : {} };
+    }
+    case 'ListDeadLetterSourceQueues': {
+      const queue = args.text('QueueUrl');
+      const exists = client.machine.depth(queue) !== undefined;
+      const queueUrls = client.machine.sourcesOf(queue);
+      return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes: { queueUrls } };
+    }
+    case 'SetQueueAttributes': {
+      const attributes = optionsOf(args.table('Attributes')) as QueueAttributes;
+      return client.call({ type: 'SetQueueAttributes', queue: args.text('QueueUrl'), attributes });
+    }
+    case 'GetQueueAttributes': {
+      const queue = args.skip('AttributeNames').text('QueueUrl');
+      const attributes = attributesOf(client, queue);
+      return { type: 'done', error: attributes === null ? 'QueueDoesNotExist' : '', attributes: attributes ?? {} };
+    }
+    case 'StartMessageMoveTask': {
+      const perSecond = args.number('MaxNumberOfMessagesPerSecond', 0);
+      return client.startMove(args.text('SourceArn'), args.text('DestinationArn', ''), perSecond);
+    }
+    case 'CancelMessageMoveTask': {
+      const [, name = ''] = /^\$(.+)\.TaskHandle$/.exec(args.text('TaskHandle')) ?? [];
+      const started = results.get(name);
+      const attributes = started?.type === 'done' ? started.attributes : undefined;
+      return client.call({ type: 'CancelMessageMoveTask', handle: Number(attributes?.['TaskHandle'] ?? 0) });
+    }
+    case 'ListMessageMoveTasks': {
+      const source = args.text('SourceArn');
+      const newest = client.machine.moveTasks(source).slice(0, args.number('MaxResults', 1))[0];
+      const exists = client.machine.depth(source) !== undefined;
+      const error = exists ? '' : 'ResourceNotFoundException';
+      return { type: 'done', error, attributes: newest === undefined ? {} : fieldsOf(newest) };
+    }
+    default:
+      throw new UnknownShape(`the action ${op}`);
+  }
+}
+
+function howOf(args: Fields): How {
+  const dedupId = args.get('MessageDeduplicationId');
   return {
+    group: args.text('MessageGroupId', ''),
+    dedupId: typeof dedupId === 'string' ? dedupId : null,
+    delayUs: secondsOr(args, 'DelaySeconds', -1),
+    own: ownOf(args.table('MessageAttributes')),
+  };
+}
+
+/** Message attributes with their values as text: given plainly, or with a type as the API has it. */
+function ownOf(attributes: JsonTable): JsonTable {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => {
+      const plain = isTable(value) ? (value['StringValue'] ?? value['BinaryValue'] ?? value['Value'] ?? '') : value;
+      return [name, String(plain)];
+    }),
+  );
+}
+
+function entriesOf<T extends object>(args: Fields, read: (entry: Fields) => T): (T & { readonly id: string })[] {
+  return args.rows('Entries').map((entry) => {
+    const made = { id: entry.text('Id'), ...read(entry) };
+    entry.end();
+    return made;
+  });
+}
+
+/** A move task as ListMessageMoveTasks tells it: a handle only while it runs. */
+function fieldsOf(task: MoveTask): JsonTable {
+  return {
+    ...(task.status === 'RUNNING' && { TaskHandle: String(task.handle) }),
+    Status: task.status,
+    SourceArn: task.queue,
+    ...(task.to !== '' && { DestinationArn: task.to }),
+    ...(task.perSecond > 0 && { MaxNumberOfMessagesPerSecond: task.perSecond }),
+    ApproximateNumberOfMessagesMoved: task.moved,
+    ApproximateNumberOfMessagesToMove: task.toMove,
+    ...(task.failure !== '' && { FailureReason: task.failure }),
+    StartedTimestamp: Math.round(task.startedAtUs / 1000),
+  };
+}
+
+/** Depth as GetQueueAttributes gives it: texts. */
+function attributesOf(client: SqsClient, queue: string): JsonTable | null {
+  const depth = client.machine.depth(queue);
+  const settings = client.machine.settings(queue);
+  if (depth === undefined || settings === undefined) return null;
+  const { RedrivePolicy, ...plain } = settings;
+  return {
+    ...Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, apiText(name, value)])),
+    ...(RedrivePolicy !== undefined && { RedrivePolicy: RedrivePolicy as unknown as JsonTable }),
     ApproximateNumberOfMessages: String(depth.visible),
     ApproximateNumberOfMessagesNotVisible: String(depth.inFlight),
     ApproximateNumberOfMessagesDelayed: String(depth.delayed),
   };
+}
+
+function apiText(name: string, value: OptionValue | undefined): string {
+  return QUEUE_OPTIONS[name]?.type === 'duration' ? String(Number(value) / SECOND) : String(value);
 }
 
 function secondsOr(args: Fields, name: string, otherwiseUs: Micros): Micros {
@@ -419,6 +605,22 @@ function compareResult(
         findings.holds(where, same === (field === 'same_receipt_as'), wanted, one?.handle ?? null);
         break;
       }
+      case 'attributes_present':
+      case 'attributes_absent':
+        for (const attribute of isList(wanted) ? wanted : [wanted]) {
+          const has = received?.told[0]?.system.includes(String(attribute)) ?? false;
+          findings.same(`${where}.${String(attribute)}`, field === 'attributes_present', has);
+        }
+        break;
+      case 'MessageAttributes':
+        findings.same(where, wanted, received?.told[0]?.own ?? {});
+        break;
+      case 'Successful':
+      case 'Failed':
+      case 'successful':
+      case 'failed':
+        compareEntries(where, field.toLowerCase() === 'failed', wanted, result, findings);
+        break;
       case 'same_message_id_as': {
         const [one, other] = [messageIdOf(result), messageIdOf(results.get(String(wanted)))];
         findings.holds(where, one !== 0 && one === other, other, one);
@@ -428,24 +630,74 @@ function compareResult(
         findings.same(where, String(wanted), String(firstOf(result)?.attempt ?? ''));
         break;
       case 'present':
-      case 'absent': {
-        if (result.type !== 'sent' || !isList(wanted)) throw new UnknownShape(where);
-        for (const part of wanted) {
-          if (part !== 'SequenceNumber') throw new UnknownShape(`${where}: ${String(part)}`);
-          findings.same(`${where}.${part}`, field === 'present', result.sequence > 0);
+      case 'absent':
+        for (const part of isList(wanted) ? wanted : [wanted]) {
+          findings.same(`${where}.${String(part)}`, field === 'present', hasField(result, String(part)));
         }
         break;
-      }
       case 'message_contains':
       case 'aws_gave':
         break;
       default: {
         const attributes = result.type === 'done' ? result.attributes : undefined;
-        if (attributes === undefined || !Object.hasOwn(attributes, field)) throw new UnknownShape(where);
-        findings.same(where, wanted, attributes[field] ?? null);
+        if (attributes === undefined || !RESPONSE_FIELDS.has(field)) throw new UnknownShape(where);
+        const got = attributes[field];
+        const asList = isList(wanted) && isList(got);
+        // A number may be told as its text, and names come in any order.
+        const agrees = asList
+          ? sameItems(wanted, got)
+          : sameJson(wanted, got ?? null) || String(wanted) === String(got);
+        findings.holds(where, agrees, wanted, got ?? null);
       }
     }
   }
+}
+
+/** Fields that a response of an action with a response of its own may have. */
+const RESPONSE_FIELDS: ReadonlySet<string> = new Set([
+  ...Object.keys(QUEUE_OPTIONS),
+  'ApproximateNumberOfMessages',
+  'ApproximateNumberOfMessagesNotVisible',
+  'ApproximateNumberOfMessagesDelayed',
+  'QueueUrl',
+  'queueUrls',
+  'TaskHandle',
+  'Status',
+  'SourceArn',
+  'DestinationArn',
+  'MaxNumberOfMessagesPerSecond',
+  'ApproximateNumberOfMessagesMoved',
+  'ApproximateNumberOfMessagesToMove',
+  'FailureReason',
+  'StartedTimestamp',
+]);
+
+/** Entries of a batch by their ids; of failed ones also the codes, where the case gives them. */
+function compareEntries(where: string, failed: boolean, wanted: Json, result: Result, findings: Findings): void {
+  if (result.type !== 'batch' || !isList(wanted)) throw new UnknownShape(where);
+  const ids = failed ? result.failed.map(({ id }) => id) : result.successful;
+  const idOf = (entry: Json): Json => (isTable(entry) ? (entry['Id'] ?? null) : entry);
+  findings.holds(where, sameItems(wanted.map(idOf), ids), wanted, ids);
+  for (const entry of wanted) {
+    const code = isTable(entry) ? entry['Code'] : undefined;
+    if (typeof code !== 'string') continue;
+    const got = result.failed.find(({ id }) => id === idOf(entry))?.code ?? '';
+    findings.same(`${where}.Code`, code.replace('AWS.SimpleQueueService.', ''), got);
+  }
+}
+
+/** Whether a response has a field. */
+function hasField(result: Result, field: string): boolean {
+  if (result.type === 'sent') {
+    if (field === 'SequenceNumber') return result.sequence > 0;
+    if (field === 'MessageId' || field === 'MD5OfMessageBody') return result.error === '';
+  } else if (result.type === 'batch') {
+    if (field === 'Successful') return result.successful.length > 0;
+    if (field === 'Failed') return result.failed.length > 0;
+  } else if (result.type === 'done' && (RESPONSE_FIELDS.has(field) || field === 'TaskHandle')) {
+    return Object.hasOwn(result.attributes ?? {}, field);
+  }
+  throw new UnknownShape(`the field ${field}`);
 }
 
 function compareAll(check: string, wanted: Json, results: ReadonlyMap<string, Result>, findings: Findings): void {
@@ -522,12 +774,24 @@ interface OpenReceive {
   readonly queue: string;
 }
 
-/** One recorded experiment; the emulator's labels are bodies. */
+/**
+ * One recorded experiment; the emulator's labels are bodies. Where AWS leaves an outcome open (S6: an old handle of a standard queue may delete or not), what was
+ * recorded must be one of those that it allows.
+ */
 export const runRecording: Runner = (table, findings) => {
+  const usual = replayed(table, {});
+  const other = usual.differences.length === 0 ? usual : replayed(table, { 'stale-deletes': 1 });
+  if (other.differences.length === 0) findings.adopt(other, 'as allowed');
+  else findings.adopt(usual, 'as usual');
+};
+
+function replayed(table: JsonTable, chances: OptionValues): Findings {
+  const findings = new Findings();
   const row = new Fields(table, 'recording');
   const script = row.fields('script');
   const steps = script.rows('steps');
-  const replay = new RecordedScript(steps.filter((step) => step.text('op') === 'createQueue'));
+  const creations = steps.filter((step) => step.text('op') === 'createQueue');
+  const replay = new RecordedScript(creations, chances);
   const wanted = new Map(row.rows('observed').map((observed) => [observed.number('step'), observed]));
   const unstable = row.list('unstable', []);
   steps.forEach((step, index) => {
@@ -536,7 +800,8 @@ export const runRecording: Runner = (table, findings) => {
     if (observed !== undefined) compareObserved(`step ${index}`, observed, seen, unstable, findings);
     else findings.same(`step ${index}`, {}, seen);
   });
-};
+  return findings;
+}
 
 /** Compares what a step made visible with what was recorded, leaving out what differed between runs. */
 function compareObserved(
@@ -567,7 +832,9 @@ function agrees(expected: Json | undefined, seen: Json | undefined): boolean {
     return typeof seen === 'number' && seen >= Number(least) - LOOSE_MS && seen <= Number(most) + LOOSE_MS;
   }
   if (isList(expected)) {
-    return isList(seen) && expected.length === seen.length && expected.every((one, index) => agrees(one, seen[index]));
+    if (!isList(seen) || expected.length !== seen.length) return false;
+    const [left, right] = [byGroup(expected), byGroup(seen)];
+    return left.every((one, index) => agrees(one, right[index]));
   }
   if (!isTable(expected)) return expected === seen;
   const names = Object.keys(expected);
@@ -576,6 +843,13 @@ function agrees(expected: Json | undefined, seen: Json | undefined): boolean {
     names.length === Object.keys(seen).length &&
     names.every((name) => agrees(expected[name], seen[name]))
   );
+}
+
+/** S28: between message groups no order is promised, so the messages of each are compared in their order. */
+function byGroup(list: readonly Json[]): readonly Json[] {
+  const groupOf = (one: Json): string => (isTable(one) ? String(one['group'] ?? '') : '');
+  const groups = [...new Set(list.map(groupOf))].sort();
+  return groups.length < 2 ? list : groups.flatMap((group) => list.filter((one) => groupOf(one) === group));
 }
 
 /** A measured time is compared so loosely. */
@@ -590,7 +864,7 @@ class RecordedScript {
   readonly #groupOfId = new Map<number, string>();
   readonly #open = new Map<string, OpenReceive>();
 
-  constructor(declarations: readonly Fields[]) {
+  constructor(declarations: readonly Fields[], chances: OptionValues) {
     this.#client = new SqsClient(
       declarations.map((declaration) => {
         const name = declaration.text('queue');
@@ -604,7 +878,7 @@ class RecordedScript {
         };
         declaration.end();
         const extras = { ...(fifo === true && { FifoQueue: true }), ...(dead && { RedrivePolicy: dead }) };
-        return { name, options: { ...options, ...extras } };
+        return { name, options: { ...options, ...extras, ...chances } };
       }),
     );
   }
@@ -622,6 +896,9 @@ class RecordedScript {
       switch (op) {
         case 'send':
           result = this.#send(queue, step);
+          break;
+        case 'sendBatch':
+          result = this.#sendBatch(queue, step);
           break;
         case 'receive':
           result = this.#receive(queue, step);
@@ -653,16 +930,33 @@ class RecordedScript {
 
   #send(queue: string, step: Fields): Json {
     const label = step.text('msg');
-    const group = step.text('group', '');
-    const dedup = step.get('dedup');
-    const dedupId = typeof dedup === 'string' ? dedup : null;
-    const sent = this.#client.send(queue, label, { group, dedupId, delayUs: secondsOr(step, 'delay', -1) });
+    const how = recordedHow(step);
+    const sent = this.#client.send(queue, label, how);
     if (sent.error !== '') return { error: sent.error };
     const known = this.#labelOfId.get(sent.messageId);
-    if (known !== undefined) return { sameIdAs: known };
-    this.#labelOfId.set(sent.messageId, label);
-    this.#groupOfId.set(sent.messageId, group);
+    return known === undefined ? this.#note(sent.messageId, label, how) : { sameIdAs: known };
+  }
+
+  #note(messageId: number, label: string, { group }: How): string {
+    this.#labelOfId.set(messageId, label);
+    this.#groupOfId.set(messageId, group);
     return 'sent';
+  }
+
+  /** The labels are the ids of the entries. */
+  #sendBatch(queue: string, step: Fields): Json {
+    const entries = step.rows('entries').map((entry) => {
+      const made = { id: entry.text('msg'), body: entry.text('msg'), how: recordedHow(entry) };
+      entry.end();
+      return made;
+    });
+    const { error, successful, failed, results } = this.#client.sendBatch(queue, entries);
+    if (error !== '') return { error };
+    results.forEach(({ messageId }, index) => {
+      const entry = entries.find(({ id }) => id === successful[index]);
+      if (entry !== undefined && !this.#labelOfId.has(messageId)) this.#note(messageId, entry.body, entry.how);
+    });
+    return { ok: successful, failed: failed.map(({ id }) => id) };
   }
 
   #receive(queue: string, step: Fields): Json | undefined {
@@ -712,6 +1006,15 @@ class RecordedScript {
   #strangeHandle(): never {
     throw new UnknownShape('a handle other than "garbage"');
   }
+}
+
+function recordedHow(step: Fields): How {
+  const dedup = step.get('dedup');
+  return {
+    group: step.text('group', ''),
+    dedupId: typeof dedup === 'string' ? dedup : null,
+    delayUs: secondsOr(step, 'delay', -1),
+  };
 }
 
 function answerOf({ error }: Done): Json {

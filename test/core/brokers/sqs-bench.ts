@@ -35,6 +35,7 @@ export class SqsBench {
   readonly #results = new Map<number, SendMessageResult | PlainResult>();
   readonly #receipts = new Map<string, Message>();
   #tokens = 0;
+  #handle = 0;
 
   constructor(queues: Readonly<Record<string, OptionValues>>) {
     const declared = Object.entries(queues).map(([name, options]) => ({ name, options }));
@@ -98,11 +99,14 @@ export class SqsBench {
   }
 
   startMove(queue: string, to = '', perSecond = 0): string {
-    return this.#ask({ type: 'StartMessageMoveTask', queue, to, perSecond }).error;
+    const result = this.#ask({ type: 'StartMessageMoveTask', queue, to, perSecond }) as PlainResult;
+    this.#handle = result.handle ?? 0;
+    return result.error;
   }
 
-  cancelMove(queue: string): string {
-    return this.#ask({ type: 'CancelMessageMoveTask', queue }).error;
+  /** Cancels the task that was started last. */
+  cancelMove(): string {
+    return this.#ask({ type: 'CancelMessageMoveTask', handle: this.#handle }).error;
   }
 
   body(message: Message): string {
