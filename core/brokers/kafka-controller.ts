@@ -6,8 +6,8 @@
  */
 import { F } from '../facts.ts';
 import type { Machine, Out, Wire } from '../machine.ts';
-import { booleanOf } from '../options.ts';
-import { type ElectionKind, electLeader } from '../parts/leader-election.ts';
+import { booleanOf, numberOf } from '../options.ts';
+import { type ElectionKind, electLeader, elrAfter } from '../parts/leader-election.ts';
 import type { BrokerNumber } from '../parts/replica-set.ts';
 import type { ActorId, Micros } from '../types.ts';
 import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
@@ -22,6 +22,8 @@ import type {
 
 interface KnownBroker {
   fenced: boolean;
+  /** It said that it was shutting down: what it wrote is on its disk. */
+  shutDown: boolean;
   incarnation: number;
   heardUs: Micros;
 }
@@ -32,7 +34,7 @@ const BALANCE: Wire = { type: 'kafka/balance' };
 /** Partitions as they are at the start: everybody in sync, the first replica leads. */
 export function initialState(cluster: KafkaCluster, index: PartitionIndex): PartitionState {
   const { replicas } = cluster.partition(index);
-  return { leader: replicas[0] ?? 0, leaderEpoch: 0, partitionEpoch: 0, isr: replicas };
+  return { leader: replicas[0] ?? 0, leaderEpoch: 0, partitionEpoch: 0, isr: replicas, elr: [], lastKnownElr: [] };
 }
 
 /** Bit i stands for node i + 1, as `isr-changed` has it. */
@@ -54,7 +56,7 @@ export class KafkaController implements Machine {
 
   start(out: Out): void {
     for (let broker = 1; broker <= this.#cluster.nodeCount; broker++) {
-      this.#brokers.push({ fenced: false, incarnation: 0, heardUs: out.now });
+      this.#brokers.push({ fenced: false, shutDown: false, incarnation: 0, heardUs: out.now });
     }
     this.#addPartitions(out);
     this.#arm(out);
@@ -68,6 +70,8 @@ export class KafkaController implements Machine {
         return this.#alter(from, wire as AlterPartitionRequest, out);
       case 'kafka/ControlledShutdown': {
         const { broker } = wire as ControlledShutdown;
+        const known = this.#brokers[broker - 1];
+        if (known !== undefined) known.shutDown = true;
         return this.#fence(broker, out);
       }
     }
@@ -128,6 +132,8 @@ export class KafkaController implements Machine {
     if (heartbeat.incarnation > known.incarnation) {
       known.incarnation = heartbeat.incarnation;
       if (!known.fenced) this.#fence(heartbeat.broker, out);
+      if (!known.shutDown) this.#dropFromElr(heartbeat.broker);
+      known.shutDown = false;
     }
     if (known.fenced) {
       known.fenced = false;
@@ -139,7 +145,7 @@ export class KafkaController implements Machine {
     else if (heartbeat.version < this.#version) this.#tell(from, -1, out);
   }
 
-  /** Declares a node gone: it leaves the in-sync sets, and what it led is given to others. Source: K21, K23. */
+  /** Declares a node gone: it leaves the in-sync sets, and what it led is given to others. Source: K21-K23. */
   #fence(gone: BrokerNumber, out: Out): void {
     const broker = this.#brokers[gone - 1];
     if (broker === undefined || broker.fenced) return;
@@ -149,9 +155,36 @@ export class KafkaController implements Machine {
       const state = this.#partitions[index] as PartitionState;
       if (!state.isr.includes(gone) && state.leader !== gone) continue;
       const rest = state.isr.filter((replica) => replica !== gone);
-      this.#elect(index, { ...state, isr: rest.length > 0 ? rest : state.isr }, 'online', out);
+      // Without eligible leader replicas the last one in sync stays in the set, so that nobody else may lead.
+      const after = this.#tracksElr
+        ? this.#withIsr(index, state, rest)
+        : { ...state, isr: rest.length > 0 ? rest : state.isr };
+      this.#elect(index, after, 'online', out);
     }
     this.#tellAll(out);
+  }
+
+  get #tracksElr(): boolean {
+    return numberOf(this.#cluster.options, 'eligible.leader.replicas.version') > 0;
+  }
+
+  /** The partition with another in-sync set, and what follows for its eligible leader replicas. Source: K22. */
+  #withIsr(index: PartitionIndex, state: PartitionState, isr: readonly BrokerNumber[]): PartitionState {
+    if (!this.#tracksElr) return { ...state, isr };
+    const { replicas, config } = this.#cluster.partition(index);
+    const { elr } = elrAfter({ ...state, replicas }, isr, config.minInsyncReplicas);
+    const last = state.leader === 0 ? state.lastKnownElr : [state.leader];
+    return { ...state, isr, elr, lastKnownElr: isr.length === 0 ? last : [] };
+  }
+
+  /** A node is back without having shut down in good order: what it had may be gone, so it is no eligible leader any more. Source: K22. */
+  #dropFromElr(broker: BrokerNumber): void {
+    for (let index = 0; index < this.#partitions.length; index++) {
+      const state = this.#partitions[index] as PartitionState;
+      if (!state.elr.includes(broker)) continue;
+      const elr = state.elr.filter((other) => other !== broker);
+      this.#partitions[index] = { ...state, elr, partitionEpoch: state.partitionEpoch + 1 };
+    }
   }
 
   /** A node is back: may it lead what nobody could? */
@@ -179,7 +212,7 @@ export class KafkaController implements Machine {
     const { replicas, config } = this.#cluster.partition(index);
     const alive = (broker: BrokerNumber) => this.#brokers[broker - 1]?.fenced === false;
     const election = electLeader(
-      { replicas, isr: state.isr, leader: state.leader, elr: [], lastKnownElr: [] },
+      { ...state, replicas },
       alive,
       kind === 'online' && config.unclean ? 'unclean' : kind,
     );
@@ -192,6 +225,8 @@ export class KafkaController implements Machine {
       leaderEpoch: before.leader === election.leader ? before.leaderEpoch : before.leaderEpoch + 1,
       partitionEpoch: before.partitionEpoch + 1,
       isr: election.isr,
+      elr: state.elr.filter((broker) => !election.isr.includes(broker)),
+      lastKnownElr: election.leader === 0 ? state.lastKnownElr : [],
     };
     this.#partitions[index] = after;
     const { place } = this.#cluster.partition(index);
@@ -210,7 +245,10 @@ export class KafkaController implements Machine {
     if (state.leader !== request.broker || state.partitionEpoch !== request.partitionEpoch || !alive) {
       return this.#tell(from, request.partition, out);
     }
-    const after: PartitionState = { ...state, isr: request.isr, partitionEpoch: state.partitionEpoch + 1 };
+    const after: PartitionState = {
+      ...this.#withIsr(request.partition, state, request.isr),
+      partitionEpoch: state.partitionEpoch + 1,
+    };
     this.#partitions[request.partition] = after;
     this.#recordIsr(request.partition, after, out);
     this.#version++;

@@ -50,6 +50,14 @@ export const BROKER_OPTIONS: OptionTable = {
     doc: 'When no in-sync replica is alive, may a replica that lags become leader? Then everything it lacks is lost, even what acks=all confirmed.',
     source: 'K23',
   },
+  'eligible.leader.replicas.version': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: '1: replicas that leave the in-sync set while it is below min.insync.replicas are remembered as eligible and may lead without loss; the set may become empty, and then the last known leader leads when it is back. 0 in 4.0; new clusters have 1 since 4.1.',
+    source: 'K22',
+  },
   'replica.lag.time.max.ms': {
     type: 'duration',
     unit: 'ms',

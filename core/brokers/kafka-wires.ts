@@ -412,6 +412,9 @@ export interface PartitionState {
   /** Grows with each change of leader or in-sync set. */
   readonly partitionEpoch: number;
   readonly isr: readonly BrokerNumber[];
+  /** Eligible leader replicas, and the last known leader when there are none. Empty where the feature is off. Source: K22. */
+  readonly elr: readonly BrokerNumber[];
+  readonly lastKnownElr: readonly BrokerNumber[];
 }
 
 /** A node that shuts down in good order says so, and is fenced at once. */
