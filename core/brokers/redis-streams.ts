@@ -47,7 +47,6 @@ export const redisStreams: BrokerKind = {
       'A group begins where XGROUP CREATE says: at the start of the stream here, or see `group-start`.',
     DelaySeconds: 'Redis Streams have no delayed entries; a sorted set that a worker polls is the usual way.',
     'x-message-ttl': 'Entries have no time to live; XADD with MINID trims by age: `MINID` of the topic.',
-    prefetch: 'XREADGROUP has COUNT; the consumer asks for as much as it has room for.',
   },
   simplifications: [
     'A crash is one of the whole machine: what was not flushed is gone. When only the process is killed, the operating system keeps what was written.',
