@@ -497,7 +497,7 @@ export class PulsarSubscription {
       const id = messages[i]?.body.id ?? 0;
       if (!whole && cursor.isMessageAcked(index, i)) continue;
       const fact = buried.delete(id)
-        ? out.fact(F.appended, id, this.place)
+        ? this.#restored(id, reason, out)
         : out.fact(F.requeued, id, this.place, 0, 0, reason);
       if (first === 0) first = fact;
     }
@@ -545,14 +545,15 @@ export class PulsarSubscription {
   reset(to: number, out: Out): void {
     const { cursor } = this.record;
     const { ledger } = this.host.info;
-    out.fact(F.sought, 0, this.place, 0, to, this.place);
+    const fromUs = ledger.entry(to)?.publishedAtUs ?? out.now;
+    out.fact(F.sought, 0, this.place, 0, Math.floor(fromUs / 1_000_000), this.place);
     this.rewind(R.none, out);
     for (let i = cursor.markDelete + 1; i < to; i++) this.#pass(i, F.evicted, R.purged, out);
     for (let i = to; i < ledger.end; i++) {
       const entry = ledger.entry(i);
       if (entry === undefined || this.#isAborted(entry)) continue;
       for (let m = 0; m < entry.messages.length; m++) {
-        if (cursor.isMessageAcked(i, m)) out.fact(F.appended, entry.messages[m]?.body.id ?? 0, this.place);
+        if (cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, R.none, out);
       }
       if (cursor.isAcked(i)) this.#handedBefore(i);
     }
@@ -561,6 +562,12 @@ export class PulsarSubscription {
     this.#readyFacts.clear();
     cursor.reset(to - 1);
     this.readIndex = to;
+  }
+
+  /** What had left the subscription is in it again. */
+  #restored(message: MessageId, reason: number, out: Out): FactId {
+    const back = out.fact(F.restored, message, this.place, 0, 0, reason);
+    return out.fact(F.appended, message, this.place, 0, 0, 0, back);
   }
 
   /** For the trace: the next delivery of what was acked once is not its first. */
@@ -629,7 +636,7 @@ export class PulsarSubscription {
       if (!whole && some === undefined) continue;
       for (let m = 0; m < entry.messages.length; m++) {
         const wasAcked = whole || some?.includes(m) === true;
-        if (wasAcked && !cursor.isMessageAcked(i, m)) out.fact(F.appended, entry.messages[m]?.body.id ?? 0, this.place);
+        if (wasAcked && !cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, reason, out);
       }
       this.#handedBefore(i);
     }

@@ -276,7 +276,7 @@ export class PulsarTopic implements SubscriptionHost {
     if (entry.txn !== '') this.#noteTxn(entry.txn, entry.index);
     if (send !== null && send.dead !== null) this.#buried(entry, send, out, because);
     if (this.subscriptions.size === 0) {
-      for (const { body } of messages) out.fact(F.unroutable, body.id, info.place, 0, 0, 0, because);
+      for (const { body } of messages) out.fact(F.unroutable, body.id, info.place, 0, 0, R['no route'], because);
       return;
     }
     const fanOut = this.cluster.hasFanOut(info.name);
