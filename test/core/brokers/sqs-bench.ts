@@ -3,6 +3,7 @@
  */
 import { Sqs } from '../../../core/brokers/sqs.ts';
 import type {
+  BatchResult,
   PlainResult,
   QueueAttributes,
   ReceivedMessage,
@@ -32,14 +33,16 @@ export class SqsBench {
   readonly #bodies = new Map<string, Message>();
   readonly #names: string[] = [''];
   readonly #waiting = new Map<number, Received>();
-  readonly #results = new Map<number, SendMessageResult | PlainResult>();
+  readonly #results = new Map<number, SendMessageResult | PlainResult | BatchResult>();
   readonly #receipts = new Map<string, Message>();
   #tokens = 0;
   #handle = 0;
 
+  readonly machine: Sqs;
+
   constructor(queues: Readonly<Record<string, OptionValues>>) {
     const declared = Object.entries(queues).map(([name, options]) => ({ name, options }));
-    this.bench.start(new Sqs(declared, this.bench.setup));
+    this.machine = this.bench.start(new Sqs(declared, this.bench.setup));
     this.bench.names.set(CLIENT, 'client');
   }
 
@@ -67,7 +70,34 @@ export class SqsBench {
     }) as SendMessageResult;
   }
 
-  receive(queue: string, how: { max?: number; wait?: number; visibility?: number } = {}): Received {
+  /** Which entries of the batch were refused, by their codes, or why all of it was. */
+  sendBatch(queue: string, bodies: readonly string[], ids: readonly string[] = bodies): string {
+    const entries = bodies.map((body, i) => ({
+      id: ids[i] ?? '',
+      request: {
+        type: 'SendMessage',
+        queue,
+        token: ++this.#tokens,
+        message: this.#message(body),
+        delayUs: -1,
+        group: '',
+        dedupId: null,
+        sizeBytes: body.length,
+      } as const,
+    }));
+    const result = this.#ask({ type: 'SendMessageBatch', queue, entries, sizeBytes: 0 }) as BatchResult;
+    return result.error || result.entries.map(({ id, result: { error } }) => `${id} ${error || 'ok'}`).join(', ');
+  }
+
+  create(queue: string, attributes: OptionValues = {}): string {
+    return this.#ask({ type: 'CreateQueue', queue, attributes }).error;
+  }
+
+  deleteQueue(queue: string): string {
+    return this.#ask({ type: 'DeleteQueue', queue }).error;
+  }
+
+  receive(queue: string, how: { max?: number; wait?: number; visibility?: number; attempt?: string } = {}): Received {
     const received: Received = { messages: [], error: '', answeredAt: -1 };
     this.#waiting.set(this.#tokens + 1, received);
     this.#say({
@@ -76,6 +106,7 @@ export class SqsBench {
       max: how.max ?? 1,
       waitUs: how.wait === undefined ? -1 : how.wait * SECOND,
       visibilityUs: how.visibility === undefined ? -1 : how.visibility * SECOND,
+      ...(how.attempt !== undefined && { attemptId: how.attempt }),
     });
     return received;
   }
@@ -144,7 +175,7 @@ export class SqsBench {
     return token;
   }
 
-  #ask(request: Unsent): SendMessageResult | PlainResult {
+  #ask(request: Unsent): SendMessageResult | PlainResult | BatchResult {
     const token = this.#say(request);
     const result = this.#results.get(token);
     if (result === undefined) throw new Error(`no answer to ${request.type}`);
@@ -153,7 +184,7 @@ export class SqsBench {
 
   #hear(): void {
     for (const { wire, atUs } of this.bench.takeSent()) {
-      const result = wire as SendMessageResult | PlainResult | ReceiveMessageResult;
+      const result = wire as SendMessageResult | PlainResult | BatchResult | ReceiveMessageResult;
       if (result.type !== 'ReceiveMessageResult') {
         this.#results.set(result.token, result);
         continue;
