@@ -5,6 +5,7 @@ import { kafka } from './kafka.ts';
 import type { BrokerKind } from './kind.ts';
 import { pulsar } from './pulsar.ts';
 import { rabbitmq } from './rabbitmq.ts';
+import { redisPubSub } from './redis-pubsub.ts';
 import { redisStreams } from './redis-streams.ts';
 import { sns } from './sns.ts';
 import { sqs } from './sqs.ts';
@@ -16,6 +17,7 @@ export const BROKERS: Readonly<Record<string, BrokerKind>> = {
   rabbitmq,
   'google-pubsub': googlePubsub,
   'redis-streams': redisStreams,
+  'redis-pubsub': redisPubSub,
   pulsar,
   direct,
 };

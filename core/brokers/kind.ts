@@ -83,12 +83,16 @@ export interface BrokerKind {
   readonly consumers: OptionTable;
   /** What a consumer does with a delivery whose handler failed, unless its `on-failure` says otherwise. */
   readonly defaultOnFailure: 'leave' | 'requeue' | 'reject' | 'skip';
+  /** The one way to settle, where there are no acks; absent where the consumer's `settle` says. */
+  readonly settles?: 'on-delivery';
   /** By an option's or word's name: what to say when somebody asks it of this broker. */
   readonly lacks: Readonly<Record<string, string>>;
   /** What is simplified, one sentence each; shown to the user. */
   readonly simplifications: readonly string[];
   /** What is refused beyond the limits of single options; absent where all combinations are good. */
   check?(configuration: Configuration): readonly Complaint[];
+  /** Names of its node processes; absent: b1, b2, … where it has the option `nodes`, else one that is called like the kind or the broker. */
+  nodeNames?(name: string, options: OptionValues): readonly string[];
   build(spec: BrokerSpec, setup: Setup): Cluster;
 }
 

@@ -27,7 +27,6 @@ import type {
 
 /** A subscriber that the scenario declares: what it wants, whether or not it is connected. */
 export interface Expected {
-  readonly actor: ActorId;
   readonly channels: readonly string[];
   readonly patterns: readonly string[];
   /** Where its share of a topic is shown. */
@@ -53,6 +52,8 @@ interface Client {
   unreadBytes: number;
   readonly unsent: Fifo<Unsent>;
   readonly buffer: OutputBuffer;
+  /** A timer looks after the soft limit. */
+  watched: boolean;
 }
 
 interface SoftTimer extends Wire {
@@ -90,9 +91,9 @@ export class RedisPubSubNode implements Machine {
     this.#placeOf = placeOf;
   }
 
-  /** Tells of a subscriber of the scenario. */
-  expect(subscriber: Expected): void {
-    this.#expected.set(subscriber.actor, subscriber);
+  /** Tells of a subscriber of the scenario, once its process is there. */
+  expect(actor: ActorId, subscriber: Expected): void {
+    this.#expected.set(actor, subscriber);
   }
 
   start(): void {}
@@ -139,6 +140,7 @@ export class RedisPubSubNode implements Machine {
 
   timer(wire: Wire, out: Out): void {
     const { client } = wire as SoftTimer;
+    client.watched = false;
     if (this.#clients.get(client.actor) === client) this.#watch(client, out);
   }
 
@@ -175,6 +177,7 @@ export class RedisPubSubNode implements Machine {
       unreadBytes: 0,
       unsent: new Fifo(),
       buffer: new OutputBuffer(this.#limit),
+      watched: false,
     };
     this.#clients.set(actor, client);
     return client;
@@ -246,13 +249,13 @@ export class RedisPubSubNode implements Machine {
         }
       }
     }
-    for (const expected of this.#expected.values()) this.#miss(expected, request, out);
+    for (const [actor, expected] of this.#expected) this.#miss(actor, expected, request, out);
     if (receivers === 0) out.fact(F.unroutable, message.id, this.#placeOf(request.topic));
     this.#reply(from, { type: 'number', token, number: receivers }, out, message);
   }
 
   /** A declared subscriber that would have wanted this and is not subscribed. */
-  #miss({ actor, channels, patterns, place }: Expected, request: Publish, out: Out): void {
+  #miss(actor: ActorId, { channels, patterns, place }: Expected, request: Publish, out: Out): void {
     const client = this.#clients.get(actor);
     for (const channel of channels) {
       const here = request.type === 'SPUBLISH' ? client?.shards : client?.channels;
@@ -316,7 +319,8 @@ export class RedisPubSubNode implements Machine {
       const { actor, connection } = client;
       this.#drop(client, R['buffer full'], out);
       out.send(actor, 'control', { type: 'closed', connection } as PubSubReply);
-    } else if (buffer.dueUs < Number.POSITIVE_INFINITY && buffer.bytes > 0) {
+    } else if (buffer.dueUs < Number.POSITIVE_INFINITY && !client.watched) {
+      client.watched = true;
       const timer: SoftTimer = { type: 'soft-limit', client };
       // The server compares whole seconds, so it is one later.
       out.timer(buffer.dueUs - out.now + 1_000_000, timer);

@@ -7,7 +7,9 @@ import { Findings, isList, isTable, type Json, type JsonTable, type Runner, Unkn
 import * as pubsub from './google-pubsub.ts';
 import * as kafka from './kafka.ts';
 import * as rabbitmq from './rabbitmq.ts';
+import * as redisPubSub from './redis-pubsub.ts';
 import * as redisStreams from './redis-streams.ts';
+import * as sns from './sns.ts';
 import * as sqs from './sqs.ts';
 
 /** A file's name, to be shown, and what is in it. */
@@ -48,6 +50,9 @@ const SYSTEM_OF_SOFTWARE: Readonly<Record<string, string>> = { 'sqs-moto': 'sqs'
 const VECTORS: Readonly<Record<string, Runner>> = {
   'sqs script': sqs.runScript,
   'sqs limits': sqs.runLimits,
+  'sns script': sns.runScript,
+  'sns filter-match': sns.runFilter,
+  'sns filter-policy-validation': sns.runValidation,
   'rabbitmq script': rabbitmq.runScript,
   'rabbitmq topic-match': rabbitmq.runTopicMatch,
   'rabbitmq headers-match': rabbitmq.runHeadersMatch,
@@ -55,6 +60,7 @@ const VECTORS: Readonly<Record<string, Runner>> = {
   'google-pubsub script': pubsub.runScript,
   'google-pubsub filter-match': pubsub.runFilter,
   'redis-streams commands': redisStreams.runCommands,
+  'redis-pubsub pubsub': redisPubSub.runPubSub,
   ...kafka.VECTORS,
 };
 
@@ -63,6 +69,7 @@ const RECORDINGS: Readonly<Record<string, Runner>> = {
   rabbitmq: rabbitmq.runRecording,
   kafka: kafka.runRecording,
   'redis-streams': redisStreams.runRecording,
+  'redis-pubsub': redisPubSub.runRecording,
 };
 
 /** Runs every case of these files. */

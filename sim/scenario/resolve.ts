@@ -239,7 +239,7 @@ function consumer(entry: Entry<typeof CONSUMER_FIELDS>, name: string, broker: st
     group: entry.group ?? name,
     count: entry.count,
     process: entry.process,
-    settle: entry.settle,
+    settle: kind?.settles ?? entry.settle,
     concurrency: entry.concurrency,
     prefetch: Math.max(wanted, entry.concurrency),
     effect: entry.effect,
@@ -484,6 +484,7 @@ function nodeNames(source: Source, scenario: Scenario): readonly string[] {
   return Object.entries(scenario.brokers).flatMap(([name, { kind: kindName, options }]) => {
     const kind = kindOf(source, scenario, name);
     if (kind === null || declaresNothing(kind)) return [];
+    if (kind.nodeNames !== undefined) return kind.nodeNames(name, options);
     if (!Object.hasOwn(kind.options, 'nodes')) return [name === 'broker' ? kindName : name];
     const before = name === 'broker' ? '' : `${name}-`;
     const nodes = Array.from({ length: numberOf(options, 'nodes', 1) }, (_, i) => `${before}b${i + 1}`);

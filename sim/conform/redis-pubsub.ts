@@ -1,0 +1,341 @@
+/**
+ * Replays vectors and recordings of Redis Pub/Sub on a `RedisPubSubNode`, and output-buffer cases on its `OutputBuffer`. Each client is a connection; one
+ * that was dropped comes back as a new one with its next command.
+ */
+import { RedisPubSubNode } from '../../core/brokers/redis-pubsub-node.ts';
+import type { PubSubReply, PubSubRequest } from '../../core/brokers/redis-pubsub-verbs.ts';
+import { DEFAULT_LIMIT, OutputBuffer, parseBufferLimit } from '../../core/parts/output-buffer.ts';
+import {
+  Fields,
+  type Findings,
+  isList,
+  isTable,
+  type Json,
+  type JsonTable,
+  sameItems,
+  sameJson,
+  UnknownShape,
+} from './case.ts';
+import { MachineDriver } from './machine-driver.ts';
+
+const SECOND = 1_000_000;
+const MEGABYTE = 1_048_576;
+
+type Unsent<T = PubSubRequest> = T extends { readonly token: number } ? Omit<T, 'token' | 'connection'> : never;
+
+/** What a client got: `pattern` is '' for a plain channel. */
+interface Received {
+  readonly client: string;
+  readonly channel: string;
+  readonly pattern: string;
+  readonly text: string;
+}
+
+class Server {
+  readonly #driver = new MachineDriver();
+  readonly #node = new RedisPubSubNode(DEFAULT_LIMIT, () => 0);
+  readonly #actors = new Map<string, number>();
+  readonly #connections = new Map<string, number>();
+  readonly #texts = new Map<number, string>();
+  #replies: PubSubReply[] = [];
+  #received: Received[] = [];
+  #tokens = 0;
+
+  constructor() {
+    this.#driver.start(this.#node);
+  }
+
+  ask(client: string, command: Unsent): PubSubReply {
+    this.#tokens += 1;
+    const connection = this.#connections.get(client) ?? 1;
+    this.#driver.receive(this.#actorOf(client), { ...command, token: this.#tokens, connection } as PubSubRequest);
+    this.#hear();
+    const reply = this.#replies.pop();
+    if (reply === undefined) throw new Error(`no reply to ${command.type}`);
+    return reply;
+  }
+
+  publish(client: string, type: 'PUBLISH' | 'SPUBLISH', channel: string, text: string): PubSubReply {
+    const message = this.#driver.message(text.length);
+    this.#texts.set(message.id, text);
+    return this.ask(client, { type, channel, message, topic: channel });
+  }
+
+  disconnect(client: string): void {
+    this.#node.peerLost(this.#actorOf(client), this.#driver.out);
+    this.#connections.set(client, (this.#connections.get(client) ?? 1) + 1);
+    this.#hear();
+  }
+
+  restart(): void {
+    this.#driver.restart();
+    for (const client of this.#actors.keys()) {
+      this.#connections.set(client, (this.#connections.get(client) ?? 1) + 1);
+    }
+    this.#hear();
+  }
+
+  advance(ms: number): void {
+    this.#driver.advanceTo(this.#driver.nowUs + ms * 1000);
+    this.#hear();
+  }
+
+  /** Takes what was pushed since the last time. */
+  take(): Received[] {
+    return this.#received.splice(0);
+  }
+
+  #actorOf(client: string): number {
+    let actor = this.#actors.get(client);
+    if (actor === undefined) {
+      actor = 10 + this.#actors.size;
+      this.#actors.set(client, actor);
+    }
+    return actor;
+  }
+
+  #hear(): void {
+    for (const { to, wire } of this.#driver.take()) {
+      const reply = wire as PubSubReply;
+      if (reply.type === 'push') {
+        const client = [...this.#actors].find(([, actor]) => actor === to)?.[0] ?? '';
+        const text = this.#texts.get(reply.message.id) ?? '';
+        this.#received.push({ client, channel: reply.channel, pattern: reply.pattern, text });
+      } else if (reply.type !== 'closed') this.#replies.push(reply);
+    }
+  }
+}
+
+/** A command in words; null for one that is not known here. */
+function commandOf(words: readonly string[]): Unsent | null {
+  const [first = '', ...rest] = words;
+  const name = first.toUpperCase();
+  switch (name) {
+    case 'SUBSCRIBE':
+    case 'PSUBSCRIBE':
+    case 'SSUBSCRIBE':
+      return { type: name, names: rest, windowBytes: Number.POSITIVE_INFINITY };
+    case 'UNSUBSCRIBE':
+    case 'PUNSUBSCRIBE':
+    case 'SUNSUBSCRIBE':
+      return { type: name, names: rest };
+    case 'PUBSUB': {
+      const [about = '', ...names] = rest;
+      const query = about.toUpperCase();
+      switch (query) {
+        case 'CHANNELS':
+        case 'NUMSUB':
+        case 'NUMPAT':
+        case 'SHARDCHANNELS':
+        case 'SHARDNUMSUB':
+          return { type: 'PUBSUB', about: query, names };
+        default:
+          return null;
+      }
+    }
+    case 'PING':
+    case 'RESET':
+    case 'SELECT':
+      return { type: name, text: rest[0] ?? '' };
+    case 'HELLO':
+      return { type: 'HELLO', protocol: rest[0] === '3' ? 3 : 2 };
+    case 'QUIT':
+      return { type: 'QUIT' };
+    case 'GET':
+    case 'SET':
+    case 'DEL':
+    case 'EXISTS':
+      return { type: 'OTHER', text: name };
+    default:
+      return null;
+  }
+}
+
+// ── Vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function runPubSub(one: JsonTable, findings: Findings): void {
+  const fields = new Fields(one, 'the case').skip('id', 'source', 'note', 'title', 'profile');
+  const input = fields.fields('input');
+  const expected = fields.fields('expected');
+  fields.end();
+  if (input.has('output_buffer')) {
+    const buffer = input.fields('output_buffer');
+    const actual = isCutOff(buffer.text('limit'), buffer.list('buffer_mb'));
+    buffer.end();
+    findings.same('disconnected', expected.flag('disconnected'), actual);
+  } else runSteps(input.list('steps'), expected, findings);
+  input.end();
+  expected.end();
+}
+
+function runSteps(steps: readonly Json[], expected: Fields, findings: Findings): void {
+  const server = new Server();
+  const replies = expected.list('replies', []);
+  const anyOrder = expected.flag('received_any_order');
+  const wanted = expected.table('received');
+  if (expected.has('replies') && replies.length !== steps.length) throw new UnknownShape('as many replies as steps');
+  const received = new Map<string, Json[]>();
+  steps.forEach((step, index) => {
+    const actual = perform(server, step, index);
+    for (const { client, channel, pattern, text } of server.take()) {
+      const list = received.get(client) ?? [];
+      list.push(pattern === '' ? ['message', channel, text] : ['pmessage', pattern, channel, text]);
+      received.set(client, list);
+    }
+    const reply = replies[index];
+    if (reply === undefined || (isTable(reply) && reply['$any'] === true) || actual === undefined) return;
+    if (isTable(reply) && typeof reply['$error'] === 'string') {
+      const text = isTable(actual) ? String(actual['$error']) : '';
+      findings.holds(`step ${index}`, text.includes(reply['$error']), reply, actual);
+    } else findings.same(`step ${index}`, reply, actual);
+  });
+  for (const [client, list] of Object.entries(wanted)) {
+    if (!isList(list)) throw new UnknownShape(`what ${client} received`);
+    const actual = received.get(client) ?? [];
+    const same = anyOrder ? sameItems(list, actual) : sameJson(list, actual);
+    findings.holds(`received by ${client}`, same, list, actual);
+  }
+}
+
+/** Carries out a step; undefined where there is no reply. */
+function perform(server: Server, step: Json, index: number): Json | undefined {
+  if (isTable(step)) {
+    const fields = new Fields(step, `step ${index}`);
+    if (fields.has('disconnect')) server.disconnect(fields.text('disconnect'));
+    else if (fields.has('wait_ms')) server.advance(fields.number('wait_ms'));
+    else if (fields.has('restart')) {
+      fields.get('restart');
+      server.restart();
+    } else throw new UnknownShape(`step ${index}`);
+    fields.end();
+    return undefined;
+  }
+  if (!isList(step)) throw new UnknownShape(`step ${index}`);
+  const words = step.map((word) => {
+    if (typeof word !== 'string' && typeof word !== 'number') throw new UnknownShape(`a word of step ${index}`);
+    return String(word);
+  });
+  const [client = '', name = '', ...rest] = words;
+  const verb = name.toUpperCase();
+  if (verb === 'PUBLISH' || verb === 'SPUBLISH') {
+    return respOf(server.publish(client, verb, rest[0] ?? '', rest[1] ?? ''));
+  }
+  const command = commandOf([name, ...rest]);
+  if (command === null) throw new UnknownShape(`the command ${name}`);
+  return respOf(server.ask(client, command));
+}
+
+function respOf(reply: PubSubReply): Json {
+  switch (reply.type) {
+    case 'counts':
+      return [...reply.counts];
+    case 'number':
+      return reply.number;
+    case 'error':
+      return { $error: reply.text };
+    case 'text':
+      return typeof reply.text === 'string' ? reply.text : [...reply.text];
+    case 'list':
+      return [...reply.items];
+    default:
+      throw new Error(`no reply: ${reply.type}`);
+  }
+}
+
+/** Whether a subscriber with this limit is cut off when its unsent output has these sizes: pairs of a second and megabytes from then on. */
+function isCutOff(text: string, sizes: readonly Json[]): boolean {
+  const parsed = parseBufferLimit(text);
+  if (parsed === null) throw new UnknownShape(`the limit ${text}`);
+  const buffer = new OutputBuffer(parsed ?? DEFAULT_LIMIT);
+  for (const pair of sizes) {
+    const [second, megabytes] = isList(pair) ? pair : [];
+    if (typeof second !== 'number' || typeof megabytes !== 'number') throw new UnknownShape('a size of the buffer');
+    // Until this second the buffer was as before.
+    if (buffer.isOver(second * SECOND)) return true;
+    buffer.set(megabytes * MEGABYTE, second * SECOND);
+    if (buffer.isOver(second * SECOND)) return true;
+  }
+  return false;
+}
+
+// ── Recordings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function runRecording(one: JsonTable, findings: Findings): void {
+  const fields = new Fields(one, 'the recording').skip('id', 'system', 'version', 'title', 'notes', 'unstable');
+  const script = fields.fields('script');
+  const steps = script.rows('steps');
+  const observed = new Map(fields.rows('observed').map((row) => [row.number('step'), row]));
+  fields.end();
+  script.end();
+  const server = new Server();
+  steps.forEach((step, index) => {
+    const where = `step ${index}`;
+    const result = performRecorded(server, step);
+    step.end();
+    const record = observed.get(index);
+    const wanted = record?.get('result');
+    if (!isUnstable(wanted) && (wanted !== undefined || result !== undefined)) {
+      findings.same(where, wanted ?? 'nothing', result ?? 'nothing');
+    }
+    const messages = record?.table('messages') ?? {};
+    const actual: Record<string, Json[]> = {};
+    for (const { client, channel, pattern, text } of server.take()) {
+      const list = actual[client] ?? [];
+      actual[client] = list;
+      list.push({ channel, msg: text, ...(pattern === '' ? {} : { pattern }) });
+    }
+    for (const client of new Set([...Object.keys(messages), ...Object.keys(actual)])) {
+      if (isUnstable(messages[client])) continue;
+      findings.same(`${where}, ${client}`, messages[client] ?? [], actual[client] ?? []);
+    }
+    record?.end();
+  });
+}
+
+function isUnstable(value: Json | undefined): boolean {
+  return isTable(value) && Object.hasOwn(value, '$unstable');
+}
+
+function performRecorded(server: Server, step: Fields): Json | undefined {
+  const op = step.text('op');
+  const client = step.text('client', 'main');
+  const names = (key: string): readonly string[] => (step.has(key) ? step.texts(key) : []);
+  switch (op) {
+    case 'SUBSCRIBE':
+    case 'UNSUBSCRIBE':
+    case 'PSUBSCRIBE':
+    case 'PUNSUBSCRIBE': {
+      const wanted = names(op.startsWith('P') ? 'patterns' : 'channels');
+      const command = commandOf([op, ...wanted]) as Unsent;
+      const reply = server.ask(client, command);
+      return reply.type === 'counts' ? (reply.counts.at(-1) ?? 0) : respOf(reply);
+    }
+    case 'PUBLISH':
+      return respOf(server.publish(client, 'PUBLISH', step.text('channel'), step.text('msg')));
+    case 'PUBSUB_NUMSUB': {
+      const reply = server.ask(client, { type: 'PUBSUB', about: 'NUMSUB', names: names('channels') });
+      const items = reply.type === 'list' ? reply.items : [];
+      return Object.fromEntries(
+        Array.from({ length: items.length / 2 }, (_, i) => [String(items[2 * i]), items[2 * i + 1] as Json]),
+      );
+    }
+    case 'PUBSUB_CHANNELS': {
+      const pattern = step.has('pattern') ? [step.text('pattern')] : [];
+      return respOf(server.ask(client, { type: 'PUBSUB', about: 'CHANNELS', names: pattern }));
+    }
+    case 'PUBSUB_NUMPAT':
+      return respOf(server.ask(client, { type: 'PUBSUB', about: 'NUMPAT', names: [] }));
+    case 'disconnect':
+      server.disconnect(client);
+      return undefined;
+    case 'restart':
+      step.text('how', 'term');
+      server.restart();
+      return undefined;
+    case 'wait':
+      server.advance(step.number('ms'));
+      return undefined;
+    default:
+      throw new UnknownShape(`the op ${op}`);
+  }
+}
