@@ -6,6 +6,7 @@
 import { F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
 import { numberOf, type OptionValues } from '../options.ts';
+import { happens } from '../parts/distribution.ts';
 import type { Entry, Holder, Published } from '../parts/pubsub-backlog.ts';
 import { type Attributes, filterMatches, utf8Length } from '../parts/pubsub-filter.ts';
 import type { ActorId, FactId, Message, Micros } from '../types.ts';
@@ -106,7 +107,7 @@ export class PubsubNode implements Machine {
       this.#topics.set(name, new PubsubTopic(name, setup.place(name, 'exchange'), retentionUs));
     }
     for (const { name, options } of subscriptions) {
-      this.#subscriptions.set(name, new PubsubSubscription(name, options, setup.place(name, 'queue')));
+      this.#subscriptions.set(name, new PubsubSubscription(name, options, setup));
     }
   }
 
@@ -637,6 +638,17 @@ export class PubsubNode implements Machine {
     const { holder } = entry;
     subscription.backlog.ack(entry);
     this.#freed(subscription, holder);
+    if (subscription.duplicateProbability > 0 && entry.row === null) this.#duplicate(subscription, entry, out);
+  }
+
+  /** G2: at least once. By chance, where a scenario asks for it, what was acked is there again. */
+  #duplicate(subscription: PubsubSubscription, { published, deliveries }: Entry, out: Out): void {
+    const { duplicateProbability, duplicates, place } = subscription;
+    const { message } = published;
+    const key = (message.decisionKey + Math.imul(deliveries, 0x9e3779b1)) | 0;
+    if (!happens(duplicateProbability, out, duplicates, key)) return;
+    const back = out.fact(F.restored, message.id, place, 0, 0, R.duplicate);
+    this.#store(subscription, published, 0, back, out).deliveries = deliveries;
   }
 
   #modify(from: ActorId, request: ModifyAckDeadline, out: Out): void {

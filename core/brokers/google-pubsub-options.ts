@@ -59,6 +59,14 @@ export const SUBSCRIPTION_OPTIONS: OptionTable = {
     doc: 'An ack has a result: only the ack id of the latest delivery works, and only within its deadline. What was acked with success never comes again. Not for pushes.',
     source: 'G13',
   },
+  duplicates: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'The probability that a message is there again although it was acked, as the service allows itself (a setting of this laboratory). Not with exactly-once delivery, and not for what has an ordering key here.',
+    source: 'G2',
+  },
   filter: {
     type: 'text',
     doc: 'Only messages whose attributes match come; all others count as acked. `attributes:k`, `attributes.k = "v"`, `!=`, `hasPrefix(attributes.k, "p")`, AND, OR, NOT, parentheses.',

@@ -2,6 +2,7 @@
  * One subscription of Google Pub/Sub as the service runs it: its settings, its backlog, whoever takes from it (streams, waiting pulls, pushes), and its timers. It says when
  * which timer is due, and decides nothing else. Rules: G3, G6, G14, G18, G19.
  */
+import type { Setup, Site } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { CompetingConsumers, type Taker } from '../parts/competing-consumers.ts';
 import { Fifo } from '../parts/fifo.ts';
@@ -137,6 +138,7 @@ export class PubsubSubscription {
   readonly createdAtUs: Micros;
   readonly filter: PubsubFilter | null;
   readonly ordered: boolean;
+  readonly duplicates: Site;
   readonly backlog: PubsubBacklog;
   readonly streams = new CompetingConsumers<PullStream>('competing');
   /** By client: the stream that it asked for last. An older one that the network held back is not opened any more. */
@@ -145,6 +147,7 @@ export class PubsubSubscription {
   readonly push: PushPace | null;
   #options: OptionValues;
   exactlyOnce = false;
+  duplicateProbability = 0;
   ackDeadlineUs: Micros = 0;
   retentionUs: Micros = 0;
   ttlUs: Micros = 0;
@@ -159,9 +162,10 @@ export class PubsubSubscription {
   retentionAtUs: Micros = Number.POSITIVE_INFINITY;
   pullsAtUs: Micros = Number.POSITIVE_INFINITY;
 
-  constructor(name: string, options: OptionValues, place: PlaceId) {
+  constructor(name: string, options: OptionValues, setup: Setup) {
     this.name = name;
-    this.place = place;
+    this.place = setup.place(name, 'queue');
+    this.duplicates = setup.site(`${name}/duplicates`);
     this.#options = options;
     this.topic = textOf(options, 'topic');
     this.createdAtUs = numberOf(options, 'created_at');
@@ -196,6 +200,7 @@ export class PubsubSubscription {
   #read(): void {
     const options = this.#options;
     this.exactlyOnce = booleanOf(options, 'enable_exactly_once_delivery');
+    this.duplicateProbability = this.exactlyOnce ? 0 : numberOf(options, 'duplicates');
     this.ackDeadlineUs = numberOf(options, 'ack_deadline_seconds') || 10 * SECOND;
     this.retentionUs = numberOf(options, 'message_retention_duration', 7 * DAY);
     this.ttlUs = numberOf(tableOf(options, 'expiration_policy') ?? {}, 'ttl', 31 * DAY);

@@ -45,7 +45,7 @@ export const googlePubsub: BrokerKind = {
   },
   simplifications: [
     'The service is one node in one region: its replication is not shown, and what it has confirmed is never lost.',
-    'Messages come oldest first; the disorder and the occasional duplicates that the real service allows itself are not drawn (G2).',
+    'Messages come oldest first; the disorder that the real service allows itself is not drawn, and its duplicates only if `duplicates` asks for them (G2).',
     'Deadlines, backoffs and the count of delivery attempts are kept exactly; the real ones are best effort (G3, G7, G8, G9).',
     'A retry policy that begins at 0 s goes on with 1 s; how the real one grows from 0 is not documented (G7).',
     'The service account may always publish to the dead-letter topic and ack on the subscription, as it must be allowed to (G8).',
