@@ -28,6 +28,8 @@ export interface Job {
   readonly message: Message;
   readonly group: string;
   readonly dedupId: string;
+  /** How many attributes it was published with. */
+  readonly attributes: number;
   /** Its number among all jobs. */
   number: number;
   /** Attempts at the present target. */

@@ -249,6 +249,7 @@ export class Sns implements Machine {
     const { message } = request;
     const { subscriptions } = topic;
     const look = new Look(message, request.content);
+    const attributes = countOf(request.content?.attributes ?? message.attributes);
     for (let i = 0; i < subscriptions.length; i++) {
       const subscription = subscriptions[i] as Subscription;
       if (!look.isWantedBy(subscription)) continue;
@@ -270,6 +271,7 @@ export class Sns implements Machine {
         message,
         group,
         dedupId,
+        attributes,
         number: 0,
         tries: 0,
         handed: 0,
@@ -336,7 +338,7 @@ export class Sns implements Machine {
     const node = target === undefined ? undefined : this.#setup.nodesOf(target.broker)[0];
     if (target === undefined || node === undefined) return this.#undeliverable(job, R['missing target'], true, out);
     // N2, N3: what SNS may not send, or cannot put into that form, is a client-side error.
-    if (!dead && (!allowed || (raw && Object.keys(message.attributes).length > RAW_ATTRIBUTES_MAX))) {
+    if (!dead && (!allowed || (raw && job.attributes > RAW_ATTRIBUTES_MAX))) {
       return this.#undeliverable(job, R['refused by the broker'], true, out);
     }
     job.tries++;
@@ -554,6 +556,12 @@ export class Sns implements Machine {
   #answer(to: ActorId, token: number, error: string, out: Out): void {
     out.send(to, 'control', { type: 'TopicResult', token, error } as TopicResult);
   }
+}
+
+function countOf(attributes: object): number {
+  let count = 0;
+  for (const _ in attributes) count++;
+  return count;
 }
 
 /** It was handed to an instance, and its answer is awaited. */

@@ -15,7 +15,7 @@ import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type { BrokerKind, Complaint, Configuration } from './kind.ts';
 import { errorOfAttributes, errorOfCreate, isFifoQueue } from './sqs-attributes.ts';
-import { EntryOut, errorOfBatch } from './sqs-batches.ts';
+import { errorOfBatch } from './sqs-batches.ts';
 import { isActive, type MoveTask, MoveTasks, TASK_RATE_MAX, TASK_US_MAX, TASKS_MAX } from './sqs-move-tasks.ts';
 import { CONSUMER_OPTIONS, LONGEST_INVISIBLE_US, PRODUCER_OPTIONS, QUEUE_OPTIONS } from './sqs-options.ts';
 import { type Entry, SqsQueue } from './sqs-queue.ts';
@@ -118,6 +118,8 @@ export class Sqs implements Machine {
   readonly #setup: Setup;
   readonly #chance: { readonly misses: Site; readonly duplicates: Site; readonly stale: Site };
   #messageIds = 0;
+  /** While a batch is carried out: the answers to its entries, in their order. */
+  #caught: (SendMessageResult | PlainResult)[] | null = null;
 
   constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[], setup: Setup) {
     this.#setup = setup;
@@ -282,6 +284,14 @@ export class Sqs implements Machine {
     };
   }
 
+  /** All that is in a queue, in the order of arrival; undefined when there is no such queue. */
+  contents(name: string): readonly Message[] | undefined {
+    return this.#queues
+      .get(name)
+      ?.queue.entries()
+      .map(({ message }) => message);
+  }
+
   /** ListMessageMoveTasks: those of a source, the newest first (S12). */
   moveTasks(source: string): readonly MoveTask[] {
     return this.#tasks.of(source);
@@ -301,14 +311,17 @@ export class Sqs implements Machine {
 
   #batch(from: ActorId, request: SqsBatch, out: Out): void {
     const error = this.#queues.has(request.queue) ? errorOfBatch(request) : ERROR.noQueue;
-    const results: { id: string; result: NonNullable<EntryOut['result']> }[] = [];
-    for (const { id, request: one } of error === '' ? request.entries : []) {
-      const entry = new EntryOut(out, one.token);
-      if (one.type === 'SendMessage') this.#send(from, one, entry);
-      else if (one.type === 'DeleteMessage') this.#delete(from, one, entry);
-      else this.#changeVisibility(from, one, entry);
-      if (entry.result !== null) results.push({ id, result: entry.result });
+    const answers: (SendMessageResult | PlainResult)[] = [];
+    const entries = error === '' ? request.entries : [];
+    // The single actions answer into this list meanwhile.
+    this.#caught = answers;
+    for (const { request: one } of entries) {
+      if (one.type === 'SendMessage') this.#send(from, one, out);
+      else if (one.type === 'DeleteMessage') this.#delete(from, one, out);
+      else this.#changeVisibility(from, one, out);
     }
+    this.#caught = null;
+    const results = answers.map((result, i) => ({ id: entries[i]?.id ?? '', result }));
     const result: BatchResult = { type: 'BatchResult', token: request.token, error, entries: results };
     const hop = request.type === 'SendMessageBatch' ? 'reply' : 'control';
     out.send(
@@ -349,13 +362,15 @@ export class Sqs implements Machine {
 
   #accept(to: ActorId, message: Message, token: number, messageId: number, sequence: number, out: Out): void {
     const result: SendMessageResult = { type: 'SendMessageResult', token, error: '', messageId, sequence };
-    out.send(to, 'reply', result, message.id);
+    if (this.#caught === null) out.send(to, 'reply', result, message.id);
+    else this.#caught.push(result);
   }
 
   #refuse(to: ActorId, message: Message, place: PlaceId, token: number, error: string, out: Out): void {
     out.fact(F.rejected, message.id, place, to, 0, R['refused by the broker']);
     const result: SendMessageResult = { type: 'SendMessageResult', token, error, messageId: 0, sequence: 0 };
-    out.send(to, 'reply', result, message.id);
+    if (this.#caught === null) out.send(to, 'reply', result, message.id);
+    else this.#caught.push(result);
   }
 
   /** Puts a message into a queue; `because` is the fact that brings it there. */
@@ -598,7 +613,9 @@ export class Sqs implements Machine {
   }
 
   #result(to: ActorId, message: number, token: number, error: string, out: Out): void {
-    out.send(to, 'control', { type: 'PlainResult', token, error } as PlainResult, message);
+    const result: PlainResult = { type: 'PlainResult', token, error };
+    if (this.#caught === null) out.send(to, 'control', result, message);
+    else this.#caught.push(result);
   }
 
   // ── Visibility and age ──────────────────────────────────────────────────────────────────────────────────────────

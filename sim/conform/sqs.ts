@@ -17,6 +17,7 @@ import type {
   SqsRequest,
 } from '../../core/brokers/sqs-verbs.ts';
 import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../core/options.ts';
+import { parsed } from '../../core/parts/filter-policy.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import {
   Fields,
@@ -296,7 +297,7 @@ function done({ error }: { readonly error: string }): Done {
   return { type: 'done', error };
 }
 
-function utf8Length(text: string): number {
+export function utf8Length(text: string): number {
   let bytes = 0;
   for (const letter of text) {
     const point = letter.codePointAt(0) ?? 0;
@@ -308,7 +309,7 @@ function utf8Length(text: string): number {
 // ── Attributes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Attributes in the API's own values (seconds, and everything as text if it likes) as options; an unknown one is an unknown shape. */
-function optionsOf(attributes: JsonTable, table: OptionTable = QUEUE_OPTIONS): OptionValues {
+export function optionsOf(attributes: JsonTable, table: OptionTable = QUEUE_OPTIONS): OptionValues {
   const options: Record<string, OptionValue> = {};
   for (const [name, value] of Object.entries(attributes)) {
     const spec = table[name];
@@ -319,7 +320,10 @@ function optionsOf(attributes: JsonTable, table: OptionTable = QUEUE_OPTIONS): O
 }
 
 function optionValue(name: string, spec: OptionSpec, value: Json): OptionValue {
-  if (spec.type === 'object' && isTable(value)) return optionsOf(value, spec.fields);
+  if (spec.type === 'json') return typeof value === 'string' ? value : JSON.stringify(value);
+  // A policy may come as an object or, as the API has it, as its JSON.
+  const table = spec.type === 'object' && typeof value === 'string' ? parsed(value) : value;
+  if (spec.type === 'object' && isTable(table)) return optionsOf(table, spec.fields);
   if (spec.type === 'boolean') return value === true || value === 'true';
   if (typeof value !== 'string' && typeof value !== 'number') throw new UnknownShape(`the value of ${name}`);
   if (spec.type === 'text' || spec.type === 'enum') return value;
@@ -535,7 +539,7 @@ function secondsOr(args: Fields, name: string, otherwiseUs: Micros): Micros {
 }
 
 /** A text, or `{"$repeat": [text, n]}`. */
-function textOf(value: Json | undefined): string {
+export function textOf(value: Json | undefined): string {
   if (typeof value === 'string') return value;
   const repeat = isTable(value) ? value['$repeat'] : undefined;
   const [part, times] = isList(repeat) ? repeat : [];

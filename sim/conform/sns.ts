@@ -1,0 +1,490 @@
+/**
+ * Replays SNS vectors: scripts of API actions on a topic machine and a queue machine that talk to each other at once, and filter policies one by one. Equal
+ * bodies are one message here, since content is all that content-based deduplication sees. Texts of errors are not compared.
+ */
+import { Sns } from '../../core/brokers/sns.ts';
+import { envelopeOf } from '../../core/brokers/sns-envelope.ts';
+import { SUBSCRIPTION_OPTIONS, TOPIC_OPTIONS } from '../../core/brokers/sns-options.ts';
+import type {
+  Content,
+  Forward,
+  PublishBatchResult,
+  PublishResult,
+  SnsRequest,
+  TopicResult,
+} from '../../core/brokers/sns-verbs.ts';
+import { Sqs } from '../../core/brokers/sqs.ts';
+import type { OptionValues } from '../../core/options.ts';
+import {
+  type BackoffFunction,
+  type DeliveryPolicy,
+  HTTP_POLICY,
+  phasesOf,
+  policyOf,
+} from '../../core/parts/delivery-policy.ts';
+import {
+  acceptsAttributes,
+  acceptsBody,
+  type FilterScope,
+  type MessageAttribute,
+  parsed,
+  readPolicy,
+  whyRefused,
+} from '../../core/parts/filter-policy.ts';
+import type { Message, Micros } from '../../core/types.ts';
+import {
+  Fields,
+  type Findings,
+  isList,
+  isTable,
+  type Json,
+  type JsonTable,
+  type Runner,
+  sameItems,
+  UnknownShape,
+} from './case.ts';
+import { MachineDriver } from './machine-driver.ts';
+import { optionsOf, textOf, utf8Length } from './sqs.ts';
+
+const SECOND = 1_000_000;
+const CLIENT = 7;
+/** The topics' node as the queues' node knows it, and the other way round. */
+const TOPICS = 8;
+const QUEUES = 9;
+/** Time for whatever is still tried again after the last step. */
+const REST_US = 60 * SECOND;
+
+type Unsent<T = SnsRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
+type Answer = PublishResult | PublishBatchResult | TopicResult;
+
+/** What was published under one body. */
+interface Published {
+  readonly body: string;
+  readonly subject: string | null;
+  readonly topic: string;
+  readonly attributes: Readonly<Record<string, MessageAttribute>>;
+  result: PublishResult | null;
+}
+
+/** SNS and SQS side by side, and the client that asks them. */
+class Pair {
+  readonly sqs: Sqs;
+  readonly #topics = new MachineDriver();
+  readonly #queues = new MachineDriver();
+  readonly #messages = new Map<string, Message>();
+  readonly #published = new Map<number, Published>();
+  readonly #answers = new Map<number, Answer>();
+  /** Whether a queue's messages came as they are, by queue and message. */
+  readonly #raw = new Map<string, boolean>();
+  #tokens = 0;
+
+  constructor(topics: readonly { name: string; options: OptionValues }[], queues: readonly string[]) {
+    const declared = queues.map((name) => ({ name, options: { FifoQueue: name.endsWith('.fifo') } }));
+    const elsewhere = declared.map((queue) => ({ ...queue, section: 'queues', broker: 'queues' }) as const);
+    this.sqs = this.#queues.start(new Sqs(declared, this.#queues.setup));
+    const setup = { ...this.#topics.setup, nodesOf: () => [QUEUES] };
+    this.#topics.start(new Sns({}, topics, elsewhere, setup));
+  }
+
+  get nowUs(): Micros {
+    return this.#topics.nowUs;
+  }
+
+  advanceTo(us: Micros): void {
+    for (;;) {
+      const next = Math.min(this.#topics.nextTimerUs(), this.#queues.nextTimerUs());
+      if (next > us) break;
+      this.#topics.advanceTo(next);
+      this.#queues.advanceTo(next);
+      this.#pass();
+    }
+    this.#topics.advanceTo(us);
+    this.#queues.advanceTo(us);
+  }
+
+  ask(request: Unsent): Answer {
+    this.#tokens += 1;
+    this.#topics.receive(CLIENT, { ...request, token: this.#tokens } as SnsRequest);
+    this.#pass();
+    const answer = this.#answers.get(this.#tokens);
+    if (answer === undefined) throw new Error(`no answer to ${request.type}`);
+    return answer;
+  }
+
+  /** A Publish as a request; `published` is what was said with it. */
+  publish(published: Published, group: string, dedupId: string | null): Extract<SnsRequest, { type: 'Publish' }> {
+    const { body, topic, attributes } = published;
+    const message = this.#message(body);
+    if (!this.#published.has(message.id)) this.#published.set(message.id, published);
+    const content: Content = { attributes, body: parsed(body) };
+    const own = Object.entries(attributes).reduce((sum, [name, { Value }]) => sum + utf8Length(name + Value), 0);
+    const sizeBytes = utf8Length(body) + own;
+    this.#tokens += 1;
+    return { type: 'Publish', topic, token: this.#tokens, message, group, dedupId, sizeBytes, content };
+  }
+
+  deleteQueue(queue: string): void {
+    this.#queues.receive(CLIENT, { type: 'DeleteQueue', queue, token: 0 } as Parameters<MachineDriver['receive']>[1]);
+    this.#pass();
+  }
+
+  /** All that a queue holds, in order of arrival; null when there is no such queue. */
+  held(queue: string): readonly Published[] | null {
+    const messages = this.sqs.contents(queue);
+    return messages?.flatMap(({ id }) => this.#published.get(id) ?? []) ?? null;
+  }
+
+  /** The body of a queue's first message, as it is. */
+  rawBody(queue: string): string | null {
+    const [first] = this.sqs.contents(queue) ?? [];
+    const published = first === undefined ? undefined : this.#published.get(first.id);
+    if (first === undefined || published === undefined) return null;
+    if (this.#raw.get(`${queue} ${first.id}`) === true) return published.body;
+    const { body, subject, topic, attributes, result } = published;
+    const sequence = result?.sequence ?? 0;
+    const timestamp = '1970-01-01T00:00:00.000Z';
+    return JSON.stringify(
+      envelopeOf({ messageId: String(result?.messageId), topic, subject, body, timestamp, attributes, sequence }),
+    );
+  }
+
+  #message(body: string): Message {
+    let message = this.#messages.get(body);
+    if (message === undefined) {
+      message = this.#topics.message(utf8Length(body));
+      this.#messages.set(body, message);
+    }
+    return message;
+  }
+
+  /** Carries what the two say to each other, until both are quiet. */
+  #pass(): void {
+    for (let busy = true; busy; ) {
+      busy = false;
+      for (const { to, wire } of this.#topics.take()) {
+        if (to !== QUEUES) {
+          this.#answers.set((wire as Answer).token, wire as Answer);
+          continue;
+        }
+        busy = true;
+        const { queue, message, raw } = wire as Forward;
+        this.#raw.set(`${queue} ${message.id}`, raw);
+        this.#queues.receive(TOPICS, wire);
+      }
+      for (const { to, wire } of this.#queues.take()) {
+        if (to !== TOPICS) continue;
+        busy = true;
+        this.#topics.receive(QUEUES, wire);
+      }
+    }
+  }
+}
+
+// ── Scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const runScript: Runner = (table, findings) => {
+  const row = new Fields(table, 'case');
+  const input = row.fields('input');
+  const subscriptions = input.rows('subscriptions');
+  const steps = input.rows('steps');
+  const queues = new Set([...queuesOf(subscriptions.map(({ record }) => record)), ...queuesOf(steps.map(argsOf))]);
+  const topics = Object.entries(input.table('topics')).map(([name, attributes]) => ({
+    name,
+    options: optionsOf(isTable(attributes) ? attributes : {}, TOPIC_OPTIONS),
+  }));
+  const pair = new Pair(topics, [...queues]);
+  for (const subscription of subscriptions) {
+    const refused = subscribe(pair, subscription).error;
+    if (refused !== '') throw new UnknownShape('a subscription that is refused');
+  }
+  const results = new Map<string, Json>();
+  for (const step of steps) {
+    if (step.has('t')) pair.advanceTo(Math.round(step.number('t') * SECOND));
+    const result = act(pair, step);
+    const name = step.get('as');
+    if (typeof name === 'string') results.set(name, result);
+    step.skip('note').end();
+  }
+  input.end();
+  pair.advanceTo(pair.nowUs + REST_US);
+  for (const [name, wanted] of Object.entries(row.table('expected'))) {
+    const result = results.get(name);
+    if (result === undefined) throw new UnknownShape(`no step stores ${name}`);
+    compare(name, wanted, result, findings);
+  }
+};
+
+function argsOf({ record }: Fields): JsonTable {
+  const args = record['args'];
+  return isTable(args) ? args : {};
+}
+
+/** Queues that are named by an endpoint or as somebody's dead-letter queue. */
+function queuesOf(records: readonly JsonTable[]): string[] {
+  return records.flatMap((record) => {
+    const { Endpoint, RedrivePolicy, Attributes, AttributeName, AttributeValue } = record;
+    const inner = isTable(Attributes) ? queuesOf([Attributes]) : [];
+    const set = AttributeName === 'RedrivePolicy' ? queuesOf([{ RedrivePolicy: AttributeValue ?? null }]) : [];
+    const policy = typeof RedrivePolicy === 'string' ? parsed(RedrivePolicy) : RedrivePolicy;
+    const dead = isTable(policy) ? policy['deadLetterTargetArn'] : undefined;
+    return [Endpoint, dead, ...inner, ...set].filter((name) => typeof name === 'string');
+  });
+}
+
+function act(pair: Pair, step: Fields): Json {
+  const op = step.text('op');
+  switch (op) {
+    case 'received':
+      return pair.held(step.text('queue'))?.map(({ body }) => body) ?? { error: 'QueueDoesNotExist' };
+    case 'raw-body':
+      return pair.rawBody(step.text('queue'));
+    case 'raw-body-json-keys': {
+      const body = parsed(pair.rawBody(step.text('queue')) ?? '');
+      return isTable(body) ? Object.keys(body) : [];
+    }
+    case 'retry-phases':
+      return phases(step);
+    default: {
+      const args = step.fields('args');
+      const result = call(pair, op, args);
+      args.end();
+      return result;
+    }
+  }
+}
+
+function call(pair: Pair, op: string, args: Fields): Json {
+  switch (op) {
+    case 'Publish': {
+      const published = publishedOf(args.text('TopicArn'), args);
+      const { token, ...request } = pair.publish(published, args.text('MessageGroupId', ''), idOf(args));
+      const result = pair.ask(request) as PublishResult;
+      published.result = result;
+      return publishAnswer(result);
+    }
+    case 'PublishBatch': {
+      const topic = args.text('TopicArn');
+      const entries = args.rows('PublishBatchRequestEntries').map((entry) => {
+        const published = publishedOf(topic, entry);
+        const publish = pair.publish(published, entry.text('MessageGroupId', ''), idOf(entry));
+        const made = { id: entry.text('Id'), publish };
+        entry.end();
+        return made;
+      });
+      const { error, entries: results } = pair.ask({ type: 'PublishBatch', topic, entries }) as PublishBatchResult;
+      if (error !== '') return { error };
+      return {
+        ok: true,
+        Successful: results.filter(({ result }) => result.error === '').map(({ id }) => id),
+        Failed: results.filter(({ result }) => result.error !== '').map(({ id }) => id),
+      };
+    }
+    case 'Subscribe':
+      return answerOf(subscribe(pair, args).error);
+    case 'Unsubscribe': {
+      const [topic, endpoint] = [args.text('TopicArn'), args.text('Endpoint')];
+      return answerOf((pair.ask({ type: 'Unsubscribe', topic, endpoint }) as TopicResult).error);
+    }
+    case 'SetSubscriptionAttributes': {
+      const [topic, endpoint] = [args.text('TopicArn'), args.text('Endpoint')];
+      const attributes = optionsOf(
+        { [args.text('AttributeName')]: args.get('AttributeValue') ?? null },
+        SUBSCRIPTION_OPTIONS,
+      );
+      return answerOf(
+        (pair.ask({ type: 'SetSubscriptionAttributes', topic, endpoint, attributes }) as TopicResult).error,
+      );
+    }
+    case 'CreateTopic': {
+      const attributes = optionsOf(args.table('Attributes'), TOPIC_OPTIONS);
+      return answerOf((pair.ask({ type: 'CreateTopic', topic: args.text('Name'), attributes }) as TopicResult).error);
+    }
+    case 'DeleteTopic':
+      return answerOf((pair.ask({ type: 'DeleteTopic', topic: args.text('TopicArn') }) as TopicResult).error);
+    case 'DeleteQueue':
+      pair.deleteQueue(args.text('QueueUrl'));
+      return answerOf('');
+    default:
+      throw new UnknownShape(`the action ${op}`);
+  }
+}
+
+/** Attributes may be given beside the endpoint, or under `Attributes` as the API has them. */
+function subscribe(pair: Pair, row: Fields): TopicResult {
+  const { TopicArn, Endpoint, Protocol, Attributes, ...beside } = row.record;
+  row.skip(...Object.keys(row.record));
+  if (typeof TopicArn !== 'string' || typeof Endpoint !== 'string')
+    throw new UnknownShape('a subscription without names');
+  if (Protocol !== undefined && Protocol !== 'sqs') throw new UnknownShape(`the protocol ${String(Protocol)}`);
+  const attributes = optionsOf({ ...beside, ...(isTable(Attributes) && Attributes) }, SUBSCRIPTION_OPTIONS);
+  return pair.ask({ type: 'Subscribe', topic: TopicArn, endpoint: Endpoint, attributes }) as TopicResult;
+}
+
+function publishedOf(topic: string, args: Fields): Published {
+  const subject = args.get('Subject');
+  const body = textOf(args.get('Message'));
+  const structure = args.get('MessageStructure');
+  const byProtocol = structure === 'json' ? parsed(body) : undefined;
+  const chosen = isTable(byProtocol) ? (byProtocol['sqs'] ?? byProtocol['default']) : body;
+  if (typeof chosen !== 'string') throw new UnknownShape('a message without a text for queues');
+  return {
+    body: chosen,
+    subject: typeof subject === 'string' ? subject : null,
+    topic,
+    attributes: attributesOf(args.table('MessageAttributes')),
+    result: null,
+  };
+}
+
+/** `{Type, Value}`, or as the API has it. */
+function attributesOf(attributes: JsonTable): Record<string, MessageAttribute> {
+  const read: Record<string, MessageAttribute> = {};
+  for (const [name, attribute] of Object.entries(attributes)) {
+    if (!isTable(attribute)) throw new UnknownShape(`the attribute ${name}`);
+    const Type = attribute['Type'] ?? attribute['DataType'];
+    const Value = attribute['Value'] ?? attribute['StringValue'] ?? attribute['BinaryValue'];
+    if (typeof Type !== 'string' || Value === undefined) throw new UnknownShape(`the attribute ${name}`);
+    read[name] = { Type, Value: typeof Value === 'string' ? Value : JSON.stringify(Value) };
+  }
+  return read;
+}
+
+function idOf(args: Fields): string | null {
+  const id = args.get('MessageDeduplicationId');
+  return typeof id === 'string' ? id : null;
+}
+
+function publishAnswer({ error, messageId, sequence }: PublishResult): Json {
+  if (error !== '') return { error };
+  return { ok: true, MessageId: String(messageId), ...(sequence > 0 && { SequenceNumber: String(sequence) }) };
+}
+
+function answerOf(error: string): Json {
+  return error === '' ? { ok: true } : { error };
+}
+
+/** The phases of a retry policy, delays in seconds. */
+function phases(step: Fields): Json {
+  const protocol = step.get('protocol');
+  const policy = protocol === undefined ? given(step.table('policy')) : policyOf(String(protocol));
+  if (policy === undefined) throw new UnknownShape(`the protocol ${String(protocol)}`);
+  const { immediate, preBackoff, postBackoff, backoff } = phasesOf(policy);
+  const [min, max] = [policy.minDelayTarget / SECOND, policy.maxDelayTarget / SECOND];
+  return {
+    immediate,
+    pre_backoff: [preBackoff, min],
+    backoff_retries: backoff.length,
+    backoff_from: (backoff[0] ?? policy.minDelayTarget) / SECOND,
+    backoff_to: (backoff.at(-1) ?? policy.maxDelayTarget) / SECOND,
+    post_backoff: [postBackoff, max],
+    total: policy.numRetries,
+  };
+}
+
+function given(table: JsonTable): DeliveryPolicy {
+  const fields = new Fields(table, 'policy');
+  const seconds = (name: 'minDelayTarget' | 'maxDelayTarget'): Micros =>
+    Math.round(fields.number(name, HTTP_POLICY[name] / SECOND) * SECOND);
+  const policy: DeliveryPolicy = {
+    numRetries: fields.number('numRetries', HTTP_POLICY.numRetries),
+    numNoDelayRetries: fields.number('numNoDelayRetries', 0),
+    numMinDelayRetries: fields.number('numMinDelayRetries', 0),
+    numMaxDelayRetries: fields.number('numMaxDelayRetries', 0),
+    minDelayTarget: seconds('minDelayTarget'),
+    maxDelayTarget: seconds('maxDelayTarget'),
+    backoffFunction: fields.text('backoffFunction', 'linear') as BackoffFunction,
+  };
+  fields.end();
+  return policy;
+}
+
+/** A list or a text as it is; of an object the fields that are given; `contains` and the like by their names. */
+function compare(where: string, wanted: Json, result: Json, findings: Findings): void {
+  if (!isTable(wanted)) {
+    findings.same(where, wanted, result);
+    return;
+  }
+  for (const [field, value] of Object.entries(wanted)) {
+    const at = `${where}.${field}`;
+    switch (field) {
+      case 'contains':
+        findings.holds(
+          at,
+          isList(value) && isList(result) && value.every((one) => result.includes(one)),
+          value,
+          result,
+        );
+        break;
+      case 'any_order':
+      case 'bodies_any_order':
+        findings.holds(at, isList(value) && isList(result) && sameItems(value, result), value, result);
+        break;
+      case 'count':
+        findings.same(at, value, isList(result) ? result.length : -1);
+        break;
+      case 'message_contains':
+      case 'reason':
+        break;
+      case 'error': {
+        const got = isTable(result) ? (result['error'] ?? '') : '';
+        if (value === true) findings.holds(at, got !== '', value, got);
+        else findings.same(at, value, got);
+        break;
+      }
+      default:
+        if (!isTable(result) || !FIELDS.has(field)) throw new UnknownShape(at);
+        findings.same(at, value, result[field] ?? null);
+    }
+  }
+}
+
+/** Fields that results may have. */
+const FIELDS: ReadonlySet<string> = new Set([
+  'ok',
+  'MessageId',
+  'SequenceNumber',
+  'Successful',
+  'Failed',
+  'immediate',
+  'pre_backoff',
+  'backoff_retries',
+  'backoff_from',
+  'backoff_to',
+  'post_backoff',
+  'total',
+]);
+
+// ── Filter policies ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `sns-filter-policy`: does a policy accept a message? */
+export const runFilter: Runner = (table, findings) => {
+  const row = new Fields(table, 'case');
+  const input = row.fields('input');
+  const policy = readPolicy(input.table('FilterPolicy'));
+  const scope = scopeOf(input);
+  const accepted =
+    scope === 'MessageBody'
+      ? acceptsBody(policy, input.get('MessageBody'))
+      : acceptsAttributes(policy, attributesOf(input.table('MessageAttributes')));
+  input.end();
+  findings.same('accepted', row.flag('expected'), accepted);
+};
+
+/** `sns-filter-policy-validation`: is a policy accepted? */
+export const runValidation: Runner = (table, findings) => {
+  const row = new Fields(table, 'case');
+  const input = row.fields('input');
+  const expected = row.fields('expected');
+  const why = whyRefused(input.get('FilterPolicy') ?? null, scopeOf(input));
+  input.end();
+  findings.same('accepted', expected.flag('accepted'), why === '');
+  const error = expected.get('error');
+  if (typeof error === 'string') findings.same('error', error, why === '' ? '' : 'InvalidParameter');
+  expected.skip('reason').end();
+};
+
+function scopeOf(input: Fields): FilterScope {
+  const scope = input.text('FilterPolicyScope', 'MessageAttributes');
+  if (scope !== 'MessageAttributes' && scope !== 'MessageBody') throw new UnknownShape(`the scope ${scope}`);
+  return scope;
+}
