@@ -49,6 +49,11 @@ export class Consuming {
         text: `queue '${queue.name}' has a single active consumer: basic.get is refused`,
       };
     }
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) {
+      cluster.get(channel, queue, method.noAck ?? false, out);
+      return undefined;
+    }
     queue.lastUsedUs = out.now;
     this.#keeper.dispatch(queue, out);
     const entry = queue.contents.ready.take();
@@ -82,6 +87,13 @@ export class Consuming {
     const refusal = queue.stream && this.#keeper.streams.attach(consumer, queue.stream, method, out);
     if (refusal !== undefined) return refusal;
     channel.consumers.set(consumer.tag, consumer);
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) {
+      const { connection, name } = channel;
+      say(connection, { type: 'basic.consume-ok', channel: name, consumerTag: consumer.tag }, out);
+      cluster.attach(consumer, out);
+      return undefined;
+    }
     consumers.add(consumer);
     out.fact(F.subscribed, 0, queue.place, channel.connection.peer);
     say(channel.connection, { type: 'basic.consume-ok', channel: channel.name, consumerTag: consumer.tag }, out);
@@ -102,6 +114,8 @@ export class Consuming {
 
   #removeConsumer(consumer: Consumer, reason: number, out: Out): void {
     const { queue, channel } = consumer;
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) return cluster.detach(consumer, out);
     queue.contents.consumers.remove(consumer);
     out.fact(F.cancelled, 0, queue.place, channel.connection.peer, 0, reason);
     if (queue.contents.consumers.size === 0) {
@@ -184,6 +198,8 @@ export class Consuming {
       consumer.held -= 1;
       channel.held -= 1;
     }
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) return cluster.settle(channel, queue, [unacked.delivery], how, out);
     const { peer } = channel.connection;
     const { id } = entry.message.body;
     if (queue.stream !== undefined) queue.contents.unacked -= 1;
@@ -208,7 +224,10 @@ export class Consuming {
     const abandoned = new Set<Queue>();
     for (const channel of channels) {
       channel.connection.channels.delete(channel.name);
+      // A shared queue is told once that the channel is gone, and gives back what it held by itself.
+      this.#host.cluster?.end(channel, out);
       for (const consumer of channel.consumers.values()) {
+        if (consumer.queue.shared) continue;
         this.#removeConsumer(consumer, reason, out);
         touched.add(consumer.queue);
         abandoned.add(consumer.queue);
@@ -217,6 +236,7 @@ export class Consuming {
     }
     for (const channel of channels) {
       for (const unacked of channel.unacked.values()) {
+        if (unacked.queue.shared) continue;
         this.#keeper.giveBack(unacked, 'lost', reason, out);
         touched.add(unacked.queue);
       }
@@ -259,7 +279,9 @@ export class Consuming {
       if (unacked.consumer !== consumer) continue;
       channel.unacked.delete(each);
       channel.held -= 1;
-      this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
+      const cluster = this.#host.clusterOf(queue);
+      if (cluster === undefined) this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
+      else cluster.settle(channel, queue, [unacked.delivery], 'timeout', out);
     }
     if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
     if (channel.unacked.size > 0) this.#timeouts.watch(queue, consumer, out);

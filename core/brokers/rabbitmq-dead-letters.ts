@@ -9,6 +9,7 @@ import { DEFAULT_EXCHANGE } from '../parts/exchange-graph.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import { closesCycle, type DeathReason } from '../parts/x-death.ts';
 import type { FactId, MessageId } from '../types.ts';
+import type { Parting } from './rabbitmq-cluster.ts';
 import type { RabbitHost, Redrive, Timer } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import { attemptOf, type Queue } from './rabbitmq-queue.ts';
@@ -127,6 +128,15 @@ export class DeadLetters {
     return deadLettered(message, queue.name, reason, out.now, deliveries, { exchange, routingKey, keepCc });
   }
 
+  /** What a shared queue's leader asks: the message as it leaves and where it goes, its cycles cut. */
+  part(queue: Queue, entry: QueuedMessage, reason: DeathReason, out: Out): Parting {
+    const dead = this.#deceased(queue, entry.message, attemptOf(entry), reason, out);
+    if (dead === undefined) return { dead, targets: [], cycled: false };
+    const all = this.#targets(dead);
+    const targets = all.filter((target) => !this.#closesCycle(queue, dead, target, out));
+    return { dead, targets, cycled: targets.length < all.length };
+  }
+
   #targets(dead: AmqpMessage): Queue[] {
     const headers = headersOf(dead, this.#host.features.lastDeath);
     const targets: Queue[] = [];
@@ -145,6 +155,18 @@ export class DeadLetters {
 
   #hand(target: Queue, dead: AmqpMessage, deliveries: number, reason: DeathReason, because: FactId, out: Out): void {
     const { id } = dead.body;
+    const cluster = this.#host.clusterOf(target);
+    if (cluster !== undefined) {
+      const move = {
+        how: 'dead-lettered',
+        deliveries,
+        reason: R[REASON_WORDS[reason]],
+        because,
+        burial: false,
+        source: '',
+      } as const;
+      return cluster.move(target, dead, move, out);
+    }
     out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]], because);
     // At most once: a target that is full loses the message (R55).
     if (!this.#keeper.enqueue(target, dead, out)) out.fact(F.evicted, id, target.place, 0, 0, R['queue full']);
@@ -158,6 +180,13 @@ export class DeadLetters {
   redrive(command: Redrive, out: Out): void {
     const queue = this.#host.queues.get(command.queue);
     if (queue === undefined) return;
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) {
+      const perSecond = command.perSecond ?? 0;
+      const more = cluster.redrive(queue, command.to, perSecond > 0 ? 1 : 0, out);
+      if (more) out.timer(Math.floor(1_000_000 / perSecond), { type: 'rabbitmq/redrive', command } as Timer);
+      return;
+    }
     const { ready } = queue.contents;
     const perSecond = command.perSecond ?? 0;
     for (let left = perSecond > 0 ? 1 : ready.length; left > 0; left -= 1) {

@@ -142,6 +142,8 @@ export class Definitions {
         this.#lastGenerated += 1;
         name = `amq.gen-${this.#lastGenerated}`;
       }
+      if (this.#host.cluster !== undefined && method.exclusive !== true)
+        return notImplemented(`queue '${name}': a cluster has the queues that it begins with`);
       const refusal = this.createQueue(
         {
           name,
@@ -163,7 +165,7 @@ export class Definitions {
         type: 'queue.declare-ok',
         channel: channel.name,
         queue: name,
-        messageCount: declared?.depth ?? 0,
+        messageCount: declared === undefined ? 0 : this.#host.depth(declared),
         consumerCount: declared?.contents.consumers.size ?? 0,
       },
       out,
@@ -182,7 +184,8 @@ export class Definitions {
     if (!durable && exclusiveTo === undefined && this.#host.features.since43) {
       return notImplemented(`transient queue '${name}' that is not exclusive: 4.3 permits none`);
     }
-    const queue = new Queue(definition, spec, this.#host.placeOf(name), exclusiveTo);
+    const shared = this.#host.cluster !== undefined && exclusiveTo === undefined;
+    const queue = new Queue(definition, spec, this.#host.placeOf(name), exclusiveTo, shared);
     queue.lastUsedUs = nowUs;
     this.#host.queues.set(name, queue);
     this.#host.graph.addQueue(name);
@@ -193,6 +196,11 @@ export class Definitions {
     const queue = this.#host.usable(channel, method.queue);
     if (!(queue instanceof Queue)) return queue;
     if (queue.stream !== undefined) return notImplemented(`stream '${queue.name}': queue.purge is not supported`);
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster !== undefined) {
+      cluster.purge(channel, queue, out);
+      return undefined;
+    }
     const messageCount = this.#evictAll(queue, out);
     say(channel.connection, { type: 'queue.purge-ok', channel: channel.name, messageCount }, out);
     return undefined;
@@ -202,6 +210,7 @@ export class Definitions {
     const locked = this.#host.lockedFor(channel, method.queue);
     if (locked !== undefined) return locked;
     const queue = this.#host.queues.get(method.queue);
+    if (queue?.shared) return notImplemented(`queue '${queue.name}': a cluster keeps the queues that it begins with`);
     // Deleting what does not exist is no error: the client wanted it gone.
     const messageCount = queue?.depth ?? 0;
     if (queue !== undefined) {
@@ -256,6 +265,7 @@ export class Definitions {
     queue.spec = spec;
     queue.contents.rules = spec.rules;
     if (queue.stream !== undefined && spec.stream !== undefined) queue.stream.log.rules = spec.stream;
+    if (queue.shared) return this.#host.cluster?.changed(queue, out);
     queue.lastUsedUs = out.now;
     this.#keeper.armUnused(queue, out);
     this.#keeper.settleQueue(queue, out);

@@ -7,6 +7,7 @@ import type { Command, Out } from '../machine.ts';
 import { ExchangeGraph } from '../parts/exchange-graph.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { Micros, PlaceId } from '../types.ts';
+import type { RabbitCluster } from './rabbitmq-cluster.ts';
 import { type Features, featuresOf } from './rabbitmq-options.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import { type Channel, type Connection, notFound, type Refusal } from './rabbitmq-session.ts';
@@ -43,6 +44,8 @@ export class RabbitHost {
   readonly graph = new ExchangeGraph();
   readonly queues = new Map<string, Queue>();
   readonly connections = new Map<number, Connection>();
+  /** Absent on a node that is alone. */
+  cluster: RabbitCluster | undefined;
   /** Written and not flushed. */
   unflushed: QueuedMessage[] = [];
   #flushArmed = false;
@@ -63,6 +66,15 @@ export class RabbitHost {
   /** The flush happens now, or its timer died with the process. */
   disarmFlush(): void {
     this.#flushArmed = false;
+  }
+
+  /** The cluster, which keeps a shared queue. */
+  clusterOf(queue: Queue): RabbitCluster | undefined {
+    return queue.shared ? this.cluster : undefined;
+  }
+
+  depth(queue: Queue): number {
+    return this.clusterOf(queue)?.depth(queue) ?? queue.depth;
   }
 
   lockedFor(channel: Channel, name: string): Refusal | undefined {

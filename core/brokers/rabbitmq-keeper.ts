@@ -6,14 +6,15 @@ import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { AmqpMessage } from '../parts/amqp-message.ts';
 import { DELAYED, type Return, SPENT } from '../parts/rabbit-queue.ts';
-import type { QueuedMessage } from '../parts/ready-list.ts';
+import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import type { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
+import type { Delivered } from './rabbitmq-cluster.ts';
 import { DeadLetters } from './rabbitmq-dead-letters.ts';
 import type { RabbitHost, Timer } from './rabbitmq-host.ts';
 import { attemptOf, type Queue } from './rabbitmq-queue.ts';
-import type { Channel, Consumer, Unacked } from './rabbitmq-session.ts';
+import { type Channel, type Consumer, frameOf, type Unacked } from './rabbitmq-session.ts';
 import { Streams } from './rabbitmq-streams.ts';
-import type { Handover, ServerFrame } from './rabbitmq-verbs.ts';
+import type { Handover, ServerFrame, ServerMethod } from './rabbitmq-verbs.ts';
 
 export class Keeper {
   readonly #host: RabbitHost;
@@ -67,7 +68,7 @@ export class Keeper {
 
   /** Applies the limits to what is ready, then hands it out. */
   settleQueue(queue: Queue, out: Out): void {
-    if (queue.deleted) return;
+    if (queue.deleted || queue.shared) return;
     const { contents } = queue;
     for (let entry = contents.takeOverflow(); entry !== undefined; entry = contents.takeOverflow()) {
       this.dead.leave(queue, entry, 'maxlen', out);
@@ -76,6 +77,7 @@ export class Keeper {
   }
 
   dispatch(queue: Queue, out: Out): void {
+    if (queue.shared) return;
     if (queue.stream !== undefined) return this.streams.push(queue, queue.stream, out);
     const { ready, consumers } = queue.contents;
     for (;;) {
@@ -125,7 +127,7 @@ export class Keeper {
     out.fact(F.delivered, message.body.id, queue.place, peer, 0, attempt, entry.readyFact);
     if (noAck) out.fact(F.acked, message.body.id, queue.place, peer, 0, attempt);
     else {
-      channel.unacked.set(channel.lastTag, { queue, entry, consumer, deliveredAtUs: out.now });
+      channel.unacked.set(channel.lastTag, { queue, entry, consumer, deliveredAtUs: out.now, delivery: 0 });
       queue.contents.unacked += 1;
       this.#timeouts.watch(queue, consumer, out);
     }
@@ -164,6 +166,50 @@ export class Keeper {
       ...handover,
     };
     out.send(connection.peer, 'delivery', frame, entry.message.body.id);
+  }
+
+  /** A shared queue's leader handed a message to a consumer or fetch on this node; the queue itself is elsewhere. */
+  hand(channel: Channel, consumer: Consumer | undefined, queue: Queue, delivered: Delivered, out: Out): void {
+    if (!this.#host.isOpen(channel)) return;
+    const { message, redelivered, failures, before, attempt, offset, noAck, delivery } = delivered;
+    const { connection } = channel;
+    channel.lastTag += 1;
+    if (!noAck) {
+      const entry = {
+        message,
+        position: offset ?? 0,
+        expiresAtUs: NEVER,
+        deliveries: before + 1,
+        failures,
+        stored: true,
+        readyFact: 0,
+      };
+      channel.unacked.set(channel.lastTag, { queue, entry, consumer, deliveredAtUs: out.now, delivery });
+      if (consumer !== undefined) {
+        consumer.held += 1;
+        channel.held += 1;
+      }
+      this.#timeouts.watch(queue, consumer, out);
+    }
+    const { since43, showsZeroDeliveryCount } = this.#host.features;
+    const showsCount = queue.isQuorum && (failures > 0 || (consumer === undefined && showsZeroDeliveryCount));
+    const handover: Handover = {
+      deliveryTag: channel.lastTag,
+      redelivered,
+      message,
+      deliveryCount: showsCount ? failures : undefined,
+      acquiredCount: since43 && queue.isQuorum && before > 0 ? before : undefined,
+      offset,
+      queue: queue.name,
+      place: queue.place,
+      attempt,
+      sizeBytes: message.body.sizeBytes,
+    };
+    const method: ServerMethod =
+      consumer === undefined
+        ? { type: 'basic.get-ok', channel: channel.name, messageCount: delivered.remaining, ...handover }
+        : { type: 'basic.deliver', channel: channel.name, consumerTag: consumer.tag, ...handover };
+    out.send(connection.peer, 'delivery', frameOf(connection, method, out), message.body.id);
   }
 
   /** A delivery returns to its queue, or leaves it over its delivery limit. The queue is handed out later, by `#settleQueue`. */

@@ -2,16 +2,18 @@
  * A RabbitMQ node: one virtual host of exchanges, bindings and queues, and the connections and channels through which clients use it. It speaks
  * AMQP methods by their real names. This file is the machine: its inputs, the life of connections, and which part of the node handles a method.
  * The parts are `rabbitmq-definitions.ts`, `-publishing.ts`, `-consuming.ts`, `-keeper.ts` and `-dead-letters.ts`, which share `-host.ts`.
- * A cluster of one: a quorum queue behaves as its clients see it (return order, delivery limit, priorities), but has a single member.
- * Source: rules R1–R63 as cited.
+ * In a cluster the queues that clients share are kept by `rabbitmq-cluster.ts`; alone, a quorum queue behaves as its clients see it, but has a single
+ * member. Source: rules R1–R67 as cited.
  */
 import { F, R } from '../facts.ts';
 import type { Command, Machine, Out, Wire } from '../machine.ts';
 import type { Exchange } from '../parts/exchange-graph.ts';
 import type { HeaderTable } from '../parts/headers-match.ts';
+import type { MemberNumber } from '../parts/raft-member.ts';
 import { NEVER } from '../parts/ready-list.ts';
 import type { ActorId, PlaceId } from '../types.ts';
 import { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
+import { type ClusterHost, type ClusterPlan, RabbitCluster } from './rabbitmq-cluster.ts';
 import { Consuming } from './rabbitmq-consuming.ts';
 import { Definitions } from './rabbitmq-definitions.ts';
 import { type NodeSettings, RabbitHost, type Timer } from './rabbitmq-host.ts';
@@ -48,6 +50,12 @@ const GAP_US = 2_000_000;
 
 const NO_ARGUMENTS: HeaderTable = {};
 
+/** A node's place in a cluster. */
+export interface Membership {
+  readonly self: MemberNumber;
+  readonly plan: ClusterPlan;
+}
+
 export class RabbitNode implements Machine {
   readonly #host: RabbitHost;
   readonly #timeouts: AckTimeouts;
@@ -58,13 +66,18 @@ export class RabbitNode implements Machine {
   #lastConnection = 0;
 
   /** `placeOf` numbers queues and exchanges for the facts; 0 for one that the scenario does not know. */
-  constructor(settings: NodeSettings, placeOf: (name: string) => PlaceId) {
+  constructor(settings: NodeSettings, placeOf: (name: string) => PlaceId, member?: Membership) {
     this.#host = new RabbitHost(settings, placeOf);
     this.#timeouts = new AckTimeouts(this.#host);
     this.#keeper = new Keeper(this.#host, this.#timeouts);
     this.#definitions = new Definitions(this.#host, this.#keeper);
     this.#publishing = new Publishing(this.#host, this.#keeper);
     this.#consuming = new Consuming(this.#host, this.#keeper, this.#definitions, this.#timeouts);
+    if (member !== undefined) {
+      const cluster = new RabbitCluster(member.self, member.plan, this.#clusterHost());
+      this.#host.cluster = cluster;
+      this.#lastConnection = cluster.firstConnection;
+    }
     for (const [name, type] of PREDECLARED) this.#definitions.addExchange(name, type, NO_ARGUMENTS);
   }
 
@@ -78,9 +91,11 @@ export class RabbitNode implements Machine {
     return this.#host.graph.exchange(name) !== undefined;
   }
 
-  /** Adds a queue, or gives the reason why a node refuses its definition. */
-  addQueue(definition: QueueDefinition): string | undefined {
+  /** Adds a queue, or gives the reason why a node refuses its definition. `members`: in a cluster, the nodes that keep it; the first leads. */
+  addQueue(definition: QueueDefinition, members: readonly MemberNumber[] = []): string | undefined {
     const refused = this.#definitions.createQueue(definition, undefined, 0);
+    const queue = this.#host.queues.get(definition.name);
+    if (refused === undefined && queue !== undefined) this.#host.cluster?.add(queue, members);
     return refused?.text;
   }
 
@@ -99,6 +114,11 @@ export class RabbitNode implements Machine {
     const known = this.#host.queues.get(queue);
     if (known === undefined) return undefined;
     const { contents } = known;
+    const cluster = this.#host.clusterOf(known);
+    if (cluster !== undefined) {
+      const [ready, unacked, consumers] = [cluster.depth(known), cluster.unacked(known), cluster.consumers(known)];
+      return { ready, unacked, consumers, active: undefined };
+    }
     return {
       ready: known.depth,
       unacked: contents.unacked,
@@ -111,6 +131,7 @@ export class RabbitNode implements Machine {
 
   start(out: Out): void {
     for (const queue of this.#host.queues.values()) this.#keeper.wakeQueue(queue, out);
+    this.#host.cluster?.start(out);
   }
 
   /**
@@ -123,7 +144,8 @@ export class RabbitNode implements Machine {
       for (const consumer of channel.consumers.values()) consumer.queue.contents.consumers.remove(consumer);
     }
     for (const channel of channels) {
-      for (const unacked of channel.unacked.values()) this.#keeper.giveBack(unacked, 'lost', R['connection lost'], out);
+      for (const unacked of channel.unacked.values())
+        if (!unacked.queue.shared) this.#keeper.giveBack(unacked, 'lost', R['connection lost'], out);
     }
     this.#host.connections.clear();
     this.#host.unflushed = [];
@@ -131,7 +153,9 @@ export class RabbitNode implements Machine {
     this.#keeper.dead.forget();
     this.#publishing.forget();
     this.#timeouts.checking = false;
+    this.#host.cluster?.crash(out);
     for (const queue of [...this.#host.queues.values()]) {
+      if (queue.shared) continue;
       queue.ttlTimer = 0;
       queue.ttlTimerAtUs = NEVER;
       const survives = queue.durable && queue.exclusiveTo === undefined;
@@ -151,7 +175,8 @@ export class RabbitNode implements Machine {
   }
 
   restart(out: Out): void {
-    this.start(out);
+    for (const queue of this.#host.queues.values()) this.#keeper.wakeQueue(queue, out);
+    this.#host.cluster?.restart(out);
   }
 
   /** A shutdown flushes first, and tells the clients. */
@@ -164,12 +189,15 @@ export class RabbitNode implements Machine {
   }
 
   peerLost(peer: ActorId, out: Out): void {
+    this.#host.cluster?.peerLost(peer, out);
     for (const connection of [...this.#host.connections.values()]) {
       if (connection.peer === peer) this.#loseConnection(connection, out);
     }
   }
 
   timer(wire: Wire, out: Out): void {
+    const { cluster } = this.#host;
+    if (cluster?.isTimer(wire)) return cluster.timer(wire, out);
     const timer = wire as Timer;
     switch (timer.type) {
       case 'rabbitmq/flush':
@@ -230,6 +258,7 @@ export class RabbitNode implements Machine {
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
+    if (this.#host.cluster?.receive(from, wire, out)) return;
     if (!isFrame(wire)) {
       const opening = wire as Opening;
       if (opening.type === 'connection.open') return this.#open(from, opening, out);
@@ -254,6 +283,26 @@ export class RabbitNode implements Machine {
       out.cancel(connection.gapTimer);
       connection.gapTimer = 0;
     }
+  }
+
+  /** What the cluster asks of this node. */
+  #clusterHost(): ClusterHost {
+    return {
+      flushUs: this.#host.settings.flushUs,
+      since43: this.#host.features.since43,
+      armFlush: (out) => this.#host.armFlush(out),
+      hand: (channel, consumer, queue, delivered, out) => this.#keeper.hand(channel, consumer, queue, delivered, out),
+      empty: (channel, out) => {
+        if (this.#host.isOpen(channel))
+          say(channel.connection, { type: 'basic.get-empty', channel: channel.name }, out);
+      },
+      purged: (channel, messageCount, out) => {
+        if (!this.#host.isOpen(channel)) return;
+        say(channel.connection, { type: 'queue.purge-ok', channel: channel.name, messageCount }, out);
+      },
+      answered: (publish, out) => this.#publishing.answered(publish, out),
+      deadLetter: (queue, entry, reason, out) => this.#keeper.dead.part(queue, entry, reason, out),
+    };
   }
 
   // Connections.

@@ -56,6 +56,30 @@ export const BROKER_OPTIONS: OptionTable = {
     doc: 'The server line. It decides the default delivery limit, what priorities mean in a quorum queue, what counts as a failed delivery, and the like.',
     source: 'R15, R34, R57, R62, R63',
   },
+  nodes: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 9,
+    doc: 'Number of broker nodes. A single one is called rabbitmq; more are b1, b2, … and form a cluster: a client connects to one of them, quorum queues and streams are replicated, and a classic queue lives on one node.',
+    source: 'R61',
+  },
+  'failure-detection': {
+    type: 'duration',
+    unit: 's',
+    default: 5_000_000,
+    min: 1_000_000,
+    doc: 'In a cluster: a node that the others did not hear of for this long is suspected to be down, and the queues that it leads elect another leader. A crashed process is noticed at once, a split network only this way. (A stand-in for the server’s adaptive detector.)',
+    source: 'R61, R65',
+  },
+  consumer_disconnected_timeout: {
+    type: 'duration',
+    unit: 'ms',
+    default: 60_000_000,
+    min: 0,
+    doc: 'From 4.3 on: how long the consumers on a suspected node of a cluster keep what they hold before it returns to its quorum queue. Earlier versions give it back at once.',
+    source: 'R65',
+  },
   heartbeat: {
     type: 'duration',
     unit: 's',
@@ -160,6 +184,26 @@ export const QUEUE_OPTIONS: OptionTable = {
     doc: 'The routing key for dead-lettering; absent, a message keeps all its own.',
     source: 'R50',
   },
+  'x-quorum-initial-group-size': {
+    type: 'integer',
+    min: 1,
+    max: 9,
+    doc: 'Quorum only: how many nodes of a cluster keep the queue. 3 by default, at most the number of nodes. It works while a majority of them is up, and confirms what a majority has.',
+    source: 'R61',
+  },
+  'x-initial-cluster-size': {
+    type: 'integer',
+    min: 1,
+    max: 9,
+    doc: 'Stream only: how many nodes of a cluster keep it. All by default.',
+    source: 'R66',
+  },
+  'x-queue-leader-locator': {
+    type: 'enum',
+    values: ['client-local', 'balanced'],
+    doc: 'In a cluster: the node on which the queue begins. client-local (the default) is b1, to which the declaring administrator is connected; balanced spreads the queues over the nodes in the order of their declaration.',
+    source: 'R61',
+  },
   'x-dead-letter-strategy': {
     type: 'enum',
     values: ['at-most-once', 'at-least-once'],
@@ -248,6 +292,14 @@ export const EXCHANGE_OPTIONS: OptionTable = {
 };
 
 export const PRODUCER_OPTIONS: OptionTable = {
+  node: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 9,
+    doc: 'In a cluster: the node to which it connects first. When that connection is lost it tries the next one, and so on.',
+    source: 'R35',
+  },
   confirms: {
     type: 'boolean',
     default: false,
@@ -314,6 +366,14 @@ export const PRODUCER_OPTIONS: OptionTable = {
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {
+  node: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 9,
+    doc: 'In a cluster: the node to which it connects first. When that connection is lost it tries the next one, and so on.',
+    source: 'R35',
+  },
   prefetch_count: {
     type: 'integer',
     min: 0,

@@ -7,6 +7,7 @@ import type { Out } from '../machine.ts';
 import { type AmqpMessage, publishedMessage, routingKeys } from '../parts/amqp-message.ts';
 import { DEFAULT_EXCHANGE } from '../parts/exchange-graph.ts';
 import type { MessageId } from '../types.ts';
+import type { PendingPublish } from './rabbitmq-cluster.ts';
 import type { RabbitHost } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import {
@@ -65,18 +66,36 @@ export class Publishing {
     }
     let refused = false;
     let onDisk = false;
+    let pending: PendingPublish | undefined;
     for (const name of queues) {
       const queue = this.#host.queues.get(name);
       if (queue === undefined) continue;
       if (exchange !== DEFAULT_EXCHANGE) out.fact(F.routed, body.id, queue.place);
-      if (!this.#keeper.enqueue(queue, message, out)) refused = true;
+      const cluster = this.#host.clusterOf(queue);
+      if (cluster !== undefined) {
+        // It is counted before it is sent: the answer may come at once.
+        pending ??= { channel, tag, message: body.id, left: 1, refused: false };
+        pending.left += 1;
+        cluster.enqueue(channel, queue, message, pending, out);
+      } else if (!this.#keeper.enqueue(queue, message, out)) refused = true;
       else if (queue.writes(message)) onDisk = true;
+    }
+    if (pending !== undefined) {
+      pending.left -= 1;
+      if (refused) pending.refused = true;
+      if (pending.left === 0) this.answered(pending, out);
+      return undefined;
     }
     if (tag === 0) return undefined;
     if (refused) this.#confirm(channel, tag, false, false, body.id, out);
     else if (onDisk && this.#host.settings.flushUs > 0) this.#unconfirmed.push({ channel, tag, message: body.id });
     else this.#confirm(channel, tag, true, false, body.id, out);
     return undefined;
+  }
+
+  /** All queues of a cluster to which a publish was routed have it, or one refused it (R18, R19). */
+  answered({ channel, tag, message, refused }: PendingPublish, out: Out): void {
+    if (tag > 0 && this.#host.isOpen(channel)) this.#confirm(channel, tag, !refused, false, message, out);
   }
 
   #return(channel: Channel, message: AmqpMessage, out: Out): void {
@@ -125,6 +144,7 @@ export class Publishing {
     this.#host.unflushed = [];
     this.#host.disarmFlush();
     this.#keeper.streams.flush(out);
+    this.#host.cluster?.flush(out);
     const waiting = this.#unconfirmed;
     this.#unconfirmed = [];
     const byChannel = new Map<Channel, { tag: number; readonly messages: MessageId[] }>();

@@ -41,6 +41,8 @@ export class Queue {
   /** The arguments with what a policy has changed since. */
   effective: HeaderTable;
   readonly contents: RabbitQueue<Consumer>;
+  /** Shared by the clients of a cluster: its contents are in its Raft group, not here. */
+  readonly shared: boolean;
   /** Set for a stream, whose `contents` then only know its readers. */
   readonly stream: Stream | undefined;
   readonly ttlWire: Timer;
@@ -51,7 +53,14 @@ export class Queue {
   retriesDead = false;
   deleted = false;
 
-  constructor(definition: QueueDefinition, spec: QueueSpec, place: PlaceId, exclusiveTo: Connection | undefined) {
+  constructor(
+    definition: QueueDefinition,
+    spec: QueueSpec,
+    place: PlaceId,
+    exclusiveTo: Connection | undefined,
+    shared: boolean,
+  ) {
+    this.shared = shared;
     this.name = definition.name;
     this.place = place;
     this.durable = definition.durable;

@@ -6,8 +6,10 @@
 import type { Out } from '../machine.ts';
 import type { Taker } from '../parts/competing-consumers.ts';
 import { FrameOrder } from '../parts/frame-order.ts';
+import type { HeaderValue } from '../parts/headers-match.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { ActorId, Micros, TimerId } from '../types.ts';
+import type { Session } from './rabbitmq-cluster.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import type { ClientFrame, ClientMethod, ServerFrame, ServerMethod } from './rabbitmq-verbs.ts';
 
@@ -61,6 +63,8 @@ export class Channel {
   /** Outstanding deliveries to consumers: the channel's share of what `sharedPrefetch` limits. */
   held = 0;
 
+  /** With the shared queues of a cluster. */
+  readonly sessions = new Map<Queue, Session>();
   /** Since tx.select: what waits for tx.commit, in order. */
   tx: (OnChannel<'basic.publish'> | Settling)[] | undefined;
 
@@ -84,7 +88,8 @@ export class Consumer implements Taker {
   /** Its own limit for unacked deliveries, −1 without (4.3, R37). */
   readonly timeoutUs: Micros;
   held = 0;
-  /** Of a stream: the next one it gets. */
+  /** Of a stream: where it wants to begin, and the next one it gets. */
+  readonly wish: HeaderValue | undefined;
   offset = 0;
 
   constructor(channel: Channel, queue: Queue, method: OnChannel<'basic.consume'>) {
@@ -96,6 +101,7 @@ export class Consumer implements Taker {
     this.exclusive = (method.exclusive ?? false) && !queue.isQuorum && queue.stream === undefined;
     this.priority = typeof priority === 'number' ? priority : 0;
     const timeoutMs = method.arguments?.['x-consumer-timeout'];
+    this.wish = method.arguments?.['x-stream-offset'];
     this.timeoutUs = typeof timeoutMs === 'number' ? timeoutMs * 1000 : -1;
     this.prefetch = queue.isQuorum ? Math.min(channel.prefetch, QUORUM_PREFETCH_MAX) : channel.prefetch;
   }
@@ -117,6 +123,8 @@ export interface Unacked {
   readonly entry: QueuedMessage;
   readonly consumer: Consumer | undefined;
   readonly deliveredAtUs: Micros;
+  /** What the leader of a shared queue knows it by; 0 in a queue of this node alone. */
+  readonly delivery: number;
 }
 
 /** Sends one frame that carries no message. */

@@ -7,9 +7,11 @@ import { type PublishTarget, RabbitProducerPort } from '../clients/rabbitmq-prod
 import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
 import type { ExchangeType } from '../parts/exchange-graph.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
-import type { PlaceId } from '../types.ts';
-import type { BrokerKind, BrokerSpec, Complaint, Declared } from './kind.ts';
-import { RabbitNode } from './rabbitmq-node.ts';
+import type { MemberNumber } from '../parts/raft-member.ts';
+import type { ActorId, PlaceId } from '../types.ts';
+import type { BrokerKind, BrokerSpec, Complaint, Configuration, Declared } from './kind.ts';
+import type { ClusterPlan } from './rabbitmq-cluster.ts';
+import { type Membership, RabbitNode } from './rabbitmq-node.ts';
 import {
   argumentsOf,
   BROKER_OPTIONS,
@@ -57,11 +59,18 @@ export const rabbitmq: BrokerKind = {
     'A message that is dead-lettered at least once moves at the next flush, copy and removal together: on one node no repetition comes of it.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],
-  check: (spec) =>
-    define(
+  nodeNames(name, options) {
+    const count = numberOf(options, 'nodes', 1);
+    if (count === 1) return [name === 'broker' ? 'rabbitmq' : name];
+    return Array.from({ length: count }, (_, at) => `${name === 'broker' ? '' : `${name}-`}b${at + 1}`);
+  },
+  check: (spec) => [
+    ...define(
       newNode(spec, () => 0),
       spec,
     ),
+    ...clusterComplaints(spec),
+  ],
   build(spec, setup) {
     const places = new Map([
       ...spec.exchanges.map(({ name }) => [name, setup.place(name, 'exchange')] as const),
@@ -69,10 +78,29 @@ export const rabbitmq: BrokerKind = {
         ({ name, options }) => [name, setup.place(name, isStream(options) ? 'partition' : 'queue')] as const,
       ),
     ]);
-    const machine = newNode(spec, (name) => places.get(name) ?? 0);
-    const [refused] = define(machine, spec);
-    if (refused !== undefined) throw new Error(`invariant: the parser let ${refused.name} pass: ${refused.text}`);
-    const node = setup.actor(spec.name === 'broker' ? 'rabbitmq' : spec.name, 'broker', machine);
+    const placeOf = (name: string): PlaceId => places.get(name) ?? 0;
+    const prefix = spec.name === 'broker' ? '' : `${spec.name}-`;
+    const count = numberOf(spec.options, 'nodes', 1);
+    const nodes: ActorId[] = [];
+    const plan: ClusterPlan | undefined =
+      count === 1
+        ? undefined
+        : {
+            nodes,
+            site: setup.site(`${spec.name}/election`),
+            failureDetectionUs: numberOf(spec.options, 'failure-detection', 5_000_000),
+            consumerDisconnectedUs: numberOf(spec.options, 'consumer_disconnected_timeout', 60_000_000),
+            recorded: [],
+            lost: [],
+            buried: new Set(),
+          };
+    for (let self = 1; self <= count; self += 1) {
+      const machine = newNode(spec, placeOf, plan && { self, plan });
+      const [refused] = define(machine, spec);
+      if (refused !== undefined) throw new Error(`invariant: the parser let ${refused.name} pass: ${refused.text}`);
+      const alone = spec.name === 'broker' ? 'rabbitmq' : spec.name;
+      nodes.push(setup.actor(plan === undefined ? alone : `${prefix}b${self}`, 'broker', machine, plan && spec.name));
+    }
     const queues = new Map(spec.queues.map((queue) => [queue.name, queue]));
     const declarations = (channel: string, names: readonly string[]): ClientMethod[] =>
       names.flatMap((name) => {
@@ -86,32 +114,49 @@ export const rabbitmq: BrokerKind = {
         : { exchange: name, routingKey: undefined, place };
     };
     return {
-      nodes: [node],
+      nodes,
       streams: true,
-      nodesFor: () => [node],
+      nodesFor: () => nodes,
       producerPort: (port, host) =>
-        new RabbitProducerPort(node, port, port.to.map(target), declarations('publish', port.to), host),
+        new RabbitProducerPort(nodes, port, port.to.map(target), declarations('publish', port.to), host),
       consumerPort: (port, host) => {
         const sources = port.from.map((name) => ({ name, stream: isStream(queues.get(name)?.options ?? {}) }));
         const group = sources.some(({ stream }) => stream) ? setup.place(port.declared, 'group') : 0;
-        return new RabbitConsumerPort(node, port, sources, group, declarations('consume', port.from), host);
+        return new RabbitConsumerPort(nodes, port, sources, group, declarations('consume', port.from), host);
       },
     };
   },
 };
 
-function newNode({ options }: BrokerSpec, placeOf: (name: string) => PlaceId): RabbitNode {
+/** What a cluster cannot have here, although a node alone can. */
+function clusterComplaints({ options, queues, consumers }: Configuration): Complaint[] {
+  if (numberOf(options, 'nodes', 1) === 1) return [];
+  const text = 'in a cluster of several `nodes` this is not simulated; a single node can do it';
+  return [
+    ...queues.flatMap(({ name, options: its }): Complaint[] =>
+      ['auto-delete', 'x-expires']
+        .filter((option) => its[option] !== undefined && its[option] !== false)
+        .map((option) => ({ section: 'queues', name, option, text })),
+    ),
+    ...consumers.flatMap(({ name, options: its }): Complaint[] =>
+      booleanOf(its, 'exclusive') ? [{ section: 'consumers', name, option: 'exclusive', text }] : [],
+    ),
+  ];
+}
+
+function newNode({ options }: BrokerSpec, placeOf: (name: string) => PlaceId, member?: Membership): RabbitNode {
   const settings = {
     version: textOf(options, 'version', '4.2'),
     heartbeatUs: numberOf(options, 'heartbeat', 60_000_000),
     consumerTimeoutUs: numberOf(options, 'consumer_timeout', 1_800_000_000),
     flushUs: numberOf(options, 'flush', 5_000),
   };
-  return new RabbitNode(settings, placeOf);
+  return new RabbitNode(settings, placeOf, member);
 }
 
 /** What an administrator would have declared before the run begins. Gives what the node refuses of it; the rest is declared all the same. */
-function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): Complaint[] {
+function define(node: RabbitNode, { options: settings, exchanges, queues }: BrokerSpec): Complaint[] {
+  const nodes = numberOf(settings, 'nodes', 1);
   const complaints: Complaint[] = [];
   const note = (section: Complaint['section'], name: string, refusal: string | undefined): void => {
     // A refusal that names an argument is shown at that option.
@@ -128,15 +173,15 @@ function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): Complaint[
       internal: booleanOf(options, 'internal'),
     });
   }
-  for (const { name, options } of queues) {
-    const refusal = node.addQueue({
+  queues.forEach(({ name, options }, index) => {
+    const definition = {
       name,
       durable: booleanOf(options, 'durable', true),
       autoDelete: booleanOf(options, 'auto-delete'),
       arguments: declaredArguments(options),
-    });
-    note('queues', name, refusal);
-  }
+    };
+    note('queues', name, node.addQueue(definition, membersOf(options, index, nodes)));
+  });
   for (const [to, section, things] of [
     ['exchange', 'exchanges', exchanges],
     ['queue', 'queues', queues],
@@ -153,10 +198,24 @@ function define(node: RabbitNode, { exchanges, queues }: BrokerSpec): Complaint[
   return complaints;
 }
 
+/** The nodes that keep a queue, the first of which leads at the start: one for a classic queue, three for a quorum queue, all for a stream (R61, R66). */
+function membersOf(options: OptionValues, index: number, nodes: number): MemberNumber[] {
+  const type = textOf(options, 'x-queue-type', 'classic');
+  const wanted =
+    type === 'quorum'
+      ? numberOf(options, 'x-quorum-initial-group-size', 3)
+      : type === 'stream'
+        ? numberOf(options, 'x-initial-cluster-size', nodes)
+        : 1;
+  const first = textOf(options, 'x-queue-leader-locator') === 'balanced' ? index % nodes : 0;
+  return Array.from({ length: Math.min(wanted, nodes) }, (_, at) => ((first + at) % nodes) + 1);
+}
+
 /** What clients of a queue say again on each connection, where a restart or the last consumer's leaving removes the queue. */
 function redeclaration(channel: string, { name, options, bindings }: Declared): ClientMethod[] {
   const durable = booleanOf(options, 'durable', true);
   const autoDelete = booleanOf(options, 'auto-delete');
+  // A cluster has no queue that goes away.
   if (durable && !autoDelete && options['x-expires'] === undefined) return [];
   return [
     {

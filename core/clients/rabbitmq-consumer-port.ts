@@ -68,7 +68,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
    * `group`: the place that stands for the readers of this declaration in the facts about stored offsets; 0 where no stream is read. `declarations`: what the client declares on each connection, because a restart of the node may have removed it.
    */
   constructor(
-    node: ActorId,
+    nodes: readonly ActorId[],
     spec: ConsumerPortSpec,
     sources: readonly RabbitSource[],
     group: PlaceId,
@@ -90,7 +90,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     this.#exclusive = booleanOf(options, 'exclusive');
     this.#declarations = declarations;
     this.#recoveryUs = numberOf(options, 'network_recovery_interval', 5_000_000);
-    this.#link = new RabbitLink(node, this.#recoveryUs, this);
+    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), this.#recoveryUs, this);
   }
 
   start(out: Out): void {
@@ -116,8 +116,8 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     }
   }
 
-  peerLost(_peer: ActorId, out: Out): void {
-    this.#link.peerLost(out);
+  peerLost(peer: ActorId, out: Out): void {
+    this.#link.peerLost(peer, out);
   }
 
   stop(out: Out): void {

@@ -34,7 +34,8 @@ type LinkTimer =
 const GAP_US = 2_000_000;
 
 export class RabbitLink {
-  readonly #node: ActorId;
+  readonly #nodes: readonly ActorId[];
+  #node: ActorId;
   readonly #recoveryUs: Micros;
   readonly #host: LinkHost;
   /** Attempts to connect, counted over restarts too, so that a late answer is known for what it is. */
@@ -50,9 +51,10 @@ export class RabbitLink {
   #attempt: TimerId = 0;
   #gap: TimerId = 0;
 
-  /** `recoveryUs`: how long to wait before connecting again, and how long an attempt may take. */
-  constructor(node: ActorId, recoveryUs: Micros, host: LinkHost) {
-    this.#node = node;
+  /** `nodes`: those of the cluster; `first` is the number of the one to try first, from 1. `recoveryUs`: how long to wait before connecting again, and how long an attempt may take. */
+  constructor(nodes: readonly ActorId[], first: number, recoveryUs: Micros, host: LinkHost) {
+    this.#nodes = nodes;
+    this.#node = nodes[(first - 1) % nodes.length] ?? 0;
     this.#recoveryUs = recoveryUs;
     this.#host = host;
   }
@@ -101,7 +103,10 @@ export class RabbitLink {
     const timer = wire as LinkTimer;
     switch (timer.type) {
       case 'rabbitmq/connect':
-        if (this.#connection === 0 && timer.request === this.#request) this.#connect(out);
+        if (this.#connection === 0 && timer.request === this.#request) {
+          this.#goOn();
+          this.#connect(out);
+        }
         return true;
       case 'rabbitmq/beat':
         if (timer.connection === this.#connection) this.#heartbeat(out);
@@ -117,8 +122,8 @@ export class RabbitLink {
     }
   }
 
-  peerLost(out: Out): void {
-    this.#lose(false, out);
+  peerLost(peer: ActorId, out: Out): void {
+    if (peer === this.#node) this.#lose(false, out);
   }
 
   /** Closes the connection for good, as a process does that shuts down. */
@@ -130,6 +135,12 @@ export class RabbitLink {
   crash(): void {
     this.#connection = 0;
     this.#beat = 0;
+  }
+
+  /** To the next node of its list. */
+  #goOn(): void {
+    const { length } = this.#nodes;
+    if (length > 1) this.#node = this.#nodes[(this.#nodes.indexOf(this.#node) + 1) % length] ?? this.#node;
   }
 
   #connect(out: Out): void {

@@ -68,7 +68,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
 
   /** `declarations`: what the client declares on each connection, because a restart of the node may have removed it. */
   constructor(
-    node: ActorId,
+    nodes: readonly ActorId[],
     spec: ProducerPortSpec,
     targets: readonly PublishTarget[],
     declarations: readonly ClientMethod[],
@@ -79,7 +79,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     this.#targets = targets;
     this.#declarations = declarations;
     this.#recoveryUs = numberOf(options, 'network_recovery_interval', 5_000_000);
-    this.#link = new RabbitLink(node, this.#recoveryUs, this);
+    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), this.#recoveryUs, this);
     this.#confirms = booleanOf(options, 'confirms');
     this.#mandatory = booleanOf(options, 'mandatory');
     this.#timeoutUs = numberOf(options, 'confirm_timeout', 5_000_000);
@@ -126,8 +126,8 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     }
   }
 
-  peerLost(_peer: ActorId, out: Out): void {
-    this.#link.peerLost(out);
+  peerLost(peer: ActorId, out: Out): void {
+    this.#link.peerLost(peer, out);
   }
 
   stop(out: Out): void {

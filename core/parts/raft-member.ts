@@ -96,9 +96,9 @@ export class RaftMember<C> {
     return this.last - this.#onDisk;
   }
 
-  /** Whether a new leader has committed an entry of its own term, and so knows all that was committed before. */
-  get isSettled(): boolean {
-    return this.role === 'leader' && this.#termAt(this.#commit) === this.term;
+  /** Whether this leads and the other does not hold all that it does, as far as it knows. */
+  lacks(member: MemberNumber): boolean {
+    return this.role === 'leader' && (this.#peers.get(member)?.match ?? this.last) < this.last;
   }
 
   /** A leader's new entry; false when this member leads nobody. */
@@ -130,6 +130,11 @@ export class RaftMember<C> {
     return undefined;
   }
 
+  /** Its leader seems to be gone. */
+  forgetLeader(): void {
+    if (this.role === 'follower') this.leader = 0;
+  }
+
   /** Asks the others whether they would vote for it; with their yes it stands in a new term. */
   campaign(): void {
     if (this.role === 'leader') return;
@@ -138,14 +143,12 @@ export class RaftMember<C> {
     this.#ask(true);
   }
 
-  /** Heartbeat: a leader sends each member what it lacks, or shows that it still leads. */
-  remind(): void {
-    if (this.role !== 'leader') return;
-    for (const [to, peer] of this.#peers) {
-      // What was under way may be lost, so all that is not acknowledged goes again.
-      peer.next = peer.match + 1;
-      this.#sendTo(to, peer, true);
-    }
+  /** A leader sends another member all that it did not acknowledge, as it may be lost; or, with nothing to send, shows that it still leads. */
+  remind(member: MemberNumber): void {
+    const peer = this.#peers.get(member);
+    if (this.role !== 'leader' || peer === undefined) return;
+    peer.next = peer.match + 1;
+    this.#sendTo(member, peer, true);
   }
 
   /** `hearsLeader`: this member has reason to believe that its leader is alive, so it lets nobody campaign. */
@@ -199,6 +202,7 @@ export class RaftMember<C> {
     const free = pre ? !hearsLeader && this.role !== 'leader' : this.#votedFor === 0 || this.#votedFor === from;
     const granted = term >= this.term && upToDate && free;
     if (granted && !pre) this.#votedFor = from;
+    if (pre && this.role === 'leader') this.remind(from);
     this.outbox.push({ to: from, message: { type: 'voted', term: granted ? term : this.term, pre, granted } });
   }
 

@@ -33,7 +33,7 @@ class Pair {
 
   produce(options: OptionValues): (message: number) => void {
     const port = new RabbitProducerPort(
-      NODE,
+      [NODE],
       { name: 'shop', declared: 'shop', instance: 1, options, to: ['jobs'] },
       [{ exchange: '', routingKey: 'jobs', place: 1 }],
       [],
@@ -56,7 +56,7 @@ class Pair {
 
   consume(prefetch: number, settle: 'after-processing' | 'on-delivery' = 'after-processing'): RabbitConsumerPort {
     const port = new RabbitConsumerPort(
-      NODE,
+      [NODE],
       { name: 'w', declared: 'w', instance: 1, options: {}, from: ['jobs'], group: 'w', settle, prefetch },
       [{ name: 'jobs', stream: false }],
       0,

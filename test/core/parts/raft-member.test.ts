@@ -63,7 +63,7 @@ describe('a Raft group (R61)', () => {
     group.propose(1, 'a');
     expect(group.applied).toEqual([['a'], [], []]);
     group.cut.delete(3);
-    group.member(1).remind();
+    for (const other of [2, 3]) group.member(1).remind(other);
     group.settle();
     expect(group.applied).toEqual([['a'], ['a'], ['a']]);
   });
@@ -77,7 +77,7 @@ describe('a Raft group (R61)', () => {
     group.propose(2, 'b');
     expect(group.leaders()).toEqual([1, 2]);
     group.cut.delete(1);
-    group.member(2).remind();
+    group.member(2).remind(1);
     group.settle();
     expect(group.leaders()).toEqual([2]);
     expect(group.applied[0]).toEqual(['a', 'b']);
@@ -137,7 +137,7 @@ test('members apply the same entries in the same order, whoever leads and whoeve
         else if (what === 'cut') group.cut.add(member);
         else if (what === 'heal') group.cut.delete(member);
         else if (what === 'crash') group.member(member).crash();
-        else group.member(member).remind();
+        else for (const other of [1, 2, 3]) group.member(member).remind(other);
         group.settle();
         const [longest = []] = group.applied.toSorted((one, other) => other.length - one.length);
         for (const applied of group.applied) expect(longest.slice(0, applied.length)).toEqual(applied);
