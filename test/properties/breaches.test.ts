@@ -70,6 +70,17 @@ const kafka = (more: Document): Document =>
     },
     more,
   );
+const googlePubsub = (more: Document): Document =>
+  base(
+    'google-pubsub',
+    'jobs',
+    {
+      topics: { work: {} },
+      queues: { jobs: { topic: 'work', enable_message_ordering: true } },
+      producers: { maker: { to: 'work', enable_message_ordering: true, 'request-timeout': '1s' } },
+    },
+    more,
+  );
 const direct = (more: Document): Document => base('direct', 'work', {}, more);
 
 const worksBefore: Document = { consumers: { worker: { settle: 'before-processing' } } };
@@ -211,6 +222,55 @@ const BREACHES: readonly Breach[] = [
     claim: 'nonmonotonic-send',
     setting: 'enable.idempotence: false',
     system: kafka({ producers: { maker: { 'enable.idempotence': false, rate: '100/s' } } }),
+  },
+
+  // Google Pub/Sub
+  {
+    claim: 'at-least-once',
+    setting: 'settle: before-processing',
+    system: googlePubsub(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claim: 'exactly-once-effect',
+    setting: 'effect: increment',
+    system: googlePubsub({
+      queues: { jobs: { enable_exactly_once_delivery: true } },
+      consumers: { worker: { stream_ack_deadline_seconds: '10s' } },
+    }),
+    timeline: [{ when: 'applied', nth: 4, pause: 'worker-1', for: '15s' }],
+  },
+  {
+    claim: 'stale-ack-fencing',
+    setting: 'enable_exactly_once_delivery: false of jobs',
+    system: googlePubsub({
+      queues: { jobs: { enable_message_ordering: false } },
+      consumers: { worker: { process: '11s', max_lease_duration: '0s' } },
+    }),
+  },
+  { claim: 'at-most-once', setting: 'settle: after-processing', system: googlePubsub({}) },
+  {
+    claim: 'key-order',
+    setting: 'enable_message_ordering: false of the publisher',
+    system: googlePubsub({ producers: { maker: { enable_message_ordering: false } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'enable_message_ordering: false of jobs',
+    system: googlePubsub({ queues: { jobs: { enable_message_ordering: false } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'max_outstanding_messages: 1000',
+    system: googlePubsub({ consumers: { worker: { fail: '20%' } } }),
+  },
+  {
+    claim: 'poison-isolation',
+    setting: 'no dead_letter_policy on jobs',
+    system: googlePubsub({
+      producers: { maker: { poison: '20%', attributes: { user: 1 } } },
+      consumers: { worker: { max_outstanding_messages: 1 } },
+    }),
   },
 
   // Direct call
