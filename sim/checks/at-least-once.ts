@@ -79,6 +79,7 @@ export function couldLose(evidence: Evidence): boolean {
       'evicted',
       'unroutable',
       'skipped',
+      'dead-lettered',
     )
   );
 }

@@ -42,7 +42,7 @@ export class QueueFates {
     for (let id = 1; id <= trace.count; id++) this.#take(id);
   }
 
-  /** The queue that a dead-lettered message came from: named by the chain of causes, else where it was last seen. */
+  /** The queue that a message left for another, dead-lettered or moved back: named by the chain of causes, else where it was last seen. */
   sourceOf(id: FactId): PlaceId {
     const { trace } = this;
     const message = trace.messageOf(id);
@@ -157,8 +157,7 @@ export class QueueFates {
         this.#leave(trace.place(id), id, END.lost, false);
         return;
       case F.redriven: {
-        const message = trace.messageOf(id);
-        const source = this.#lastQueue[message] ?? 0;
+        const source = this.sourceOf(id);
         if (source !== trace.place(id)) this.#leave(source, id, END.redriven, true);
         return;
       }
