@@ -99,6 +99,8 @@ export class PubsubNode implements Machine {
   readonly #subscriptions = new Map<string, PubsubSubscription>();
   /** Subscriptions that a declared group of consumers takes from. */
   readonly #groups = new Map<string, Set<string>>();
+  /** Streams that get something in this step. */
+  readonly #handed: PullStream[] = [];
   #messageIds = 0;
 
   constructor(topics: readonly DeclaredThing[], subscriptions: readonly DeclaredThing[], setup: Setup) {
@@ -357,7 +359,8 @@ export class PubsubNode implements Machine {
       this.#hand(subscription, entry, stream, out);
       if (subscription.ordered) this.#serveRows(subscription, stream, out);
     }
-    for (const stream of streams.all()) this.#flush(stream, out);
+    for (const stream of this.#handed) this.#flush(stream, out);
+    this.#handed.length = 0;
     this.#armDue(subscription, out);
   }
 
@@ -371,6 +374,7 @@ export class PubsubNode implements Machine {
 
   #hand(subscription: PubsubSubscription, entry: Entry, stream: PullStream, out: Out): void {
     const deadlineUs = stream.ackDeadlineUs > 0 ? stream.ackDeadlineUs : subscription.ackDeadlineUs;
+    if (stream.outbox.length === 0) this.#handed.push(stream);
     stream.outbox.push(this.#lease(subscription, entry, stream, deadlineUs, out));
   }
 
@@ -400,7 +404,6 @@ export class PubsubNode implements Machine {
   }
 
   #flush(stream: PullStream, out: Out): void {
-    if (stream.outbox.length === 0) return;
     const messages = stream.outbox;
     stream.outbox = [];
     const response: StreamingPullResponse = {

@@ -56,14 +56,15 @@ interface Held {
   leasedAtUs: Micros;
 }
 
-interface Settling {
+/** A call that settles; beside what the service reads, it keeps what is needed to make it again. */
+type Settling = (Acknowledge | ModifyAckDeadline) & {
   readonly source: Source;
   readonly delivery: ReceivedMessage;
-  readonly how: 'ack' | 'requeue';
+  /** Counts the calls, from 1. */
   readonly sending: number;
   /** The consumer waits for the outcome. */
   readonly awaited: boolean;
-}
+};
 
 type PortTimer =
   | { readonly type: 'pubsub/alive' | 'pubsub/lease' | 'pubsub/open-late' | 'pubsub/pull-late' | 'pubsub/settle-late' }
@@ -186,7 +187,7 @@ export class PubsubConsumerPort implements ConsumerPort {
         for (const settling of this.#settling.due(out)) this.#settleAgain(settling, out);
         return;
       case 'pubsub/settle-again':
-        return this.#say(timer.settling, out);
+        return this.#settleAgain(timer.settling, out);
       default:
         return timer satisfies never;
     }
@@ -237,7 +238,7 @@ export class PubsubConsumerPort implements ConsumerPort {
     }
     this.#held.delete(delivery);
     const awaited = source.exactlyOnce || this.#settleWhen === 'before-processing';
-    this.#say({ source, delivery: received, how: how === 'ack' ? 'ack' : 'requeue', sending: 1, awaited }, out);
+    this.#settle(source, received, how === 'ack', awaited, out);
     if (awaited) return;
     this.#host.settled(delivery, true, out);
     this.#nextOfKey(source, received, out);
@@ -343,7 +344,7 @@ export class PubsubConsumerPort implements ConsumerPort {
 
   #take(source: Source, messages: readonly ReceivedMessage[], out: Out): void {
     if (this.#settleWhen === 'on-delivery') {
-      for (const delivery of messages) this.#say({ source, delivery, how: 'ack', sending: 1, awaited: false }, out);
+      for (const delivery of messages) this.#settle(source, delivery, true, false, out);
       return this.#host.deliver(messages, out);
     }
     for (const delivery of messages) {
@@ -420,21 +421,37 @@ export class PubsubConsumerPort implements ConsumerPort {
       );
   }
 
-  #say(settling: Settling, out: Out): void {
-    const { source, delivery, how } = settling;
-    const token = this.#settling.open(settling, this.#timeoutUs, out);
+  #settle(source: Source, delivery: ReceivedMessage, isAck: boolean, awaited: boolean, out: Out): void {
     const subscription = source.name;
+    const token = this.#settling.next;
     const acks = [delivery];
-    const request: Acknowledge | ModifyAckDeadline =
-      how === 'ack'
-        ? { type: 'Acknowledge', subscription, token, acks }
-        : { type: 'ModifyAckDeadline', subscription, token, acks, deadlineUs: 0 };
-    out.send(this.#node, 'ack', request, delivery.message.id);
+    this.#say(
+      isAck
+        ? { type: 'Acknowledge', subscription, token, acks, source, delivery, sending: 1, awaited }
+        : {
+            type: 'ModifyAckDeadline',
+            subscription,
+            token,
+            acks,
+            deadlineUs: 0,
+            source,
+            delivery,
+            sending: 1,
+            awaited,
+          },
+      out,
+    );
+  }
+
+  /** The call carries the token that it gets here. */
+  #say(settling: Settling, out: Out): void {
+    this.#settling.open(settling, this.#timeoutUs, out);
+    out.send(this.#node, 'ack', settling, settling.delivery.message.id);
   }
 
   #settleAgain(settling: Settling, out: Out): void {
     if (settling.sending > this.#retries) this.#outcome(settling, false, out);
-    else this.#say({ ...settling, sending: settling.sending + 1 }, out);
+    else this.#say({ ...settling, token: this.#settling.next, sending: settling.sending + 1 }, out);
   }
 
   #answered({ token, error, failed }: AckResponse, out: Out): void {
@@ -446,11 +463,7 @@ export class PubsubConsumerPort implements ConsumerPort {
     const settling = this.#settling.close(token);
     if (settling === undefined) return;
     if (error !== PUBSUB_ERRORS.outOfOrder) return this.#outcome(settling, error === '', out);
-    if (settling.sending > this.#retries) return this.#outcome(settling, false, out);
-    out.timer(PAUSE_US, {
-      type: 'pubsub/settle-again',
-      settling: { ...settling, sending: settling.sending + 1 },
-    } as Wire);
+    out.timer(PAUSE_US, { type: 'pubsub/settle-again', settling } as Wire);
   }
 
   #outcome({ source, delivery, awaited }: Settling, ok: boolean, out: Out): void {
@@ -462,6 +475,10 @@ export class PubsubConsumerPort implements ConsumerPort {
 
 /** Whether this answer of the stream was not seen before: a stream repeats nothing, whatever the network copies. */
 function isNew(source: Source, number: number): boolean {
+  if (number === source.cameUpTo + 1 && source.came.size === 0) {
+    source.cameUpTo = number;
+    return true;
+  }
   if (number <= source.cameUpTo || source.came.has(number)) return false;
   source.came.add(number);
   while (source.came.delete(source.cameUpTo + 1)) source.cameUpTo++;

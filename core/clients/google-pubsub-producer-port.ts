@@ -14,8 +14,9 @@ import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
-/** Messages that are published together. */
-interface Batch {
+/** Messages that are published together; also the timer that ends their gathering. */
+interface Batch extends Wire {
+  readonly type: 'pubsub/batch';
   readonly lane: Lane;
   readonly messages: PubsubMessage[];
   bytes: number;
@@ -40,7 +41,8 @@ interface Lane {
 }
 
 type PortTimer =
-  | { readonly type: 'pubsub/batch' | 'pubsub/retry'; readonly batch: Batch }
+  | Batch
+  | { readonly type: 'pubsub/retry'; readonly batch: Batch }
   | { readonly type: 'pubsub/resume'; readonly lane: Lane };
 
 const BACKOFF_US_MAX: Micros = 60_000_000;
@@ -57,6 +59,9 @@ export class PubsubProducerPort implements ProducerPort {
   readonly #timeoutUs: Micros;
   readonly #totalUs: Micros;
   readonly #backoffUs: Micros;
+  /** By topic: what has no key. */
+  readonly #plain: Lane[];
+  /** By topic and key, while there is anything of it. */
   readonly #lanes = new Map<string, Lane>();
   readonly #open = new OpenRequests<Batch>('pubsub/publish-late');
   /** With several topics: how many of them a message still waits for. */
@@ -67,6 +72,7 @@ export class PubsubProducerPort implements ProducerPort {
     this.#node = node;
     this.#host = host;
     this.#topics = spec.to.map((name) => ({ name, place: setup.place(name, 'exchange') }));
+    this.#plain = spec.to.map((_, topic) => newLane('', topic, ''));
     this.#ordering = booleanOf(options, 'enable_message_ordering');
     this.#resumeUs = numberOf(options, 'resume_publish', -1);
     this.#maxMessages = numberOf(options, 'max_messages', 100);
@@ -111,7 +117,7 @@ export class PubsubProducerPort implements ProducerPort {
     const timer = wire as PortTimer;
     switch (timer.type) {
       case 'pubsub/batch':
-        if (timer.batch.lane.open === timer.batch) this.#flush(timer.batch.lane, out);
+        if (timer.lane.open === timer) this.#flush(timer.lane, out);
         return;
       case 'pubsub/retry':
         return this.#call(timer.batch, out);
@@ -125,12 +131,13 @@ export class PubsubProducerPort implements ProducerPort {
 
   /** What has gathered is published before the client goes; nobody waits for the answer. */
   stop(out: Out): void {
-    for (const lane of [...this.#lanes.values()]) this.#flush(lane, out);
+    for (const lane of [...this.#plain, ...this.#lanes.values()]) this.#flush(lane, out);
   }
 
   crash(): void {
     this.#open.clear();
     this.#lanes.clear();
+    for (let topic = 0; topic < this.#plain.length; topic++) this.#plain[topic] = newLane('', topic, '');
     this.#left.clear();
   }
 
@@ -144,10 +151,9 @@ export class PubsubProducerPort implements ProducerPort {
       batch = null;
     }
     if (batch === null) {
-      batch = { lane, messages: [], bytes: 0, attempt: 0, begunAtUs: 0, uncertain: false };
+      batch = { type: 'pubsub/batch', lane, messages: [], bytes: 0, attempt: 0, begunAtUs: 0, uncertain: false };
       lane.open = batch;
-      if (this.#maxLatencyUs > 0 && this.#maxMessages > 1)
-        out.timer(this.#maxLatencyUs, { type: 'pubsub/batch', batch } as Wire);
+      if (this.#maxLatencyUs > 0 && this.#maxMessages > 1) out.timer(this.#maxLatencyUs, batch);
     }
     batch.messages.push(published);
     batch.bytes += message.sizeBytes;
@@ -156,10 +162,11 @@ export class PubsubProducerPort implements ProducerPort {
   }
 
   #laneOf(topic: number, key: string): Lane {
+    if (key === '') return this.#plain[topic] as Lane;
     const name = `${topic} ${key}`;
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = { name, topic, key, open: null, calls: 0, waiting: new Fifo(), paused: false };
+      lane = newLane(name, topic, key);
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -237,7 +244,7 @@ export class PubsubProducerPort implements ProducerPort {
   }
 
   #tidy(lane: Lane): void {
-    if (lane.open === null && lane.calls === 0 && !lane.paused) this.#lanes.delete(lane.name);
+    if (lane.key !== '' && lane.open === null && lane.calls === 0 && !lane.paused) this.#lanes.delete(lane.name);
   }
 
   #give(message: Message, reason: number, definite: boolean, out: Out): void {
@@ -257,4 +264,8 @@ export class PubsubProducerPort implements ProducerPort {
     }
     this.#host.confirmed(message, this.#topics[topic]?.place ?? 0, 0, true, out);
   }
+}
+
+function newLane(name: string, topic: number, key: string): Lane {
+  return { name, topic, key, open: null, calls: 0, waiting: new Fifo(), paused: false };
 }
