@@ -127,6 +127,11 @@ export class GroupCoordinator {
     this.#epochs.ready(out);
   }
 
+  /** Another node leads this partition now: whoever waits here for a rebalance to end is sent there. */
+  unload(out: Out): void {
+    for (const group of this.#groups.values()) group.state.unload(this.#answers(group, out));
+  }
+
   /** A heartbeat of the consumer protocol, or of a share group. A classic group with members refuses it. Source: K59. */
   epochHeartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
     const classic = this.#groups.get(request.group)?.state.memberIds.length ?? 0;

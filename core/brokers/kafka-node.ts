@@ -500,6 +500,7 @@ export class KafkaNode implements Machine {
   #resign(hosted: Hosted, out: Out): void {
     hosted.role = 'none';
     hosted.set = undefined;
+    hosted.groups?.unload(out);
     hosted.groups = undefined;
     hosted.txns = undefined;
     this.#failWaiting(hosted, out);

@@ -590,9 +590,20 @@ export class KafkaConsumerPort implements ConsumerPort {
       const owned = this.#owned.get(partition);
       if (owned?.committed === offset) owned.committed = -1;
     }
-    if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#fail(out);
+    if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#beginAnew(out);
     else if (error === 'REBALANCE_IN_PROGRESS') this.#lose(out);
     else this.#groupError(error, out);
+  }
+
+  /**
+   * A newer instance, or the end of its transaction's time, has fenced its producer. As Kafka Streams does, it gives up what it owns, leaves, and joins again
+   * with a producer that is initialised anew; what the aborted transaction covered is read again. Source: K43, K44, K47.
+   */
+  #beginAnew(out: Out): void {
+    this.#forwarder?.crash();
+    if (this.#membership !== undefined) this.#membership.leave('fenced', out);
+    else if (this.#instanceId === undefined) this.#leave('fenced', out);
+    this.#lose(out);
   }
 
   #sendCommit(

@@ -11,6 +11,7 @@ export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' 
 export type GroupError =
   | 'NONE'
   | 'COORDINATOR_NOT_AVAILABLE'
+  | 'NOT_COORDINATOR'
   | 'UNKNOWN_MEMBER_ID'
   | 'MEMBER_ID_REQUIRED'
   | 'FENCED_INSTANCE_ID'
@@ -308,6 +309,17 @@ export class ConsumerGroup<Ticket> {
       this.rebalanceEndsUs = NEVER;
       const late = [...this.members.values()].filter((member) => member.syncTicket === undefined);
       for (const member of late) this.removeMember(member.memberId, 'session timeout', now, answers);
+    }
+  }
+
+  /** Another node coordinates from now on: whoever waits at a barrier is told to ask there. Source: K49, K50. */
+  unload(answers: GroupAnswers<Ticket>): void {
+    for (const member of this.members.values()) {
+      const { joinTicket, syncTicket } = member;
+      member.joinTicket = undefined;
+      member.syncTicket = undefined;
+      if (joinTicket !== undefined) answers.joined(joinTicket, refusal('NOT_COORDINATOR', member.memberId));
+      if (syncTicket !== undefined) answers.synced(syncTicket, 'NOT_COORDINATOR', []);
     }
   }
 

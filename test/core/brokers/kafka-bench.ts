@@ -242,6 +242,7 @@ export class KafkaBench {
       },
       self,
       cause: 0,
+      connection: 0,
       fact(kind, message, place = 0, peer = 0, value = 0, detail = 0) {
         bench.#note(self, kind, message, place, peer, value, detail);
         return ++bench.#factCount;
@@ -274,7 +275,7 @@ export class KafkaBench {
     if (['appended', 'committed', 'commit-refused', 'truncated', 'watermark-moved'].includes(name))
       words.push(`@${value}`);
     if (['elected', 'rebalanced'].includes(name)) words.push(`#${value}`);
-    if (['rejected', 'commit-refused', 'lost', 'left', 'rebalance-begun'].includes(name))
+    if (['rejected', 'commit-refused', 'ack-refused', 'evicted', 'lost', 'left', 'rebalance-begun'].includes(name))
       words.push(`(${REASONS[detail]})`);
     if (name === 'delivered' && detail > 1) words.push(`attempt ${detail}`);
     this.#facts.push({ name, line: words.join(' ') });

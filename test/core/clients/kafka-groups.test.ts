@@ -1,0 +1,185 @@
+/** Consumers of the newer kinds of group on a bench: the consumer protocol (KIP-848) and share groups (KIP-932). */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-port.ts';
+import type { OptionValues } from '../../../core/options.ts';
+import { KafkaBench } from '../brokers/kafka-bench.ts';
+import { TestConsumer, TestProducer } from './kafka-hosts.ts';
+
+const SECOND = 1_000_000;
+
+let bench: KafkaBench;
+
+function publish(count: number): void {
+  const producer = new TestProducer(bench, `p${bench.messages.length}`);
+  const out = bench.say(`p${bench.messages.length}`);
+  producer.port.start(out);
+  for (let i = 0; i < count; i++) producer.port.publish(bench.message(), out);
+  bench.wait(SECOND);
+}
+
+describe('a consumer under the consumer protocol (K59)', () => {
+  const CONSUMER: OptionValues = { 'group.protocol': 'consumer', 'enable.auto.commit': false };
+
+  beforeEach(() => {
+    bench = new KafkaBench({ nodes: 1, topics: { rides: { partitions: 2 } } });
+  });
+
+  it('owns all at once, and gives a part to one that joins when it is asked to', () => {
+    new TestConsumer(bench, 'c1', CONSUMER);
+    bench.start(true);
+    expect(bench.story('assigned')).toEqual(['b1 assigned rides/0 → c1', 'b1 assigned rides/1 → c1']);
+    const second = new TestConsumer(bench, 'c2', CONSUMER);
+    second.port.start(bench.say('c2'));
+    bench.wait(11 * SECOND);
+    expect(bench.story('revoked', 'assigned', 'rebalanced')).toEqual([
+      'c1 revoked rides/1 → c1',
+      'b1 assigned rides/1 → c2',
+      'b1 rebalanced billing #2',
+    ]);
+  });
+
+  it('commits with its epoch, and goes on from there after a crash', () => {
+    const consumer = new TestConsumer(bench, 'c1', CONSUMER);
+    bench.start();
+    publish(1);
+    consumer.finish();
+    bench.wait(SECOND);
+    expect(bench.story('committed').some((line) => line.endsWith('@1'))).toBe(true);
+    bench.crash('c1');
+    bench.restart('c1');
+    bench.wait(60 * SECOND);
+    expect(consumer.ids).toEqual([1]);
+    expect(bench.story('left')).toEqual([]);
+  });
+
+  it('leaves when the application does not poll for max.poll.interval.ms, and its commit is refused (K52)', () => {
+    const consumer = new TestConsumer(bench, 'c1', { ...CONSUMER, 'max.poll.interval.ms': 10 * SECOND });
+    bench.start();
+    publish(1);
+    bench.wait(20 * SECOND);
+    expect(bench.story('left')).toEqual(['b1 left billing → c1 (left the group)']);
+    consumer.finish();
+    bench.wait(SECOND);
+    expect(bench.story('commit-refused')).toHaveLength(1);
+  });
+
+  it('cannot join a group of classic members', () => {
+    new TestConsumer(bench, 'c1');
+    bench.start();
+    const second = new TestConsumer(bench, 'c2', CONSUMER);
+    second.port.start(bench.say('c2'));
+    bench.wait(20 * SECOND);
+    expect(bench.story('joined')).toEqual([]);
+  });
+});
+
+describe('a share consumer (K100-K107)', () => {
+  const SHARE: OptionValues = {
+    'group.type': 'share',
+    'share.auto.offset.reset': 'earliest',
+    'share.acknowledgement.mode': 'explicit',
+    'max.poll.records': 1,
+  };
+
+  beforeEach(() => {
+    bench = new KafkaBench({ nodes: 1 });
+  });
+
+  it('shares one partition with others, record by record', () => {
+    const first = new TestConsumer(bench, 'c1', SHARE);
+    const second = new TestConsumer(bench, 'c2', SHARE);
+    bench.start();
+    publish(2);
+    expect([first.ids, second.ids].flat().sort()).toEqual([1, 2]);
+    expect(first.ids).toHaveLength(1);
+  });
+
+  it('accepts with the next poll, and the group’s start moves on', () => {
+    const consumer = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(2);
+    consumer.finish();
+    bench.wait(SECOND);
+    expect(bench.story('acked', 'committed')).toEqual(['b1 acked m1 rides/0 → c1', 'b1 committed rides/0 @1']);
+    expect(consumer.ids).toEqual([1, 2]);
+  });
+
+  it('gives a released record to anybody, until the limit of deliveries archives it (K104)', () => {
+    const consumer = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(2);
+    for (let i = 0; i < 5; i++) {
+      consumer.finish(i, 'requeue');
+      bench.wait(SECOND);
+    }
+    expect(consumer.ids).toEqual([1, 1, 1, 1, 1, 2]);
+    expect(bench.story('evicted')).toEqual(['b1 evicted m1 billing (too many deliveries)']);
+  });
+
+  it('archives what is rejected at once (K103)', () => {
+    const consumer = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(1);
+    consumer.finish(0, 'reject');
+    bench.wait(60 * SECOND);
+    expect(consumer.ids).toEqual([1]);
+    expect(bench.story('evicted')).toEqual(['b1 evicted m1 billing (rejected by the consumer)']);
+  });
+
+  it('loses its lock when it is too slow, and its acknowledgement is refused (K105)', () => {
+    const slow = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(1);
+    const other = new TestConsumer(bench, 'c2', SHARE);
+    other.port.start(bench.say('c2'));
+    other.port.room(1, bench.say('c2'));
+    bench.wait(31 * SECOND);
+    expect(other.ids).toEqual([1]);
+    slow.finish();
+    bench.wait(SECOND);
+    expect(bench.story('lock-expired', 'ack-refused')).toEqual([
+      'b1 lock-expired m1 rides/0 → c1',
+      'b1 ack-refused m1 rides/0 → c1 (lock expired)',
+    ]);
+  });
+
+  it('takes failures for done in implicit mode (K107)', () => {
+    const consumer = new TestConsumer(bench, 'c1', { ...SHARE, 'share.acknowledgement.mode': 'implicit' });
+    bench.start();
+    publish(1);
+    consumer.finish(0, 'requeue');
+    bench.wait(60 * SECOND);
+    expect(consumer.ids).toEqual([1]);
+    expect(bench.story('acked')).toEqual(['b1 acked m1 rides/0 → c1']);
+  });
+
+  it('releases what it holds when it closes', () => {
+    const consumer = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(1);
+    consumer.port.stop?.(bench.say('c1'));
+    bench.wait(SECOND);
+    expect(bench.story('requeued', 'left')).toEqual([
+      'b1 requeued m1 rides/0',
+      'b1 left billing → c1 (left the group)',
+    ]);
+  });
+
+  it('keeps delivery counts across a restart of the leader', () => {
+    const consumer = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(1);
+    bench.crash('b1');
+    bench.restart('b1');
+    bench.wait(2 * SECOND);
+    consumer.port.room(1, bench.say('c1'));
+    bench.wait(5 * SECOND);
+    expect(consumer.got.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});
+
+it('refuses a place to begin that no group knows', () => {
+  expect(consumerConfigErrors({ 'auto.offset.reset': 'newest' })).toHaveLength(1);
+  expect(consumerConfigErrors({ 'auto.offset.reset': 'by_duration:PT1H' })).toEqual([]);
+  expect(consumerConfigErrors({ 'share.auto.offset.reset': 'none' })).toHaveLength(1);
+});
