@@ -3,6 +3,7 @@
  * of the service and of the ports through which clients use it. The rules are in `google-pubsub-node.ts` and its parts.
  */
 import { PubsubConsumerPort, type SubscriptionTerms } from '../clients/google-pubsub-consumer-port.ts';
+import { PubsubMixedPort } from '../clients/google-pubsub-mixed-port.ts';
 import { PubsubProducerPort } from '../clients/google-pubsub-producer-port.ts';
 import { PubsubPushPort } from '../clients/google-pubsub-push-port.ts';
 import { booleanOf, numberOf, tableOf, textOf } from '../options.ts';
@@ -92,9 +93,12 @@ export const googlePubsub: BrokerKind = {
       producerPort: (port, host) => new PubsubProducerPort(node, port, host, setup),
       consumerPort(port, host) {
         machine.reads(port.group, port.from);
-        if (port.from.some((name) => pushes.has(name))) return new PubsubPushPort(node, machine.endpoints, port, host);
-        const from = port.from.flatMap((name) => terms.get(name) ?? []);
-        return new PubsubConsumerPort(node, from, port, host);
+        const pushed = port.from.filter((name) => pushes.has(name));
+        const fetched = port.from.flatMap((name) => (pushes.has(name) ? [] : (terms.get(name) ?? [])));
+        const push = new PubsubPushPort(node, machine.endpoints, { ...port, from: pushed }, host);
+        if (fetched.length === 0) return push;
+        const pull = new PubsubConsumerPort(node, fetched, port, host);
+        return pushed.length === 0 ? pull : new PubsubMixedPort(pull, push);
       },
     };
   },

@@ -46,6 +46,11 @@ export class PubsubPushPort implements ConsumerPort {
     this.#host.deliver([message], out);
   }
 
+  /** Whether this delivery came by a push that is not answered yet. */
+  holds(delivery: Delivery): boolean {
+    return this.#requests.has(delivery);
+  }
+
   settle(delivery: Delivery, how: Settlement, out: Out): void {
     const request = this.#requests.get(delivery);
     this.#requests.delete(delivery);
