@@ -485,6 +485,8 @@ export class KafkaNode implements Machine {
     }
     this.#advance(hosted, out);
     if (info.topic === OFFSETS_TOPIC) {
+      // It may have led in an older epoch without knowing of its end.
+      hosted.groups?.unload(out);
       const groups = new GroupCoordinator(info.index, this.#logOf(hosted));
       eachRecord(hosted, (record) => groups.learn(record, out));
       hosted.groups = groups;

@@ -183,3 +183,16 @@ it('refuses a place to begin that no group knows', () => {
   expect(consumerConfigErrors({ 'auto.offset.reset': 'by_duration:PT1H' })).toEqual([]);
   expect(consumerConfigErrors({ 'share.auto.offset.reset': 'none' })).toHaveLength(1);
 });
+
+it('sends a member that waits for the others to the new coordinator when the old one is deposed (K50)', () => {
+  bench = new KafkaBench({ nodes: 3, broker: { 'group.initial.rebalance.delay.ms': 60 * SECOND } });
+  new TestConsumer(bench, 'c1');
+  bench.start(true);
+  bench.wait(SECOND);
+  expect(bench.story('joined')).toEqual(['b1 joined billing → c1']);
+  bench.cutOff('b1');
+  bench.wait(15 * SECOND);
+  bench.cutOff('b1', false);
+  bench.wait(20 * SECOND);
+  expect(bench.story('joined')).toEqual(['b2 joined billing → c1']);
+});
