@@ -19,6 +19,8 @@ import type { SubscriptionType, TopicNumber } from './pulsar-wires.ts';
 export interface SubscriptionRecord {
   readonly name: string;
   readonly place: PlaceId;
+  /** Of a retry-letter topic: the places of the partitions that its letters come from. Empty where all stand in `place`. */
+  readonly origins: readonly PlaceId[];
   readonly cursor: AckCursor;
   /** The type that its consumers last had; decides what a delay is worth while none is there. */
   type: SubscriptionType;
@@ -158,6 +160,7 @@ export class PulsarCluster {
     const record: SubscriptionRecord = {
       name: subscription,
       place: this.placeOf(info, subscription),
+      origins: this.#originsOf(info, subscription),
       cursor: new AckCursor(from - 1),
       type: 'Exclusive',
       attempts: new Map(),
@@ -177,6 +180,12 @@ export class PulsarCluster {
     const at = partition < 0 ? topic : `${topic}/${partition}`;
     const own = this.hasFanOut(topic) || (retried === null && this.#isOther(topic, subscription));
     return this.#setup.place(own ? `${at}/${subscription}` : at, 'queue', topic);
+  }
+
+  #originsOf({ name }: TopicInfo, subscription: string): readonly PlaceId[] {
+    const origin = this.retriedFor(name);
+    const partitions = origin === null ? [] : this.partitionsOf(origin);
+    return partitions.length < 2 ? [] : partitions.map((number) => this.placeOf(this.topic(number), subscription));
   }
 
   /** The topic for which this one holds what is to be tried again; null for others. */

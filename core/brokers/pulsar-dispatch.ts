@@ -292,19 +292,21 @@ class KeyedDispatcher implements Dispatcher {
   }
 
   #somebodyCanTake(): boolean {
-    for (const consumer of this.#subscription.consumers) if (this.#canTake(consumer)) return true;
+    for (const consumer of this.#subscription.consumers) if (consumer.canTake) return true;
     return false;
   }
 
-  /** Before 4.0 a newcomer waits for all that was read before it came (P25). */
-  #canTake(consumer: PulsarConsumer): boolean {
+  /** Before 4.0 a newcomer waits for all that was read before it came; of that it may get what comes back (P25). */
+  #canTake(consumer: PulsarConsumer, { index }: LedgerEntry): boolean {
     if (!consumer.canTake) return false;
-    return consumer.joinedAt === 0 || this.#subscription.firstOwed >= consumer.joinedAt;
+    return index < consumer.joinedAt || consumer.joinedAt === 0 || this.#subscription.firstOwed >= consumer.joinedAt;
   }
 
   #serveParked(consumer: PulsarConsumer, out: Out): void {
-    while (consumer.parked.size > 0 && this.#canTake(consumer) && !this.#subscription.isBlocked) {
-      const entry = consumer.parked.pop() as LedgerEntry;
+    const { parked } = consumer;
+    for (let entry = parked.least; entry !== undefined; entry = parked.least) {
+      if (!this.#canTake(consumer, entry) || this.#subscription.isBlocked) return;
+      parked.pop();
       this.#waiting--;
       if (this.#isDone(entry)) continue;
       if (this.#isHeldElsewhere(hashOf(entry), consumer)) this.#drainLater(entry);
@@ -317,7 +319,7 @@ class KeyedDispatcher implements Dispatcher {
     const owner = this.#selector.select(hash);
     if (owner === undefined) this.#unownedAgain(entry, true);
     else if (this.#isHeldElsewhere(hash, owner) || this.#draining.has(hash)) this.#drainLater(entry);
-    else if (owner.parked.size > 0 || !this.#canTake(owner)) {
+    else if (owner.parked.size > 0 || !this.#canTake(owner, entry)) {
       owner.parked.push(entry.index, entry);
       this.#waiting++;
     } else this.#hand(entry, owner, out);

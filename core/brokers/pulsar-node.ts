@@ -554,7 +554,7 @@ export class PulsarNode implements Machine, BookieView {
       return connection.say({ type: 'SubscribeError', consumerId, error }, 'control', out);
     }
     connection.consumers.set(consumerId, { topic, subscription, consumer });
-    connection.say({ type: 'SubscribeSuccess', consumerId, place: subscription.place }, 'control', out);
+    connection.say({ type: 'SubscribeSuccess', consumerId }, 'control', out);
     subscription.dispatch(out);
   }
 

@@ -140,6 +140,14 @@ export class PulsarSubscription {
     return this.record.place;
   }
 
+  /** Where an entry stands: a retried one where its original did (P48). */
+  placeOf({ messages }: LedgerEntry): PlaceId {
+    const { origins, place } = this.record;
+    if (origins.length === 0) return place;
+    const [, , partition = ''] = (messages[0]?.properties?.['ORIGIN_MESSAGE_ID'] ?? '').split(':');
+    return origins[Number(partition)] ?? place;
+  }
+
   get name(): string {
     return this.record.name;
   }
@@ -235,7 +243,7 @@ export class PulsarSubscription {
     if (because > 0) this.#readyFacts.delete(index);
     const done = cursor.ackedOf(index);
     const acked: number[] | null = done > 0 ? [] : null;
-    const { place } = this;
+    const place = this.placeOf(entry);
     const { peer } = consumer.voice;
     for (let i = 0; i < messages.length; i++) {
       if (acked !== null && cursor.isMessageAcked(index, i)) acked.push(i);
@@ -249,7 +257,7 @@ export class PulsarSubscription {
     const count = messages.length - done;
     consumer.permits -= count;
     const redeliveryCount = this.#redeliveries.size === 0 ? 0 : (this.#redeliveries.get(index) ?? 0);
-    consumer.hold({ entry, redeliveryCount, attempt, acked }, out);
+    consumer.hold({ entry, place, redeliveryCount, attempt, acked }, out);
     if (!this.host.info.policies.persistent) return this.#forgetDelivered(entry, consumer, attempt, out);
     this.pending.set(index, consumer);
     consumer.unacked += count;
@@ -310,7 +318,7 @@ export class PulsarSubscription {
       if (this.record.cursor.isAcked(entry.index) || this.pending.has(entry.index)) continue;
       let first = 0;
       for (const { body } of entry.messages) {
-        const fact = out.fact(F['became-visible'], body.id, this.place);
+        const fact = out.fact(F['became-visible'], body.id, this.placeOf(entry));
         if (first === 0) first = fact;
       }
       this.#readyFacts.set(entry.index, first);
@@ -366,7 +374,7 @@ export class PulsarSubscription {
       const id = messages[i]?.body.id ?? 0;
       // A dead letter has left already when its copy was stored.
       if (buried.size > 0 && buried.delete(id)) continue;
-      out.fact(F.acked, id, this.place, peer, 0, attempt);
+      out.fact(F.acked, id, this.placeOf(entry), peer, 0, attempt);
     }
     this.#forget(index);
     cursor.ack(index);
@@ -490,15 +498,15 @@ export class PulsarSubscription {
     if (byClient && reason === R.nacked) {
       for (let i = 0; i < messages.length; i++) {
         const id = messages[i]?.body.id ?? 0;
-        if (whole || !cursor.isMessageAcked(index, i)) out.fact(F.nacked, id, this.place, peer, 0, attempt);
+        if (whole || !cursor.isMessageAcked(index, i)) out.fact(F.nacked, id, this.placeOf(entry), peer, 0, attempt);
       }
     }
     for (let i = 0; i < messages.length; i++) {
       const id = messages[i]?.body.id ?? 0;
       if (!whole && cursor.isMessageAcked(index, i)) continue;
       const fact = buried.delete(id)
-        ? this.#restored(id, reason, out)
-        : out.fact(F.requeued, id, this.place, 0, 0, reason);
+        ? this.#restored(id, entry, reason, out)
+        : out.fact(F.requeued, id, this.placeOf(entry), 0, 0, reason);
       if (first === 0) first = fact;
     }
     if (whole) this.#readyFacts.set(index, first);
@@ -535,7 +543,8 @@ export class PulsarSubscription {
     if (!this.#isAborted(entry)) {
       for (let i = 0; i < entry.messages.length; i++) {
         const id = entry.messages[i]?.body.id ?? 0;
-        if (!cursor.isMessageAcked(index, i) && !buried.delete(id)) out.fact(kind, id, this.place, 0, 0, reason);
+        if (!cursor.isMessageAcked(index, i) && !buried.delete(id))
+          out.fact(kind, id, this.placeOf(entry), 0, 0, reason);
       }
     }
     this.#forget(index);
@@ -553,7 +562,7 @@ export class PulsarSubscription {
       const entry = ledger.entry(i);
       if (entry === undefined || this.#isAborted(entry)) continue;
       for (let m = 0; m < entry.messages.length; m++) {
-        if (cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, R.none, out);
+        if (cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, entry, R.none, out);
       }
       if (cursor.isAcked(i)) this.#handedBefore(i);
     }
@@ -565,9 +574,10 @@ export class PulsarSubscription {
   }
 
   /** What had left the subscription is in it again. */
-  #restored(message: MessageId, reason: number, out: Out): FactId {
-    const back = out.fact(F.restored, message, this.place, 0, 0, reason);
-    return out.fact(F.appended, message, this.place, 0, 0, 0, back);
+  #restored(message: MessageId, entry: LedgerEntry, reason: number, out: Out): FactId {
+    const place = this.placeOf(entry);
+    const back = out.fact(F.restored, message, place, 0, 0, reason);
+    return out.fact(F.appended, message, place, 0, 0, 0, back);
   }
 
   /** For the trace: the next delivery of what was acked once is not its first. */
@@ -636,7 +646,8 @@ export class PulsarSubscription {
       if (!whole && some === undefined) continue;
       for (let m = 0; m < entry.messages.length; m++) {
         const wasAcked = whole || some?.includes(m) === true;
-        if (wasAcked && !cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, reason, out);
+        if (wasAcked && !cursor.isMessageAcked(i, m))
+          this.#restored(entry.messages[m]?.body.id ?? 0, entry, reason, out);
       }
       this.#handedBefore(i);
     }

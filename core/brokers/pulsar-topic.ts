@@ -282,7 +282,7 @@ export class PulsarTopic implements SubscriptionHost {
     const fanOut = this.cluster.hasFanOut(info.name);
     const hidden = entry.txn !== '';
     for (const subscription of this.subscriptions.values()) {
-      const { place } = subscription;
+      const place = subscription.placeOf(entry);
       const how = hidden || subscription.isDelayed(entry.deliverAtUs, out.now) ? 1 : 0;
       if (fanOut) for (const { body } of messages) out.fact(F.routed, body.id, place, 0, 0, 0, because);
       let first = 0;
@@ -297,19 +297,19 @@ export class PulsarTopic implements SubscriptionHost {
     if (this.subscriptions.size > 1) entry.fact = 0;
   }
 
-  /** A dead letter arrived: with it the original has left its subscription, whatever becomes of its ack (P45). */
+  /** A dead letter arrived: with it the original has left its subscription, whatever becomes of its ack (P45), unless it had left before. */
   #buried(entry: LedgerEntry, send: Send, out: Out, because?: FactId): void {
     if (send.dead === null) return;
-    const { deliveries, reason } = send.dead;
-    const origin = entry.messages[0]?.properties?.['REAL_TOPIC'] ?? '';
-    const subscription = entry.messages[0]?.properties?.['REAL_SUBSCRIPTION'] ?? '';
-    const place = this.#placeOf();
+    const { topic, subscription, index, deliveries, reason } = send.dead;
+    const origin = this.cluster.topic(topic);
+    const record = origin.subscriptions.get(subscription);
+    const original = origin.ledger.entry(index);
+    if (record === undefined || original === undefined) return;
     for (const { body } of entry.messages) {
-      out.fact(F['dead-lettered'], body.id, place, 0, deliveries, reason, because);
-      if (!this.cluster.isKnown(origin)) continue;
-      for (const number of this.cluster.partitionsOf(origin)) {
-        this.cluster.topic(number).live?.subscriptions.get(subscription)?.record.buried.add(body.id);
-      }
+      const at = original.messages.findIndex((message) => message.body.id === body.id);
+      if (at < 0 || record.buried.has(body.id) || record.cursor.isMessageAcked(index, at)) continue;
+      out.fact(F['dead-lettered'], body.id, this.#placeOf(), 0, deliveries, reason, because);
+      record.buried.add(body.id);
     }
   }
 
@@ -603,8 +603,9 @@ export class PulsarTopic implements SubscriptionHost {
         if (entry === undefined || entry.txn !== txn) continue;
         for (const subscription of this.subscriptions.values()) {
           for (const { body } of entry.messages) {
-            if (!committed) out.fact(F.evicted, body.id, subscription.place, 0, 0, R['transaction aborted'], because);
-            else entry.fact = out.fact(F['became-visible'], body.id, subscription.place, 0, 0, 0, because);
+            if (!committed)
+              out.fact(F.evicted, body.id, subscription.placeOf(entry), 0, 0, R['transaction aborted'], because);
+            else entry.fact = out.fact(F['became-visible'], body.id, subscription.placeOf(entry), 0, 0, 0, because);
           }
           entry.fact = this.subscriptions.size > 1 ? 0 : entry.fact - (committed ? entry.messages.length - 1 : 0);
           if (!committed) subscription.discard(i);

@@ -46,8 +46,11 @@ export interface AckedEntry {
   readonly batch: readonly number[] | null;
 }
 
-/** What a dead letter was, for the record. */
+/** What a dead letter was, for the record: which entry of which subscription. */
 export interface DeadLetter {
+  readonly topic: TopicNumber;
+  readonly subscription: string;
+  readonly index: number;
   readonly deliveries: number;
   readonly reason: number;
 }
@@ -132,6 +135,8 @@ export type ClientCommand =
 /** One entry as it is handed to a consumer. */
 export interface Handed {
   readonly entry: LedgerEntry;
+  /** For the trace: where it stands. */
+  readonly place: PlaceId;
   readonly redeliveryCount: number;
   /** For the trace: how often this subscription has handed it out, from 1. */
   readonly attempt: number;
@@ -165,7 +170,7 @@ export type ServerCommand =
       readonly error: PulsarError;
     }
   | { readonly type: 'CloseProducer'; readonly producerId: number }
-  | { readonly type: 'SubscribeSuccess'; readonly consumerId: number; readonly place: PlaceId }
+  | { readonly type: 'SubscribeSuccess'; readonly consumerId: number }
   | { readonly type: 'SubscribeError'; readonly consumerId: number; readonly error: PulsarError }
   | {
       readonly type: 'Message';

@@ -7,6 +7,7 @@ import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
 import { keyRange } from '../brokers/pulsar-options.ts';
 import type {
   AckedEntry,
+  DeadLetter,
   Handed,
   Position,
   ServerCommand,
@@ -19,7 +20,7 @@ import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../opti
 import { Fifo } from '../parts/fifo.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
-import type { ActorId, Delivery, Micros, PlaceId, Settlement } from '../types.ts';
+import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 import { PulsarLetters } from './pulsar-letters.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
@@ -30,15 +31,14 @@ interface Source {
   readonly topic: TopicNumber;
   readonly id: number;
   session: Session | null;
-  place: PlaceId;
   /** Permits used up by the application and not given back to the broker yet. */
   used: number;
   /** Exclusive and Failover: what was sent before the last request to redeliver is old. */
   epoch: number;
   /** Acks that wait to be sent. */
   acks: AckedEntry[];
-  /** Cumulative: the last entry to be acked up to; −1 for none. */
-  upTo: number;
+  /** Cumulative: what is to be acked up to; null for nothing. */
+  upTo: AckedEntry | null;
 }
 
 /** An entry that this client was handed: one message, or a batch of which some are still open. */
@@ -238,11 +238,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     );
   }
 
-  /** What was prefetched and not begun is forgotten: the broker gives it out again. */
+  /** What was prefetched is forgotten: the broker gives it out again. What the application has it goes on with, and its ack will count (P34). */
   closed(session: Session, out: Out): void {
     const source = this.#sources[session.id - 1];
     if (source === undefined) return;
-    this.#drop(source, out);
+    this.#incoming.retain((one) => one.source !== source);
     for (const [request, receipt] of this.#waiting) {
       if (receipt.source !== source) continue;
       this.#waiting.delete(request);
@@ -261,12 +261,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         return this.#pump(out);
       case 'SubscribeSuccess':
         this.#client.ready(session);
-        source.place = command.place;
         source.used = 0;
         source.epoch = 0;
+        this.#flush(out);
         if (this.#queueSize > 0)
           this.#client.say(session, { type: 'Flow', consumerId: session.id, permits: this.#queueSize }, 'control', out);
-        this.#flush(out);
         return this.#pump(out);
       case 'SubscribeError':
       case 'CloseConsumer':
@@ -288,15 +287,14 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       topic,
       id: this.#sources.length + 1,
       session: null,
-      place: 0,
       used: 0,
       epoch: 0,
       acks: [],
-      upTo: -1,
+      upTo: null,
     });
   }
 
-  #take(source: Source, { entry, redeliveryCount, attempt, acked }: Handed, epoch: number, out: Out): void {
+  #take(source: Source, { entry, place, redeliveryCount, attempt, acked }: Handed, epoch: number, out: Out): void {
     const count = entry.messages.length - (acked?.length ?? 0);
     if (epoch < source.epoch) return this.#give(source, count, out);
     const key = `${source.topic} ${entry.index}`;
@@ -312,8 +310,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       const handle: Handle = { held, batchIndex: i, epoch: source.epoch };
       const delivery: Delivery = {
         message: message.body,
-        place: source.place,
-        attempt: attempt + triedBefore(message),
+        place,
+        attempt,
         handle,
       };
       this.#incoming.push({ delivery, source, held });
@@ -327,6 +325,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       this.#room--;
       this.#redelivery.received(held.key, held, held.redeliveryCount, out);
       this.#give(source, 1, out);
+      // An application that settles on delivery acks as soon as it has the message.
+      if (this.#spec.settle === 'on-delivery') this.#ack(held, (delivery.handle as Handle).batchIndex, null, out);
       this.#host.deliver([delivery], out);
     }
     if (this.#queueSize > 0 || this.#room === 0) return;
@@ -350,24 +350,22 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     this.#client.say(source.session, { type: 'Flow', consumerId: source.id, permits }, 'control', out);
   }
 
-  #drop(source: Source, out: Out): void {
-    this.#incoming.retain((one) => one.source !== source);
-    if (source.place !== 0) this.#host.revoked([source.place], out);
-  }
-
   // ── Acking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #ack(held: Held, batchIndex: number, delivery: Delivery, out: Out): void {
+  #ack(held: Held, batchIndex: number, delivery: Delivery | null, out: Out): void {
     const { source, entry, done } = held;
     done.add(batchIndex);
     const whole = done.size >= entry.messages.length;
     if (whole) this.#redelivery.forget(held.key);
     if (this.#cumulative) {
-      // Of a batch that is not done, everything before it is (P33).
-      source.upTo = Math.max(source.upTo, whole ? entry.index : entry.index - 1);
+      // Of a batch that is not done, everything before it is, or its messages up to here (P33).
+      if (whole) source.upTo = { index: entry.index, batch: null };
+      else if (this.#byIndex) source.upTo = { index: entry.index, batch: upTo(batchIndex) };
+      else if (entry.index > 0 && (source.upTo === null || source.upTo.index < entry.index))
+        source.upTo = { index: entry.index - 1, batch: null };
     } else if (whole) source.acks.push({ index: entry.index, batch: null });
     else if (this.#byIndex) source.acks.push({ index: entry.index, batch: [batchIndex] });
-    const waits = this.#receipts && (whole || this.#byIndex);
+    const waits = this.#receipts && (whole || this.#byIndex) && delivery !== null;
     if (waits) {
       const unsent = this.#unsent.get(source);
       if (unsent === undefined) this.#unsent.set(source, [delivery]);
@@ -378,7 +376,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       this.#flushArmed = true;
       out.timer(this.#ackGroupUs, FLUSH);
     }
-    if (!waits) this.#host.settled(delivery, true, out);
+    if (!waits && delivery !== null) this.#host.settled(delivery, true, out);
   }
 
   #flush(out: Out): void {
@@ -389,9 +387,9 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       if (source.acks.length > 0) {
         this.#say(source, session, source.acks, false, deliveries, out);
         source.acks = [];
-      } else if (source.upTo >= 0) {
-        this.#say(source, session, [{ index: source.upTo, batch: null }], true, deliveries, out);
-        source.upTo = -1;
+      } else if (source.upTo !== null) {
+        this.#say(source, session, [source.upTo], true, deliveries, out);
+        source.upTo = null;
       } else continue;
       this.#unsent.delete(source);
     }
@@ -457,7 +455,6 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         dropped++;
         return false;
       });
-      this.#host.revoked([source.place], out);
       this.#give(source, dropped, out);
     }
     this.#client.say(
@@ -476,7 +473,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 
   /** Publishes to the dead-letter topic, then acks the original; what fails between the two makes a second dead letter (P44, P45). */
   #bury(held: Held, reason: number, out: Out): void {
-    const { source, entry, attempt } = held;
+    const { source, entry } = held;
     let left = entry.messages.length - held.done.size;
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
@@ -486,14 +483,14 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         left--;
         if (left === 0) this.#settleOriginal(held, voice);
       };
-      const dead = { deliveries: attempt + triedBefore(message), reason };
+      const dead = this.#dead(held, reason);
       this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
     }
   }
 
   /** reconsumeLater: a copy with a delay goes to the retry-letter topic, or the message has been tried often enough (P48). */
   #reconsumeLater(held: Held, batchIndex: number, out: Out): void {
-    const { source, entry, attempt } = held;
+    const { source, entry } = held;
     const message = entry.messages[batchIndex];
     if (message === undefined || this.#retryLetters === null) return;
     this.#redelivery.settled(held.key);
@@ -507,7 +504,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     if (times <= this.#limit) {
       return this.#retryLetters.publish(RETRY_LETTERS, letter, out.now + this.#retryDelayUs, null, stored, out);
     }
-    const dead = { deliveries: attempt + triedBefore(message), reason: R['too many deliveries'] };
+    const dead = this.#dead(held, R['too many deliveries']);
     this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
   }
 
@@ -519,6 +516,16 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   #ackLater(source: Source, ack: AckedEntry, out: Out): void {
     source.acks.push(ack);
     this.#flush(out);
+  }
+
+  #dead({ source, entry, attempt }: Held, reason: number): DeadLetter {
+    return {
+      topic: source.topic,
+      subscription: this.#subscription,
+      index: entry.index,
+      deliveries: attempt,
+      reason,
+    };
   }
 
   /** A copy with what clients add to it (P47). */
@@ -542,6 +549,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 const DEAD_LETTERS = 1_000_001;
 const RETRY_LETTERS = 1_000_002;
 const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
+
+/** 0 … i. */
+function upTo(i: number): number[] {
+  return Array.from({ length: i + 1 }, (_, at) => at);
+}
 
 /** RECONSUMETIMES of a retry letter; 0 of others. */
 function triedBefore({ properties }: StoredMessage): number {

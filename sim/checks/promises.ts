@@ -7,6 +7,7 @@ import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../../c
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
 import * as pubsub from './google-pubsub-promises.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
+import * as pulsar from './pulsar-promises.ts';
 
 /** Claims that mean something for every broker. */
 const EVERYWHERE: readonly ClaimName[] = [
@@ -41,6 +42,7 @@ const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
   sns: [...EVERYWHERE, ...QUEUES],
   rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
   'google-pubsub': [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
+  pulsar: [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
   kafka: [...EVERYWHERE, ...LOGS],
 };
 
@@ -126,6 +128,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'stale-ack-fencing':
       return (
         pubsub.deliveryRisk(scenario) ||
+        (kinds(scenario).includes('pulsar') ? 'Pulsar: an ack counts, whoever holds the message by then' : '') ||
         first(consumers, (consumer) =>
           queuesOf(scenario, consumer).some(([name, queue]) => isStandard(scenario, name, queue))
             ? 'SQS Standard: an old receipt handle still deletes'
@@ -134,6 +137,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       );
     case 'dead-letter-exactness':
       if (kinds(scenario).includes('google-pubsub')) return 'dead_letter_policy is best effort';
+      if (kinds(scenario).includes('pulsar')) return 'deadLetterPolicy: the client publishes first and acks later';
       return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
     case 'poison-isolation':
       return first(consumers, (consumer) => poisonRisk(scenario, consumer));
@@ -200,6 +204,8 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
       );
       return transient === undefined ? '' : `durable: false of ${transient[0]}`;
     }
+    case 'pulsar':
+      return pulsar.storageRisk(scenario, producer);
     default:
       return '';
   }
@@ -230,6 +236,7 @@ function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.onFailure === 'skip') return 'on-failure: skip';
   const kind = kindOf(scenario, consumer.broker);
+  if (kind === 'pulsar') return pulsar.lossRisk(consumer);
   // A log has no place for what is rejected: its offset is passed.
   if (kind === 'kafka' && consumer.onFailure === 'reject') return 'on-failure: reject';
   if (kind === 'kafka' && isShared(consumer) && textOf(consumer.options, 'share.acknowledgement.mode') !== 'explicit')
@@ -270,6 +277,8 @@ function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
       return producer.to.every((name) => isOrdered(scenario, name)) ? '' : 'retries of SNS: each may come';
     case 'google-pubsub':
       return pubsub.resendRisk(producer);
+    case 'pulsar':
+      return pulsar.resendRisk(scenario, producer);
     case 'direct':
       return numberOf(producer.options, 'retries') > 0 ? 'retries of the caller' : '';
     default:
@@ -342,12 +351,18 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
     // The sender does not wait for the answer before it sends the next one, so a retry may be overtaken.
     return numberOf(producer.options, 'retries', 2) === 0 ? '' : 'a retried send may be overtaken by the next one';
   }
+  // Per partition and producer, and what is sent again goes in its order (P13).
+  if (kind === 'pulsar') return '';
   return kind === 'rabbitmq' ? 'competing consumers keep no order of a key' : 'concurrent calls keep no order';
 }
 
 function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (kindOf(scenario, consumer.broker) === 'google-pubsub') return pubsub.workOrderRisk(scenario, consumer);
   if (consumer.concurrency > 1) return `concurrency: ${consumer.concurrency}`;
+  if (kindOf(scenario, consumer.broker) === 'pulsar') {
+    const risk = pulsar.workOrderRisk(scenario, consumer);
+    if (risk !== '') return risk;
+  }
   if (kindOf(scenario, consumer.broker) === 'kafka' && isShared(consumer)) return 'group.type: share keeps no order';
   const redrive = queuesOf(scenario, consumer).find(
     ([, queue]) => tableOf(queue.options, 'RedrivePolicy') !== undefined,
@@ -381,6 +396,8 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
     }
     case 'google-pubsub':
       return pubsub.poisonRisk(scenario, consumer);
+    case 'pulsar':
+      return pulsar.poisonRisk(consumer);
     case 'kafka':
       // Its limit of deliveries archives what always fails; what failed without a word comes back when its lock ends.
       if (isShared(consumer)) return '';

@@ -4,6 +4,7 @@ import { direct } from './direct.ts';
 import type { Document } from './document.ts';
 import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
+import { pulsar } from './pulsar.ts';
 import { rabbitmq } from './rabbitmq.ts';
 import { sqsFifo, sqsStandard } from './sqs.ts';
 
@@ -12,6 +13,7 @@ export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
   'sqs-standard': sqsStandard,
   'sqs-fifo': sqsFifo,
   rabbitmq,
+  pulsar,
   'google-pubsub': googlePubsub,
   kafka,
 };

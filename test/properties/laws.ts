@@ -126,6 +126,7 @@ function canFinish(scenario: Scenario): boolean {
     const kind = scenario.brokers[consumer.broker]?.kind;
     // RabbitMQ waits for the ack of what is left for as long as the connection lives.
     if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
+    if (kind === 'pulsar' && !comesAgain(consumer)) return false;
     // A group without a commit begins at the end again, and what it passes over waits for nobody.
     if (kind === 'kafka' && textOf(consumer.options, 'auto.offset.reset', 'latest') !== 'earliest') return false;
     if (kind === 'google-pubsub' && !keepsItsDeadlines(scenario, consumer, messages)) return false;
@@ -140,6 +141,13 @@ function canFinish(scenario: Scenario): boolean {
     const stalls = 2 + 2 * messages * (failures + (consumer.crash?.probability ?? 0));
     return stalls * lock + messages * longestWork(consumer) < ENOUGH_US;
   });
+}
+
+/** Whether a Pulsar client asks again for what it leaves, and not for what it is still at work on. */
+function comesAgain(consumer: ConsumerSpec): boolean {
+  const timeout = numberOf(consumer.options, 'ackTimeout');
+  if (timeout === 0) return consumer.onFailure !== 'leave';
+  return longestWork(consumer) * 3 <= timeout;
 }
 
 /** Whether a Pub/Sub client settles what it holds before ack deadlines run out, because it extends them or holds little enough. What it leaves it holds for an hour. */
