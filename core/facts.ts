@@ -64,6 +64,9 @@ export const REASONS = [
   'passed over',
   'ordering key paused',
   'not subscribed',
+  'circuit open',
+  'too old',
+  'no progress',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -123,6 +126,9 @@ export const R: Readonly<Record<Reason, number>> = {
   'passed over': 51,
   'ordering key paused': 52,
   'not subscribed': 53,
+  'circuit open': 54,
+  'too old': 55,
+  'no progress': 56,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */
@@ -531,6 +537,51 @@ export const FACTS = {
         ? `A seek brought ${m(f)} back to ${f.place}.`
         : `${f.place} takes ${m(f)} back, although it was acked: ${why(f)}.`,
   },
+
+  // clients and their stores
+  recorded: {
+    tone: 'normal',
+    value: "the row's value afterwards, as a signed 32-bit integer",
+    detail: '1 when a row of the outbox was written with it, 2 when only that row was',
+    sentence: (f) =>
+      f.detail === 2
+        ? `${f.peer} put ${m(f)} into the outbox of ${f.place}.`
+        : `${f.peer} recorded ${m(f)} in ${f.place}${f.detail === 1 ? ', and put it into the outbox in the same step' : ''}.`,
+  },
+  marked: {
+    tone: 'normal',
+    sentence: (f) => `The outbox of ${f.place} has ${m(f)} as published.`,
+  },
+  held: {
+    tone: 'notable',
+    value: 'its number among the messages of its key',
+    detail: 'the number whose turn it is',
+    sentence: (f) => `${f.actor} held ${m(f)} back: it is number ${f.value} of its key, and number ${f.detail} is missing.`,
+  },
+  'breaker-opened': {
+    tone: 'fault',
+    value: 'how long it stays open, in ms',
+    detail: 'reason',
+    sentence: (f) => `${f.actor} stopped calling ${f.place} for ${seconds(f.value)}: its circuit breaker opened (${why(f)}).`,
+  },
+  'breaker-half-opened': {
+    tone: 'notable',
+    sentence: (f) => `${f.actor} tries whether ${f.place} is well again: its circuit breaker is half open.`,
+  },
+  'breaker-closed': {
+    tone: 'notable',
+    sentence: (f) => `${f.actor} calls ${f.place} again: its circuit breaker closed.`,
+  },
+  unhealthy: {
+    tone: 'fault',
+    value: 'failed checks in a row',
+    sentence: (f) => `${f.actor} no longer calls ${f.peer} for ${f.place}: it failed ${f.value} health checks.`,
+  },
+  healthy: {
+    tone: 'notable',
+    value: 'passed checks in a row',
+    sentence: (f) => `${f.actor} calls ${f.peer} for ${f.place} again: it passed ${f.value} health checks.`,
+  },
 } as const satisfies Record<string, FactSpec>;
 
 export type FactName = keyof typeof FACTS;
@@ -619,6 +670,14 @@ export const F: Readonly<Record<FactName, FactKind>> = {
   'alert-cleared': 72,
   scaled: 73,
   restored: 74,
+  recorded: 75,
+  marked: 76,
+  held: 77,
+  'breaker-opened': 78,
+  'breaker-half-opened': 79,
+  'breaker-closed': 80,
+  unhealthy: 81,
+  healthy: 82,
 };
 
 /** What the page and the log say of a hop, by index of HOPS. */

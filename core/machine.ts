@@ -47,6 +47,9 @@ export interface Draft {
   readonly poison: boolean;
 }
 
+/** The second connection of a process has this number, the third twice this: `ActorId`s are below it, so `actor | connection` is an address. */
+export const CONNECTION = 0x10000;
+
 /**
  * What a machine may say while it handles one input. Valid only during that call.
  *
@@ -60,6 +63,11 @@ export interface Out {
   readonly self: ActorId;
   /** The fact that led to this call. */
   readonly cause: FactId;
+  /**
+   * Which of the process's connections speaks: 0, or a multiple of `CONNECTION`. What is sent and which timers are set while it has a value come
+   * back with that value. Only a consumer that produces has more than one: its producing half would else be taken for its consuming half.
+   */
+  connection: number;
   /**
    * Records a fact and returns its number. `place`: where; `peer`: the other actor it concerns; `value` and `detail`: unsigned 32-bit
    * integers whose meaning facts.ts gives per kind. 0 where a kind has no such field.
@@ -80,8 +88,8 @@ export interface Out {
   cancel(timer: TimerId): void;
   /** A whole number 0 … n−1 decided at `site`. With a key the answer depends on (seed, site, key) alone; without, on the order of asking. */
   choose(site: Site, n: number, key?: number): number;
-  /** Makes a new message of this actor and records `produced`. */
-  produce(draft: Draft): Message;
+  /** Makes a new message of this actor and records `produced`. Its number is 0 when the process has died in this very step. */
+  produce(draft: Draft, because?: FactId): Message;
   /** The machine's own process dies here and now: nothing said later in this call happens. Restarts after `restartUs` (omitted: never). */
   crash(restartUs?: Micros): void;
 }

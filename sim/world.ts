@@ -9,7 +9,7 @@ import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts'
 import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
-import type { Command, Draft, HopKind, Machine, Out, Setup, Wire } from '../core/machine.ts';
+import { type Command, CONNECTION, type Draft, type HopKind, type Machine, type Out, type Setup, type Wire } from '../core/machine.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
@@ -34,6 +34,8 @@ export type Ending = 'duration' | 'message limit' | 'fact limit';
 interface Process {
   readonly actor: Actor;
   readonly machine: Machine;
+  /** How many connections it has beside the first. */
+  more: number;
   up: boolean;
   /** Grows with each crash and stop: what was meant for an older one no longer reaches the process. */
   incarnation: number;
@@ -41,6 +43,7 @@ interface Process {
   /** What came while the process was paused, in order. */
   readonly deferred: {
     readonly kind: number;
+    readonly address: number;
     readonly from: ActorId;
     readonly incarnation: number;
     readonly cause: FactId;
@@ -63,6 +66,9 @@ type WorldWire =
   | { readonly type: 'world/resume'; readonly actor: ActorId; readonly incarnation: number }
   | { readonly type: 'world/peer-lost'; readonly actor: ActorId; readonly peer: ActorId }
   | { readonly type: 'world/rules' };
+
+/** An address is an actor and one of its connections; this many bits of it are the actor. */
+const ACTOR = CONNECTION - 1;
 
 /** A broken stream connection is noticed by both ends after this long (retransmission gives up). */
 const STREAM_BREAKS_US = 1_000_000;
@@ -100,6 +106,7 @@ export class World {
     this.#processes.push({
       actor: this.trace.actors[0] as Actor,
       machine: IDLE,
+      more: 0,
       up: true,
       incarnation: 0,
       paused: false,
@@ -246,7 +253,7 @@ export class World {
   #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
     const actor: Actor = { id: this.#processes.length, name, kind, group };
     this.trace.addActor(actor);
-    this.#processes.push({ actor, machine, up: true, incarnation: 0, paused: false, deferred: [], missed: [] });
+    this.#processes.push({ actor, machine, more: 0, up: true, incarnation: 0, paused: false, deferred: [], missed: [] });
     this.#sequences.push(0);
     for (const key of name === group ? [name] : [name, group]) {
       const ids = this.#byName.get(key);
@@ -297,19 +304,20 @@ export class World {
       this.#finish(null);
       return;
     }
-    const process = this.#processes[taken.actor] as Process;
+    const process = this.#processes[taken.actor & ACTOR] as Process;
     if (process.incarnation !== taken.incarnation || !process.up) {
       if (taken.kind === EVENT.hop) this.#missed(process, taken.from, taken.cause);
       return;
     }
     if (process.paused) {
-      const { kind, from, incarnation, cause, wire } = taken;
-      process.deferred.push({ kind, from, incarnation, cause, wire });
+      const { kind, actor: address, from, incarnation, cause, wire } = taken;
+      process.deferred.push({ kind, address, from, incarnation, cause, wire });
       return;
     }
     const voice = this.#voice;
     const { kind, from, wire } = taken;
-    voice.begin(taken.actor, taken.cause);
+    voice.begin(taken.actor & ACTOR, taken.cause);
+    voice.connection = taken.actor & ~ACTOR;
     if (kind === EVENT.hop) process.machine.receive(from, wire, voice);
     else process.machine.timer(wire, voice);
     this.#finish(process);
@@ -386,17 +394,18 @@ export class World {
     const hopIndex = hopIndexOf(hop);
     const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
     const many = typeof messages !== 'number' && messages.length > 1;
-    const target = this.#processes[to];
+    const target = this.#processes[to & ACTOR];
     if (target === undefined)
       throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const judgement = this.#network.judgement;
-    this.#network.judge(from, to, hopIndex, first, wire, now);
+    this.#network.judge(from & ACTOR, to & ACTOR, hopIndex, first, wire, now);
     const { fate, latencyUs } = judgement;
     if (fate === FATE.passed && latencyUs === 0 && !many) {
       this.#agenda.schedule(now, EVENT.hop, to, from, target.incarnation, cause, wire);
       return;
     }
     const detail = hopIndex + 8 * fate;
+    // The trace keeps the actors of the two addresses.
     const latency = latencyUs < 4294967295 ? latencyUs : 4294967295;
     const sent = trace.append(now, F.sent, from, first, 0, to, latency, detail, cause);
     if (many) {
@@ -421,7 +430,7 @@ export class World {
       if (fate === FATE.duplicated && hop !== 'effect' && hop !== 'effect-reply') {
         this.#agenda.schedule(now + judgement.copyLatencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
       }
-    } else if (fate !== FATE.split && (this.#streams.has(from) || this.#streams.has(to))) {
+    } else if (fate !== FATE.split && (this.#streams.has(from & ACTOR) || this.#streams.has(to & ACTOR))) {
       // A stream cannot skip a lost frame: the connection breaks, and both ends notice.
       this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: from, peer: to }, sent);
       this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: to, peer: from }, sent);
@@ -429,19 +438,20 @@ export class World {
   }
 
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {
-    const process = this.#processes[self] as Process;
+    const process = this.#processes[self & ACTOR] as Process;
     const delay = delayUs > 0 ? Math.floor(delayUs) : 0;
     return this.#agenda.schedule(this.#agenda.now + delay, EVENT.timer, self, 0, process.incarnation, cause, wire);
   }
 
   /** Numbers a draft and records `produced`. */
-  newMessage(producer: ActorId, draft: Draft, voice: Voice): Message {
+  newMessage(producer: ActorId, draft: Draft, voice: Voice, because?: FactId): Message {
     const sequence = ((this.#sequences[producer] ?? 0) + 1) | 0;
     this.#sequences[producer] = sequence;
     const hash = this.#nameHashes[producer] ?? hashText(this.trace.actorName(producer));
     this.#nameHashes[producer] = hash;
     const message: Message = {
-      id: this.trace.messageCount + 1,
+      // A process that has died in this very step makes nothing more.
+      id: voice.silent ? 0 : this.trace.messageCount + 1,
       producer,
       sequence,
       key: draft.key,
@@ -454,10 +464,9 @@ export class World {
       // Signed, because engines keep integers of 31 bits and a sign without a box.
       decisionKey: mix(hash, sequence) | 0,
     };
-    // A process that has died in this very step makes nothing more.
     if (voice.silent) return message;
     this.trace.addMessage(message);
-    voice.fact(F.produced, message.id, 0, 0, draft.sizeBytes, draft.poison ? 1 : 0);
+    voice.fact(F.produced, message.id, 0, 0, draft.sizeBytes, draft.poison ? 1 : 0, because);
     return message;
   }
 
@@ -484,8 +493,13 @@ export class World {
       const other = this.#processes[peer] as Process;
       if (other.machine.peerLost === undefined) continue;
       const latency = this.#network.noticeLatency(id, peer);
-      if (latency !== null)
-        this.#at(this.#agenda.now + latency, { type: 'world/peer-lost', actor: peer, peer: id }, crashed);
+      if (latency === null) continue;
+      for (let theirs = 0; theirs <= other.more; theirs++) {
+        for (let its = 0; its <= process.more; its++) {
+          const lost = { actor: peer | (theirs * CONNECTION), peer: id | (its * CONNECTION) };
+          this.#at(this.#agenda.now + latency, { type: 'world/peer-lost', ...lost }, crashed);
+        }
+      }
     }
     if (restartUs !== null) this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id }, crashed);
     if (this.hasTrigger(F.crashed)) this.watched(F.crashed, crashed);
@@ -533,7 +547,8 @@ export class World {
     const { id } = process.actor;
     this.trace.append(this.#agenda.now, F.resumed, id, 0, 0, 0, 0, 0, cause);
     for (const event of process.deferred) {
-      this.#agenda.schedule(this.#agenda.now, event.kind, id, event.from, event.incarnation, event.cause, event.wire);
+      const { kind, address, from, incarnation, cause, wire } = event;
+      this.#agenda.schedule(this.#agenda.now, kind, address, from, incarnation, cause, wire);
     }
     process.deferred.length = 0;
   }
@@ -570,9 +585,10 @@ export class World {
         return;
       }
       case 'world/peer-lost': {
-        const process = this.#processes[wire.actor] as Process;
+        const process = this.#processes[wire.actor & ACTOR] as Process;
         if (!process.up || process.machine.peerLost === undefined) return;
-        this.#voice.begin(wire.actor, cause);
+        this.#voice.begin(wire.actor & ACTOR, cause);
+        this.#voice.connection = wire.actor & ~ACTOR;
         process.machine.peerLost(wire.peer, this.#voice);
         return this.#finish(process);
       }
@@ -725,6 +741,7 @@ export class World {
 class Voice implements Out {
   self: ActorId = 0;
   cause: FactId = 0;
+  connection = 0;
   /** Set when the process dies in the middle of a call: nothing said afterwards happens. */
   silent = false;
   /** Set while a machine handles its own crash, and when it died at a step: it may record what becomes of things, but no longer send or set timers. */
@@ -749,6 +766,7 @@ class Voice implements Out {
   begin(self: ActorId, cause: FactId): void {
     this.self = self;
     this.cause = cause;
+    this.connection = 0;
     this.silent = false;
     this.mute = false;
     this.crashAsked = false;
@@ -781,12 +799,12 @@ class Voice implements Out {
   send(to: ActorId, hop: HopKind, wire: Wire, messages: MessageId | readonly MessageId[] = 0, because?: FactId): void {
     if (this.silent || this.mute) return;
     const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
-    this.#world.dispatch(this.self, to, hop, wire, messages, because ?? this.causeOf(first));
+    this.#world.dispatch(this.self | this.connection, to, hop, wire, messages, because ?? this.causeOf(first));
   }
 
   timer(delayUs: Micros, wire: Wire, because?: FactId): TimerId {
     if (this.silent || this.mute) return 0;
-    return this.#world.setTimer(this.self, delayUs, wire, because ?? this.causeOf(0));
+    return this.#world.setTimer(this.self | this.connection, delayUs, wire, because ?? this.causeOf(0));
   }
 
   cancel(timer: TimerId): void {
@@ -797,8 +815,8 @@ class Voice implements Out {
     return this.#decider.choose(site as DecisionSite, n, key);
   }
 
-  produce(draft: Draft): Message {
-    return this.#world.newMessage(this.self, draft, this);
+  produce(draft: Draft, because?: FactId): Message {
+    return this.#world.newMessage(this.self, draft, this, because);
   }
 
   crash(restartUs?: Micros): void {

@@ -6,7 +6,9 @@
 import { APPLIED, F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
 import { type Distribution, draw, happens } from '../parts/distribution.ts';
+import { DedupWindow } from '../parts/dedup-window.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type OutboxRow, OutboxTable, serveOutbox } from './outbox.ts';
 
 export interface StoreSettings {
   readonly write: Distribution;
@@ -14,6 +16,8 @@ export interface StoreSettings {
   readonly perSecondMax: number;
   readonly failProbability: number;
   readonly floor: number | null;
+  /** Writes that carry the same value of this attribute within `forUs` are one; null for no such keys. */
+  readonly idempotency: { readonly key: string; readonly forUs: Micros } | null;
 }
 
 /** A consumer's request: apply the effect of this message. */
@@ -26,6 +30,10 @@ export interface WriteRequest extends Wire {
   /** The consumer's durable dedup: a message applied less than this ago is not applied again; 0 for none. */
   readonly dedupUs: Micros;
   readonly sizeBytes: number;
+  /** The maker of the message writes it down itself: no effect of a message that somebody consumed. */
+  readonly own: boolean;
+  /** Rows of the outbox that are written in the same step. */
+  readonly rows: readonly OutboxRow[];
 }
 
 /** `ok` false: the write was refused and surely did not happen; `reason` is a code of R. */
@@ -57,6 +65,8 @@ export class Store implements Machine {
   readonly #rows = new Map<string, number>();
   /** Messages whose effect is in the store, and since when. */
   readonly #seen = new Map<number, Micros>();
+  /** Messages that their makers have written down. */
+  readonly #recorded = new Set<number>();
   #waiting: Waiting[] = [];
   #busy = 0;
   #writes = 0;
@@ -64,17 +74,25 @@ export class Store implements Machine {
   #windowBeganUs: Micros = 0;
   #inWindow = 0;
   #factor = 1;
+  /** By idempotency key: the value that the write left. */
+  readonly #keys: DedupWindow<number> | null;
+  readonly #outbox = new OutboxTable();
 
   constructor(name: string, settings: StoreSettings, setup: Setup) {
     this.#settings = settings;
     this.#place = setup.place(name, 'store');
     this.#sites = { write: setup.site(`${name}/write`), fail: setup.site(`${name}/fail`) };
+    const { idempotency } = settings;
+    this.#keys = idempotency === null ? null : new DedupWindow(idempotency.forUs);
   }
 
   start(): void {}
 
   receive(from: ActorId, wire: Wire, out: Out): void {
-    if (wire.type !== 'store/write') return;
+    if (wire.type !== 'store/write') {
+      serveOutbox(this.#outbox, from, wire, this.#place, out);
+      return;
+    }
     const request = wire as WriteRequest;
     if (!this.#admits(out.now)) {
       out.fact(F.rejected, request.message.id, this.#place, from, 0, R['over capacity']);
@@ -100,6 +118,10 @@ export class Store implements Machine {
   }
 
   restart(): void {}
+
+  peerLost(peer: ActorId): void {
+    this.#outbox.release(peer);
+  }
 
   command(command: Command): void {
     if (command.type === 'slow') this.#factor = command.factor;
@@ -133,27 +155,72 @@ export class Store implements Machine {
     }
     const row = message.key ?? `message ${message.id}`;
     const before = this.#rows.get(row) ?? 0;
+    if (request.own) return this.#record(from, request, row, before, out);
     const seenAtUs = this.#seen.get(message.id);
     const seen = seenAtUs !== undefined;
     if (seen && out.now - seenAtUs < request.dedupUs) {
       out.fact(F.deduplicated, message.id, this.#place, from);
       return this.#answer(from, request, true, 0, out);
     }
-    let after = before;
-    if (effect === 'increment') after = before + message.amount;
-    else if (effect === 'set') after = message.id;
-    else if (!seen) after = before + 1;
-
-    const { floor } = this.#settings;
-    if (effect === 'increment' && floor !== null && after < floor) {
+    const idempotencyKey = this.#keys === null ? '' : this.#keyOf(message);
+    if (idempotencyKey !== '' && this.#keys?.find(idempotencyKey, out.now) !== undefined) {
+      // Somebody asked for the same before, perhaps by another message: the answer is yes, and nothing is done.
+      out.fact(F.deduplicated, message.id, this.#place, from);
+      out.fact(F.applied, message.id, this.#place, from, before, APPLIED.unchanged);
+      return this.#answer(from, request, true, 0, out);
+    }
+    const after = this.#after(request, before, seen);
+    if (this.#isTooLow(effect, after)) {
       out.fact(F.applied, message.id, this.#place, from, before, APPLIED.refused);
       return this.#answer(from, request, false, R['balance too low'], out);
     }
     this.#rows.set(row, after);
     this.#seen.set(message.id, out.now);
+    if (idempotencyKey !== '') this.#keys?.remember(idempotencyKey, after, out.now);
     const outcome = !seen ? APPLIED.first : after === before ? APPLIED.unchanged : APPLIED.again;
     out.fact(F.applied, message.id, this.#place, from, after, outcome);
+    if (request.rows.length > 0) this.#putRows(from, request, out);
     this.#answer(from, request, true, 0, out);
+  }
+
+  /** A producer writes down what it makes: again when it did not hear the answer, and then nothing changes. */
+  #record(from: ActorId, request: WriteRequest, row: string, before: number, out: Out): void {
+    const { message, effect, rows } = request;
+    if (!this.#recorded.has(message.id)) {
+      const after = this.#after(request, before, false);
+      if (this.#isTooLow(effect, after)) {
+        out.fact(F.rejected, message.id, this.#place, from, 0, R['balance too low']);
+        return this.#answer(from, request, false, R['balance too low'], out);
+      }
+      this.#rows.set(row, after);
+      this.#recorded.add(message.id);
+      for (const one of rows) this.#outbox.add(one);
+      out.fact(F.recorded, message.id, this.#place, from, after, rows.length > 0 ? 1 : 0);
+    }
+    this.#answer(from, request, true, 0, out);
+  }
+
+  #putRows(from: ActorId, { rows }: WriteRequest, out: Out): void {
+    for (const row of rows) {
+      if (this.#outbox.add(row)) out.fact(F.recorded, row.message.id, this.#place, from, 0, 2);
+    }
+  }
+
+  #after({ effect, message }: WriteRequest, before: number, seen: boolean): number {
+    if (effect === 'increment') return before + message.amount;
+    if (effect === 'set') return message.id;
+    return seen ? before : before + 1;
+  }
+
+  #isTooLow(effect: WriteRequest['effect'], after: number): boolean {
+    const { floor } = this.#settings;
+    return effect === 'increment' && floor !== null && after < floor;
+  }
+
+  /** The idempotency key that a message carries; '' for none. */
+  #keyOf({ attributes }: Message): string {
+    const value = attributes[this.#settings.idempotency?.key ?? ''];
+    return value === undefined ? '' : String(value);
   }
 
   #answer(to: ActorId, request: WriteRequest, ok: boolean, reason: number, out: Out): void {

@@ -57,6 +57,7 @@ export class MachineDriver {
       },
       self: SELF,
       cause: 0,
+      connection: 0,
       fact: () => ++facts,
       send: (to, _hop, wire) => void driver.#sent.push({ to, wire, atUs: driver.nowUs }),
       timer(delayUs, wire) {

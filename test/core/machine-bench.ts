@@ -59,6 +59,7 @@ export class MachineBench {
       },
       self: SELF,
       cause: 0,
+      connection: 0,
       fact(kind, message, place = 0, peer = 0, value = 0, detail = 0) {
         if (bench.crashed) return 0;
         bench.#note(kind, message, place, peer, value, detail);

@@ -70,6 +70,23 @@ const kafka = (more: Document): Document =>
     },
     more,
   );
+const sns = (more: Document): Document =>
+  merged(
+    base(
+      'sns',
+      'events',
+      {
+        broker: null,
+        brokers: { news: { kind: 'sns', 'request-timeout': '2s' }, work: 'sqs' },
+        topics: { events: { broker: 'news', subscriptions: { jobs: {} } } },
+        queues: { jobs: { broker: 'work', VisibilityTimeout: '5s' } },
+        producers: { maker: { broker: 'news' } },
+        consumers: { worker: { broker: 'work', from: 'jobs' } },
+      },
+      {},
+    ),
+    more,
+  );
 const googlePubsub = (more: Document): Document =>
   base(
     'google-pubsub',
@@ -273,6 +290,17 @@ const BREACHES: readonly Breach[] = [
     }),
   },
 
+  // SNS
+  {
+    claim: 'at-most-once',
+    setting: 'retries of SNS',
+    system: sns({ consumers: { worker: { settle: 'before-processing' } } }),
+    // The queue has the message, and its answer is lost: the topic sends it again.
+    timeline: [{ at: '5s', lose: 'reply', from: 'work', to: 'news', for: '1s' }],
+  },
+  { claim: 'key-order', setting: 'SNS keeps order on the way from FIFO topics', system: sns({}) },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: sns({}) },
+
   // Direct call
   {
     claim: 'at-most-once',
@@ -288,8 +316,10 @@ it.each(BREACHES)('$claim can break, and $setting is blamed', (breach) => {
 /** 'found', or what the search saw instead. */
 function searched({ claim, scope = '', setting, system, timeline = [] }: Breach): string {
   const others = new Set<string>();
-  const nodes = typeof system['broker'] === 'string' ? [system['broker']] : ['rabbitmq'];
-  const isKafka = JSON.stringify(system['broker']).includes('kafka');
+  const { broker, brokers } = system;
+  const several = Object.keys(typeof brokers === 'object' && brokers !== null ? brokers : {});
+  const nodes = several.length > 0 ? several : [typeof broker === 'string' ? broker : 'rabbitmq'];
+  const isKafka = JSON.stringify(broker ?? null).includes('kafka');
   const whole: Cast = {
     makers: ['maker'],
     workers: ['worker'],

@@ -6,12 +6,14 @@ import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
 import { pulsar } from './pulsar.ts';
 import { rabbitmq } from './rabbitmq.ts';
+import { sns } from './sns.ts';
 import { sqsFifo, sqsStandard } from './sqs.ts';
 
 export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
   direct,
   'sqs-standard': sqsStandard,
   'sqs-fifo': sqsFifo,
+  sns,
   rabbitmq,
   pulsar,
   'google-pubsub': googlePubsub,
