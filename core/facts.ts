@@ -556,13 +556,15 @@ export const FACTS = {
     tone: 'notable',
     value: 'its number among the messages of its key',
     detail: 'the number whose turn it is',
-    sentence: (f) => `${f.actor} held ${m(f)} back: it is number ${f.value} of its key, and number ${f.detail} is missing.`,
+    sentence: (f) =>
+      `${f.actor} held ${m(f)} back: it is number ${f.value} of its key, and number ${f.detail} is missing.`,
   },
   'breaker-opened': {
     tone: 'fault',
     value: 'how long it stays open, in ms',
     detail: 'reason',
-    sentence: (f) => `${f.actor} stopped calling ${f.place} for ${seconds(f.value)}: its circuit breaker opened (${why(f)}).`,
+    sentence: (f) =>
+      `${f.actor} stopped calling ${f.place} for ${seconds(f.value)}: its circuit breaker opened (${why(f)}).`,
   },
   'breaker-half-opened': {
     tone: 'notable',

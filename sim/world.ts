@@ -9,7 +9,16 @@ import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts'
 import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
-import { type Command, CONNECTION, type Draft, type HopKind, type Machine, type Out, type Setup, type Wire } from '../core/machine.ts';
+import {
+  CONNECTION,
+  type Command,
+  type Draft,
+  type HopKind,
+  type Machine,
+  type Out,
+  type Setup,
+  type Wire,
+} from '../core/machine.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
@@ -194,7 +203,7 @@ export class World {
       const cluster = this.#cluster(spec.broker);
       for (let instance = 1; instance <= spec.count; instance++) {
         const name = spec.count === 1 ? declared : `${declared}-${instance}`;
-        const producer = new Producer(name, spec, setup);
+        const producer = new Producer(name, spec, setup, this.#storeOf(spec.effect.store), declared);
         setup.actor(name, 'producer', producer, declared);
         producer.port = cluster.producerPort(
           { name, declared, instance, options: spec.options, to: spec.to },
@@ -211,14 +220,19 @@ export class World {
     const name = spec.count === 1 && instance === 1 && !this.#isScaled(declared) ? declared : `${declared}-${instance}`;
     const known = this.#byName.get(name)?.[0];
     if (known !== undefined) return known;
-    const store = spec.effect.store === '' ? 0 : (this.#byName.get(spec.effect.store)?.[0] ?? 0);
     let outside = this.#outsides.get(declared);
     if (outside === undefined) {
       outside = newOutside();
       this.#outsides.set(declared, outside);
     }
-    const consumer = new Consumer(declared, spec, store, outside, this.setup);
+    const consumer = new Consumer(declared, spec, this.#storeOf(spec.effect.store), outside, this.setup);
     const id = this.setup.actor(name, 'consumer', consumer, declared);
+    (this.#processes[id] as Process).more = spec.produces.length;
+    spec.produces.forEach(({ broker, options, to }, i) => {
+      const outlet = consumer.outlets[i];
+      if (outlet === undefined) throw new Error(`invariant: ${declared} has no outlet ${i}`);
+      outlet.port = this.#cluster(broker).producerPort({ name, declared, instance, options, to }, outlet, this.setup);
+    });
     consumer.port = this.#cluster(spec.broker).consumerPort(
       {
         name,
@@ -234,6 +248,11 @@ export class World {
       this.setup,
     );
     return id;
+  }
+
+  /** The actor of a store; 0 for no store. */
+  #storeOf(name: string): ActorId {
+    return name === '' ? 0 : (this.#byName.get(name)?.[0] ?? 0);
   }
 
   /** Instances of something that may grow are numbered from the first on. */
@@ -253,7 +272,16 @@ export class World {
   #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
     const actor: Actor = { id: this.#processes.length, name, kind, group };
     this.trace.addActor(actor);
-    this.#processes.push({ actor, machine, more: 0, up: true, incarnation: 0, paused: false, deferred: [], missed: [] });
+    this.#processes.push({
+      actor,
+      machine,
+      more: 0,
+      up: true,
+      incarnation: 0,
+      paused: false,
+      deferred: [],
+      missed: [],
+    });
     this.#sequences.push(0);
     for (const key of name === group ? [name] : [name, group]) {
       const ids = this.#byName.get(key);

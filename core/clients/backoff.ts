@@ -2,8 +2,9 @@
  * How long a client waits before it tries again: always the same, or doubling up to a limit, with chance mixed in so that clients that failed
  * together do not come back together. One set of settings for everybody who retries; how often, and what counts as a failure, is theirs.
  */
-import { numberOf, type OptionTable, type OptionValues, textOf } from '../options.ts';
+
 import type { Site } from '../machine.ts';
+import { numberOf, type OptionTable, type OptionValues, textOf } from '../options.ts';
 import type { Chooser } from '../parts/distribution.ts';
 import type { Micros } from '../types.ts';
 

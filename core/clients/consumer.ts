@@ -4,11 +4,17 @@
  * (received messages, work in progress, a dedup memory that is not durable) is gone when the process crashes.
  */
 import { APPLIED, F, R } from '../facts.ts';
-import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
+import { CONNECTION, type Command, type Machine, type Out, type Setup, type Site, type Wire } from '../machine.ts';
 import { type Distribution, draw, happens } from '../parts/distribution.ts';
 import { Fifo } from '../parts/fifo.ts';
-import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
+import type { ActorId, Delivery, FactId, Message, Micros, PlaceId, Settlement } from '../types.ts';
+import { backoffUs } from './backoff.ts';
+import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts';
+import { Outlet, type OutletHost, type Outputs, type ProducesSettings } from './forwarder.ts';
+import type { OutboxRow, OutboxRows, RelayWire } from './outbox.ts';
+import type { RetrySettings } from './own-write.ts';
 import type { ConsumerHost, ConsumerPort, SettleWhen } from './ports.ts';
+import { ReorderBuffer } from './reorder-buffer.ts';
 import type { WriteReply, WriteRequest } from './store.ts';
 
 /** How a consumer works; the scenario's `consumers:` entry fits. */
@@ -23,12 +29,29 @@ export interface ConsumerSettings {
   readonly failProbability: number;
   readonly crash: {
     readonly probability: number;
-    readonly step: 'received' | 'begun' | 'applied' | 'settled';
+    readonly step: Step;
     readonly restartUs: Micros;
   } | null;
   readonly heartbeat: { readonly everyUs: Micros; readonly byUs: Micros } | null;
   readonly dedup: { readonly windowUs: Micros; readonly durable: boolean } | null;
+  /** How long it waits for the store's answer before it calls the attempt failed. */
+  readonly writeTimeoutUs: Micros;
+  /** How often and after which pauses it writes again within one delivery; null for never. */
+  readonly retry: RetrySettings | null;
+  /** What spares a failing store; `wait`: what would be written waits meanwhile, instead of failing. */
+  readonly breaker: (BreakerSettings & { readonly wait: boolean }) | null;
+  /** Holds back what comes before its turn, by the attribute `sequence`. */
+  readonly reorder: { readonly windowUs: Micros; readonly size: number } | null;
+  /** What is not worth the work: messages older than `olderThanUs`, and those that come when `waiting` wait already; 0 for no such limit. */
+  readonly shed: { readonly olderThanUs: Micros; readonly waiting: number; readonly how: 'ack' | 'reject' } | null;
+  /** A supervisor kills a process whose work on one message does not move on for so long. */
+  readonly liveness: { readonly afterUs: Micros; readonly restartUs: Micros } | null;
+  /** What it makes of each message. */
+  readonly produces: readonly ProducesSettings[];
 }
+
+/** After which sub-step a process may die. `published`: its outputs are confirmed, and the input is not settled yet. */
+export type Step = 'received' | 'begun' | 'applied' | 'published' | 'settled';
 
 /**
  * What lies outside of all processes of one declared consumer: the world that effects without a store act upon (mails sent, charges made), and
@@ -38,10 +61,23 @@ export interface Outside {
   /** By message: its effect has happened. */
   readonly touched: boolean[];
   readonly seenAtUs: Map<number, Micros>;
+  /** By outlet. */
+  readonly outputs: Outputs[];
 }
 
 export function newOutside(): Outside {
-  return { touched: [], seenAtUs: new Map() };
+  return { touched: [], seenAtUs: new Map(), outputs: [] };
+}
+
+/** What a job does beyond working and settling. */
+interface Further {
+  readonly on: ProducesSettings['on'];
+  /** Outputs that are not confirmed yet. */
+  left: number;
+  /** Why an output was given up; 0 while none was. */
+  reason: number;
+  /** The input is settled: when the outputs are out, the job is over. */
+  settled: boolean;
 }
 
 /** One message being worked on; also what its timers carry. */
@@ -55,6 +91,15 @@ interface Job extends Wire {
   askedAtUs: Micros;
   /** The connection that the delivery came by is gone: it cannot be settled. */
   orphan: boolean;
+  /** Writes so far. */
+  tries: number;
+  further: Further | null;
+}
+
+interface Rewrite extends Wire {
+  readonly type: 'client/rewrite';
+  readonly job: Job;
+  readonly reason: number;
 }
 
 interface Heartbeat extends Wire {
@@ -62,19 +107,29 @@ interface Heartbeat extends Wire {
   readonly job: Job;
 }
 
-/** How long a consumer waits for a store's answer before it calls the attempt failed. */
-const STORE_TIMEOUT_US = 5_000_000;
 /** A worker that poison has killed comes back after this long, unless `crash:` says otherwise. */
 const POISON_RESTART_US = 5_000_000;
 const SETTLED_AS: Readonly<Record<Settlement, number>> = { ack: 0, requeue: 1, reject: 2, leave: 3 };
+const NO_ROWS: readonly OutboxRow[] = [];
 
-export class Consumer implements Machine, ConsumerHost {
+export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   /** Set once, directly after construction. */
   port!: ConsumerPort;
   readonly #settings: ConsumerSettings;
   readonly #store: ActorId;
   readonly #outside: Outside;
-  readonly #sites: { readonly work: Site; readonly fail: Site; readonly crash: Site };
+  readonly #sites: { readonly work: Site; readonly fail: Site; readonly crash: Site; readonly backoff: Site };
+  readonly #storePlace: PlaceId;
+  /** Its producing halves; their ports are set once, directly after construction. */
+  readonly outlets: readonly Outlet<Job>[];
+  readonly #breaker: CircuitBreaker | null;
+  /** Jobs whose write waits for the breaker. */
+  #parked: Job[] = [];
+  readonly #reorder: ReorderBuffer<Delivery> | null;
+  /** When the timer of the reordering buffer fires; Infinity while none is set. */
+  #reorderUs = Number.POSITIVE_INFINITY;
+  /** The last job that had begun at the last check of liveness. */
+  #checkedToken = 0;
   /** Received and not begun, in order. */
   readonly #waiting = new Fifo<Delivery>();
   /** What is being worked on; few, so a list. */
@@ -95,20 +150,35 @@ export class Consumer implements Machine, ConsumerHost {
       work: setup.site(`${declared}/work`),
       fail: setup.site(`${declared}/fail`),
       crash: setup.site(`${declared}/crash`),
+      backoff: setup.site(`${declared}/write-backoff`),
     };
+    const { breaker, reorder, produces, effect } = settings;
+    this.#storePlace = effect.type === 'none' ? 0 : setup.place(effect.store, 'store');
+    this.#breaker = breaker === null ? null : new CircuitBreaker(breaker);
+    this.#reorder = reorder === null ? null : new ReorderBuffer(reorder.windowUs, reorder.size);
+    this.outlets = produces.map((one, i) => {
+      const outputs = outside.outputs[i] ?? new Map();
+      outside.outputs[i] = outputs;
+      return new Outlet<Job>(declared, i + 1, one, store, outputs, this);
+    });
   }
 
   start(out: Out): void {
     this.port.start(out);
+    for (const outlet of this.outlets) outlet.start(out);
+    if (this.#settings.liveness !== null) out.timer(this.#settings.liveness.afterUs, ALIVE, 0);
     this.port.room(this.#room(), out);
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
-    if (wire.type === 'store/written') this.#written(wire as WriteReply, out);
+    if (out.connection !== 0) this.#outletOf(out).receive(from, wire, out);
+    else if (wire.type === 'store/written') this.#written(wire as WriteReply, out);
+    else if (wire.type === 'store/outbox-rows') this.#relay(wire as OutboxRows, out);
     else this.port.receive(from, wire, out);
   }
 
   timer(wire: Wire, out: Out): void {
+    if (out.connection !== 0) return this.#outletOf(out).timer(wire, out);
     switch (wire.type) {
       case 'client/worked':
         return this.#worked(wire as Job, out);
@@ -116,6 +186,24 @@ export class Consumer implements Machine, ConsumerHost {
         return this.#beat(wire as Heartbeat, out);
       case 'client/watch':
         return this.#watch(out);
+      case 'client/rewrite': {
+        const { job, reason } = wire as Rewrite;
+        if (!this.#jobs.includes(job)) return;
+        out.fact(F.retried, job.delivery.message.id, this.#storePlace, this.#store, job.tries + 1, reason);
+        return this.#write(job, out);
+      }
+      case 'client/breaker':
+        return this.#halfOpen(out);
+      case 'client/reorder':
+        this.#reorderUs = Number.POSITIVE_INFINITY;
+        this.#reorder?.due(out.now, (delivery) => this.#waiting.push(delivery));
+        this.#wakeReorder(out);
+        return this.#beginMore(out);
+      case 'client/alive':
+        return this.#checkAlive(out);
+      case 'client/relay':
+        for (const outlet of this.outlets) outlet.poll((wire as RelayWire).owner, out);
+        return;
       default:
         this.port.timer(wire, out);
     }
@@ -123,6 +211,12 @@ export class Consumer implements Machine, ConsumerHost {
 
   crash(): void {
     this.port.crash();
+    for (const outlet of this.outlets) outlet.crash();
+    this.#breaker?.clear();
+    this.#parked = [];
+    this.#reorder?.clear(true);
+    this.#reorderUs = Number.POSITIVE_INFINITY;
+    this.#checkedToken = 0;
     this.#waiting.clear();
     this.#jobs = [];
     this.#acking.clear();
@@ -136,11 +230,13 @@ export class Consumer implements Machine, ConsumerHost {
 
   stop(out: Out): void {
     this.port.stop?.(out);
+    for (const outlet of this.outlets) outlet.stop(out);
     this.crash();
   }
 
   peerLost(peer: ActorId, out: Out): void {
-    this.port.peerLost?.(peer, out);
+    if (out.connection !== 0) this.#outletOf(out).peerLost(peer, out);
+    else if (peer !== this.#store) this.port.peerLost?.(peer, out);
   }
 
   command(command: Command, out: Out): void {
@@ -160,7 +256,8 @@ export class Consumer implements Machine, ConsumerHost {
   deliver(deliveries: readonly Delivery[], out: Out): void {
     for (const delivery of deliveries) {
       const received = out.fact(F.received, delivery.message.id, delivery.place, 0, 0, delivery.attempt);
-      this.#waiting.push(delivery);
+      if (this.#reorder === null) this.#waiting.push(delivery);
+      else this.#order(this.#reorder, delivery, out);
       if (this.#crashesAt('received', delivery, out)) return;
       if (received === 0) return;
     }
@@ -175,6 +272,7 @@ export class Consumer implements Machine, ConsumerHost {
     } else {
       for (const job of this.#jobs) {
         if (job.delivery !== delivery) continue;
+        if (job.further !== null && ok && this.#publishSettled(job, job.further, out)) break;
         this.#drop(job);
         break;
       }
@@ -185,10 +283,12 @@ export class Consumer implements Machine, ConsumerHost {
 
   revoked(places: readonly PlaceId[]): void {
     this.#waiting.retain((delivery) => !places.includes(delivery.place));
+    this.#reorder?.retain((delivery) => !places.includes(delivery.place));
   }
 
   disconnected(out: Out): void {
     this.#waiting.clear();
+    this.#reorder?.clear(false);
     this.#acking.clear();
     for (const job of this.#jobs) job.orphan = true;
     this.port.room(this.#room(), out);
@@ -209,13 +309,15 @@ export class Consumer implements Machine, ConsumerHost {
 
   /** How many messages more it can take. */
   #room(): number {
-    const room = this.#settings.prefetch - this.#waiting.size - this.#jobs.length - this.#acking.size;
+    let room = this.#settings.prefetch - this.#waiting.size - this.#jobs.length - this.#acking.size;
+    if (this.#reorder !== null) room -= this.#reorder.size;
     return room > 0 ? room : 0;
   }
 
   #beginMore(out: Out): void {
     while (this.#waiting.size > 0 && this.#jobs.length + this.#acking.size < this.#settings.concurrency) {
       const delivery = this.#waiting.shift() as Delivery;
+      if (this.#settings.shed !== null && this.#sheds(delivery, out)) continue;
       if (this.#settings.settle === 'before-processing') {
         this.#acking.add(delivery);
         this.#settle(delivery, 'ack', out);
@@ -226,11 +328,20 @@ export class Consumer implements Machine, ConsumerHost {
   #begin(delivery: Delivery, out: Out): void {
     const { message, attempt } = delivery;
     const key = attemptKey(delivery);
-    const job: Job = { type: 'client/worked', delivery, token: ++this.#tokens, fact: 0, askedAtUs: 0, orphan: false };
+    const job: Job = {
+      type: 'client/worked',
+      delivery,
+      token: ++this.#tokens,
+      fact: 0,
+      askedAtUs: 0,
+      orphan: false,
+      tries: 0,
+      further: null,
+    };
     this.#jobs.push(job);
     if (this.#remembers(message, out.now)) {
-      out.fact(F.deduplicated, message.id, delivery.place);
-      return this.#finish(job, 'ack', out);
+      job.fact = out.fact(F.deduplicated, message.id, delivery.place);
+      return this.#done(job, out);
     }
     const work = Math.floor(draw(this.#settings.process, out, this.#sites.work, key) * this.#factor);
     job.fact = out.fact(F.begun, message.id, delivery.place, 0, Math.ceil(work / 1000), attempt);
@@ -250,27 +361,38 @@ export class Consumer implements Machine, ConsumerHost {
 
   #worked(job: Job, out: Out): void {
     if (!this.#jobs.includes(job)) return;
-    const { delivery, token } = job;
+    const { delivery } = job;
     const { message } = delivery;
     const poisoned = message.poison && !this.#fixed;
     if (poisoned || happens(this.#settings.failProbability, out, this.#sites.fail, attemptKey(delivery))) {
       return this.#fail(job, poisoned ? R.poison : R['handler failed'], out);
     }
-    const { effect, dedup } = this.#settings;
-    if (effect.type === 'none') return this.#touch(job, out);
+    if (this.#settings.effect.type === 'none') return this.#touch(job, out);
+    this.#write(job, out);
+  }
+
+  /** Asks the store, unless the breaker is open. */
+  #write(job: Job, out: Out): void {
+    if (this.#breaker !== null && !this.#breaker.allows()) return this.#refrain(job, out);
+    const { effect, dedup, writeTimeoutUs } = this.#settings;
+    const { message } = job.delivery;
+    if (effect.type === 'none') return;
     job.askedAtUs = out.now;
+    job.tries++;
     const request: WriteRequest = {
       type: 'store/write',
       effect: effect.type,
       message,
-      token,
+      token: job.token,
       dedupUs: dedup?.durable ? dedup.windowUs : 0,
       sizeBytes: message.sizeBytes,
+      own: false,
+      rows: this.outlets.length === 0 ? NO_ROWS : this.#rows(job, out),
     };
     out.send(this.#store, 'effect', request, message.id, job.fact);
     if (!this.#watching) {
       this.#watching = true;
-      out.timer(STORE_TIMEOUT_US, WATCH);
+      out.timer(writeTimeoutUs, WATCH);
     }
   }
 
@@ -282,8 +404,8 @@ export class Consumer implements Machine, ConsumerHost {
     if (dedup?.durable) {
       const seen = seenAtUs.get(message.id);
       if (seen !== undefined && out.now - seen < dedup.windowUs) {
-        out.fact(F.deduplicated, message.id, job.delivery.place);
-        return this.#finish(job, 'ack', out);
+        job.fact = out.fact(F.deduplicated, message.id, job.delivery.place);
+        return this.#done(job, out);
       }
       seenAtUs.set(message.id, out.now);
     }
@@ -298,22 +420,204 @@ export class Consumer implements Machine, ConsumerHost {
     if (job === undefined || job.askedAtUs === 0) return;
     job.askedAtUs = 0;
     job.fact = out.cause;
+    if (this.#breaker !== null)
+      this.#hearBreaker(this.#breaker, reply.ok || isRefusal(reply.reason), reply.reason, out);
     if (reply.ok) this.#applied(job, out);
-    else this.#fail(job, reply.reason, out);
+    else this.#writeFailed(job, reply.reason, out);
+  }
+
+  /** A write failed: tried again after a pause, as long as there are retries left. What the store refuses for good is not tried again. */
+  #writeFailed(job: Job, reason: number, out: Out): void {
+    const { retry } = this.#settings;
+    if (retry === null || job.tries > retry.attempts || isRefusal(reason)) return this.#fail(job, reason, out);
+    const wait = backoffUs(retry, job.tries, out, this.#sites.backoff, attemptKey(job.delivery));
+    out.timer(wait, { type: 'client/rewrite', job, reason } as Rewrite, job.fact);
   }
 
   #applied(job: Job, out: Out): void {
     const { delivery } = job;
     if (this.#settings.dedup !== null) this.#memory.set(delivery.message.id, out.now);
     if (this.#crashesAt('applied', delivery, out)) return;
-    this.#finish(job, 'ack', out);
+    this.#done(job, out);
+  }
+
+  /** The work is done, now or by an earlier delivery: makes what is to be made of it, then settles. */
+  #done(job: Job, out: Out): void {
+    if (this.outlets.length === 0) this.#finish(job, 'ack', out);
+    else this.#publish(job, 'done', out);
   }
 
   #fail(job: Job, reason: number, out: Out): void {
     const { delivery } = job;
-    out.fact(F.failed, delivery.message.id, delivery.place, 0, 0, reason);
+    job.fact = out.fact(F.failed, delivery.message.id, delivery.place, 0, 0, reason);
+    for (const { settings } of this.outlets) if (settings.on === 'failed') return this.#publish(job, 'failed', out);
+    this.#giveBack(job, out);
+  }
+
+  #giveBack(job: Job, out: Out): void {
     const how = this.#settings.onFailure;
     this.#finish(job, how === 'skip' ? 'ack' : how, out);
+  }
+
+  // ── Producing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Publishes what is to be published before the input is settled, and goes on when all of it is confirmed. */
+  #publish(job: Job, on: ProducesSettings['on'], out: Out): void {
+    const further: Further = { on, left: 1, reason: 0, settled: false };
+    job.further = further;
+    for (const outlet of this.outlets) {
+      if (outlet.settings.on !== on || outlet.settings.publish !== 'after-effect') continue;
+      this.#send(outlet, job, further, job.fact, out);
+    }
+    this.#published(job, further, out);
+  }
+
+  /** Counts before it sends: a broker that confirms nothing answers at once. */
+  #send(outlet: Outlet<Job>, job: Job, further: Further, because: FactId, out: Out): void {
+    const outputs = outlet.outputsOf(job.delivery.message, because, out);
+    further.left += outputs.length;
+    outlet.publish(job, outputs, out);
+  }
+
+  forwarded(job: Job, ok: boolean, reason: number, out: Out): void {
+    const { further } = job;
+    if (further === null || !this.#jobs.includes(job)) return;
+    if (!ok) further.reason = reason;
+    this.#published(job, further, out);
+  }
+
+  /** One output less to wait for (or the publishing itself is over, which counts as one). */
+  #published(job: Job, further: Further, out: Out): void {
+    if (--further.left > 0) return;
+    const { delivery } = job;
+    if (further.settled) {
+      this.#drop(job);
+      this.#beginMore(out);
+      return this.port.room(this.#room(), out);
+    }
+    if (further.reason !== 0) {
+      // What became of the input is not told: it is worked on again, and its outputs are published again.
+      out.fact(F.failed, delivery.message.id, delivery.place, 0, 0, further.reason);
+      return this.#giveBack(job, out);
+    }
+    if (this.#crashesAt('published', delivery, out)) return;
+    this.#finish(job, 'ack', out);
+  }
+
+  /** The input is settled: publishes what was to wait for that. False when there is nothing of the kind. */
+  #publishSettled(job: Job, further: Further, out: Out): boolean {
+    if (further.settled || further.reason !== 0) return false;
+    further.settled = true;
+    further.left = 1;
+    for (const outlet of this.outlets) {
+      if (outlet.settings.on !== further.on || outlet.settings.publish !== 'after-settling') continue;
+      this.#send(outlet, job, further, out.cause, out);
+    }
+    // The rest of `settled` is what a job without outputs needs; one whose outputs are out already is dropped there too.
+    return --further.left > 0;
+  }
+
+  /** What goes into the outbox together with the effect. */
+  #rows(job: Job, out: Out): readonly OutboxRow[] {
+    let rows: OutboxRow[] | null = null;
+    for (const outlet of this.outlets) {
+      if (outlet.settings.publish !== 'outbox') continue;
+      rows ??= [];
+      for (const message of outlet.outputsOf(job.delivery.message, job.fact, out)) {
+        rows.push({ owner: outlet.owner, message });
+      }
+    }
+    return rows ?? NO_ROWS;
+  }
+
+  #relay(answer: OutboxRows, out: Out): void {
+    for (const outlet of this.outlets) if (outlet.owner === answer.owner) outlet.relay(answer, out);
+  }
+
+  #outletOf(out: Out): Outlet<Job> {
+    const outlet = this.outlets[out.connection / CONNECTION - 1];
+    if (outlet === undefined) throw new Error(`invariant: no connection ${out.connection} of a consumer`);
+    return outlet;
+  }
+
+  // ── Sparing the store, order, and what is not worth the work ──────────────────────────────────────────────────────
+
+  /** The breaker is open: the write waits for it, or fails at once. */
+  #refrain(job: Job, out: Out): void {
+    if (this.#settings.breaker?.wait === true) this.#parked.push(job);
+    else this.#fail(job, R['circuit open'], out);
+  }
+
+  #hearBreaker(breaker: CircuitBreaker, ok: boolean, reason: number, out: Out): void {
+    if (ok) {
+      if (breaker.success()) out.fact(F['breaker-closed'], 0, this.#storePlace);
+      this.#unpark(breaker, out);
+      return;
+    }
+    if (!breaker.failure()) return;
+    out.fact(F['breaker-opened'], 0, this.#storePlace, 0, Math.ceil(breaker.openUs / 1000), reason);
+    out.timer(breaker.openUs, BREAKER);
+  }
+
+  #halfOpen(out: Out): void {
+    const breaker = this.#breaker;
+    if (breaker === null || breaker.state !== 'open') return;
+    breaker.halfOpen();
+    out.fact(F['breaker-half-opened'], 0, this.#storePlace);
+    this.#unpark(breaker, out);
+  }
+
+  /** Writes what waits: all of it when closed, one at a time while it probes. */
+  #unpark(breaker: CircuitBreaker, out: Out): void {
+    if (breaker.state === 'open' || this.#parked.length === 0) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const job of parked) if (this.#jobs.includes(job)) this.#write(job, out);
+  }
+
+  /** Takes a message to its place in the order of its key; those without a number pass. */
+  #order(reorder: ReorderBuffer<Delivery>, delivery: Delivery, out: Out): void {
+    const { message } = delivery;
+    const sequence = message.attributes['sequence'];
+    if (typeof sequence !== 'number') return this.#waiting.push(delivery);
+    const key = message.key ?? '';
+    const turn = reorder.nextOf(key);
+    if (sequence > turn) out.fact(F.held, message.id, delivery.place, 0, sequence, turn);
+    reorder.offer(key, sequence, delivery, out.now, (released) => this.#waiting.push(released));
+    this.#wakeReorder(out);
+  }
+
+  #wakeReorder(out: Out): void {
+    const dueUs = this.#reorder?.dueUs ?? Number.POSITIVE_INFINITY;
+    if (dueUs >= this.#reorderUs) return;
+    this.#reorderUs = dueUs;
+    out.timer(dueUs - out.now, REORDER);
+  }
+
+  /** Whether a message that is about to begin is passed over instead. */
+  #sheds(delivery: Delivery, out: Out): boolean {
+    const { shed, settle } = this.#settings;
+    if (shed === null) return false;
+    const { message } = delivery;
+    const tooOld = shed.olderThanUs > 0 && out.now - message.producedAtUs > shed.olderThanUs;
+    if (!tooOld && (shed.waiting === 0 || this.#waiting.size < shed.waiting)) return false;
+    out.fact(F.skipped, message.id, delivery.place, 0, 0, tooOld ? R['too old'] : R['over capacity']);
+    if (settle === 'on-delivery') this.port.room(this.#room(), out);
+    else this.#settle(delivery, shed.how, out);
+    return true;
+  }
+
+  /** A process that has worked on one message since the check before is stuck, and is killed. */
+  #checkAlive(out: Out): void {
+    const { liveness } = this.#settings;
+    if (liveness === null) return;
+    for (const { token, delivery } of this.#jobs) {
+      if (token > this.#checkedToken) continue;
+      out.fact(F.failed, delivery.message.id, delivery.place, 0, 0, R['no progress']);
+      return out.crash(liveness.restartUs);
+    }
+    this.#checkedToken = this.#tokens;
+    out.timer(liveness.afterUs, ALIVE, 0);
   }
 
   /** The work is over: settles as asked, unless that was done before or cannot be done any more. */
@@ -333,7 +637,7 @@ export class Consumer implements Machine, ConsumerHost {
     this.port.settle(delivery, how, out);
   }
 
-  #crashesAt(step: 'received' | 'begun' | 'applied' | 'settled', delivery: Delivery, out: Out): boolean {
+  #crashesAt(step: Step, delivery: Delivery, out: Out): boolean {
     const { crash } = this.#settings;
     if (crash === null || crash.step !== step) return false;
     if (!happens(crash.probability, out, this.#sites.crash, attemptKey(delivery))) return false;
@@ -355,14 +659,15 @@ export class Consumer implements Machine, ConsumerHost {
     let open = false;
     for (const job of [...this.#jobs]) {
       if (job.askedAtUs === 0) continue;
-      if (out.now - job.askedAtUs >= STORE_TIMEOUT_US) {
+      if (out.now - job.askedAtUs >= this.#settings.writeTimeoutUs) {
         job.askedAtUs = 0;
-        this.#fail(job, R['timed out'], out);
+        if (this.#breaker !== null) this.#hearBreaker(this.#breaker, false, R['timed out'], out);
+        this.#writeFailed(job, R['timed out'], out);
       } else open = true;
     }
     if (open && !this.#watching) {
       this.#watching = true;
-      out.timer(STORE_TIMEOUT_US, WATCH);
+      out.timer(this.#settings.writeTimeoutUs, WATCH);
     }
   }
 
@@ -379,4 +684,12 @@ function attemptKey({ message, attempt }: Delivery): number {
   return (message.decisionKey + Math.imul(attempt, 0x9e3779b1)) | 0;
 }
 
+/** The store has answered, and the answer is no: neither its failure nor worth another attempt. */
+function isRefusal(reason: number): boolean {
+  return reason === R['balance too low'];
+}
+
 const WATCH: Wire = { type: 'client/watch' };
+const BREAKER: Wire = { type: 'client/breaker' };
+const REORDER: Wire = { type: 'client/reorder' };
+const ALIVE: Wire = { type: 'client/alive' };

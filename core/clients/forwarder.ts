@@ -120,19 +120,17 @@ export class Outlet<Job> implements ProducerHost {
     return made;
   }
 
-  /** Publishes the outputs of a job's input; returns how many. The host hears of each. */
-  publish(job: Job, input: Message, because: FactId, out: Out): number {
-    const outputs = this.outputsOf(input, because, out);
+  /** Publishes the outputs of a job's input. The host hears of each, perhaps at once. */
+  publish(job: Job, outputs: readonly Message[], out: Out): void {
     for (const output of outputs) this.#waiting.set(output.id, job);
     out.connection = this.#connection;
     for (const output of outputs) this.port.publish(output, out);
     out.connection = 0;
-    return outputs.length;
   }
 
-  /** The relay's timer; true when there is a relay. */
-  poll(out: Out): void {
-    this.#relay?.timer(out);
+  /** The timer of a relay fired. */
+  poll(owner: string, out: Out): void {
+    if (owner === this.owner) this.#relay?.timer(out);
   }
 
   /** Rows of the outbox came. */
@@ -189,7 +187,5 @@ export class Outlet<Job> implements ProducerHost {
 
 /** A text with attributes in braces. */
 export function filled(text: string, attributes: Message['attributes']): string {
-  return text.includes('{')
-    ? text.replace(/\{([^}]*)\}/g, (_, name: string) => String(attributes[name] ?? ''))
-    : text;
+  return text.includes('{') ? text.replace(/\{([^}]*)\}/g, (_, name: string) => String(attributes[name] ?? '')) : text;
 }

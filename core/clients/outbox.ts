@@ -96,11 +96,11 @@ export interface RelaySettings {
   readonly batch: number;
 }
 
-interface RelayTimer extends Wire {
+/** The timer of a relay; a process may have several. */
+export interface RelayWire extends Wire {
   readonly type: 'client/relay';
+  readonly owner: string;
 }
-
-const POLL: RelayTimer = { type: 'client/relay' };
 
 export class Relay {
   readonly #owner: string;
@@ -111,9 +111,11 @@ export class Relay {
   /** Grows with each poll; answers to older ones are void. */
   #round = 0;
   #full = false;
+  readonly #wire: RelayWire;
 
   constructor(owner: string, store: ActorId, settings: RelaySettings) {
     this.#owner = owner;
+    this.#wire = { type: 'client/relay', owner };
     this.#store = store;
     this.#settings = settings;
   }
@@ -158,7 +160,7 @@ export class Relay {
   }
 
   #wait(out: Out): void {
-    out.timer(this.#settings.everyUs, POLL, 0);
+    out.timer(this.#settings.everyUs, this.#wire, 0);
   }
 }
 

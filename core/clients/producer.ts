@@ -8,7 +8,11 @@ import type { Command, Draft, Machine, Out, Setup, Site, Wire } from '../machine
 import type { OptionValues } from '../options.ts';
 import { exponential, happens } from '../parts/distribution.ts';
 import type { ActorId, Message, Micros, PlaceId, TimerId } from '../types.ts';
+import { filled } from './forwarder.ts';
+import { type OutboxRows, Relay, type RelaySettings } from './outbox.ts';
+import { OwnWrite, type OwnWriteHost, type RetrySettings } from './own-write.ts';
 import type { ProducerHost, ProducerPort } from './ports.ts';
+import type { WriteReply } from './store.ts';
 
 /** What a producer makes and when; the scenario's `producers:` entry fits. */
 export interface ProducerSettings {
@@ -39,8 +43,21 @@ export interface ProducerSettings {
   readonly poisonProbability: number;
   readonly buffer: number;
   readonly whenFull: 'drop' | 'wait';
+  /** Each message carries its number among those of its key, from 1, as the attribute `sequence`. */
+  readonly sequenced: boolean;
+  /** What it writes to a store of its own for each message; `none` for nothing. */
+  readonly effect: { readonly type: 'increment' | 'set' | 'insert' | 'none'; readonly store: string };
+  /** Whether it publishes when it has written, or writes when it has published, or leaves publishing to a relay of its outbox. */
+  readonly publish: (typeof PRODUCER_PUBLISHES)[number];
+  readonly outbox: RelaySettings;
+  /** How long it waits for the store's answer. */
+  readonly writeTimeoutUs: Micros;
+  /** How often and after which pauses it writes again; null for never. */
+  readonly retry: RetrySettings | null;
   readonly options: OptionValues;
 }
+
+export const PRODUCER_PUBLISHES = ['after-effect', 'before-effect', 'outbox'] as const;
 
 type Attributes = Record<string, string | number | boolean>;
 
@@ -52,11 +69,19 @@ interface Arrival extends Wire {
 type ProducerWire =
   | Arrival
   | { readonly type: 'client/listed'; readonly line: number }
-  | { readonly type: 'client/burst-over'; readonly round: number };
+  | { readonly type: 'client/burst-over'; readonly round: number }
+  | { readonly type: 'client/relay' };
 
 const NO_ATTRIBUTES: Attributes = {};
 
-export class Producer implements Machine, ProducerHost {
+/** A producer's writes to its own store, and what it has in memory alone because of them. */
+interface Own {
+  readonly writes: OwnWrite;
+  readonly relay: Relay | null;
+  readonly publish: ProducerSettings['publish'];
+}
+
+export class Producer implements Machine, ProducerHost, OwnWriteHost {
   /** Set once, directly after construction. */
   port!: ProducerPort;
   readonly #settings: ProducerSettings;
@@ -77,9 +102,23 @@ export class Producer implements Machine, ProducerHost {
   /** A draft that waits for room, while the source is held up. */
   #held: Draft[] = [];
   #arrival: TimerId = 0;
+  readonly #store: ActorId;
+  /** null for a producer without a store. */
+  readonly #own: Own | null;
+  /** By key: how many messages were numbered. Counted where the source is, so that a crash does not begin anew. */
+  readonly #sequences = new Map<string, number>();
 
-  constructor(name: string, settings: ProducerSettings, setup: Setup) {
+  /** `store`: the actor of its own store; 0 for none. `declared`: the name under which its instances share an outbox. */
+  constructor(name: string, settings: ProducerSettings, setup: Setup, store: ActorId = 0, declared = name) {
     this.#settings = settings;
+    this.#store = store;
+    const { effect, publish, retry, writeTimeoutUs: timeoutUs } = settings;
+    if (effect.type === 'none') this.#own = null;
+    else {
+      const owner = publish === 'outbox' ? declared : '';
+      const writes = new OwnWrite(name, { effect: effect.type, timeoutUs, retry, owner }, store, this, setup);
+      this.#own = { writes, relay: owner === '' ? null : new Relay(owner, store, settings.outbox), publish };
+    }
     this.#usualGapUs = settings.perSecond > 0 ? 1e6 / settings.perSecond : 0;
     this.#gapUs = this.#usualGapUs;
     this.#attributeNames = Object.keys(settings.attributes);
@@ -97,9 +136,11 @@ export class Producer implements Machine, ProducerHost {
     });
     this.#dueUs = Math.max(out.now, this.#settings.startUs);
     this.#next(out);
+    this.#own?.relay?.start(out);
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
+    if (this.#own !== null && this.#answered(this.#own, wire, out)) return;
     this.port.receive(from, wire, out);
   }
 
@@ -116,13 +157,20 @@ export class Producer implements Machine, ProducerHost {
       case 'client/burst-over':
         if (mine.round !== this.#round) return;
         return this.#rate(this.#usualGapUs, out);
+      case 'client/relay':
+        return this.#own?.relay?.timer(out);
       default:
-        this.port.timer(wire, out);
+        if (this.#own === null || !this.#own.writes.timer(wire, out)) this.port.timer(wire, out);
     }
   }
 
-  crash(): void {
+  crash(out: Out): void {
     this.port.crash();
+    this.#own?.relay?.crash();
+    // Whatever the store has of them by now or will have: nobody knows any more that they are to be published.
+    for (const { id } of this.#own?.writes.crash() ?? []) {
+      if (this.#own?.publish === 'after-effect') out.fact(F.lost, id, 0, 0, 0, R['kept in memory only']);
+    }
     this.#outstanding = 0;
     this.#held = [];
     this.#round++;
@@ -134,12 +182,12 @@ export class Producer implements Machine, ProducerHost {
   }
 
   peerLost(peer: ActorId, out: Out): void {
-    this.port.peerLost?.(peer, out);
+    if (peer !== this.#store) this.port.peerLost?.(peer, out);
   }
 
   stop(out: Out): void {
     this.port.stop?.(out);
-    this.crash();
+    this.crash(out);
   }
 
   command(command: Command, out: Out): void {
@@ -158,10 +206,24 @@ export class Producer implements Machine, ProducerHost {
 
   confirmed(message: Message, place: PlaceId, offset: number, told: boolean, out: Out): void {
     if (told) out.fact(F.confirmed, message.id, place, 0, offset);
-    this.#freed(out);
+    if (this.#own === null || this.#own.publish === 'after-effect') return this.#freed(out);
+    if (this.#own.relay === null) this.#own.writes.write(message, out);
+    else this.#own.relay.done(message, true, out);
   }
 
   failed(message: Message, reason: number, definite: boolean, out: Out): void {
+    out.fact(F['gave-up'], message.id, 0, 0, definite ? 1 : 0, reason);
+    const relay = this.#own?.relay ?? null;
+    if (relay === null) this.#freed(out);
+    else relay.done(message, false, out);
+  }
+
+  wrote(message: Message, out: Out): void {
+    if (this.#own?.publish === 'after-effect') this.port.publish(message, out);
+    else this.#freed(out);
+  }
+
+  notWritten(message: Message, reason: number, definite: boolean, out: Out): void {
     out.fact(F['gave-up'], message.id, 0, 0, definite ? 1 : 0, reason);
     this.#freed(out);
   }
@@ -232,14 +294,13 @@ export class Producer implements Machine, ProducerHost {
   }
 
   #draft(attributes: Attributes, amount: number, poison: boolean): Draft {
-    const { key, routingKey, sizeBytes } = this.#settings;
+    const { key, routingKey, sizeBytes, sequenced } = this.#settings;
     const keyed = key === null ? undefined : attributes[key];
+    const own = keyed === undefined ? null : String(keyed);
     return {
-      key: keyed === undefined ? null : String(keyed),
-      routingKey: routingKey.includes('{')
-        ? routingKey.replace(/\{([^}]*)\}/g, (_, name: string) => String(attributes[name] ?? ''))
-        : routingKey,
-      attributes,
+      key: own,
+      routingKey: filled(routingKey, attributes),
+      attributes: sequenced ? { ...attributes, sequence: this.#sequenceOf(own ?? '') } : attributes,
       amount,
       sizeBytes,
       poison,
@@ -262,7 +323,23 @@ export class Producer implements Machine, ProducerHost {
   #publish(draft: Draft, out: Out): void {
     const message = out.produce(draft);
     this.#outstanding++;
-    this.port.publish(message, out);
+    if (this.#own === null || this.#own.publish === 'before-effect') this.port.publish(message, out);
+    else this.#own.writes.write(message, out);
+  }
+
+  /** Answers of its own store; true when it was one. */
+  #answered({ writes, relay }: Own, wire: Wire, out: Out): boolean {
+    if (wire.type === 'store/written') writes.written(wire as WriteReply, out);
+    else if (wire.type === 'store/outbox-rows')
+      for (const row of relay?.rows(wire as OutboxRows) ?? []) this.port.publish(row, out);
+    else return false;
+    return true;
+  }
+
+  #sequenceOf(key: string): number {
+    const sequence = (this.#sequences.get(key) ?? 0) + 1;
+    this.#sequences.set(key, sequence);
+    return sequence;
   }
 
   #freed(out: Out): void {

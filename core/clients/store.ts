@@ -5,8 +5,8 @@
  */
 import { APPLIED, F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
-import { type Distribution, draw, happens } from '../parts/distribution.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
+import { type Distribution, draw, happens } from '../parts/distribution.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type OutboxRow, OutboxTable, serveOutbox } from './outbox.ts';
 

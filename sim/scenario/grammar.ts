@@ -2,6 +2,9 @@
  * The words of a scenario file: every key, what it takes, its default and what it means. Reading, the JSON Schema and docs/scenarios.md come
  * from these tables. What the words amount to together (names that must exist, defaults that depend on the broker) is resolve.ts.
  */
+import { GROWTHS, JITTERS } from '../../core/clients/backoff.ts';
+import { PUBLISH_WHEN } from '../../core/clients/forwarder.ts';
+import { PRODUCER_PUBLISHES } from '../../core/clients/producer.ts';
 import { FACT_NAMES } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import { CLAIMS } from '../checks/names.ts';
@@ -216,6 +219,89 @@ const listed: Shape<Listed> = {
   }),
 };
 
+// What clients have in common
+
+export const OUTBOX_FIELDS = {
+  every: defaulted(
+    duration({ min: 1_000 }),
+    '100ms',
+    '1s',
+    'How often the relay looks for rows that are not published.',
+  ),
+  batch: defaulted(integer(1, 10_000), '10', '100', 'How many rows it takes at a time.'),
+} satisfies Fields;
+const outbox = defaulted(
+  record('`{ every: 100ms, batch: 10 }`', OUTBOX_FIELDS),
+  '{}',
+  '{ every: 1s, batch: 100 }',
+  'How the relay works, with `publish: outbox`.',
+);
+export const RETRY_FIELDS = {
+  attempts: defaulted(integer(1, 1_000_000), '3', '5', 'How often it tries again.'),
+  backoff: defaulted(duration(), '100ms', '1s', 'The wait before the first time.'),
+  growth: defaulted(
+    oneOf(GROWTHS),
+    'exponential',
+    'fixed',
+    '`fixed`: every wait is like the first; `exponential`: each is twice the one before.',
+  ),
+  max: defaulted(duration(), '10s', '1m', 'The longest wait.'),
+  jitter: defaulted(
+    oneOf(JITTERS),
+    'none',
+    'full',
+    'Chance in the wait, so that those who failed together do not come back together: `full` from 0 to the whole wait, `equal` from half of it.',
+  ),
+} satisfies Fields;
+const retry = optional(
+  record('`{ attempts: 3, backoff: 100ms, growth: exponential, max: 10s, jitter: full }`', RETRY_FIELDS),
+  '{ attempts: 5, backoff: 200ms, jitter: full }',
+  'Writes to its store again when a write failed or was not answered. Absent: the first failure counts.',
+);
+const writeTimeout = optional(
+  duration({ min: 1_000 }),
+  '1s',
+  'How long it waits for its store’s answer; 5 s when absent.',
+);
+
+const EFFECTS = ['increment', 'set', 'insert'] as const;
+export interface EffectAsWritten {
+  readonly type: (typeof EFFECTS)[number] | 'none';
+  readonly store: string;
+}
+const effect: Shape<EffectAsWritten> = {
+  expected: '`none`, or one of `{ set: STORE }`, `{ increment: STORE }`, `{ insert: STORE }`',
+  schema: () => ({
+    anyOf: [
+      { const: 'none' },
+      ...EFFECTS.map((type) => ({
+        type: 'object',
+        properties: { [type]: { type: 'string' } },
+        required: [type],
+        additionalProperties: false,
+      })),
+    ],
+  }),
+  read(spot) {
+    const { source } = spot;
+    if (source.text(spot) === 'none') return { type: 'none', store: '' };
+    const entries = source.entries(spot);
+    const [only] = entries;
+    if (only === undefined || entries.length > 1) {
+      source.error(spot, 'this is no effect.', this.expected);
+      return undefined;
+    }
+    const type = EFFECTS.find((one) => one === only.key);
+    if (type === undefined) {
+      unknownKey(only.spot, only.key, EFFECTS, null);
+      return undefined;
+    }
+    const store = name.read(only.spot);
+    return store === undefined ? undefined : { type, store };
+  },
+  inside: () => ({ known: EFFECTS, open: false, shapeOf: (key) => (EFFECTS.some((one) => one === key) ? name : null) }),
+};
+
 export const PRODUCER_FIELDS = {
   broker: brokerOf,
   to: required(
@@ -280,6 +366,26 @@ export const PRODUCER_FIELDS = {
     '[{ at: 1s, account: alice, amount: 100 }]',
     'Messages at stated times, besides the rate; other keys are their attributes.',
   ),
+  sequence: defaulted(
+    boolean,
+    'false',
+    'true',
+    'Gives each message its number among those of its key, from 1, as the attribute `sequence`.',
+  ),
+  effect: defaulted(
+    effect,
+    'none',
+    '{ insert: orders-db }',
+    'What it writes itself for each message, and in which store; it is told apart from what consumers write.',
+  ),
+  publish: optional(
+    oneOf(PRODUCER_PUBLISHES),
+    'outbox',
+    'With `effect`. `after-effect` (when absent): writes, then publishes; `before-effect`: the other way round. Both are dual writes: a crash in between leaves one without the other. `outbox`: the message is a row of the same write, and a relay publishes it.',
+  ),
+  outbox,
+  'write-timeout': writeTimeout,
+  retry,
 } satisfies Fields;
 export const PRODUCER = record('a producer', PRODUCER_FIELDS, optionsOf('producers'));
 
@@ -288,10 +394,10 @@ export const PRODUCER = record('a producer', PRODUCER_FIELDS, optionsOf('produce
 export const CRASH_FIELDS = {
   probability: required(probability, '5%', 'Chance for each delivery.'),
   step: defaulted(
-    oneOf(['received', 'begun', 'applied', 'settled']),
+    oneOf(['received', 'begun', 'applied', 'published', 'settled']),
     'applied',
     'begun',
-    'Directly after which step the process dies.',
+    'Directly after which step the process dies; `published` is when what it `produces` is confirmed.',
   ),
   restart: defaulted(duration(), '5s', '10s', 'How long until it is up again.'),
 } satisfies Fields;
@@ -305,7 +411,7 @@ export const DEDUP_FIELDS = {
     boolean,
     'false',
     'true',
-    'Whether they are kept in the store, so that a crash does not lose them.',
+    'Whether they are kept in a table of the store, written in one step with the effect (an inbox), so that a crash does not lose them.',
   ),
 } satisfies Fields;
 const dedupRecord = record('`{ window: 10m, durable: true }`', DEDUP_FIELDS);
@@ -315,43 +421,93 @@ const dedup = either(
   isMap,
 );
 
-const EFFECTS = ['increment', 'set', 'insert'] as const;
-export interface EffectAsWritten {
-  readonly type: (typeof EFFECTS)[number] | 'none';
-  readonly store: string;
-}
-const effect: Shape<EffectAsWritten> = {
-  expected: '`none`, or one of `{ set: STORE }`, `{ increment: STORE }`, `{ insert: STORE }`',
-  schema: () => ({
-    anyOf: [
-      { const: 'none' },
-      ...EFFECTS.map((type) => ({
-        type: 'object',
-        properties: { [type]: { type: 'string' } },
-        required: [type],
-        additionalProperties: false,
-      })),
-    ],
-  }),
-  read(spot) {
-    const { source } = spot;
-    if (source.text(spot) === 'none') return { type: 'none', store: '' };
-    const entries = source.entries(spot);
-    const [only] = entries;
-    if (only === undefined || entries.length > 1) {
-      source.error(spot, 'this is no effect.', this.expected);
-      return undefined;
-    }
-    const type = EFFECTS.find((one) => one === only.key);
-    if (type === undefined) {
-      unknownKey(only.spot, only.key, EFFECTS, null);
-      return undefined;
-    }
-    const store = name.read(only.spot);
-    return store === undefined ? undefined : { type, store };
-  },
-  inside: () => ({ known: EFFECTS, open: false, shapeOf: (key) => (EFFECTS.some((one) => one === key) ? name : null) }),
-};
+export const BREAKER_FIELDS = {
+  failures: defaulted(integer(1, 1_000_000), '5', '3', 'So many failed writes in a row open it.'),
+  open: defaulted(duration({ min: 1_000 }), '10s', '30s', 'How long nothing is written then, before a write is tried.'),
+  probes: defaulted(integer(1, 1_000), '1', '3', 'How many of these must succeed, one after the other, to close it.'),
+  meanwhile: defaulted(
+    oneOf(['wait', 'fail']),
+    'wait',
+    'fail',
+    'What becomes of work that would write while it is open: it waits in the process, or fails at once.',
+  ),
+} satisfies Fields;
+export const REORDER_FIELDS = {
+  window: required(duration(), '2s', 'How long a message waits for the earlier ones of its key.'),
+  size: defaulted(integer(1, 100_000), '100', '1000', 'How many messages wait at most; beyond that the first goes on.'),
+} satisfies Fields;
+export const SHED_FIELDS = {
+  'older-than': optional(duration({ min: 1 }), '2s', 'Messages that were made longer ago are passed over.'),
+  waiting: optional(integer(1, 100_000), '50', 'While so many wait at the process, the next is passed over.'),
+  by: optional(
+    oneOf(['ack', 'reject']),
+    'reject',
+    'What the broker is told: `ack`, or `reject`, which dead-letters where there is such a queue. `ack` when absent; of direct calls always `reject`.',
+  ),
+} satisfies Fields;
+export const LIVENESS_FIELDS = {
+  after: required(
+    duration({ min: 1_000 }),
+    '30s',
+    'How long one message may be worked on without moving on; it is noticed within twice that.',
+  ),
+  restart: defaulted(duration(), '5s', '10s', 'How long until the process is up again.'),
+} satisfies Fields;
+
+/** One attribute with all the values that outputs are made for. */
+const forEach = mapped(mapOf('attributes', attribute, true), (values, spot) => {
+  const [only] = values;
+  if (values.size !== 1 || only === undefined || only[1].type !== 'weighted') {
+    spot.source.error(
+      spot,
+      'this does not name one attribute and its values.',
+      'such as `{ follower: 5 }` or `{ size: [small, large] }`',
+    );
+    return undefined;
+  }
+  return { attribute: only[0], values: only[1].values };
+});
+
+export const PRODUCES_FIELDS = {
+  broker: optional(reference('broker'), 'events', 'On which broker these are; the consumer’s own when absent.'),
+  to: required(
+    oneOrMany(text(64)),
+    'thumbnails',
+    'Names of queues, topics or exchanges; a message goes to each of them.',
+  ),
+  on: defaulted(
+    oneOf(['done', 'failed']),
+    'done',
+    'failed',
+    '`done`: of each message that was worked on; `failed`: of each that was not (the handler threw, the store refused), which is acked then: a compensation.',
+  ),
+  publish: defaulted(
+    oneOf(PUBLISH_WHEN),
+    'after-effect',
+    'outbox',
+    '`after-effect`: published and confirmed before the input is settled, so a crash in between publishes it twice. `after-settling`: a crash in between loses it. `outbox`: written in one step with the effect, and published by a relay.',
+  ),
+  'for-each': optional(
+    forEach,
+    '{ follower: 5 }',
+    'One message for each value, which it carries as that attribute; one in all when absent.',
+  ),
+  key: optional(name, 'user', 'The attribute that is the key; the input’s key when absent.'),
+  routing: optional(
+    text(1_000, 'or empty'),
+    '"order.{kind}"',
+    'Routing key or subject, with attributes in braces; the input’s when absent.',
+  ),
+  amount: optional(number(), '-1', 'The number that an increment adds; the input’s when absent.'),
+  size: optional(size, '20KiB', 'Size of a message; the input’s when absent.'),
+  outbox,
+} satisfies Fields;
+const producesRecord = record('`{ to: NAME, … }`', PRODUCES_FIELDS, optionsOf('producers'));
+const produces = either(
+  list(producesRecord, 20),
+  mapped(producesRecord, (one) => [one]),
+  (spot) => spot.source.isList(spot),
+);
 
 export const CONSUMER_FIELDS = {
   broker: brokerOf,
@@ -400,15 +556,55 @@ export const CONSUMER_FIELDS = {
     'Extends the lock while it works.',
   ),
   dedup: optional(dedup, '10m', 'Remembers settled messages so long and skips those seen before.'),
+  'write-timeout': writeTimeout,
+  retry,
+  breaker: optional(
+    record('`{ failures: 5, open: 10s }`', BREAKER_FIELDS),
+    '{ failures: 3, open: 10s }',
+    'A circuit breaker around its store: after failures in a row it writes nothing for a while.',
+  ),
+  reorder: optional(
+    record('`{ window: 2s, size: 100 }`', REORDER_FIELDS),
+    '{ window: 2s }',
+    'Puts messages of one key back into the order of their `sequence`, which the producer must give them; `prefetch` must leave room for what waits.',
+  ),
+  shed: optional(
+    record('`{ older-than: 2s }`', SHED_FIELDS),
+    '{ older-than: 2s }',
+    'Sheds load: passes over messages that are not worth the work any more.',
+  ),
+  'health-check': optional(
+    record('`{ after: 30s, restart: 5s }`', LIVENESS_FIELDS),
+    '{ after: 30s }',
+    'A supervisor that kills a process which is stuck, and starts it anew.',
+  ),
+  produces: optional(
+    produces,
+    '{ to: thumbnails }',
+    'What it makes of each message: one record, or a list of them. Each takes the producer options of its broker.',
+  ),
 } satisfies Fields;
 export const CONSUMER = record('a consumer', CONSUMER_FIELDS, optionsOf('consumers'));
 
+export const IDEMPOTENCY_FIELDS = {
+  key: required(
+    name,
+    'order',
+    'The attribute that is the idempotency key; messages without it are written as they come.',
+  ),
+  for: defaulted(duration({ min: 1 }), '24h', '10m', 'How long a key is remembered.'),
+} satisfies Fields;
 export const STORE_FIELDS = {
   write: defaulted(distribution, '1ms', '5ms', 'How long one write takes.'),
   concurrency: defaulted(integer(0, 1_000_000), '0', '10', 'Writes served at a time; 0 is no limit.'),
   capacity: optional(perSecond, '100/s', 'Writes beyond this rate are refused; absent is no limit.'),
   fail: defaulted(probability, '0', '1%', 'Chance that a write fails.'),
   floor: optional(number(), '0', 'An increment that would take a row below this is refused.'),
+  idempotency: optional(
+    record('`{ key: ATTRIBUTE, for: 24h }`', IDEMPOTENCY_FIELDS),
+    '{ key: order, for: 24h }',
+    'Idempotency keys: a write with a key that it has seen is answered and changes nothing, whichever message it comes from.',
+  ),
 } satisfies Fields;
 export const STORE = record('a store', STORE_FIELDS);
 

@@ -32,11 +32,13 @@ function kindHere(spot: Spot): BrokerKind | null {
   return kind !== null && Object.hasOwn(source.kinds, kind) ? (source.kinds[kind] ?? null) : null;
 }
 
-/** The broker that a queue, producer or consumer belongs to: named by `broker:`, else the only one. */
+/** The broker that a queue, producer or consumer belongs to: named by `broker:`, here or around it (of outputs it is their consumer's), else the only one. */
 function kindFor(spot: Spot): BrokerKind | null {
   const { source } = spot;
-  const named = source.text(source.child(spot, 'broker'));
-  if (named !== null) return source.brokersHere.get(named) ?? null;
+  for (let at: Spot = spot; at.parent !== null; at = at.parent) {
+    const named = source.text(source.child(at, 'broker'));
+    if (named !== null) return source.brokersHere.get(named) ?? null;
+  }
   if (source.brokersHere.size !== 1) return null;
   for (const kind of source.brokersHere.values()) return kind;
   return null;

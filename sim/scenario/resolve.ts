@@ -6,6 +6,7 @@ import type { Binding, BrokerKind, Declared } from '../../core/brokers/kind.ts';
 import { HOPS } from '../../core/machine.ts';
 import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Distribution } from '../../core/parts/distribution.ts';
+import { checkClients, consumerParts, producerParts } from './client-parts.ts';
 import { checkExpression, namesOf as expressionNames, type Purpose, scopeMistake } from './expect.ts';
 import { isMistake, parseExpression } from './expect-syntax.ts';
 import {
@@ -113,6 +114,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   checkEnds(source, file, scenario);
   checkDeadLetters(source, file, scenario);
   checkAmounts(source, file, scenario);
+  checkClients(source, file, scenario);
   checkExpressions(source, file, scenario);
   return scenario;
 }
@@ -219,6 +221,7 @@ function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, duration
     poisonProbability: entry.poison,
     buffer: entry.buffer,
     whenFull: entry['when-full'],
+    ...producerParts(entry),
     options: entry.own.values,
   };
 }
@@ -230,7 +233,9 @@ function consumer(entry: Entry<typeof CONSUMER_FIELDS>, name: string, broker: st
   const { kind, values } = entry.own;
   const brokers =
     kind !== null && Object.hasOwn(kind.consumers, 'prefetch') ? numberOf(values, 'prefetch', entry.concurrency) : null;
-  const wanted = brokers === 0 ? NO_PREFETCH_LIMIT : (brokers ?? entry.prefetch ?? entry.concurrency);
+  // What waits for its turn is held as well, so there is room for it unless the file says otherwise.
+  const held = entry.concurrency + (entry.reorder?.size ?? 0);
+  const wanted = brokers === 0 ? NO_PREFETCH_LIMIT : (brokers ?? entry.prefetch ?? held);
   const crash = entry.crash;
   const heartbeat = entry.heartbeat;
   return {
@@ -250,6 +255,7 @@ function consumer(entry: Entry<typeof CONSUMER_FIELDS>, name: string, broker: st
       crash === undefined ? null : { probability: crash.probability ?? 0, step: crash.step, restartUs: crash.restart },
     heartbeat: heartbeat === undefined ? null : { everyUs: heartbeat.every ?? 0, byUs: heartbeat.by ?? 0 },
     dedup: entry.dedup ?? null,
+    ...consumerParts(entry, broker),
     options: values,
   };
 }
@@ -261,13 +267,15 @@ function store(entry: Values<typeof STORE_FIELDS>): StoreSpec {
     perSecondMax: entry.capacity ?? 0,
     failProbability: entry.fail,
     floor: entry.floor ?? null,
+    idempotency:
+      entry.idempotency === undefined ? null : { key: entry.idempotency.key ?? '', forUs: entry.idempotency.for },
   };
 }
 
 /** The declared ones, then those that effects name, with defaults. */
 function stores(file: ScenarioEntry): Record<string, StoreSpec> {
   const found = byName(file.stores, store);
-  for (const { effect } of file.consumers.values()) {
+  for (const { effect } of [...file.consumers.values(), ...file.producers.values()]) {
     if (effect.type !== 'none' && !Object.hasOwn(found, effect.store)) found[effect.store] = store(blank(STORE_FIELDS));
   }
   return found;
@@ -394,13 +402,27 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       Object.entries(scenario[section]).flatMap(([name, spec]) =>
         spec.broker === broker ? [{ name, options: spec.options }] : [],
       );
+    // What a consumer makes of its messages goes out as a producer's does.
+    const outputs = Object.entries(scenario.consumers).flatMap(([name, { produces }]) =>
+      produces.flatMap((one, i) =>
+        one.broker === broker
+          ? [
+              {
+                name: `${name}, output ${i + 1}`,
+                options: one.options,
+                spot: file.consumers.get(name)?.produces?.[i]?.spot,
+              },
+            ]
+          : [],
+      ),
+    );
     const complaints = source.kinds[kind]?.check?.({
       name: broker,
       options,
       queues: declared('queues'),
       topics: declared('topics'),
       exchanges: declared('exchanges'),
-      producers: clients('producers'),
+      producers: [...clients('producers'), ...outputs],
       consumers: clients('consumers').map((one) => ({ ...one, from: scenario.consumers[one.name]?.from ?? [] })),
       elsewhere: elsewhere(scenario, broker),
     });
@@ -416,7 +438,8 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       );
     }
     for (const { section, name, option, text } of complaints ?? []) {
-      const spot = file[section].get(name)?.spot ?? source.root;
+      const output = outputs.find((one) => section === 'producers' && one.name === name);
+      const spot = file[section].get(name)?.spot ?? output?.spot ?? source.root;
       const at = option === '' ? { ...spot, node: spot.keyNode } : source.child(spot, option);
       source.error(at, `\`${name}\`: ${text.replace(/\.$/, '')}.`);
     }
@@ -447,7 +470,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
   for (const name of Object.keys(scenario.stores)) {
     const spot =
       file.stores.get(name)?.spot ??
-      [...file.consumers.values()].find((entry) => entry.effect.store === name)?.spot ??
+      [...file.consumers.values(), ...file.producers.values()].find((entry) => entry.effect.store === name)?.spot ??
       source.root;
     claimName(places, name, 'a store', spot);
     claimName(actors, name, 'a store', spot);
@@ -630,16 +653,22 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
       source.error(item, `${title} has ${what} under the name \`${shown(name)}\`.`, listed(names), hint);
     }
   };
+  const taken = (broker: string): string[] =>
+    Object.values(scenario.consumers).flatMap((one) => (one.broker === broker ? one.from : []));
   for (const [name, entry] of file.producers) {
     const { broker } = scenario.producers[name] ?? { broker: '' };
     const kind = kindOf(source, scenario, broker);
     if (kind === null) continue;
-    const taken = Object.values(scenario.consumers).flatMap((one) => (one.broker === broker ? one.from : []));
-    check(entry.spot, 'to', broker, declaresNothing(kind) ? taken : declared(broker, SECTIONS));
+    check(entry.spot, 'to', broker, declaresNothing(kind) ? taken(broker) : declared(broker, SECTIONS));
   }
   for (const [name, entry] of file.consumers) {
     const { broker } = scenario.consumers[name] ?? { broker: '' };
     const kind = kindOf(source, scenario, broker);
+    (entry.produces ?? []).forEach(({ spot }, i) => {
+      const home = scenario.consumers[name]?.produces[i]?.broker ?? '';
+      const itsKind = kindOf(source, scenario, home);
+      if (itsKind !== null) check(spot, 'to', home, declaresNothing(itsKind) ? taken(home) : declared(home, SECTIONS));
+    });
     if (kind === null || declaresNothing(kind)) continue;
     check(entry.spot, 'from', broker, declared(broker, ['queues', 'topics']));
   }

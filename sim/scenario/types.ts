@@ -70,7 +70,31 @@ export interface ProducerSpec {
   readonly buffer: number;
   /** What happens to the next message then: it is dropped, or the source waits. */
   readonly whenFull: 'drop' | 'wait';
+  /** Each message carries its number among those of its key as the attribute `sequence`. */
+  readonly sequenced: boolean;
+  /** What it writes to a store of its own for each message. */
+  readonly effect: EffectSpec;
+  /** Whether it publishes when it has written, writes when it has published, or leaves publishing to the relay of its outbox. */
+  readonly publish: 'after-effect' | 'before-effect' | 'outbox';
+  readonly outbox: OutboxSpec;
+  readonly writeTimeoutUs: Micros;
+  readonly retry: RetrySpec | null;
   readonly options: OptionValues;
+}
+
+/** How often the relay of an outbox looks, and how many rows it takes at a time. */
+export interface OutboxSpec {
+  readonly everyUs: Micros;
+  readonly batch: number;
+}
+
+/** Attempts after the first, and the pauses before them. */
+export interface RetrySpec {
+  readonly attempts: number;
+  readonly firstUs: Micros;
+  readonly maxUs: Micros;
+  readonly growth: 'fixed' | 'exponential';
+  readonly jitter: 'none' | 'full' | 'equal';
 }
 
 export interface ListedMessage {
@@ -110,11 +134,45 @@ export interface ConsumerSpec {
   readonly heartbeat: { readonly everyUs: Micros; readonly byUs: Micros } | null;
   /** Remembers settled message ids for so long and skips those seen before; null for none. `durable`: in the store, so it survives a crash. */
   readonly dedup: { readonly windowUs: Micros; readonly durable: boolean } | null;
+  /** How long it waits for the store's answer. */
+  readonly writeTimeoutUs: Micros;
+  /** Repeats of a failed write within one delivery. */
+  readonly retry: RetrySpec | null;
+  readonly breaker: {
+    readonly failures: number;
+    readonly openUs: Micros;
+    readonly probes: number;
+    /** While it is open, work waits; else it fails at once. */
+    readonly wait: boolean;
+  } | null;
+  readonly reorder: { readonly windowUs: Micros; readonly size: number } | null;
+  /** 0 for no such limit. */
+  readonly shed: { readonly olderThanUs: Micros; readonly waiting: number; readonly how: 'ack' | 'reject' } | null;
+  readonly liveness: { readonly afterUs: Micros; readonly restartUs: Micros } | null;
+  readonly produces: readonly ProducesSpec[];
   readonly options: OptionValues;
 }
 
-/** The four sub-steps of consuming; a crash at a step comes directly after it. */
-export type ConsumerStep = 'received' | 'begun' | 'applied' | 'settled';
+/** What a consumer makes of each message that it works on (or fails on). */
+export interface ProducesSpec {
+  readonly broker: string;
+  readonly to: readonly string[];
+  readonly on: 'done' | 'failed';
+  readonly publish: 'after-effect' | 'after-settling' | 'outbox';
+  /** One message for each value of the attribute. */
+  readonly forEach: { readonly attribute: string; readonly values: readonly string[] } | null;
+  /** null here and below: as its input has it. */
+  readonly key: string | null;
+  readonly routingKey: string | null;
+  readonly amount: number | null;
+  readonly sizeBytes: number | null;
+  readonly outbox: OutboxSpec;
+  /** The producer options of the broker that it goes to. */
+  readonly options: OptionValues;
+}
+
+/** The sub-steps of consuming; a crash at a step comes directly after it. `published`: the outputs are confirmed. */
+export type ConsumerStep = 'received' | 'begun' | 'applied' | 'published' | 'settled';
 
 export interface EffectSpec {
   readonly type: 'increment' | 'set' | 'insert' | 'none';
@@ -132,6 +190,8 @@ export interface StoreSpec {
   readonly failProbability: number;
   /** An increment that would take a row below this is refused; null for no such rule. */
   readonly floor: number | null;
+  /** Writes with the same value of this attribute within `forUs` count once; null for no such keys. */
+  readonly idempotency: { readonly key: string; readonly forUs: Micros } | null;
 }
 
 export interface NetworkSpec {

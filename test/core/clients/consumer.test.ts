@@ -21,6 +21,13 @@ const SETTINGS: ConsumerSettings = {
   crash: null,
   heartbeat: null,
   dedup: null,
+  writeTimeoutUs: 5_000_000,
+  retry: null,
+  breaker: null,
+  reorder: null,
+  shed: null,
+  liveness: null,
+  produces: [],
 };
 
 /** A consumer whose port only notes what it is asked; the broker's answers come when the test says so. */

@@ -21,6 +21,12 @@ const SETTINGS: ProducerSettings = {
   poisonProbability: 0,
   buffer: 0,
   whenFull: 'drop',
+  sequenced: false,
+  effect: { type: 'none', store: '' },
+  publish: 'after-effect',
+  outbox: { everyUs: 100_000, batch: 10 },
+  writeTimeoutUs: 5_000_000,
+  retry: null,
   options: {},
 };
 

@@ -15,6 +15,7 @@ function storeOf(settings: Partial<StoreSettings> = {}) {
     perSecondMax: 0,
     failProbability: 0,
     floor: null,
+    idempotency: null,
   };
   bench.start(new Store('db', { ...defaults, ...settings }, bench.setup));
   let token = 0;
@@ -26,6 +27,8 @@ function storeOf(settings: Partial<StoreSettings> = {}) {
       token: ++token,
       dedupUs,
       sizeBytes: 1,
+      own: false,
+      rows: [],
     } as WriteRequest);
   const outcomes = () => bench.story().map((line) => line.replace(' db → worker', ''));
   const answers = () => bench.takeSent().map(({ wire }) => (wire as WriteReply).ok);

@@ -21,6 +21,13 @@ export function consuming(consumers: Readonly<Record<string, Partial<ConsumerSpe
       crash: null,
       heartbeat: null,
       dedup: null,
+      writeTimeoutUs: 5_000_000,
+      retry: null,
+      breaker: null,
+      reorder: null,
+      shed: null,
+      liveness: null,
+      produces: [],
       options: {},
       ...said,
     };

@@ -132,6 +132,7 @@ describe('a default that depends on the rest:', () => {
         perSecondMax: 0,
         failProbability: 0,
         floor: null,
+        idempotency: null,
       },
     });
   });
