@@ -12,6 +12,7 @@ import type { Machine, Out, Wire } from '../machine.ts';
 import { Fifo } from '../parts/fifo.ts';
 import { globMatches } from '../parts/glob.ts';
 import { type BufferLimit, OutputBuffer } from '../parts/output-buffer.ts';
+import { RecentNumbers } from '../parts/recent-numbers.ts';
 import type { ActorId, FactId, Message, PlaceId } from '../types.ts';
 import type {
   Plain,
@@ -52,6 +53,10 @@ interface Client {
   unreadBytes: number;
   readonly unsent: Fifo<Unsent>;
   readonly buffer: OutputBuffer;
+  /** Commands that have come already: a connection hands on each once, whatever the network copies. */
+  readonly heard: RecentNumbers;
+  /** Pushes so far. */
+  pushes: number;
   /** A timer looks after the soft limit. */
   watched: boolean;
 }
@@ -102,6 +107,7 @@ export class RedisPubSubNode implements Machine {
     const request = wire as PubSubRequest;
     if (request.type === 'WINDOW') return this.#window(from, request, out);
     const client = this.#clientOf(from, request.connection, out);
+    if (request.token > 0 && !client.heard.isNew(request.token)) return;
     const subscribed = client.channels.size + client.patterns.size + client.shards.size > 0;
     const name = request.type === 'OTHER' ? request.text : request.type;
     if (subscribed && client.protocol === 2 && !ALLOWED.has(name)) {
@@ -177,6 +183,8 @@ export class RedisPubSubNode implements Machine {
       unreadBytes: 0,
       unsent: new Fifo(),
       buffer: new OutputBuffer(this.#limit),
+      heard: new RecentNumbers(),
+      pushes: 0,
       watched: false,
     };
     this.#clients.set(actor, client);
@@ -277,9 +285,10 @@ export class RedisPubSubNode implements Machine {
     const place = this.#expected.get(client.actor)?.place(topic) ?? 0;
     const { connection } = client;
     const { sizeBytes } = message;
-    const push: Push = { type: 'push', connection, channel, pattern, message, place, sizeBytes };
+    const number = ++client.pushes;
+    const push: Push = { type: 'push', connection, number, channel, pattern, message, place, sizeBytes };
     const fact = place === 0 ? 0 : out.fact(F.appended, message.id, place, 0);
-    if (client.unsent.size === 0 && client.unreadBytes + sizeBytes <= client.windowBytes) {
+    if (client.unsent.size === 0 && hasRoom(client, sizeBytes)) {
       return this.#send(client, push, fact, out);
     }
     client.unsent.push({ push, fact });
@@ -303,9 +312,7 @@ export class RedisPubSubNode implements Machine {
     if (client === undefined || client.connection !== connection) return;
     client.unreadBytes = Math.max(0, client.unreadBytes - bytes);
     for (let next = client.unsent.first; next !== undefined; next = client.unsent.first) {
-      // A message that is larger than the window goes alone.
-      const fits = client.unreadBytes + next.push.sizeBytes <= client.windowBytes || client.unreadBytes === 0;
-      if (!fits) break;
+      if (!hasRoom(client, next.push.sizeBytes)) break;
       client.unsent.shift();
       client.buffer.set(client.buffer.bytes - next.push.sizeBytes, out.now);
       this.#send(client, next.push, next.fact, out);
@@ -405,6 +412,11 @@ const NOBODY: readonly Client[] = [];
 /** Channels and patterns count together; sharded channels by themselves. */
 function count({ channels, patterns, shards }: Client, type: (Subscribe | Unsubscribe)['type']): number {
   return type === 'SSUBSCRIBE' || type === 'SUNSUBSCRIBE' ? shards.size : channels.size + patterns.size;
+}
+
+/** Whether the connection takes a message of this size. A reader that has read all may owe the word for less than half of the window. */
+function hasRoom({ unreadBytes, windowBytes }: Client, sizeBytes: number): boolean {
+  return unreadBytes + sizeBytes <= windowBytes || unreadBytes * 2 < windowBytes;
 }
 
 function leave(index: Map<string, Set<Client>>, name: string, client: Client): void {

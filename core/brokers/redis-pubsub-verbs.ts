@@ -103,6 +103,8 @@ export interface ListReply extends Reply {
 export interface Push extends Wire {
   readonly type: 'push';
   readonly connection: number;
+  /** Number of the push on its connection, from 1. */
+  readonly number: number;
   readonly channel: string;
   readonly pattern: string;
   readonly message: Message;

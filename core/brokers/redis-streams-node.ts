@@ -9,6 +9,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Command, HopKind, Machine, Out, Wire } from '../machine.ts';
+import { RecentNumbers } from '../parts/recent-numbers.ts';
 import {
   type Change,
   type Entry,
@@ -171,6 +172,8 @@ export class RedisStreamsNode implements Machine {
   readonly #streams = new Map<string, Live>();
   /** Keys that hold something else. */
   readonly #others = new Set<string>();
+  /** By client: commands that have come already. */
+  readonly #heard = new Map<ActorId, RecentNumbers>();
   #blocked: Blocked[] = [];
   #unblockAtUs = NEVER;
   #claimableAtUs = NEVER;
@@ -208,6 +211,7 @@ export class RedisStreamsNode implements Machine {
   receive(from: ActorId, wire: Wire, out: Out): void {
     this.#nowUs = out.now;
     const request = wire as StreamsRequest | DeadLetter;
+    if (request.type !== 'QUIT' && request.token > 0 && !this.#isNew(from, request.token)) return;
     switch (request.type) {
       case 'XADD':
         this.#add(from, request, out);
@@ -438,7 +442,7 @@ export class RedisStreamsNode implements Machine {
       entry.fact = out.fact(F.appended, message.id, (shares[0] as Share).place, 0, 0, 0, cause);
     } else {
       for (const { place } of shares) {
-        const routed = out.fact(F.routed, message.id, place, 0, 0, 0, cause);
+        const routed = out.fact(F.routed, message.id, place, 0, live.place, 0, cause);
         const appended = out.fact(F.appended, message.id, place, 0, 0, 0, routed);
         if (entry.fact === 0) entry.fact = appended;
       }
@@ -664,8 +668,10 @@ export class RedisStreamsNode implements Machine {
   }
 
   #requeued(pending: Pending, place: PlaceId, reason: number, out: Out): void {
-    // What was given back is ready already.
-    if (pending.timeMs === 0 && pending.owner === null) return;
+    // What was given back is ready already, and so is what a crash brought back.
+    const isReady = pending.waits || pending.owner === null;
+    pending.waits = false;
+    if (isReady) return;
     pending.fact = out.fact(F.requeued, pending.message.id, place, 0, 0, reason, pending.fact);
   }
 
@@ -907,19 +913,13 @@ export class RedisStreamsNode implements Machine {
     from: ActorId,
     out: Out,
   ): Handed {
-    this.#requeuedBefore(pending, place, out);
+    this.#requeued(pending, place, R.claimed, out);
     const one = stream.claim(group, pending, consumer, how, this.#ms(out.now));
     const { message, count } = one;
     if (message !== null) {
       pending.fact = out.fact(F.delivered, message.id, place, from, 0, shown(count), pending.fact);
     }
     return one;
-  }
-
-  /** An entry changes hands: it is taken from one consumer before it is given to another. */
-  #requeuedBefore(pending: Pending, place: PlaceId, out: Out): void {
-    if (pending.owner === null) return;
-    pending.fact = out.fact(F.requeued, pending.message.id, place, 0, 0, R.claimed, pending.fact);
   }
 
   #autoClaim(from: ActorId, request: XAutoClaim, out: Out): void {
@@ -1432,9 +1432,10 @@ export class RedisStreamsNode implements Machine {
         const entry = live.stream.entries.get(id);
         if (entry !== undefined) entry.fact = stored;
         const pending = share?.group.pel.get(id);
-        if (pending !== undefined) pending.fact = stored;
-        // In the groups' books it waits again; in Redis its owner still has it pending.
-        if (pending !== undefined) pending.timeMs = Math.max(1, pending.timeMs);
+        if (pending !== undefined) {
+          pending.fact = stored;
+          pending.waits = true;
+        }
       }
     }
   }
@@ -1460,6 +1461,16 @@ export class RedisStreamsNode implements Machine {
       }
     }
     this.#streams.clear();
+  }
+
+  /** A connection hands on each command once, whatever the network copies. */
+  #isNew(from: ActorId, token: number): boolean {
+    let heard = this.#heard.get(from);
+    if (heard === undefined) {
+      heard = new RecentNumbers();
+      this.#heard.set(from, heard);
+    }
+    return heard.isNew(token);
   }
 
   #forgetClients(): void {

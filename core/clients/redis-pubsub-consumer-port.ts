@@ -4,10 +4,11 @@
  * Source: rules B1, B4, B9, B10.
  */
 import type { Closed, CountsReply, Push, Subscribe, Window } from '../brokers/redis-pubsub-verbs.ts';
-import { F } from '../facts.ts';
+import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
+import { RecentNumbers } from '../parts/recent-numbers.ts';
 import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
@@ -28,6 +29,8 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
   readonly #open = new OpenRequests<number>('redis/late');
   /** Arrived and not read. */
   readonly #socket = new Fifo<Push>();
+  /** Pushes of this connection that have come already. */
+  readonly #heard = new RecentNumbers();
   #connection = 0;
   /** The connection has ended; what had arrived before is still read. */
   #ended = true;
@@ -72,8 +75,12 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
     switch (wire.type) {
       case 'push': {
         const push = wire as Push;
-        // What an older connection still carried is cut off with it.
-        if (push.connection !== this.#connection || this.#ended) return;
+        if (push.connection !== this.#connection || this.#ended) {
+          // What an older connection still carried is cut off with it.
+          out.fact(F.skipped, push.message.id, push.place, 0, 0, R['link closed']);
+          return;
+        }
+        if (!this.#heard.isNew(push.number)) return;
         this.#socket.push(push);
         return this.#read(out);
       }
@@ -114,6 +121,7 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
   #connect(out: Out): void {
     this.#connection++;
     this.#ended = false;
+    this.#heard.clear();
     this.#readBytes = 0;
     if (this.#channels.length > 0) this.#subscribe(this.#sharded ? 'SSUBSCRIBE' : 'SUBSCRIBE', this.#channels, out);
     if (this.#patterns.length > 0) this.#subscribe('PSUBSCRIBE', this.#patterns, out);

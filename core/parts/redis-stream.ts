@@ -35,6 +35,8 @@ export interface Pending {
   count: number;
   /** Its owner was told that the entry is no longer in the stream. */
   nilTold: boolean;
+  /** A crash has taken its ack back: the facts say that it waits, although it has an owner. */
+  waits: boolean;
   /** The fact that put it into its present state. */
   fact: FactId;
   gone: boolean;
@@ -521,7 +523,17 @@ export class RedisStream {
   }
 
   #newPending(group: Group, id: StreamId, message: Message, fact: FactId): Pending {
-    const pending: Pending = { id, message, owner: null, timeMs: 0, count: 1, nilTold: false, fact, gone: false };
+    const pending: Pending = {
+      id,
+      message,
+      owner: null,
+      timeMs: 0,
+      count: 1,
+      nilTold: false,
+      waits: false,
+      fact,
+      gone: false,
+    };
     group.pel.add(pending);
     this.#notePended(group, pending, false);
     return pending;

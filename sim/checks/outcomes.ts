@@ -58,7 +58,9 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
     for (let m = 1; m < placed.length; m++) {
       const stored = fate.stored[m] as FactId;
       if (stored === 0) {
-        if ((fate.owed[m] as FactId) === 0) continue;
+        // Lost without ever having been stored: whoever should have got it was not there.
+        const isLost = ((fate.ends[m] as number) & END.lost) !== 0;
+        if ((fate.owed[m] as FactId) === 0 && !isLost) continue;
         placed[m] = 1;
         if (confirmed[m] !== 0 && owes) neverCame(evidence, tally, fate, m, place);
         continue;
@@ -89,6 +91,7 @@ function neverCame(evidence: Evidence, tally: Tally, fate: QueueFate, message: M
   const ends = fate.ends[message] as number;
   if (ends & END.deadLettered) tally.deadLettered++;
   else if (ends & END.policy) note(tally, 'removed', evidence, message, place, undefined, fate.last[message] as number);
+  else if (ends & END.lost) note(tally, 'missing', evidence, message, place, undefined, fate.last[message] as number);
   else note(tally, 'open', evidence, message, place, undefined, 0);
 }
 

@@ -8,6 +8,7 @@ import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scen
 import * as pubsub from './google-pubsub-promises.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
 import * as pulsar from './pulsar-promises.ts';
+import * as redis from './redis-promises.ts';
 
 /** Claims that mean something for every broker. */
 const EVERYWHERE: readonly ClaimName[] = [
@@ -43,6 +44,8 @@ const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
   rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
   'google-pubsub': [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
   pulsar: [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
+  [redis.STREAMS]: [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
+  [redis.PUBSUB]: EVERYWHERE,
   kafka: [...EVERYWHERE, ...LOGS],
 };
 
@@ -129,6 +132,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       return (
         pubsub.deliveryRisk(scenario) ||
         (kinds(scenario).includes('pulsar') ? 'Pulsar: an ack counts, whoever holds the message by then' : '') ||
+        (kinds(scenario).includes(redis.STREAMS) ? 'XACK takes an entry off the list, whoever owns it by then' : '') ||
         first(consumers, (consumer) =>
           queuesOf(scenario, consumer).some(([name, queue]) => isStandard(scenario, name, queue))
             ? 'SQS Standard: an old receipt handle still deletes'
@@ -185,6 +189,18 @@ function isFifo(name: string, queue: DeclaredSpec): boolean {
   return name.endsWith('.fifo') || booleanOf(queue.options, 'FifoQueue');
 }
 
+/** Types of RabbitMQ's queues that keep every message on disk, whatever its delivery mode. */
+const ALWAYS_KEPT: readonly string[] = ['quorum', 'stream'];
+
+function typeOf(queue: DeclaredSpec): string {
+  return textOf(queue.options, 'x-queue-type', 'classic');
+}
+
+/** The first stream of RabbitMQ that a consumer reads; '' when it reads none. */
+function streamOf(scenario: Scenario, consumer: ConsumerSpec): string {
+  return queuesOf(scenario, consumer).find(([, queue]) => typeOf(queue) === 'stream')?.[0] ?? '';
+}
+
 /** Confirmed, and lost at the broker nevertheless. */
 function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
   switch (kindOf(scenario, producer.broker)) {
@@ -194,10 +210,8 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
     }
     case 'rabbitmq': {
       if (!booleanOf(producer.options, 'confirms')) return 'confirms: false';
-      const quorum = Object.values(scenario.queues).every(
-        (queue) => textOf(queue.options, 'x-queue-type') === 'quorum',
-      );
-      if (quorum) return '';
+      const kept = Object.values(scenario.queues).every((queue) => ALWAYS_KEPT.includes(typeOf(queue)));
+      if (kept) return '';
       if (numberOf(producer.options, 'delivery_mode', 1) !== 2) return 'delivery_mode: 1 (transient messages)';
       const transient = Object.entries(scenario.queues).find(
         ([, queue]) => kindOf(scenario, queue.broker) === 'rabbitmq' && !booleanOf(queue.options, 'durable', true),
@@ -206,6 +220,9 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
     }
     case 'pulsar':
       return pulsar.storageRisk(scenario, producer);
+    case redis.STREAMS:
+    case redis.PUBSUB:
+      return redis.storageRisk(scenario, producer.broker);
     default:
       return '';
   }
@@ -236,7 +253,11 @@ function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.onFailure === 'skip') return 'on-failure: skip';
   const kind = kindOf(scenario, consumer.broker);
+  // To a stream a nack or reject is credit, like an ack: nothing is handed out again (R67).
+  if (consumer.onFailure !== 'leave' && streamOf(scenario, consumer) !== '')
+    return `on-failure: ${consumer.onFailure} (a stream hands out nothing again)`;
   if (kind === 'pulsar') return pulsar.lossRisk(consumer);
+  if (kind === redis.STREAMS) return redis.lossRisk(consumer);
   // A log has no place for what is rejected: its offset is passed.
   if (kind === 'kafka' && consumer.onFailure === 'reject') return 'on-failure: reject';
   if (kind === 'kafka' && isShared(consumer) && textOf(consumer.options, 'share.acknowledgement.mode') !== 'explicit')
@@ -251,6 +272,10 @@ function isShared(consumer: ConsumerSpec): boolean {
 
 /** A group that begins at the end of the log passes over what came before its first commit. */
 function startRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+  if (streamOf(scenario, consumer) !== '') {
+    const offset = textOf(consumer.options, 'x-stream-offset', 'next');
+    return offset === 'first' ? '' : `x-stream-offset: ${offset}`;
+  }
   if (kindOf(scenario, consumer.broker) !== 'kafka') return '';
   const name = isShared(consumer) ? 'share.auto.offset.reset' : 'auto.offset.reset';
   const reset = textOf(consumer.options, name, 'latest');
@@ -265,8 +290,12 @@ function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
         ? ''
         : 'retries without enable.idempotence';
     case 'rabbitmq':
-      return booleanOf(producer.options, 'confirms') && numberOf(producer.options, 'retries', -1) !== 0
-        ? 'retries of the publisher'
+      if (booleanOf(producer.options, 'confirms') && numberOf(producer.options, 'retries', -1) !== 0)
+        return 'retries of the publisher';
+      return Object.values(scenario.queues).some(
+        (queue) => textOf(queue.options, 'x-dead-letter-strategy') === 'at-least-once',
+      )
+        ? 'x-dead-letter-strategy: at-least-once'
         : '';
     case 'sqs':
       if (numberOf(producer.options, 'retries', 2) === 0) return '';
@@ -274,11 +303,14 @@ function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
         ? ''
         : 'retries of the producer: SQS Standard stores each of them';
     case 'sns':
-      return producer.to.every((name) => isOrdered(scenario, name)) ? '' : 'retries of SNS: each may come';
+      return producer.to.every((name) => isOrdered(scenario, name)) ? '' : 'retries of SNS: each of them may arrive';
     case 'google-pubsub':
       return pubsub.resendRisk(producer);
     case 'pulsar':
       return pulsar.resendRisk(scenario, producer);
+    case redis.STREAMS:
+    case redis.PUBSUB:
+      return redis.resendRisk(scenario, producer);
     case 'direct':
       return numberOf(producer.options, 'retries') > 0 ? 'retries of the caller' : '';
     default:
@@ -300,6 +332,7 @@ const NO_QUEUE: DeclaredSpec = { broker: '', options: {}, bindings: [] };
 function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   const kind = kindOf(scenario, consumer.broker);
   if (kind === 'direct' || (kind === 'rabbitmq' && consumer.settle === 'on-delivery')) return '';
+  if (kind === redis.STREAMS || kind === redis.PUBSUB) return redis.repeatRisk(scenario, consumer);
   return consumer.settle === 'after-processing'
     ? 'settle: after-processing'
     : `settle: ${consumer.settle} (a message whose ack is lost is handed out again)`;
@@ -340,6 +373,7 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
       : 'max.in.flight.requests.per.connection above 1 without enable.idempotence';
   }
   if (kind === 'google-pubsub') return pubsub.sendOrderRisk(producer);
+  if (kind === redis.STREAMS || kind === redis.PUBSUB) return redis.orderRisk(scenario, producer.broker);
   if (kind === 'sns') {
     if (!producer.to.every((name) => isOrdered(scenario, name)))
       return 'SNS keeps order on the way from FIFO topics to FIFO queues only';
@@ -398,6 +432,8 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
       return pubsub.poisonRisk(scenario, consumer);
     case 'pulsar':
       return pulsar.poisonRisk(consumer);
+    case redis.STREAMS:
+      return redis.poisonRisk(consumer);
     case 'kafka':
       // Its limit of deliveries archives what always fails; what failed without a word comes back when its lock ends.
       if (isShared(consumer)) return '';

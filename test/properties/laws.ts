@@ -127,6 +127,8 @@ function canFinish(scenario: Scenario): boolean {
     // RabbitMQ waits for the ack of what is left for as long as the connection lives.
     if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
     if (kind === 'pulsar' && !comesAgain(consumer)) return false;
+    // What a Redis consumer leaves stays pending until somebody claims it (X8).
+    if (kind === 'redis-streams' && !claims(consumer)) return false;
     // A group without a commit begins at the end again, and what it passes over waits for nobody.
     if (kind === 'kafka' && textOf(consumer.options, 'auto.offset.reset', 'latest') !== 'earliest') return false;
     if (kind === 'google-pubsub' && !keepsItsDeadlines(scenario, consumer, messages)) return false;
@@ -141,6 +143,12 @@ function canFinish(scenario: Scenario): boolean {
     const stalls = 2 + 2 * messages * (failures + (consumer.crash?.probability ?? 0));
     return stalls * lock + messages * longestWork(consumer) < ENOUGH_US;
   });
+}
+
+/** Whether a consumer of a Redis stream takes over what is pending, and only what nobody works on any more. */
+function claims({ options, ...consumer }: ConsumerSpec): boolean {
+  const idleUs = numberOf(options, 'min-idle-time', numberOf(options, 'CLAIM', -1));
+  return idleUs >= longestWork({ options, ...consumer }) * 3 * Math.ceil(consumer.prefetch / consumer.concurrency);
 }
 
 /** Whether a Pulsar client asks again for what it leaves, and not for what it is still at work on. */
