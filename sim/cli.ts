@@ -12,10 +12,11 @@ import { conform, conforms } from './conform/index.ts';
 import { explainWhy } from './folds/why.ts';
 import { type Grade, grade } from './grade.ts';
 import { traceLines } from './jsonl.ts';
+import { compareLanes, type Lane, lanesLines, lanesPass } from './lanes.ts';
 import { clockTime, logLines, passes, type RunReport, report } from './report.ts';
 import { type Diagnostic, renderDiagnostics } from './scenario/diagnostics.ts';
 import { formatDuration, parseDuration } from './scenario/duration.ts';
-import { parseScenario } from './scenario/parse.ts';
+import { type Parsed, parseScenario } from './scenario/parse.ts';
 import type { Scenario } from './scenario/types.ts';
 import { type Run, World } from './world.ts';
 
@@ -30,6 +31,7 @@ interface CommonOptions {
   readonly set?: string | string[];
   readonly until?: string | number;
   readonly json?: boolean;
+  readonly under?: string;
 }
 
 interface RunOptions extends CommonOptions {
@@ -45,12 +47,14 @@ cli
   .option('--until <time>', 'End earlier, such as 30s')
   .option('--json', 'Print one JSON object and nothing else')
   .option('--log [all]', 'Print every fact as a sentence; `--log all` also the quiet ones')
+  .option('--under <brokers>', 'For a file in neutral words: under which brokers, such as sqs,kafka-share')
   .option('--trace <out.jsonl>', 'Write the whole trace as JSON Lines')
   .example('  queuelab run scenarios/why-queues/photo-queue.yaml --log')
   .action(runCommand);
 cli
   .command('why <file> <fact>', 'Tell why a fact happened: its causes, newest first')
   .option('--seed <seed>', "Another seed than the file's")
+  .option('--under <broker>', 'For a file in neutral words: under which broker')
   .option('--set <path=value>', 'Change a value of the file; may be repeated')
   .option('--json', 'Print one JSON object and nothing else')
   .example('  queuelab why scenarios/why-queues/photo-queue.yaml 42')
@@ -99,8 +103,11 @@ function main(): void {
 }
 
 function runCommand(file: string, options: RunOptions): void {
-  const scenario = load(file, options);
-  if (scenario === null) return;
+  const parsed = read(file, options, underOf(options)[0]);
+  if (parsed === null) return;
+  const lanes = parsed.under === null ? [] : underOf(options).length > 0 ? underOf(options) : parsed.under.lanes;
+  if (lanes.length > 1) return runLanes(file, options, lanes);
+  const { scenario } = parsed;
   const run = simulate(scenario, options);
   if (options.trace !== undefined)
     writeLines(options.trace, traceLines(run.trace, { title: scenario.title, seed: seedOf(scenario, options) }));
@@ -110,6 +117,33 @@ function runCommand(file: string, options: RunOptions): void {
   if (options.json === true) print(JSON.stringify(result));
   else printReport(result, runArguments(file, options));
   process.exitCode = run.ending !== 'duration' ? STATUS.limit : passes(result) ? STATUS.holds : STATUS.fails;
+}
+
+/** One run under each broker, and what differs between them. */
+function runLanes(file: string, options: RunOptions, names: readonly string[]): void {
+  if (options.log !== undefined || options.trace !== undefined) {
+    throw new UsageError(`--log and --trace are of one run: choose a broker, such as --under ${names[0]}.`);
+  }
+  const lanes: Lane[] = [];
+  for (const name of names) {
+    const parsed = read(file, options, name);
+    if (parsed === null || parsed.under === null) return;
+    const { scenario, under } = parsed;
+    const run = simulate(scenario, options);
+    if (run.ending !== 'duration') process.exitCode = STATUS.limit;
+    const { title, always } = under.profile;
+    lanes.push({
+      under: name,
+      title,
+      mapping: under.mapped,
+      note: always.note,
+      run: report(run, seedOf(scenario, options)),
+    });
+  }
+  const result = compareLanes(lanes);
+  if (options.json === true) print(JSON.stringify(result));
+  else for (const line of lanesLines(result)) print(line);
+  process.exitCode ??= lanesPass(result) ? STATUS.holds : STATUS.fails;
 }
 
 function whyCommand(file: string, factText: string, options: CommonOptions): void {
@@ -165,8 +199,29 @@ function conformCommand(paths: readonly string[], options: CommonOptions): void 
 // ── Files and runs ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function load(file: string, options: CommonOptions): Scenario | null {
-  const { scenario, diagnostics } = parseScenario(readText(file), { file, sets: setsOf(options) });
-  return accept(scenario, diagnostics) ? scenario : null;
+  return read(file, options, underOf(options)[0])?.scenario ?? null;
+}
+
+/** Reads a file, one in neutral words for the profile that is given; null when it cannot be run, which has been said. */
+function read(
+  file: string,
+  options: CommonOptions,
+  under: string | undefined,
+): (Parsed & { scenario: Scenario }) | null {
+  const sets = setsOf(options);
+  const parsed = parseScenario(readText(file), { file, sets, ...(under === undefined ? {} : { under }) });
+  const { scenario, diagnostics } = parsed;
+  return accept(scenario, diagnostics) ? { ...parsed, scenario } : null;
+}
+
+/** Names of profiles that were asked for. */
+function underOf({ under }: CommonOptions): readonly string[] {
+  return under === undefined
+    ? []
+    : String(under)
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '');
 }
 
 /** Prints what is wrong or doubtful; false when the scenario cannot be run. */
@@ -234,7 +289,8 @@ function refuseRepeats(options: Readonly<Record<string, unknown>>): void {
 /** What makes the same run again: the file, and the seed and settings that were given. */
 function runArguments(file: string, options: CommonOptions): string {
   const seed = options.seed === undefined ? '' : ` --seed "${options.seed}"`;
-  return `${file}${seed}${setArguments(setsOf(options))}`;
+  const under = options.under === undefined ? '' : ` --under ${options.under}`;
+  return `${file}${seed}${under}${setArguments(setsOf(options))}`;
 }
 
 function setArguments(sets: readonly string[]): string {

@@ -60,7 +60,7 @@ export function applySets(source: Source, sets: readonly string[]): void {
 }
 
 /** Puts a node at a path, making the maps on the way. The answer is empty, or says why it cannot be. */
-function put(document: Document, path: readonly string[], node: Node): string {
+export function put(document: Document, path: readonly string[], node: Node): string {
   if (!isMap(document.contents)) document.contents = new YAMLMap();
   let here: Node | null = document.contents;
   for (let i = 0; i < path.length; i++) {

@@ -119,6 +119,29 @@ export const QUEUE = record('a queue with its options', QUEUE_FIELDS, optionsOf(
 export const TOPIC = record('a topic with its options', TOPIC_FIELDS, optionsOf('topics'));
 export const EXCHANGE = record('an exchange with its options', QUEUE_FIELDS, optionsOf('exchanges'));
 
+// Lanes
+
+/** What is stated of a file in neutral words under one broker only, beside what is stated of all. */
+export const LANE_FIELDS = {
+  claims: defaulted(
+    {
+      // The shape of a claim is made further down.
+      expected: 'a list',
+      schema: (kinds) => list(claim, 100).schema(kinds),
+      read: (spot) => list(claim, 100).read(spot),
+    } satisfies Shape<readonly ClaimSpec[]>,
+    '[]',
+    '[{ violated: poison-isolation }]',
+    'Guarantees, and what should come out of each under this broker.',
+  ),
+  expect: defaulted(
+    list(text(1_000), 200),
+    '[]',
+    '[deadLettered(photo-dlq) == 0]',
+    'Conditions that must hold under this broker.',
+  ),
+} satisfies Fields;
+
 // Producers
 
 /** Weights, a list, a number of equally likely values, or `unique`; `ATTR` stands for the attribute's name in made-up values. */

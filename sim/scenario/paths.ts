@@ -4,6 +4,7 @@
  */
 import type { BrokerKind } from '../../core/brokers/kind.ts';
 import { nearest } from './nearest.ts';
+import { NEUTRAL } from './neutral/words.ts';
 import { SCENARIO } from './root.ts';
 import { didYouMean, type Shape } from './shapes.ts';
 import { type Source, type Spot, shown } from './source.ts';
@@ -79,11 +80,18 @@ export function findBrokers(source: Source): ReadonlyMap<string, BrokerKind | nu
     return kind !== null && Object.hasOwn(source.kinds, kind) ? (source.kinds[kind] ?? null) : null;
   };
   const only = source.child(source.root, 'broker');
-  if (only.keyNode !== null) found.set('broker', kindAt(only));
+  if (isNeutral(source)) found.set('broker', NEUTRAL);
+  else if (only.keyNode !== null) found.set('broker', kindAt(only));
   const several = source.child(source.root, 'brokers');
   if (!source.isMap(several)) return found;
   for (const { key, spot } of quietly(source, () => source.entries(several))) found.set(key, kindAt(spot));
   return found;
+}
+
+/** Whether the file is written in neutral words: it says `under:` and names no broker. */
+export function isNeutral(source: Source): boolean {
+  const says = (key: string): boolean => source.child(source.root, key).keyNode !== null;
+  return says('under') && !says('broker') && !says('brokers');
 }
 
 /** Reads without complaining: what is wrong there is said once, by the reading of the file. */

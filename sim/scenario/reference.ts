@@ -23,6 +23,7 @@ import {
   HEARTBEAT_FIELDS,
   IDEMPOTENCY_FIELDS,
   KNOB_FIELDS,
+  LANE_FIELDS,
   LIMITS_FIELDS,
   LINK_FIELDS,
   LISTED_FIELDS,
@@ -40,6 +41,8 @@ import {
   WHEN_FIELDS,
   WRONG_FIELDS,
 } from './grammar.ts';
+import { PROFILES } from './neutral/profiles.ts';
+import { PRODUCER_WORDS, QUEUE_WORDS } from './neutral/words.ts';
 import { defaultText, fieldsOf, type Section } from './options.ts';
 import { SCENARIO, SCENARIO_FIELDS } from './root.ts';
 import type { Field, Fields, JsonSchema } from './shapes.ts';
@@ -153,6 +156,18 @@ export function scenarioReference(kinds: BrokerKinds): string {
     table(WRONG_FIELDS),
     '## Settings from outside',
     '`--set path=value` changes the file before it is read: `--set consumers.resizer.count=3`, `--set queues.photo-jobs.VisibilityTimeout=5s`. The value is YAML. Maps on the way are made; a name that the file does not have is refused, with the nearest one that it has. Keys with dots in them are written as they are: `topics.rides.replication.factor=3`.',
+    '## Neutral words',
+    'A file may leave the broker open: instead of `broker:` it has `under:` with a list of profiles, and says in neutral words what it wants. `queuelab run FILE` then runs it under each of them on the same draws, shows what differs, and tells what each word became and what a broker cannot do; `--under kafka-share` runs one. `claims:` and `expect:` are of all lanes, those under `lanes:` of one.',
+    rows(
+      ['profile', 'what it is'],
+      PROFILES.map(({ name, title, kind }) => [code(name), `${title} (${code(`kind: ${kind}`)})`]),
+    ),
+    '#### Words of a queue',
+    wordTable(QUEUE_WORDS),
+    '#### Words of a producer',
+    wordTable(PRODUCER_WORDS),
+    '#### What is stated of one lane',
+    table(LANE_FIELDS),
     '## Kinds of broker',
     ...Object.values(kinds).flatMap(brokerReference),
   ]
@@ -195,6 +210,14 @@ function brokerReference(kind: BrokerKind): readonly string[] {
       ? []
       : ['#### What is simplified', kind.simplifications.map((one) => `- ${one}`).join('\n')]),
   ];
+}
+
+/** Neutral words: they have no defaults, since what is not said is as the broker has it. */
+function wordTable(words: OptionTable): string {
+  return rows(
+    ['word', 'takes', 'meaning'],
+    Object.entries(words).map(([name, { doc }]) => [code(name), fieldsOf(words)[name]?.shape.expected ?? '', doc]),
+  );
 }
 
 /** Options with those of nested tables behind a dot. The source is the rule that the option follows. */

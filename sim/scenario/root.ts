@@ -9,6 +9,7 @@ import {
   EXCHANGE,
   EXERCISE_FIELDS,
   fact,
+  LANE_FIELDS,
   LIMITS_FIELDS,
   LONGEST_TEXT,
   NETWORK,
@@ -17,6 +18,7 @@ import {
   STORE,
   TOPIC,
 } from './grammar.ts';
+import { PROFILES } from './neutral/profiles.ts';
 import {
   defaulted,
   duration,
@@ -24,6 +26,7 @@ import {
   type Fields,
   list,
   mapOf,
+  oneOf,
   optional,
   record,
   required,
@@ -44,6 +47,17 @@ export const SCENARIO_FIELDS = {
     mapOf('brokers', BROKER_OR_KIND, false, 20),
     '{ events: kafka, tasks: sqs }',
     'Several brokers by name, instead of `broker:`.',
+  ),
+  under: optional(
+    list(oneOf(PROFILES.map(({ name }) => name)), 20),
+    '[sqs, rabbitmq-quorum, kafka-share]',
+    'Instead of `broker:`, for a file in neutral words: under which brokers it runs, one lane each.',
+  ),
+  lanes: defaulted(
+    mapOf('lanes', record('what is stated of one lane: `{ claims: […], expect: […] }`', LANE_FIELDS), false, 20),
+    '{}',
+    '{ kafka: { claims: [{ violated: poison-isolation }] } }',
+    'With `under:`, what is stated of single lanes beside `claims:` and `expect:`, which are of all.',
   ),
   seed: defaulted(text(100), '1', '7', 'Whatever chance decides follows from it.'),
   duration: required(duration({ min: 1 }), '3m', 'The run ends here.'),

@@ -116,6 +116,8 @@ it('every scenario of the library has the digest in the browser that Node has', 
   });
   const byName = (digests: Record<string, string>): [string, string][] =>
     Object.entries(digests)
+      // A file in neutral words runs in its first lane here.
+      .filter(([name]) => !name.includes('@'))
       .map(([name, digest]): [string, string] => [name.replace(/\.yaml$/, '').replace(/^scenarios\//, ''), digest])
       .sort();
   expect(byName(found)).toEqual(byName(expected));

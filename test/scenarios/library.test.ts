@@ -1,6 +1,7 @@
 /** Every file of the library is a test: it reads without a remark, tells its story, and what it claims and expects comes out. */
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../sim/checks/index.ts';
+import { report } from '../../sim/report.ts';
 import { claimsIn, evaluateAll } from '../../sim/scenario/expect.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import type { Scenario, When } from '../../sim/scenario/types.ts';
@@ -99,6 +100,22 @@ describe.each(files)('$path', ({ path, text, lesson }) => {
     for (const { when } of [...scenario.captions, ...scenario.timeline]) {
       expect(occasions(trace, when), JSON.stringify(when)).toBeGreaterThanOrEqual(when.type === 'fact' ? when.nth : 1);
     }
+  });
+});
+
+const lanes = files.flatMap(({ path, text }) =>
+  (parseScenario(text, { file: path }).under?.lanes ?? []).map((under) => ({ path, text, under })),
+);
+
+describe.each(lanes)('$path under $under', ({ path, text, under }) => {
+  it('is read without a remark, and comes out as it states', () => {
+    const { scenario, diagnostics } = parseScenario(text, { file: path, under });
+    expect(diagnostics).toEqual([]);
+    if (scenario === null) throw new Error(`${path} cannot be run under ${under}`);
+    const { claims, expect: expected, notExercised, ending } = report(run(scenario), scenario.seed);
+    expect(claims.filter(({ agrees }) => !agrees)).toEqual([]);
+    expect(expected.filter(({ holds }) => !holds)).toEqual([]);
+    expect({ notExercised, ending }).toEqual({ notExercised: [], ending: 'duration' });
   });
 });
 

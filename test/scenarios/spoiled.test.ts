@@ -51,6 +51,7 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'scaling/outrun-push-back': ['queues.jobs.x-overflow=drop-head'],
   'scaling/seven-on-six': ['topics.orders.partitions=7'],
   'scaling/short-polling': ['consumers.short-poller.WaitTimeSeconds=20s'],
+  'which-broker/one-corrupt-photo': ['queues.photo-jobs.max-deliveries=500'],
   'why-queues/photo-queue': ['timeline=[]'],
   'why-queues/photo-sync': ['timeline=[]'],
 };
