@@ -3,7 +3,7 @@
  * until an ack deadline, takes acks and nacks, and redelivers. What a subscription keeps is in `PubsubBacklog`, what a topic keeps in `PubsubTopic`; this file
  * carries out the calls of the API, records the facts and sets the timers. What it has confirmed it never loses. Rules: G1–G20.
  */
-import { F, R } from '../facts.ts';
+import { F, type FactKind, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
 import { numberOf, type OptionValues } from '../options.ts';
 import { happens } from '../parts/distribution.ts';
@@ -240,7 +240,7 @@ export class PubsubNode implements Machine {
 
   /** G19: a subscription that nobody has used for so long is deleted with all that is in it. */
   #expire(subscription: PubsubSubscription, out: Out): void {
-    const { ttlUs, backlog, place, streams } = subscription;
+    const { ttlUs, backlog, streams } = subscription;
     if (ttlUs <= 0 || !subscription.exists) return;
     this.#dropSilent(subscription, out);
     if (streams.size > 0) subscription.activeAtUs = out.now;
@@ -253,8 +253,7 @@ export class PubsubNode implements Machine {
     const topic = this.#topics.get(subscription.topic);
     topic?.subscriptions.splice(topic.subscriptions.indexOf(subscription), 1);
     for (const entry of backlog.entries()) {
-      if (entry.state !== 'acked')
-        out.fact(F.evicted, entry.published.message.id, place, 0, 0, R['consumer gone'], entry.fact);
+      this.#tellDropped(subscription, entry, F.evicted, R['consumer gone'], entry.fact, out);
       backlog.remove(entry);
     }
   }
@@ -807,18 +806,32 @@ export class PubsubNode implements Machine {
 
   /** G14: retention deletes by age, outstanding messages too; acked ones go silently. */
   #retain(subscription: PubsubSubscription, out: Out): void {
-    const { backlog, place, retentionUs } = subscription;
+    const { backlog, retentionUs } = subscription;
     subscription.retentionAtUs = Number.POSITIVE_INFINITY;
     for (let entry = backlog.oldest(); entry !== undefined; entry = backlog.oldest()) {
       if (entry.published.publishedAtUs + retentionUs > out.now) break;
-      if (entry.state !== 'acked')
-        out.fact(F.expired, entry.published.message.id, place, 0, 0, R.retention, entry.fact);
+      this.#tellDropped(subscription, entry, F.expired, R.retention, entry.fact, out);
       const { holder } = entry;
       backlog.remove(entry);
       this.#freed(subscription, holder);
     }
     this.#armRetention(subscription, out);
     this.#dispatch(subscription, out);
+  }
+
+  /** An unacked message goes. If somebody holds it, it comes back first: of several copies it is that one. */
+  #tellDropped(
+    { place }: PubsubSubscription,
+    entry: Entry,
+    kind: FactKind,
+    reason: number,
+    because: FactId,
+    out: Out,
+  ): void {
+    const { id } = entry.published.message;
+    if (entry.state === 'acked') return;
+    if (entry.state !== 'ready') out.fact(F.requeued, id, place, 0, 0, reason, because);
+    out.fact(kind, id, place, 0, 0, reason, because);
   }
 
   #armRetention(subscription: PubsubSubscription, out: Out): void {
@@ -881,7 +894,7 @@ export class PubsubNode implements Machine {
         entry.fact = out.fact(F.appended, published.message.id, place, 0, 0, 0, back);
         backlog.restore(entry);
       } else {
-        out.fact(F.evicted, published.message.id, place, 0, 0, R.purged, sought);
+        this.#tellDropped(subscription, entry, F.evicted, R.purged, sought, out);
         backlog.ack(entry);
         this.#freed(subscription, holder);
       }

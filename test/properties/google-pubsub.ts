@@ -15,6 +15,10 @@ const subscription = fc.record({
   ),
   retainAcked: mostly(false, true),
   push: mostly(false, true),
+  duplicates: mostly<number | null>(null, 0.3),
+  /** A second subscription of the topic. */
+  audit: mostly(false, true),
+  sought: mostly<Document | null>(null, { time: '10s' }, { time: '-3s' }, { time: '50s' }),
 });
 const clients = fc.record({
   ordering: mostly(true, false),
@@ -34,7 +38,7 @@ export const googlePubsub: fc.Arbitrary<Document> = fc
   .map(({ drawn, subscription, clients }) => {
     const { ordered, attempts, backoff } = subscription;
     const exactlyOnce = subscription.exactlyOnce && !subscription.push;
-    return systemOf(drawn, {
+    const system = systemOf(drawn, {
       broker: 'google-pubsub',
       places: {
         topics: { work: {}, ...(attempts === null ? {} : { failed: {} }) },
@@ -49,9 +53,11 @@ export const googlePubsub: fc.Arbitrary<Document> = fc
               : { dead_letter_policy: { dead_letter_topic: 'failed', max_delivery_attempts: attempts } }),
             ...(backoff === null ? {} : { retry_policy: backoff }),
             ...(subscription.retainAcked ? { retain_acked_messages: true } : {}),
+            ...(subscription.duplicates === null ? {} : { duplicates: subscription.duplicates }),
             ...(subscription.push ? { push_config: { push_endpoint: 'https://worker.example/jobs' } } : {}),
           },
           ...(attempts === null ? {} : { graves: { topic: 'failed' } }),
+          ...(subscription.audit ? { audit: { topic: 'work', enable_message_ordering: ordered } } : {}),
         },
       },
       to: 'work',
@@ -74,7 +80,11 @@ export const googlePubsub: fc.Arbitrary<Document> = fc
         ...(clients.wait === null ? {} : { 'pull-wait': clients.wait }),
         ...(clients.heartbeat === null ? {} : { heartbeat: clients.heartbeat }),
       },
+      ...(subscription.audit ? { consumers: { auditor: { from: 'audit', process: '50ms' } } } : {}),
       nodes: ['google-pubsub'],
       nodeSteps: ['appended', 'routed', 'delivered', 'acked', 'requeued', 'lock-expired'],
     });
+    if (subscription.sought === null) return system;
+    const timeline = (system['timeline'] ?? []) as readonly Document[];
+    return { ...system, timeline: [...timeline, { at: '20s', seek: 'worker', to: subscription.sought }] };
   });
