@@ -91,7 +91,9 @@ const SAMPLES = 2_000;
 export const QUIET_MS = 700;
 /** One hop takes about this long at the default speed. */
 const HOP_MS = 400;
-const SPANS_MAX = 400;
+/** What was wrong is remembered so often; a picture of the whole run has room for the first few hundred. */
+const SPANS_MAX = 20_000;
+const SPANS_SHOWN = 400;
 
 export class FactsIndex {
   readonly trace: Trace;
@@ -141,6 +143,11 @@ export class FactsIndex {
   busyUntil(fact: FactId): Micros {
     const n = this.#hops.countUpTo(fact);
     return n === 0 ? 0 : this.#arrivals.at(n - 1);
+  }
+
+  /** For a picture of the whole run. */
+  get firstSpans(): readonly Span[] {
+    return this.spans.length <= SPANS_SHOWN ? this.spans : this.spans.slice(0, SPANS_SHOWN);
   }
 
   /** Time of the next fact that something is to be seen of; null when there is none. */

@@ -13,7 +13,7 @@ export interface Band {
 
 /** In the order of their beginnings; what has not ended lasts until the end of the run. */
 export function bandsOf({ trace, index, scenario }: Pick<ShownRun, 'trace' | 'index' | 'scenario'>): readonly Band[] {
-  const bands: Band[] = index.spans.map(({ fact, label, fromUs, toUs }) => ({
+  const bands: Band[] = index.firstSpans.map(({ fact, label, fromUs, toUs }) => ({
     key: `fault ${fact}`,
     label,
     fromUs,

@@ -95,7 +95,7 @@ export interface Window {
 /** If more than these would be drawn, they are shown as density. */
 const MOST_FACTS = 3_000;
 /** At most so many facts are looked at for one picture. */
-const SAMPLES = 60_000;
+const SAMPLES = 30_000;
 export const DENSITY_STEP = 6;
 /** Between two labels of time. */
 const TIME_STEP = 16;
@@ -159,7 +159,7 @@ export function drawingOf(run: ShownRun, holdings: HoldingIndex | null, window: 
     columns,
     troubles: troublesOf(run.index, trace, xs, fromUs, toUs, y),
     quiet: scale.quiet(top, top + height).map((one) => ({ ...one, y0: one.y0 - top, y1: one.y1 - top })),
-    times: timesOf(scale, top, height),
+    times: scale.instants(top, top + height, TIME_STEP).map(({ time, y: at }) => ({ time, y: at - top })),
     facts,
   };
   const hidden = new Set(filter.hidden);
@@ -338,18 +338,6 @@ function troublesOf(
   });
 }
 
-function timesOf(scale: TimeScale, top: number, height: number): Drawing['times'] {
-  const times: { readonly y: number; readonly time: Micros }[] = [];
-  let last = Number.NEGATIVE_INFINITY;
-  for (const time of scale.instants(top, top + height)) {
-    const y = scale.y(time) - top;
-    if (y - last < TIME_STEP) continue;
-    times.push({ y, time });
-    last = y;
-  }
-  return times;
-}
-
 function densityOf(
   trace: Trace,
   xs: ReadonlyMap<ActorId, number>,
@@ -360,19 +348,23 @@ function densityOf(
   y: (time: Micros) => number,
 ): readonly Density[] {
   const stride = Math.max(1, Math.ceil((last - first + 1) / SAMPLES));
-  const counts = new Map<string, { readonly x: number; readonly y: number; n: number }>();
+  const bins = new Map<number, { readonly x: number; readonly y: number; n: number }>();
   let most = 1;
   for (let id = first; id <= last; id += stride) {
-    const x = xs.get(trace.actor(id));
+    const actor = trace.actor(id);
+    const x = xs.get(actor);
     if (x === undefined || !isDrawn(trace, id, hidden, filter)) continue;
-    const step = Math.floor(y(trace.time(id)) / DENSITY_STEP) * DENSITY_STEP;
-    const key = `${x} ${step}`;
-    const bin = counts.get(key) ?? { x, y: step, n: 0 };
+    const step = Math.floor(y(trace.time(id)) / DENSITY_STEP);
+    const key = step * 65_536 + actor;
+    let bin = bins.get(key);
+    if (bin === undefined) {
+      bin = { x, y: step * DENSITY_STEP, n: 0 };
+      bins.set(key, bin);
+    }
     bin.n++;
     if (bin.n > most) most = bin.n;
-    counts.set(key, bin);
   }
-  return [...counts.values()].map(({ x, y, n }) => ({ x, y, share: Math.sqrt(n / most) }));
+  return [...bins.values()].map(({ x, y, n }) => ({ x, y, share: Math.sqrt(n / most) }));
 }
 
 /** What lies under a point, nearest first; null when nothing is near. */

@@ -26,6 +26,7 @@ export class TimeScale {
   readonly times: Float64Array;
   readonly #ys: Float64Array;
   readonly #perUs: number;
+  readonly #collapses: boolean;
 
   /** `instants` rise. `pxPerUs` is the scale where nothing is cut. */
   constructor(instants: Float64Array, endUs: Micros, pxPerUs: number, collapses: boolean) {
@@ -45,6 +46,7 @@ export class TimeScale {
     this.times = times;
     this.#ys = ys;
     this.#perUs = pxPerUs;
+    this.#collapses = collapses;
     this.height = y + MARGIN;
   }
 
@@ -60,6 +62,7 @@ export class TimeScale {
   /** Stretches that were cut, of those that lie between two heights. */
   quiet(y0: number, y1: number): readonly QuietStretch[] {
     const stretches: QuietStretch[] = [];
+    if (!this.#collapses) return stretches;
     const end = Math.min(this.times.length - 1, bisectLeft(this.#ys, y1));
     for (let i = Math.max(1, bisectRight(this.#ys, y0)); i <= end; i++) {
       const fromUs = this.times[i - 1] as number;
@@ -71,9 +74,17 @@ export class TimeScale {
     return stretches;
   }
 
-  /** Instants between two heights. */
-  instants(y0: number, y1: number): readonly Micros[] {
-    return Array.from(this.times.subarray(bisectLeft(this.#ys, y0), bisectRight(this.#ys, y1)));
+  /** Instants between two heights, at least `step` px apart. */
+  instants(y0: number, y1: number, step: number): readonly { readonly time: Micros; readonly y: number }[] {
+    const found: { readonly time: Micros; readonly y: number }[] = [];
+    let i = bisectLeft(this.#ys, y0);
+    while (i < this.times.length) {
+      const y = this.#ys[i] as number;
+      if (y > y1) break;
+      found.push({ time: this.times[i] as number, y });
+      i = bisectLeft(this.#ys, y + step, i + 1);
+    }
+    return found;
   }
 }
 

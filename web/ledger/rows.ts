@@ -11,6 +11,7 @@ const FATES: readonly Fate[] = ['done', 'pending', 'dead-lettered', 'dropped', '
 const LATE = 4;
 /** Values and numbers of messages are packed into one number, so that sorting needs no comparing function. */
 const PLACES = 2 ** 21;
+const MOST = 2 ** 31 - 1;
 
 export interface Order {
   readonly filter: LedgerFilter;
@@ -22,15 +23,20 @@ export interface Order {
 /** Numbers of messages, sorted; equal ones stay in the order of their numbers. */
 export function orderOf(ledger: LedgerColumns, trace: Trace, { filter, search, sort, descending }: Order): Uint32Array {
   const wanted = search.trim().toLowerCase();
-  const found = new Float64Array(ledger.count);
+  const packed = new Float64Array(ledger.count);
   let n = 0;
   for (let i = 0; i < ledger.count; i++) {
-    if (!passes(ledger, i, filter)) continue;
+    if (filter !== 'all' && !passes(ledger, i, filter)) continue;
     if (wanted !== '' && !matches(trace, i + 1, wanted)) continue;
-    const value = Math.min(2 ** 31 - 1, Math.max(0, valueFor(ledger, i, sort)));
-    found[n++] = (descending ? 2 ** 31 - 1 - value : value) * PLACES + i;
+    const value = Math.min(MOST, Math.max(0, valueFor(ledger, i, sort)));
+    packed[n++] = (descending ? MOST - value : value) * PLACES + i;
   }
-  return Uint32Array.from(found.subarray(0, n).sort(), (packed) => (packed % PLACES) + 1);
+  const found = packed.subarray(0, n);
+  // By their numbers they stand already.
+  if (sort !== 'message' || descending) found.sort();
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = ((found[i] as number) % PLACES) + 1;
+  return order;
 }
 
 function passes(ledger: LedgerColumns, i: number, filter: LedgerFilter): boolean {
@@ -64,7 +70,7 @@ function valueFor(ledger: LedgerColumns, i: number, sort: LedgerSort): number {
       return ledger.effects[i] as number;
     case 'took':
       // Tenths of a millisecond; what never had an effect comes last.
-      return ledger.tookUs[i] === -1 ? 2 ** 31 - 1 : Math.round((ledger.tookUs[i] as number) / 100);
+      return ledger.tookUs[i] === -1 ? MOST : Math.round((ledger.tookUs[i] as number) / 100);
     case 'outcome':
       return (ledger.fates[i] as number) * 10 + ((ledger.repeats[i] as number) > 0 ? 5 : isLate(ledger, i) ? 4 : 0);
     default:
