@@ -231,6 +231,8 @@ export class World {
     spec.produces.forEach(({ broker, options, to }, i) => {
       const outlet = consumer.outlets[i];
       if (outlet === undefined) throw new Error(`invariant: ${declared} has no outlet ${i}`);
+      outlet.nodes = this.#cluster(broker).nodes;
+      consumer.nodes = this.#cluster(spec.broker).nodes;
       outlet.port = this.#cluster(broker).producerPort({ name, declared, instance, options, to }, outlet, this.setup);
     });
     consumer.port = this.#cluster(spec.broker).consumerPort(

@@ -115,6 +115,8 @@ const NO_ROWS: readonly OutboxRow[] = [];
 export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   /** Set once, directly after construction. */
   port!: ConsumerPort;
+  /** The nodes that the port speaks to, where its outputs may have to do with others; empty: whoever is lost was the port's. */
+  nodes: readonly ActorId[] = [];
   readonly #settings: ConsumerSettings;
   readonly #store: ActorId;
   readonly #outside: Outside;
@@ -236,7 +238,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
 
   peerLost(peer: ActorId, out: Out): void {
     if (out.connection !== 0) this.#outletOf(out).peerLost(peer, out);
-    else if (peer !== this.#store) this.port.peerLost?.(peer, out);
+    else if (peer !== this.#store && (this.nodes.length === 0 || this.nodes.includes(peer))) this.port.peerLost?.(peer, out);
   }
 
   command(command: Command, out: Out): void {

@@ -45,6 +45,8 @@ export interface OutletHost<Job> {
 export class Outlet<Job> implements ProducerHost {
   /** Set once, directly after construction. */
   port!: ProducerPort;
+  /** The nodes that the port speaks to; empty: whoever is lost was the port's. */
+  nodes: readonly ActorId[] = [];
   readonly settings: ProducesSettings;
   /** Under which name its rows stand in the outbox. */
   readonly owner: string;
@@ -88,7 +90,7 @@ export class Outlet<Job> implements ProducerHost {
   }
 
   peerLost(peer: ActorId, out: Out): void {
-    this.port.peerLost?.(peer, out);
+    if (this.nodes.length === 0 || this.nodes.includes(peer)) this.port.peerLost?.(peer, out);
   }
 
   stop(out: Out): void {

@@ -52,7 +52,12 @@ const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
 /** The claims that the brokers of this scenario can put to the test, in the order of names.ts. */
 export function exercisable(scenario: Scenario): readonly ClaimName[] {
   const kinds = Object.values(scenario.brokers).map(({ kind }) => kind);
-  return CLAIMS.filter((claim) => kinds.some((kind) => EXERCISABLE[kind]?.includes(claim) === true));
+  const writes = Object.values(scenario.producers).some(({ effect }) => effect.type !== 'none');
+  return CLAIMS.filter(
+    (claim) =>
+      kinds.some((kind) => EXERCISABLE[kind]?.includes(claim) === true) ||
+      (writes && claim === 'atomic-publish-and-commit'),
+  );
 }
 
 /** The claims that this scenario's settings promise, out of those that its brokers can put to the test. */
@@ -65,13 +70,12 @@ export type Side = 'sending' | 'consuming' | 'effect';
 
 /** The setting that permits a breach of the claim, in words; '' when the settings promise it. Of several, one of `side` is preferred. */
 export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'sending'): string {
-  const producers = Object.values(scenario.producers);
+  const producers = [...Object.values(scenario.producers), ...outputsOf(scenario)];
   const consumers = Object.values(scenario.consumers);
   switch (claim) {
     case 'no-fabrication':
     case 'conservation':
     case 'replay-fidelity':
-    case 'atomic-publish-and-commit':
     case 'delivery-bound':
     case 'partition-order':
     case 'fifo-group-order':
@@ -83,6 +87,10 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'poll-skip':
     case 'nonmonotonic-poll':
       return '';
+    case 'atomic-publish-and-commit':
+      return first(producers, ({ effect, publish }) =>
+        effect.type === 'none' || publish === 'outbox' ? '' : `publish: ${publish} (a dual write)`,
+      );
     case 'confirmed-durable':
     case 'inconsistent-offsets':
       return first(producers, (producer) => storageRisk(scenario, producer));
@@ -156,6 +164,36 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       return 'max.poll.interval.ms: work that takes longer leaves the group again and again';
   }
 }
+
+/** What consumers make of their messages goes out as a producer's messages do. */
+function outputsOf(scenario: Scenario): readonly ProducerSpec[] {
+  return Object.values(scenario.consumers).flatMap(({ produces }) =>
+    produces.map(({ broker, to, options, key }) => ({ ...OUTPUTS, broker, to, options, key: key ?? 'its input’s' })),
+  );
+}
+
+const OUTPUTS = {
+  count: 1,
+  perSecond: 0,
+  arrivals: 'even',
+  messages: 0,
+  startUs: 0,
+  stopUs: 0,
+  send: [],
+  attributes: {},
+  routingKey: '',
+  amount: 1,
+  sizeBytes: 0,
+  poisonProbability: 0,
+  buffer: 0,
+  whenFull: 'wait',
+  sequenced: false,
+  effect: { type: 'none', store: '' },
+  publish: 'after-effect',
+  outbox: { everyUs: 0, batch: 1 },
+  writeTimeoutUs: 0,
+  retry: null,
+} as const satisfies Partial<ProducerSpec>;
 
 function first<T>(things: readonly T[], risk: (thing: T) => string): string {
   for (const thing of things) {
@@ -252,6 +290,8 @@ function replicaRisk(scenario: Scenario, producer: ProducerSpec): string {
 function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.onFailure === 'skip') return 'on-failure: skip';
+  if (consumer.shed !== null) return 'shed';
+  if (consumer.produces.some(({ on }) => on === 'failed')) return 'produces, on: failed (what failed is acked)';
   const kind = kindOf(scenario, consumer.broker);
   // To a stream a nack or reject is credit, like an ack: nothing is handed out again (R67).
   if (consumer.onFailure !== 'leave' && streamOf(scenario, consumer) !== '')

@@ -3,6 +3,7 @@ import { F } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
 import type { ActorId, FactId, MessageId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
+import { halves } from './dual-write.ts';
 import { type Evidence, witness } from './evidence.ts';
 
 /** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
@@ -106,13 +107,19 @@ export const precommittedRead = defineCheck<Found>({
   },
 });
 
-/** The messages of one transaction become readable together or not at all. Offsets committed in a transaction leave no fact of their own to compare. */
+/**
+ * The messages of one transaction become readable together or not at all, and so do what a producer writes to its store and what it publishes. Offsets committed
+ * in a transaction leave no fact of their own to compare.
+ */
 export const atomicPublishAndCommit = defineCheck<Found>({
   claim: 'atomic-publish-and-commit',
-  idle: 'no transaction met a crash, an abort or a loss',
+  idle: 'no transaction, and no producer with a store of its own, met a crash, an abort or a loss',
   find(evidence) {
     const { logs } = evidence;
-    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: false, witness: [] };
+    const own = halves(evidence);
+    if (own.broken.length > 0) return { seen: 'broken', exercised: true, witness: own.broken };
+    const troubled = evidence.producerCrash > 0 || evidence.brokerCrash > 0 || evidence.lost('request', 'effect');
+    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: own.seen && troubled, witness: [] };
     const { begun, committed, aborted } = txnsOf(evidence);
     const whole = new Map<FactId, { kept: MessageId; gone: MessageId }>();
     for (let m = 1; m < begun.length; m++) {
@@ -145,6 +152,11 @@ export const atomicPublishAndCommit = defineCheck<Found>({
   explain(evidence, { witness: [txn, ...rest] }) {
     if (txn === undefined) return 'The messages of each transaction became readable together or not at all.';
     const end = rest[rest.length - 1] ?? txn;
+    const { trace } = evidence;
+    if (trace.kind(txn) !== F['txn-begun']) {
+      const [half, other] = trace.kind(txn) === F.recorded ? ['recorded', 'published'] : ['published', 'recorded'];
+      return `Message ${trace.messageOf(txn)} was ${half} at ${evidence.at(txn)} and never ${other}: ${trace.sentence(end)}`;
+    }
     return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} is there in part only: ${evidence.trace.sentence(end)}`;
   },
 });

@@ -52,6 +52,8 @@ const DROPPED = 32;
 const REFUSED = 64;
 /** Processed without an effect: the consumer skipped it, or the store refused the write. */
 const SKIPPED = 128;
+/** Its maker died, and nobody else knows of it. */
+const FORGOTTEN = 256;
 
 export class Ledger {
   confirmed = 0;
@@ -61,7 +63,7 @@ export class Ledger {
   deadLettered = 0;
   duplicateEffects = 0;
   #messages = 0;
-  #flags = new Uint8Array(1024);
+  #flags = new Uint16Array(1024);
   #delivered = new Uint16Array(1024);
   #effects = new Uint16Array(1024);
   /** To how many queues of other brokers a topic is still to send it. */
@@ -151,6 +153,7 @@ export class Ledger {
         return;
       case F.lost:
         this.#because[message] = id;
+        if (trace.place(id) === 0) this.#mark(message, FORGOTTEN);
         return;
       default:
         return;
@@ -216,6 +219,7 @@ export class Ledger {
     if ((flags & (DROPPED | SKIPPED)) !== 0) return 'dropped';
     if ((flags & APPENDED) === 0) {
       if ((flags & REFUSED) !== 0) return 'dropped';
+      if ((flags & FORGOTTEN) !== 0) return 'lost';
       return this.#vanished(trace, message) ? 'lost' : 'pending';
     }
     if (this.#travels(trace, topology, message)) return 'pending';
@@ -254,7 +258,7 @@ export class Ledger {
 
   #grow(message: MessageId): void {
     const length = Math.max(message + 1, this.#flags.length * 2);
-    this.#flags = grown(this.#flags, new Uint8Array(length));
+    this.#flags = grown(this.#flags, new Uint16Array(length));
     this.#owed = grown(this.#owed, new Uint8Array(length));
     this.#delivered = grown(this.#delivered, new Uint16Array(length));
     this.#effects = grown(this.#effects, new Uint16Array(length));

@@ -291,6 +291,14 @@ export class Topology {
         held.endsUs = time + trace.value(id) * 1000;
         return;
       }
+      case F.recorded: {
+        const store = this.#store(place);
+        store.lastUs = time;
+        store.lastMessage = message;
+        // A row of the outbox alone changes no other row.
+        if (trace.detail(id) !== 2) keepRow(store, trace, id);
+        return;
+      }
       case F.applied:
         this.#store(place).lastUs = time;
         this.#applied(trace, id, message, place);
@@ -688,9 +696,7 @@ export class Topology {
     else if (outcome === APPLIED.unchanged) store.unchanged++;
     else store.refused++;
     store.lastMessage = message;
-    if (place === 0 || message === 0) return;
-    const key = trace.message(message).key ?? '';
-    if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id));
+    if (place !== 0 && message !== 0) keepRow(store, trace, id);
   }
 
   /** Whether a line of the timeline is over at once: a crash is, since its outcome shows in the actor's status. */
@@ -822,4 +828,10 @@ function exchangeOf(trace: Trace, id: FactId): PlaceId {
   }
   const exchanges = trace.places.filter(({ kind }) => kind === 'exchange');
   return exchanges.length === 1 ? (exchanges[0]?.id ?? 0) : 0;
+}
+
+/** Keeps the value that a fact says of its message's row; of many rows the first ones. */
+function keepRow(store: StoreState, trace: Trace, id: FactId): void {
+  const key = trace.message(trace.messageOf(id)).key ?? '';
+  if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id));
 }
