@@ -180,7 +180,7 @@ export class PubsubNode implements Machine {
     for (const subscription of this.#subscriptions.values()) {
       for (const stream of [...subscription.streams.all()]) subscription.streams.remove(stream);
       subscription.pulls.clear();
-      subscription.push?.calls.clear();
+      subscription.push?.forget();
       subscription.dueAtUs = Number.POSITIVE_INFINITY;
       subscription.retentionAtUs = Number.POSITIVE_INFINITY;
       subscription.pullsAtUs = Number.POSITIVE_INFINITY;

@@ -114,6 +114,12 @@ export class PushPace {
     return this.#tokens;
   }
 
+  /** The service is down: whatever was under way or held back begins anew. */
+  forget(): void {
+    this.calls.clear();
+    this.pausedUntilUs = 0;
+  }
+
   succeeded(): void {
     this.#backoffUs = 0;
     this.#streak++;

@@ -174,10 +174,12 @@ function binding(entry: {
   return { exchange: entry.exchange ?? '', key: entry.key, arguments: Object.fromEntries(entry.arguments) };
 }
 
-/** A subscription is bound to the topic that it names, whatever its filter lets pass. */
+/** A subscription is bound to the topic that it names; that it has a filter is all that there is room to say. */
 function subscribed(options: OptionValues): Binding[] {
   const topic = textOf(options, 'topic');
-  return topic === '' ? [] : [{ exchange: topic, key: textOf(options, 'filter'), arguments: {} }];
+  return topic === ''
+    ? []
+    : [{ exchange: topic, key: textOf(options, 'filter') === '' ? '' : 'filter', arguments: {} }];
 }
 
 function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, durationUs: number): ProducerSpec {

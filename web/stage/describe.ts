@@ -64,6 +64,11 @@ export function describeQueue(scenario: Scenario, name: string): string {
   if (kind === 'sqs') {
     us('VisibilityTimeout', 'VisibilityTimeout');
     us('DelaySeconds', 'delay');
+  } else if (kind === 'google-pubsub') {
+    us('ack_deadline_seconds', 'ack deadline');
+    if (options['enable_message_ordering'] === true) words.push('ordered by key');
+    if (options['enable_exactly_once_delivery'] === true) words.push('exactly-once delivery');
+    if (options['push_config'] !== undefined) words.push('pushed');
   } else {
     us('x-message-ttl', 'TTL');
     number(options, 'x-max-length', words, 'at most');
@@ -90,7 +95,8 @@ export function deadLetterOf(scenario: Scenario, queue: string): string {
     const target = (policy as Readonly<Record<string, unknown>>)['deadLetterTargetArn'];
     return typeof target === 'string' ? target : '';
   }
-  const exchange = options['x-dead-letter-exchange'];
+  const topic = nested(options, 'dead_letter_policy')['dead_letter_topic'];
+  const exchange = typeof topic === 'string' ? topic : options['x-dead-letter-exchange'];
   if (typeof exchange !== 'string') return '';
   const key = options['x-dead-letter-routing-key'];
   if (exchange === '') return typeof key === 'string' ? key : '';
@@ -100,8 +106,16 @@ export function deadLetterOf(scenario: Scenario, queue: string): string {
   return bound?.[0] ?? '';
 }
 
+/** A table within the options; empty when it is not given. */
+function nested(options: OptionValues, name: string): Readonly<Record<string, unknown>> {
+  const table = options[name];
+  return typeof table === 'object' ? (table as Readonly<Record<string, unknown>>) : {};
+}
+
 /** After so many receives a message is dead-lettered; 0 when there is no such rule. */
 export function receivesOf(options: OptionValues): number {
+  const attempts = nested(options, 'dead_letter_policy')['max_delivery_attempts'];
+  if (typeof attempts === 'number') return attempts;
   const policy = options['RedrivePolicy'];
   if (typeof policy !== 'object' || policy === null) return 0;
   const limit = (policy as Readonly<Record<string, unknown>>)['maxReceiveCount'];
