@@ -332,6 +332,15 @@ describe('push', () => {
     expect(bench.takePushes().map(({ message }) => bench.dataOf(message))).toEqual(['2']);
   });
 
+  it('begins anew when the service was down while it held pushes back', () => {
+    const bench = new PubsubBench({ s: push });
+    bench.publish('m');
+    bench.bench.crash();
+    bench.node.endpoints.enter('s', 8);
+    bench.node.restart(bench.bench.out);
+    expect(bench.takePushes().length).toBe(1);
+  });
+
   it('counts an answer after the deadline as none (G3, G6)', () => {
     const bench = new PubsubBench({ s: push });
     bench.node.endpoints.enter('s', 8);
