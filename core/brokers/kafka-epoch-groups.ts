@@ -10,7 +10,7 @@ import type { ActorId, Micros, PlaceId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
 import type { CoordinatorLog, GroupTimer } from './kafka-groups.ts';
 import { durationOf, integerOf } from './kafka-options.ts';
-import type { CoordinatorRecord, EpochHeartbeatAnswer, EpochHeartbeatRequest } from './kafka-wires.ts';
+import type { CoordinatorRecord, EpochHeartbeatAnswer, EpochHeartbeatRequest, KafkaError } from './kafka-wires.ts';
 
 interface Hosted {
   readonly name: string;
@@ -71,13 +71,11 @@ export class EpochGroups {
     const member = group.state.member(memberId);
     if (isNew && member === undefined) group.consumers.delete(memberId);
     if (isNew && member !== undefined) out.fact(F.joined, 0, group.place, from, group.state.epoch);
-    if (member !== undefined && answer.error === 'NONE') this.#recordGains(group, from, had, member.assigned, out);
     const changed =
       member === undefined ||
       epochs !== member.epoch + group.state.epoch ||
       had.length !== member.assigned.length + member.revoking.length;
-    if (changed && answer.error === 'NONE') this.#store(group, out);
-    this.#settle(group, out);
+    const gains = member?.assigned.filter((name) => !had.includes(name)) ?? [];
     const wire: EpochHeartbeatAnswer = {
       type: 'kafka/GroupHeartbeat.answer',
       id: request.id,
@@ -87,8 +85,21 @@ export class EpochGroups {
         kind === 'share' ? 'group.share.heartbeat.interval.ms' : 'group.consumer.heartbeat.interval.ms',
       ),
     };
-    out.send(from, 'control', wire);
     this.#arm(group, out);
+    if (!changed || answer.error !== 'NONE') {
+      this.#settle(group, out);
+      return out.send(from, 'control', wire);
+    }
+    // What a member may own is told only when it is written down: another coordinator has to know of it.
+    const because = out.cause;
+    this.#store(group, out, (error, later) => {
+      if (error === 'NONE') {
+        this.#recordGains(group, from, gains, later);
+        this.#settle(group, later);
+      }
+      const told = error === 'NONE' ? wire : { ...wire, error: 'COORDINATOR_NOT_AVAILABLE' as const };
+      later.send(from, 'control', told, 0, because);
+    });
   }
 
   tick(name: string, out: Out): void {
@@ -97,7 +108,7 @@ export class EpochGroups {
     group.armedUs = NEVER;
     const { epoch } = group.state;
     group.state.tick(out.now, this.#news(group, out));
-    if (group.state.epoch !== epoch) this.#store(group, out);
+    if (group.state.epoch !== epoch) this.#store(group, out, () => undefined);
     this.#settle(group, out);
     this.#arm(group, out);
   }
@@ -152,11 +163,11 @@ export class EpochGroups {
     };
   }
 
-  #recordGains(group: Hosted, consumer: ActorId, had: readonly string[], has: readonly string[], out: Out): void {
+  #recordGains(group: Hosted, consumer: ActorId, gains: readonly string[], out: Out): void {
     const { cluster } = this.#log;
-    for (const name of has) {
+    for (const name of gains) {
       const index = cluster.indexOf(name);
-      if (had.includes(name) || index === undefined) continue;
+      if (index === undefined) continue;
       out.fact(F.assigned, 0, cluster.partition(index).place, consumer, group.state.epoch, group.place);
     }
   }
@@ -168,7 +179,7 @@ export class EpochGroups {
     out.fact(F.rebalanced, 0, group.place, 0, group.state.epoch);
   }
 
-  #store(group: Hosted, out: Out): void {
+  #store(group: Hosted, out: Out, done: (error: KafkaError, out: Out) => void): void {
     const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
     const record: CoordinatorRecord = {
       type: 'epoch-group',
@@ -176,7 +187,7 @@ export class EpochGroups {
       snapshot: group.state.snapshot(),
       consumers,
     };
-    this.#log.append([record], -1, 0, out, () => undefined);
+    this.#log.append([record], -1, 0, out, done);
   }
 
   #arm(group: Hosted, out: Out): void {

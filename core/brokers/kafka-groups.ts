@@ -349,6 +349,7 @@ export class GroupCoordinator {
         rebalancing(group, generation, reason, out);
       },
       generation: () => undefined,
+      store: (done) => this.#store(group, out, done),
       assigned: (generation: number, assignment: GroupAssignment) => {
         out.fact(F.rebalanced, 0, group.place, 0, generation);
         for (const [memberId, partitions] of assignment) {
@@ -359,7 +360,6 @@ export class GroupCoordinator {
             out.fact(F.assigned, 0, place, consumer, generation, group.place);
           }
         }
-        this.#store(group, out);
       },
       memberGone(memberId: string, reason: GroupReason) {
         const consumer = group.consumers.get(memberId) ?? 0;
@@ -371,10 +371,14 @@ export class GroupCoordinator {
     };
   }
 
-  #store(group: Group, out: Out): void {
+  /** Writes the group down; `done` hears when it is replicated, or cannot be. */
+  #store(group: Group, out: Out, done: (ok: boolean, now: Micros, answers: GroupAnswers<Ticket>) => void): void {
     const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
     const snapshot = group.state.snapshot();
-    this.#log.append([{ type: 'group', group: group.name, snapshot, consumers }], -1, 0, out, () => undefined);
+    this.#log.append([{ type: 'group', group: group.name, snapshot, consumers }], -1, 0, out, (error, later) => {
+      done(error === 'NONE', later.now, this.#answers(group, later));
+      this.#arm(group, later);
+    });
   }
 
   #offsetRecord(group: Group, partition: PartitionIndex, offset: number, consumer: ActorId): OffsetRecord {

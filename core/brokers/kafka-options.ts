@@ -787,10 +787,17 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'A restarted node is fenced when it registers again, even if its former session had not yet ended.',
   'The high watermark is checkpointed at every change, not every 5 s.',
   'A fetch brings at most max.poll.records, and nothing is fetched ahead while the application works.',
-  'A group’s assignment is handed out without waiting for its replication.',
   'Producer ids are unique by node, not handed out in blocks.',
   'The minimum of 1 MiB for segment.bytes is not enforced, so that small logs can show retention.',
-  'Log compaction, tiered storage, quotas, racks and share groups are not there.',
+  'Only leaders clean a compacted log, and a pass of the cleaner takes no time. A follower’s copy keeps what it got until that node leads.',
+  'What the share coordinator keeps of share groups is one table that survives everything and that each leader reaches at once.',
+  'A share consumer does not give up on records that it was told to leave; their locks end. Share groups have no dead-letter queue (KIP-1191, K93).',
+  'Kafka Connect, its dead-letter queue, and Kafka Streams are not there; forward.to writes on as a Streams application does (K92, K93).',
+  'Followers serve no consumers (K77), and there is no tiered storage (K87); producers’ clocks are right, so no timestamp is refused (K8).',
+  'Topics keep their number of partitions for a whole run (K1); the offsets of a group that is empty for seven days are kept (K71).',
+  'A consumer that pauses partitions while it goes on polling is not there (K76): it polls when it is done with everything.',
+  'A replica fetch or answer that the network loses is not sent again by the transport: the follower asks anew after replica.socket.timeout.ms.',
+  'Quotas and racks are not there.',
 ];
 
 /** What a topic's partitions go by, with the broker's defaults filled in. Changed in place when the timeline sets an option. */

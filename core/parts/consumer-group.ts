@@ -74,6 +74,8 @@ export interface GroupAnswers<Ticket> {
   rebalancing(generation: number, reason: GroupReason): void;
   /** All have joined: `generation` begins. */
   generation(generation: number): void;
+  /** Writes the group down before its assignment counts; `done` hears whether that was possible. Left out: it counts at once. */
+  store?(done: (ok: boolean, now: Micros, answers: GroupAnswers<Ticket>) => void): void;
   /** The leader's assignment is in force. */
   assigned(generation: number, assignment: GroupAssignment): void;
   memberGone(memberId: string, reason: GroupReason): void;
@@ -218,20 +220,36 @@ export class ConsumerGroup<Ticket> {
         member.syncTicket = ticket;
         if (memberId !== this.leaderId || assignment === undefined) return;
         for (const other of this.members.values()) other.assignment = assignment.get(other.memberId) ?? [];
-        this.current = 'Stable';
-        this.rebalanceEndsUs = NEVER;
-        answers.assigned(this.generationNumber, assignment);
-        for (const other of this.members.values()) {
-          if (other.syncTicket === undefined) continue;
-          this.refresh(other, now);
-          answers.synced(other.syncTicket, 'NONE', other.assignment);
-          other.syncTicket = undefined;
-        }
+        if (answers.store === undefined) this.completeSync(generation, assignment, true, now, answers);
+        else answers.store((ok, later, then) => this.completeSync(generation, assignment, ok, later, then));
         return;
       }
       case 'Empty':
       case 'Dead':
         answers.synced(ticket, 'UNKNOWN_MEMBER_ID', []);
+    }
+  }
+
+  /** The assignment is written down, or cannot be: then the members ask again. Nothing, if another rebalance has begun meanwhile. Source: K50. */
+  private completeSync(
+    generation: number,
+    assignment: GroupAssignment,
+    ok: boolean,
+    now: Micros,
+    answers: GroupAnswers<Ticket>,
+  ): void {
+    if (this.current !== 'CompletingRebalance' || generation !== this.generationNumber) return;
+    if (ok) {
+      this.current = 'Stable';
+      this.rebalanceEndsUs = NEVER;
+      answers.assigned(generation, assignment);
+    }
+    for (const member of this.members.values()) {
+      if (member.syncTicket === undefined) continue;
+      this.refresh(member, now);
+      if (ok) answers.synced(member.syncTicket, 'NONE', member.assignment);
+      else answers.synced(member.syncTicket, 'COORDINATOR_NOT_AVAILABLE', []);
+      member.syncTicket = undefined;
     }
   }
 
@@ -531,6 +549,7 @@ export class ConsumerGroup<Ticket> {
       this.leaderId = '';
       this.assignor = '';
       answers.generation(this.generationNumber);
+      answers.store?.(() => undefined);
       answers.assigned(this.generationNumber, new Map());
       return;
     }
