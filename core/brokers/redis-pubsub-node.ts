@@ -13,7 +13,7 @@ import { Fifo } from '../parts/fifo.ts';
 import { globMatches } from '../parts/glob.ts';
 import { type BufferLimit, OutputBuffer } from '../parts/output-buffer.ts';
 import { RecentNumbers } from '../parts/recent-numbers.ts';
-import type { ActorId, FactId, Message, PlaceId } from '../types.ts';
+import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type {
   Plain,
   Publish,
@@ -57,14 +57,18 @@ interface Client {
   readonly heard: RecentNumbers;
   /** Pushes so far. */
   pushes: number;
-  /** A timer looks after the soft limit. */
+  /** A timer looks after the soft limit; another one after a connection that stands still. */
   watched: boolean;
+  probed: boolean;
 }
 
-interface SoftTimer extends Wire {
-  readonly type: 'soft-limit';
+interface ClientTimer extends Wire {
+  readonly type: 'soft-limit' | 'probe';
   readonly client: Client;
 }
+
+/** How long a connection may stand still before the server asks whether its reader really reads nothing. */
+const PROBE_US: Micros = 1_000_000;
 
 /** What a RESP2 client may say while it is subscribed (B8). */
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -145,9 +149,16 @@ export class RedisPubSubNode implements Machine {
   }
 
   timer(wire: Wire, out: Out): void {
-    const { client } = wire as SoftTimer;
-    client.watched = false;
-    if (this.#clients.get(client.actor) === client) this.#watch(client, out);
+    const { type, client } = wire as ClientTimer;
+    if (this.#clients.get(client.actor) !== client) return;
+    if (type === 'soft-limit') {
+      client.watched = false;
+      this.#watch(client, out);
+    } else if (client.unsent.size === 0) client.probed = false;
+    else {
+      out.send(client.actor, 'control', { type: 'probe', connection: client.connection } as PubSubReply);
+      out.timer(PROBE_US, wire, out.cause);
+    }
   }
 
   /** B10: every subscription is gone, and so is what lay in the output buffers. */
@@ -186,6 +197,7 @@ export class RedisPubSubNode implements Machine {
       heard: new RecentNumbers(),
       pushes: 0,
       watched: false,
+      probed: false,
     };
     this.#clients.set(actor, client);
     return client;
@@ -292,6 +304,10 @@ export class RedisPubSubNode implements Machine {
       return this.#send(client, push, fact, out);
     }
     client.unsent.push({ push, fact });
+    if (!client.probed) {
+      client.probed = true;
+      out.timer(PROBE_US, { type: 'probe', client } as ClientTimer);
+    }
     client.buffer.set(client.buffer.bytes + sizeBytes, out.now);
     this.#watch(client, out);
   }
@@ -307,10 +323,10 @@ export class RedisPubSubNode implements Machine {
   }
 
   /** The subscriber has read on: what waits in its output buffer can be written. */
-  #window(from: ActorId, { connection, bytes }: Window, out: Out): void {
+  #window(from: ActorId, { connection, bytes, unreadBytes }: Window, out: Out): void {
     const client = this.#clients.get(from);
     if (client === undefined || client.connection !== connection) return;
-    client.unreadBytes = Math.max(0, client.unreadBytes - bytes);
+    client.unreadBytes = bytes < 0 ? unreadBytes : Math.max(0, client.unreadBytes - bytes);
     for (let next = client.unsent.first; next !== undefined; next = client.unsent.first) {
       if (!hasRoom(client, next.push.sizeBytes)) break;
       client.unsent.shift();
@@ -328,7 +344,7 @@ export class RedisPubSubNode implements Machine {
       out.send(actor, 'control', { type: 'closed', connection } as PubSubReply);
     } else if (buffer.dueUs < Number.POSITIVE_INFINITY && !client.watched) {
       client.watched = true;
-      const timer: SoftTimer = { type: 'soft-limit', client };
+      const timer: ClientTimer = { type: 'soft-limit', client };
       // The server compares whole seconds, so it is one later.
       out.timer(buffer.dueUs - out.now + 1_000_000, timer);
     }

@@ -62,7 +62,16 @@ export interface Quit extends Request {
 export interface Window extends Wire {
   readonly type: 'WINDOW';
   readonly connection: number;
+  /** Read since the last word; −1 in the answer to a probe. */
   readonly bytes: number;
+  /** In the answer to a probe: what has arrived and is not read. */
+  readonly unreadBytes: number;
+}
+
+/** The server has waited for a while to write on, and asks how much is unread, as TCP does when a window update may be lost. */
+export interface Probe extends Wire {
+  readonly type: 'probe';
+  readonly connection: number;
 }
 
 export type PubSubRequest = Subscribe | Unsubscribe | Publish | PubSubQuery | Plain | Hello | Quit | Window;
@@ -118,4 +127,4 @@ export interface Closed extends Wire {
   readonly connection: number;
 }
 
-export type PubSubReply = CountsReply | NumberReply | ErrorReply | TextReply | ListReply | Push | Closed;
+export type PubSubReply = CountsReply | NumberReply | ErrorReply | TextReply | ListReply | Push | Closed | Probe;

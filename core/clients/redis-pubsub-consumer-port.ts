@@ -3,7 +3,7 @@
  * nothing to settle. What has arrived and is not read stays in the socket's buffer; when that is full, the server keeps the rest, up to its limit.
  * Source: rules B1, B4, B9, B10.
  */
-import type { Closed, CountsReply, Push, Subscribe, Window } from '../brokers/redis-pubsub-verbs.ts';
+import type { Closed, CountsReply, Probe, Push, Subscribe, Window } from '../brokers/redis-pubsub-verbs.ts';
 import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
@@ -29,6 +29,7 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
   readonly #open = new OpenRequests<number>('redis/late');
   /** Arrived and not read. */
   readonly #socket = new Fifo<Push>();
+  #socketBytes = 0;
   /** Pushes of this connection that have come already. */
   readonly #heard = new RecentNumbers();
   #connection = 0;
@@ -82,8 +83,12 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
         }
         if (!this.#heard.isNew(push.number)) return;
         this.#socket.push(push);
+        this.#socketBytes += push.sizeBytes;
         return this.#read(out);
       }
+      case 'probe':
+        if ((wire as Probe).connection === this.#connection && !this.#ended) this.#tell(-1, out);
+        return;
       case 'counts':
         this.#open.close((wire as CountsReply).token);
         return;
@@ -109,6 +114,7 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
   crash(): void {
     this.#open.clear();
     this.#socket.clear();
+    this.#socketBytes = 0;
     this.#ended = true;
     this.#readBytes = 0;
   }
@@ -153,6 +159,7 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
       if (push === undefined) break;
       this.#room--;
       const { message, place, sizeBytes } = push;
+      this.#socketBytes -= sizeBytes;
       if (!this.#ended) this.#freed(sizeBytes, out);
       this.#host.deliver([{ message, place, attempt: 1, handle: null }], out);
     }
@@ -161,7 +168,12 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
   #freed(bytes: number, out: Out): void {
     this.#readBytes += bytes;
     if (this.#readBytes * 2 < this.#windowBytes) return;
-    const window: Window = { type: 'WINDOW', connection: this.#connection, bytes: this.#readBytes };
+    this.#tell(this.#readBytes, out);
+  }
+
+  #tell(bytes: number, out: Out): void {
+    const unreadBytes = this.#socketBytes;
+    const window: Window = { type: 'WINDOW', connection: this.#connection, bytes, unreadBytes };
     this.#readBytes = 0;
     out.send(this.#node, 'control', window);
   }

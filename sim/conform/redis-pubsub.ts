@@ -101,7 +101,7 @@ class Server {
         const client = [...this.#actors].find(([, actor]) => actor === to)?.[0] ?? '';
         const text = this.#texts.get(reply.message.id) ?? '';
         this.#received.push({ client, channel: reply.channel, pattern: reply.pattern, text });
-      } else if (reply.type !== 'closed') this.#replies.push(reply);
+      } else if (reply.type !== 'closed' && reply.type !== 'probe') this.#replies.push(reply);
     }
   }
 }

@@ -26,8 +26,15 @@ const listed = (system: string, outcome: Deviation['outcome']) =>
     .sort();
 
 it('runs the cases of these brokers and of no other', () => {
-  expect(Object.keys(report).sort()).toEqual(['google-pubsub', 'kafka', 'rabbitmq', 'sqs']);
-  for (const { passed } of Object.values(report)) expect(passed).toBeGreaterThan(50);
+  expect(Object.keys(report).sort()).toEqual([
+    'google-pubsub',
+    'kafka',
+    'rabbitmq',
+    'redis-pubsub',
+    'redis-streams',
+    'sqs',
+  ]);
+  for (const { passed } of Object.values(report)) expect(passed).toBeGreaterThan(10);
 });
 
 it('gives a reason for every deviation', () => {

@@ -6,6 +6,7 @@ import { googlePubsub } from './google-pubsub.ts';
 import { kafka } from './kafka.ts';
 import { pulsar } from './pulsar.ts';
 import { rabbitmq } from './rabbitmq.ts';
+import { redisPubSub, redisStreams } from './redis.ts';
 import { sns } from './sns.ts';
 import { sqsFifo, sqsStandard } from './sqs.ts';
 
@@ -17,5 +18,7 @@ export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
   rabbitmq,
   pulsar,
   'google-pubsub': googlePubsub,
+  'redis-streams': redisStreams,
+  'redis-pubsub': redisPubSub,
   kafka,
 };
