@@ -39,6 +39,24 @@ export function isDeadLetter(scenario: Scenario, name: string): boolean {
   });
 }
 
+/** A queue that is subscribed to a topic of SNS. */
+export interface Subscribed {
+  readonly queue: string;
+  /** Whether it gets only what a filter lets pass. */
+  readonly filtered: boolean;
+  /** Where what cannot be delivered to it goes; '' for nowhere. */
+  readonly deadLetter: string;
+}
+
+export function subscribedTo(scenario: Scenario, topic: string): Subscribed[] {
+  const subscriptions = tableOf(scenario.topics[topic]?.options ?? {}, 'subscriptions') ?? {};
+  return Object.keys(subscriptions).map((queue) => {
+    const own = tableOf(subscriptions, queue) ?? {};
+    const deadLetter = textOf(tableOf(own, 'RedrivePolicy') ?? {}, 'deadLetterTargetArn');
+    return { queue, filtered: textOf(own, 'FilterPolicy') !== '', deadLetter };
+  });
+}
+
 /** All that may have a RedrivePolicy: queues, subscriptions of queues to topics, and consumers that are subscribed themselves. */
 function* redrivable(scenario: Scenario): Generator<OptionValues> {
   for (const { options } of Object.values(scenario.queues)) yield options;

@@ -4,6 +4,7 @@
  * to be panned to be understood. Pure sums: no DOM, no time.
  */
 import type { Actor, ActorId, Place, PlaceId } from '../../core/types.ts';
+import { subscribedTo } from '../../sim/scenario/places.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import { deadLetterOf, describeQueue, describeTopic } from './describe.ts';
 
@@ -209,12 +210,25 @@ function linksOf(scenario: Scenario, parts: Omit<Parts, 'links'>): Link[] {
   };
   for (const place of queues) bind(placeKey(place.id), scenario.queues[place.name]?.bindings ?? []);
   for (const place of parts.exchanges) bind(placeKey(place.id), scenario.exchanges[place.name]?.bindings ?? []);
+  for (const topic of parts.exchanges) {
+    // A topic feeds the queues that are subscribed, and what is to be delivered to consumers that it calls.
+    for (const { queue, filtered, deadLetter } of subscribedTo(scenario, topic.name)) {
+      for (const place of queues) {
+        if (place.name === queue) add(placeKey(topic.id), placeKey(place.id), { label: filtered ? 'filter' : '' });
+        if (place.name === deadLetter) add(placeKey(topic.id), placeKey(place.id), { dashed: true });
+      }
+    }
+    for (const place of queues) {
+      if (place.parent === topic.name && place.name !== topic.name) add(placeKey(topic.id), placeKey(place.id));
+    }
+  }
   for (const consumer of parts.consumers) {
     const spec = scenario.consumers[consumer.group];
     if (spec === undefined) continue;
     for (const source of spec.from) {
       for (const place of queues) {
-        if (place.name === source) add(placeKey(place.id), actorKey(consumer.id));
+        if (place.name === source || place.name === `${source}/${consumer.group}`)
+          add(placeKey(place.id), actorKey(consumer.id));
       }
       for (const place of parts.partitions) {
         if (place.parent === source) add(placeKey(place.id), actorKey(consumer.id), { dynamic: true });
@@ -597,7 +611,8 @@ function bindingKeys(scenario: Scenario, place: Place): string {
 
 function exchangeBox(scenario: Scenario, place: Place): Omit<ExchangeBox, keyof Rect> {
   const type = scenario.exchanges[place.name]?.options['type'];
-  return { type: 'exchange', place: place.id, name: place.name, about: typeof type === 'string' ? type : 'default' };
+  const usual = Object.hasOwn(scenario.topics, place.name) ? 'topic' : 'default';
+  return { type: 'exchange', place: place.id, name: place.name, about: typeof type === 'string' ? type : usual };
 }
 
 /** A node's chip with the gap after it. */
