@@ -43,6 +43,7 @@ const CLIENT = 7;
 const TOPIC = 'topic';
 /** A script that still gets messages after so many answers never ends. */
 const MOST_PULLS = 10_000;
+const ALIVE_US = 30 * SECOND;
 
 type Unsent<T = PubsubRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
 type Response =
@@ -137,7 +138,13 @@ class Script {
     this.#driver.start(new PubsubNode(topics, subscriptions, this.#driver.setup));
   }
 
+  /** An open stream gives signs of life, as a client library's does. */
   advanceTo(us: Micros): void {
+    const { token, subscription } = this.#stream;
+    while (token !== 0 && this.#driver.nowUs + ALIVE_US < us) {
+      this.#driver.advanceTo(this.#driver.nowUs + ALIVE_US);
+      this.#driver.receive(CLIENT, { type: 'StreamKeepAlive', subscription, token } as PubsubRequest);
+    }
     this.#driver.advanceTo(us);
     this.#hear();
   }
@@ -309,7 +316,7 @@ function optionsOf(settings: JsonTable, table: OptionTable = SUBSCRIPTION_OPTION
 }
 
 /** Of no consequence for what is delivered. */
-const UNUSED: readonly string[] = ['labels'];
+const UNUSED: readonly string[] = ['labels', 'name'];
 
 /** 0 means the default here, and null everywhere. */
 function isUnset(name: string, value: Json): boolean {
