@@ -20,6 +20,8 @@ export interface OutboxPoll extends Wire {
   readonly owner: string;
   readonly most: number;
   readonly round: number;
+  /** The first poll of a process: what its predecessor was at work on is free again. */
+  readonly anew: boolean;
 }
 
 export interface OutboxRows extends Wire {
@@ -37,7 +39,7 @@ export interface OutboxMark extends Wire {
   readonly message: MessageId;
 }
 
-/** Rows that a relay was given stay its own for so long, or until its connection to the store breaks (`SELECT … FOR UPDATE SKIP LOCKED`). */
+/** Rows that a relay was given stay its own for so long, or until its process begins anew (`SELECT … FOR UPDATE SKIP LOCKED`). */
 export const LEASE_US = 10_000_000;
 
 interface Row {
@@ -83,9 +85,9 @@ export class OutboxTable {
     return this.#rows.get(owner)?.delete(message) === true;
   }
 
-  /** The holder's connection broke: its rows are free. */
-  release(holder: ActorId): void {
-    for (const rows of this.#rows.values()) for (const row of rows.values()) if (row.holder === holder) row.holder = 0;
+  /** The holder begins anew: its rows are free. */
+  release(owner: string, holder: ActorId): void {
+    for (const row of this.#rows.get(owner)?.values() ?? []) if (row.holder === holder) row.holder = 0;
   }
 }
 
@@ -111,6 +113,8 @@ export class Relay {
   /** Grows with each poll; answers to older ones are void. */
   #round = 0;
   #full = false;
+  /** No poll of this process was answered yet. */
+  #anew = true;
   readonly #wire: RelayWire;
 
   constructor(owner: string, store: ActorId, settings: RelaySettings) {
@@ -127,6 +131,7 @@ export class Relay {
   crash(): void {
     this.#open.clear();
     this.#full = false;
+    this.#anew = true;
   }
 
   /** `client/relay` fired. An answer that was lost is not waited for: the next poll is due. */
@@ -138,6 +143,7 @@ export class Relay {
   /** The rows to publish now, in order; empty for an answer that is out of date. */
   rows(answer: OutboxRows): readonly Message[] {
     if (answer.round !== this.#round) return NONE;
+    this.#anew = false;
     this.#full = answer.rows.length >= this.#settings.batch;
     for (const { id } of answer.rows) this.#open.add(id);
     return answer.rows;
@@ -155,7 +161,8 @@ export class Relay {
 
   #poll(out: Out): void {
     const { batch } = this.#settings;
-    const poll: OutboxPoll = { type: 'store/outbox-poll', owner: this.#owner, most: batch, round: ++this.#round };
+    const round = ++this.#round;
+    const poll: OutboxPoll = { type: 'store/outbox-poll', owner: this.#owner, most: batch, round, anew: this.#anew };
     out.send(this.#store, 'control', poll);
   }
 
@@ -169,7 +176,8 @@ const NONE: readonly Message[] = [];
 /** What a store does about its outbox: hands out rows, and removes those that are marked. True when the wire was about that. */
 export function serveOutbox(table: OutboxTable, from: ActorId, wire: Wire, place: number, out: Out): boolean {
   if (wire.type === 'store/outbox-poll') {
-    const { owner, most, round } = wire as OutboxPoll;
+    const { owner, most, round, anew } = wire as OutboxPoll;
+    if (anew) table.release(owner, from);
     const rows = table.take(owner, most, from, out.now);
     let sizeBytes = 0;
     const ids: MessageId[] = [];

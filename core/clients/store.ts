@@ -119,10 +119,6 @@ export class Store implements Machine {
 
   restart(): void {}
 
-  peerLost(peer: ActorId): void {
-    this.#outbox.release(peer);
-  }
-
   command(command: Command): void {
     if (command.type === 'slow') this.#factor = command.factor;
   }

@@ -336,7 +336,7 @@ export class Metrics {
       rows = new Map();
       this.#rows.set(store, rows);
     }
-    rows.set(made.key ?? '', trace.value(id));
+    rows.set(made.key ?? '', trace.value(id) | 0);
   }
 
   /** The work on a message is over; returns where the message came from, 0 when nobody was at work on it. */

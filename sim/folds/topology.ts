@@ -833,5 +833,5 @@ function exchangeOf(trace: Trace, id: FactId): PlaceId {
 /** Keeps the value that a fact says of its message's row; of many rows the first ones. */
 function keepRow(store: StoreState, trace: Trace, id: FactId): void {
   const key = trace.message(trace.messageOf(id)).key ?? '';
-  if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id));
+  if (store.rows.size < ROWS_KEPT || store.rows.has(key)) store.rows.set(key, trace.value(id) | 0);
 }
