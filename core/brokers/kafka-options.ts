@@ -761,13 +761,13 @@ export const CONSUMER_OPTIONS: OptionTable = {
   },
 };
 
-/** What is said when somebody asks Kafka for something that it does not have. */
+/** What is said when somebody asks Kafka for something that it does not have: no count of deliveries, no nack, no dead letters in a consumer group. Source: K90. */
 export const LACKS: Readonly<Record<string, string>> = {
   VisibilityTimeout:
-    'Kafka has no lock per message. A partition has one owner; a stalled one loses it after session.timeout.ms or max.poll.interval.ms.',
-  lock: 'Kafka has no lock per message. Set session.timeout.ms and max.poll.interval.ms of the consumer instead.',
+    'A consumer group has no lock per message. A partition has one owner; a stalled one loses it after session.timeout.ms or max.poll.interval.ms. A share group (group.type: share) has share.record.lock.duration.ms.',
+  lock: 'A consumer group has no lock per message. Set session.timeout.ms and max.poll.interval.ms of the consumer instead; a share group (group.type: share) has share.record.lock.duration.ms.',
   'max-deliveries':
-    'A consumer group counts no deliveries. A record that fails is read again until the application seeks past it.',
+    'A consumer group counts no deliveries. A record that fails is read again until the application seeks past it. A share group (group.type: share) has group.share.delivery.count.limit.',
   maxReceiveCount:
     'A consumer group counts no deliveries. A record that fails is read again until the application seeks past it.',
   'dead-letter': 'A consumer group has no dead-letter queue. Applications publish failures to a topic of their own.',

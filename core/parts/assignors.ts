@@ -1,7 +1,7 @@
 /**
  * How the leader of a Kafka consumer group divides partitions among members: range, round-robin, sticky and cooperative-sticky.
  * An assignor is a pure function of the members' claims and the partition counts; it knows no group state and no coordinator.
- * This file holds the two assignors without memory and the table of all; the sticky ones live in `sticky-assignor.ts`.
+ * Each partition goes to one member; surplus members get nothing (K56). This file holds the two assignors without memory and the table of all; the sticky ones live in `sticky-assignor.ts`.
  */
 import type { Assignment, GroupSubscription, TopicSizes } from './assignment.ts';
 import { byText, partitionName, subscribedTopics } from './assignment.ts';

@@ -528,7 +528,7 @@ export class Topology {
     return owned;
   }
 
-  /** Committed records that a group has still to commit in one partition. A group that never committed lags by the whole log. */
+  /** Committed records that a group has still to commit in one partition: offsets, so gaps count (Kafka: K73). A group that never committed lags by the whole log. */
   lag(partition: PartitionState, group: PlaceId): number {
     const committed = partition.committed.find((one) => one.group === group);
     const from = Math.max(committed?.offset ?? 0, partition.logStart);

@@ -8,6 +8,8 @@ const cluster = fc.record({
   replication: fc.constantFrom(3, 1, 2),
   inSync: fc.constantFrom(2, 1),
   unclean: mostly(false, true),
+  eligible: mostly(false, true),
+  compacted: mostly(false, true),
   partitions: fc.integer({ min: 1, max: 3 }),
   lag: mostly('10s', '30s'),
 });
@@ -56,7 +58,12 @@ const consuming = fc.record({
   assignor: mostly<string | null>(null, 'range', 'roundrobin', 'sticky', 'cooperative-sticky'),
   member: mostly<string | null>(null, 'desk'),
   forwards: mostly(false, true),
+  group: mostly<'classic' | 'consumer' | 'share'>('classic', 'consumer', 'share'),
+  acknowledges: mostly('explicit', 'implicit'),
 });
+
+/** Small segments and an eager cleaner, so that it has something to do. */
+const COMPACTED: Document = { 'cleanup.policy': 'compact', 'segment.bytes': 4096, 'min.cleanable.dirty.ratio': 0 };
 
 const NODE_STEPS = [
   'appended',
@@ -78,13 +85,16 @@ export const kafka: fc.Arbitrary<Document> = fc
       'replication.factor': replicas,
       'min.insync.replicas': Math.min(cluster.inSync, replicas),
       ...(cluster.unclean ? { 'unclean.leader.election.enable': true } : {}),
+      ...(cluster.compacted && drawn.keys > 0 ? COMPACTED : {}),
     };
-    const forwards = consuming.forwards;
+    const shared = consuming.group === 'share';
+    const forwards = consuming.forwards && !shared;
     return systemOf(drawn, {
       broker: {
         kind: 'kafka',
         nodes: cluster.nodes,
         'replica.lag.time.max.ms': cluster.lag,
+        ...(cluster.eligible ? { 'eligible.leader.replicas.version': 1 } : {}),
         'offsets.topic.num.partitions': 2,
         'transaction.state.log.num.partitions': 2,
         'transaction.state.log.min.isr': Math.min(2, cluster.nodes),
@@ -108,6 +118,15 @@ export const kafka: fc.Arbitrary<Document> = fc
         ...(consuming.assignor === null ? {} : { 'partition.assignment.strategy': [consuming.assignor] }),
         ...(consuming.member === null ? {} : { 'group.instance.id': consuming.member }),
         ...(forwards ? { 'forward.to': 'done', 'transaction.timeout.ms': '10s' } : {}),
+        ...(consuming.group === 'consumer' ? { 'group.protocol': 'consumer' } : {}),
+        ...(shared
+          ? {
+              'group.type': 'share',
+              'share.auto.offset.reset': consuming.reset,
+              'share.acknowledgement.mode': consuming.acknowledges,
+              ...(consuming.isolation === null ? {} : { 'share.isolation.level': consuming.isolation }),
+            }
+          : {}),
       },
       ...(forwards
         ? {

@@ -178,6 +178,44 @@ describe('a leader crash (K21-K24)', () => {
     }
   });
 
+  it('may elect who left the in-sync set while it was too small, where eligible leader replicas are kept (K22)', () => {
+    for (const version of [0, 1]) {
+      const bench = new KafkaBench({
+        broker: { 'eligible.leader.replicas.version': version },
+        topics: { rides: { 'min.insync.replicas': 3 } },
+      });
+      const client = bench.client('app');
+      bench.start();
+      client.ask('b1', produce(bench, [bench.message()]));
+      bench.cutOff('b2');
+      bench.wait(12 * SECOND);
+      bench.crash('b3');
+      bench.wait(12 * SECOND);
+      bench.crash('b1');
+      bench.story();
+      bench.cutOff('b2', false);
+      bench.wait(12 * SECOND);
+      const elected = version === 1 ? ['controller elected rides/0 → b2 #1'] : [];
+      expect(bench.story('elected'), `version ${version}`).toEqual(elected);
+    }
+  });
+
+  it('elects the last known leader when nobody else is left in either set (K22)', () => {
+    const bench = new KafkaBench({ nodes: 2, broker: { 'eligible.leader.replicas.version': 1 } });
+    bench.start();
+    bench.crash('b2');
+    bench.wait(12 * SECOND);
+    bench.crash('b1');
+    bench.wait(12 * SECOND);
+    bench.story();
+    bench.restart('b2');
+    bench.wait(5 * SECOND);
+    expect(bench.story('elected')).toEqual([]);
+    bench.restart('b1');
+    bench.wait(5 * SECOND);
+    expect(bench.story('elected')).toEqual(['controller elected rides/0 → b1 #2']);
+  });
+
   it('on a single node loses nothing but what had not reached the disk, when the disk’s cache goes too', () => {
     for (const losesDisk of [false, true]) {
       const bench = new KafkaBench({ nodes: 1 });
@@ -215,6 +253,31 @@ describe('idempotence (K32)', () => {
     client.ask('b1', produce(bench, [bench.message()], { producerId: 9, sequence: 0 }));
     const gap = client.ask<ProduceAnswer>('b1', produce(bench, [bench.message()], { producerId: 9, sequence: 5 }));
     expect(results(gap)?.[0]?.error).toBe('OUT_OF_ORDER_SEQUENCE_NUMBER');
+  });
+});
+
+describe('a compacted topic (K82-K84)', () => {
+  const compacted = { 'cleanup.policy': 'compact', 'segment.bytes': 150, 'min.cleanable.dirty.ratio': 0 };
+
+  it('keeps the newest record of each key, and readers go on where something is left', () => {
+    const bench = new KafkaBench({ nodes: 1, topics: { rides: compacted } });
+    const client = bench.client('app');
+    bench.start();
+    for (const key of ['a', 'a', 'b', 'a', 'c']) client.ask('b1', produce(bench, [bench.message({ key })]));
+    bench.wait(16 * SECOND);
+    expect(bench.story('evicted')).toEqual([
+      'b1 evicted m1 rides/0 (compaction)',
+      'b1 evicted m2 rides/0 (compaction)',
+    ]);
+    expect(read(client.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([3, 4, 5]);
+  });
+
+  it('refuses a record without a key, for good', () => {
+    const bench = new KafkaBench({ nodes: 1, topics: { rides: compacted } });
+    const client = bench.client('app');
+    bench.start();
+    const answer = client.ask<ProduceAnswer>('b1', produce(bench, [bench.message({ key: null })]));
+    expect(answer?.results[0]?.error).toBe('INVALID_RECORD');
   });
 });
 
