@@ -262,7 +262,11 @@ class KeyedDispatcher implements Dispatcher {
   }
 
   dispatch(out: Out): void {
-    const { consumers } = this.#subscription;
+    const subscription = this.#subscription;
+    const { consumers } = subscription;
+    // What came back stands before all that waits of its key.
+    for (let entry = subscription.nextReturned(); entry !== undefined; entry = subscription.nextReturned())
+      this.#park(entry);
     for (const consumer of consumers) this.#serveParked(consumer, out);
     while (this.#waiting < LOOK_AHEAD && !this.#subscription.isBlocked && this.#somebodyCanTake()) {
       const entry = this.#subscription.next(out);
@@ -318,11 +322,26 @@ class KeyedDispatcher implements Dispatcher {
     const hash = hashOf(entry);
     const owner = this.#selector.select(hash);
     if (owner === undefined) this.#unownedAgain(entry, true);
+    else if (
+      owner.parked.size > 0 ||
+      !this.#canTake(owner, entry) ||
+      this.#isHeldElsewhere(hash, owner) ||
+      this.#draining.has(hash)
+    )
+      this.#park(entry);
+    else this.#hand(entry, owner, out);
+  }
+
+  /** Lays an entry where it has to wait, in its order among the others there. */
+  #park(entry: LedgerEntry): void {
+    const hash = hashOf(entry);
+    const owner = this.#selector.select(hash);
+    if (owner === undefined) this.#unownedAgain(entry, true);
     else if (this.#isHeldElsewhere(hash, owner) || this.#draining.has(hash)) this.#drainLater(entry);
-    else if (owner.parked.size > 0 || !this.#canTake(owner, entry)) {
+    else {
       owner.parked.push(entry.index, entry);
       this.#waiting++;
-    } else this.#hand(entry, owner, out);
+    }
   }
 
   #hand(entry: LedgerEntry, consumer: PulsarConsumer, out: Out): void {
@@ -361,6 +380,9 @@ class KeyedDispatcher implements Dispatcher {
   #reroute(out: Out): void {
     const all = this.#unowned;
     this.#unowned = new Heap();
+    const subscription = this.#subscription;
+    for (let entry = subscription.nextReturned(); entry !== undefined; entry = subscription.nextReturned())
+      all.push(entry.index, entry);
     for (const consumer of this.#subscription.consumers) {
       while (consumer.parked.size > 0) all.push(consumer.parked.leastKey, consumer.parked.pop() as LedgerEntry);
     }

@@ -204,14 +204,21 @@ export class PulsarSubscription {
 
   // ── Reading and handing out ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes the entry that is to be handed out next: what came back first, then what is due of the delayed, then new ones. */
-  next(out: Out): LedgerEntry | undefined {
+  /** Takes the first of the entries that came back (P42). */
+  nextReturned(): LedgerEntry | undefined {
     const { cursor } = this.record;
     while (this.#replay.size > 0) {
       const entry = this.#replay.pop() as LedgerEntry;
       if (!cursor.isAcked(entry.index) && !this.pending.has(entry.index) && !this.#txnAcks.has(entry.index))
         return entry;
     }
+    return undefined;
+  }
+
+  /** Takes the entry that is to be handed out next: what came back first, then what is due of the delayed, then new ones. */
+  next(out: Out): LedgerEntry | undefined {
+    const returned = this.nextReturned();
+    if (returned !== undefined) return returned;
     const due = this.#takeDue(out);
     if (due !== undefined) return due;
     const { ledger } = this.host.info;
@@ -228,11 +235,6 @@ export class PulsarSubscription {
       return entry;
     }
     return undefined;
-  }
-
-  /** Gives what was taken and cannot be handed out now back to the front. */
-  putBack(entry: LedgerEntry): void {
-    this.#replay.push(entry.index, entry);
   }
 
   hand(entry: LedgerEntry, consumer: PulsarConsumer, out: Out): void {

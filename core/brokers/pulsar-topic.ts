@@ -304,7 +304,9 @@ export class PulsarTopic implements SubscriptionHost {
     const origin = this.cluster.topic(topic);
     const record = origin.subscriptions.get(subscription);
     const original = origin.ledger.entry(index);
-    if (record === undefined || original === undefined) return;
+    // Of what is waiting to be handed out again this is only a copy.
+    const held = origin.live?.subscriptions.get(subscription)?.pending.has(index) === true;
+    if (record === undefined || original === undefined || !held) return;
     for (const { body } of entry.messages) {
       const at = original.messages.findIndex((message) => message.body.id === body.id);
       if (at < 0 || record.buried.has(body.id) || record.cursor.isMessageAcked(index, at)) continue;

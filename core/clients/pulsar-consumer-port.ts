@@ -10,6 +10,7 @@ import type {
   DeadLetter,
   Handed,
   Position,
+  PulsarError,
   ServerCommand,
   SubscriptionType,
   TopicNumber,
@@ -192,20 +193,66 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   extend(): void {}
 
   settle(delivery: Delivery, how: Settlement, out: Out): void {
-    const { held, batchIndex } = delivery.handle as Handle;
     switch (how) {
-      case 'ack':
+      case 'ack': {
+        const { held, batchIndex } = delivery.handle as Handle;
         return this.#ack(held, batchIndex, delivery, out);
+      }
       case 'requeue':
       case 'reject':
-        if (this.#retryLetters !== null) this.#reconsumeLater(held, batchIndex, out);
-        else this.#redelivery.nacked(held.key, held, held.redeliveryCount, out);
+        if (this.#retryLetters !== null) this.reconsumeLater(delivery, this.#retryDelayUs, out);
+        else this.negativeAcknowledge(delivery, out);
         return this.#host.settled(delivery, true, out);
       case 'leave':
         return this.#host.settled(delivery, true, out);
       default:
         return how satisfies never;
     }
+  }
+
+  // ── The client's verbs, for who speaks to it directly ──────────────────────────────────────────────────────────
+
+  /** Told when the broker refuses the subscription. */
+  refused: (error: PulsarError) => void = () => {};
+
+  /** Acks one message, everything up to it, or one of the two within a transaction; at once (P30, P67). */
+  acknowledge(delivery: Delivery, cumulative: boolean, txn: string, out: Out): void {
+    const { held } = delivery.handle as Handle;
+    const { source, entry } = held;
+    const { session, id: consumerId } = source;
+    if (session === null || session.state !== 'ready') return;
+    this.#redelivery.forget(held.key);
+    const request = ++this.#requests;
+    const entries: AckedEntry[] = [{ index: entry.index, batch: null }];
+    this.#client.say(session, { type: 'Ack', consumerId, entries, cumulative, txn, request }, 'ack', out);
+  }
+
+  /** The answer to the last `acknowledge`; '' for yes. */
+  ackError: PulsarError | '' = '';
+
+  negativeAcknowledge(delivery: Delivery, out: Out): void {
+    const { held } = delivery.handle as Handle;
+    this.#redelivery.nacked(held.key, held, held.redeliveryCount, out);
+  }
+
+  reconsumeLater(delivery: Delivery, delayUs: Micros, out: Out): void {
+    const { held, batchIndex } = delivery.handle as Handle;
+    this.#reconsumeLater(held, batchIndex, delayUs, out);
+  }
+
+  /** Asks for everything again that is not acked (P36, P39). */
+  redeliverUnacknowledgedMessages(out: Out): void {
+    for (const source of this.#sources) this.#redeliver(source, null, R.nacked, out);
+  }
+
+  seek(to: Position, out: Out): void {
+    for (const { session, id } of this.#sources)
+      if (session !== null) this.#client.say(session, { type: 'Seek', consumerId: id, to }, 'control', out);
+  }
+
+  unsubscribe(out: Out): void {
+    for (const { session, id } of this.#sources)
+      if (session !== null) this.#client.say(session, { type: 'Unsubscribe', consumerId: id }, 'control', out);
   }
 
   // ── Receiving ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,12 +315,15 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
           this.#client.say(session, { type: 'Flow', consumerId: session.id, permits: this.#queueSize }, 'control', out);
         return this.#pump(out);
       case 'SubscribeError':
+        this.refused(command.error);
+        return this.#client.retry(session, out);
       case 'CloseConsumer':
         // Refused or sent away: it tries again after a pause, as an application would.
         return this.#client.retry(session, out);
       case 'AckResponse': {
         const receipt = this.#waiting.get(command.request);
         this.#waiting.delete(command.request);
+        this.ackError = command.error;
         for (const delivery of receipt?.deliveries ?? []) this.#host.settled(delivery, command.error === '', out);
         return;
       }
@@ -359,10 +409,9 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     if (whole) this.#redelivery.forget(held.key);
     if (this.#cumulative) {
       // Of a batch that is not done, everything before it is, or its messages up to here (P33).
-      if (whole) source.upTo = { index: entry.index, batch: null };
-      else if (this.#byIndex) source.upTo = { index: entry.index, batch: upTo(batchIndex) };
-      else if (entry.index > 0 && (source.upTo === null || source.upTo.index < entry.index))
-        source.upTo = { index: entry.index - 1, batch: null };
+      if (whole) raise(source, { index: entry.index, batch: null });
+      else if (this.#byIndex) raise(source, { index: entry.index, batch: upTo(batchIndex) });
+      else if (entry.index > 0) raise(source, { index: entry.index - 1, batch: null });
     } else if (whole) source.acks.push({ index: entry.index, batch: null });
     else if (this.#byIndex) source.acks.push({ index: entry.index, batch: [batchIndex] });
     const waits = this.#receipts && (whole || this.#byIndex) && delivery !== null;
@@ -442,7 +491,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     for (const [source, indexes] of touched) this.#redeliver(source, indexes, reason, out);
   }
 
-  #redeliver(source: Source, indexes: readonly number[], reason: number, out: Out): void {
+  #redeliver(source: Source, indexes: readonly number[] | null, reason: number, out: Out): void {
     const { session, id } = source;
     // Without a session there is nothing to ask for: the broker has given everything back.
     if (session === null || session.state !== 'ready') return;
@@ -478,7 +527,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
       if (message === undefined || held.done.has(i)) continue;
-      const letter = this.#letter(source, held, message, held.redeliveryCount);
+      const letter = this.#letter(source, held, message, held.redeliveryCount, 0);
       const stored = (voice: Out): void => {
         left--;
         if (left === 0) this.#settleOriginal(held, voice);
@@ -489,20 +538,20 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   }
 
   /** reconsumeLater: a copy with a delay goes to the retry-letter topic, or the message has been tried often enough (P48). */
-  #reconsumeLater(held: Held, batchIndex: number, out: Out): void {
+  #reconsumeLater(held: Held, batchIndex: number, delayUs: Micros, out: Out): void {
     const { source, entry } = held;
     const message = entry.messages[batchIndex];
     if (message === undefined || this.#retryLetters === null) return;
     this.#redelivery.settled(held.key);
     const times = triedBefore(message) + 1;
-    const letter = this.#letter(source, held, message, times);
+    const letter = this.#letter(source, held, message, times, delayUs);
     const stored = (voice: Out): void => {
       held.done.add(batchIndex);
       if (held.done.size >= entry.messages.length) this.#settleOriginal(held, voice);
       else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
     };
     if (times <= this.#limit) {
-      return this.#retryLetters.publish(RETRY_LETTERS, letter, out.now + this.#retryDelayUs, null, stored, out);
+      return this.#retryLetters.publish(RETRY_LETTERS, letter, out.now + delayUs, null, stored, out);
     }
     const dead = this.#dead(held, R['too many deliveries']);
     this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
@@ -529,7 +578,13 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   }
 
   /** A copy with what clients add to it (P47). */
-  #letter(source: Source, held: Held, { body, properties }: StoredMessage, times: number): StoredMessage {
+  #letter(
+    source: Source,
+    held: Held,
+    { body, properties }: StoredMessage,
+    times: number,
+    delayUs: Micros,
+  ): StoredMessage {
     const info = this.#cluster.topic(source.topic);
     const { ledgerId, entryId } = info.ledger.idOf(held.entry.index);
     return {
@@ -539,7 +594,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         REAL_SUBSCRIPTION: this.#subscription,
         ORIGIN_MESSAGE_ID: properties?.['ORIGIN_MESSAGE_ID'] ?? `${ledgerId}:${entryId}:${info.partition}`,
         RECONSUMETIMES: String(times),
-        DELAY_TIME: String(Math.floor(this.#retryDelayUs / 1000)),
+        DELAY_TIME: String(Math.floor(delayUs / 1000)),
       },
     };
   }
@@ -549,6 +604,18 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 const DEAD_LETTERS = 1_000_001;
 const RETRY_LETTERS = 1_000_002;
 const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
+
+/** A cumulative ack goes as far as the furthest of those that gather. */
+function raise(source: Source, ack: AckedEntry): void {
+  const { upTo: known } = source;
+  const further =
+    known === null ||
+    ack.index > known.index ||
+    (ack.index === known.index &&
+      known.batch !== null &&
+      (ack.batch?.length ?? Number.MAX_SAFE_INTEGER) > known.batch.length);
+  if (further) source.upTo = ack;
+}
 
 /** 0 … i. */
 function upTo(i: number): number[] {

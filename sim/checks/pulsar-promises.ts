@@ -35,6 +35,8 @@ export function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): strin
   if (type === 'Shared') return 'subscriptionType: Shared keeps no order';
   if (type === 'Key_Shared') {
     if (booleanOf(consumer.options, 'allowOutOfOrderDelivery')) return 'allowOutOfOrderDelivery: true';
+    if (numberOf(consumer.options, 'ackTimeout') > 0)
+      return 'ackTimeout: what is asked for again comes after its successors';
     const mixed = Object.values(scenario.producers).some(
       ({ options, to }) =>
         to.some((name) => consumer.from.includes(name)) &&
