@@ -16,7 +16,9 @@ const clients = fc.record({
 });
 const NODE_STEPS = ['appended', 'delivered', 'acked', 'requeued'];
 
-const standard = { suffix: '', options: fc.constant<Document>({}), producer: fc.constant<Document>({}) };
+/** What AWS leaves to chance, now and then. */
+const chances = mostly<Document>({}, { duplicates: 0.2 }, { 'short-poll-misses': 0.3 }, { 'stale-deletes': 0.5 });
+const standard = { suffix: '', options: chances, producer: fc.constant<Document>({}) };
 const fifo = {
   suffix: '.fifo',
   options: fc.record({ content: fc.boolean(), scope: mostly('queue', 'messageGroup') }).map(
