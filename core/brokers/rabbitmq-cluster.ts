@@ -129,7 +129,8 @@ type NodeWire = Wire &
         readonly after: number;
       }
     | { readonly type: 'rabbitmq/leader'; readonly group: number; readonly leader: MemberNumber; readonly term: number }
-    | { readonly type: 'rabbitmq/ping'; readonly incarnation: number }
+    /** `asks`: nothing was heard of the other, so it is to answer. */
+    | { readonly type: 'rabbitmq/ping'; readonly incarnation: number; readonly asks: boolean }
   );
 
 type ClusterTimer =
@@ -141,6 +142,8 @@ type ClusterTimer =
 
 /** Nodes tell each other this often that they are alive. */
 const PULSE_US = 1_000_000;
+/** A suspected node is asked whether it is back every so many pulses. */
+const ASK_EVERY = 5;
 /** A command that was not answered for this long is sent again. */
 const AGAIN_US = 2_000_000;
 /** A member that misses its leader waits so long, and up to twice that, before it campaigns. */
@@ -198,6 +201,8 @@ class Group {
   campaign: TimerId = 0;
   tick: TimerId = 0;
   tickAtUs: Micros = NEVER;
+  /** A tick is in the log and not applied yet: until then another would find the same. */
+  ticking = false;
   /** Messages of the queue that are on the way to their dead-letter targets. */
   readonly burials = new Map<QueuedMessage, Burial>();
   buryArmed = false;
@@ -213,7 +218,7 @@ class Group {
 }
 
 interface NodeState {
-  status: 'up' | 'suspected' | 'down';
+  status: 'up' | 'suspected';
   lastHeardUs: Micros;
   /** The newest one heard of. */
   incarnation: number;
@@ -230,6 +235,7 @@ export class RabbitCluster implements Effects {
   readonly #sessions = new Map<SessionNumber, Session>();
   readonly #moves = new Map<Group, Session>();
   #incarnation = 1;
+  #pulses = 0;
   #lastSession = 0;
   #lastConsumer = 0;
   readonly #consumerNumbers = new Map<Consumer, number>();
@@ -308,6 +314,7 @@ export class RabbitCluster implements Effects {
       group.tickAtUs = NEVER;
       group.burials.clear();
       group.proposed.clear();
+      group.ticking = false;
       group.buryArmed = false;
       const { raft, replica } = group;
       if (raft === undefined || replica === undefined) continue;
@@ -338,10 +345,10 @@ export class RabbitCluster implements Effects {
     this.#pulse(out);
   }
 
-  /** The transport says that a node's process is gone. */
+  /** The connection to a node broke: its process is gone, or a hop was lost. Only when it is heard of again is it clear which (R65). */
   peerLost(peer: ActorId, out: Out): void {
     const node = this.#plan.nodes.indexOf(peer) + 1;
-    if (node > 0) this.#miss(node, 'down', out);
+    if (node > 0) this.#miss(node, out);
     this.#run(out);
   }
 
@@ -576,7 +583,7 @@ export class RabbitCluster implements Effects {
   }
 
   #handle(from: MemberNumber, wire: NodeWire, out: Out): void {
-    if (wire.type === 'rabbitmq/ping') return this.#pinged(from, wire.incarnation, out);
+    if (wire.type === 'rabbitmq/ping') return this.#pinged(from, wire.incarnation, wire.asks, out);
     const group = this.#groups[wire.group];
     if (group === undefined) return;
     switch (wire.type) {
@@ -686,6 +693,7 @@ export class RabbitCluster implements Effects {
     const leads = raft.role === 'leader';
     for (let command = raft.nextCommitted(); command !== undefined; command = raft.nextCommitted()) {
       group.applied += 1;
+      if (command.type === 'tick') group.ticking = false;
       const first = group.applied > (this.#plan.recorded[group.index] ?? 0);
       if (!leads) {
         replica.apply(command, SILENT);
@@ -732,14 +740,18 @@ export class RabbitCluster implements Effects {
   }
 
   #pulse(out: Out): void {
-    const ping: NodeWire = { type: 'rabbitmq/ping', incarnation: this.#incarnation };
+    this.#pulses += 1;
+    const tells: NodeWire = { type: 'rabbitmq/ping', incarnation: this.#incarnation, asks: false };
     const { nodes, failureDetectionUs } = this.#plan;
     nodes.forEach((actor, at) => {
       const state = this.#nodes[at];
-      if (at + 1 === this.self || state?.status === 'down') return;
-      out.send(actor, 'control', ping);
-      if (state?.status === 'up' && out.now - state.lastHeardUs > failureDetectionUs)
-        this.#miss(at + 1, 'suspected', out);
+      if (at + 1 === this.self || state === undefined) return;
+      if (state.status === 'suspected') {
+        if (this.#pulses % ASK_EVERY === 0) this.#ask(at + 1, out);
+        return;
+      }
+      out.send(actor, 'control', tells);
+      if (out.now - state.lastHeardUs > failureDetectionUs) this.#miss(at + 1, out);
     });
     for (const session of this.#sessions.values()) {
       const [oldest] = session.pending.values();
@@ -756,56 +768,58 @@ export class RabbitCluster implements Effects {
     out.timer(PULSE_US, { type: 'rabbitmq/pulse' }, 0);
   }
 
+  #ask(node: MemberNumber, out: Out): void {
+    const asks: NodeWire = { type: 'rabbitmq/ping', incarnation: this.#incarnation, asks: true };
+    out.send(this.#plan.nodes[node - 1] ?? 0, 'control', asks);
+  }
+
   #hear(node: MemberNumber, out: Out): void {
     const state = this.#nodes[node - 1];
     if (state === undefined) return;
     state.lastHeardUs = out.now;
     if (state.status === 'up') return;
-    const wasSuspected = state.status === 'suspected';
     state.status = 'up';
     for (const session of this.#sessions.values()) if (session.group.leader === node) this.#sendAgain(session, out);
     for (const group of this.#groups) {
       if (!group.leads) continue;
-      if (wasSuspected) this.#propose(group, { type: 'node-back', node, atUs: out.now });
+      this.#propose(group, { type: 'node-back', node, atUs: out.now });
       group.raft?.remind(node);
       this.#touched.add(group);
       this.#nameLeader(group, node, out);
     }
   }
 
-  #pinged(from: MemberNumber, incarnation: number, out: Out): void {
+  #pinged(from: MemberNumber, incarnation: number, asks: boolean, out: Out): void {
     const state = this.#nodes[from - 1];
-    if (state === undefined || incarnation <= state.incarnation) return;
+    if (state === undefined) return;
+    if (asks) {
+      const tells: NodeWire = { type: 'rabbitmq/ping', incarnation: this.#incarnation, asks: false };
+      out.send(this.#plan.nodes[from - 1] ?? 0, 'control', tells);
+    }
+    if (incarnation <= state.incarnation) return;
+    // It is another process now: what the one before led, nobody leads, and its channels are gone.
     state.incarnation = incarnation;
+    for (const group of this.#groups) {
+      if (group.raft === undefined || group.raft.leader !== from || group.raft.members.length === 1) continue;
+      group.raft.forgetLeader();
+      if (group.leader === from) group.leader = 0;
+      this.#armCampaign(group, CAMPAIGN_US, out);
+    }
     this.#proposeAll({ type: 'node-gone', node: from, incarnation, atUs: out.now });
     for (const group of this.#groups) if (group.leads) this.#nameLeader(group, from, out);
   }
 
   /** A node is gone, or nothing is heard of it. */
-  #miss(node: MemberNumber, status: 'suspected' | 'down', out: Out): void {
+  #miss(node: MemberNumber, out: Out): void {
     const state = this.#nodes[node - 1];
-    if (state === undefined || state.status === 'down' || state.status === status) return;
-    state.status = status;
-    if (status === 'down') {
-      state.incarnation += 1;
-      this.#proposeAll({ type: 'node-gone', node, incarnation: state.incarnation, atUs: out.now });
-    } else {
-      state.suspectedUs = out.now;
-      this.#watchAway(node, state, out);
-    }
-    for (const group of this.#groups) {
-      if (group.leader !== node) continue;
-      if (status === 'down') {
-        group.leader = 0;
-        group.raft?.forgetLeader();
-      }
-      if (group.raft === undefined) continue;
-      const { leaderTerm: term, index, queue } = group;
-      if (this.#plan.lost[index] !== term)
-        out.fact(F['leader-lost'], 0, queue.place, this.#plan.nodes[node - 1] ?? 0, term);
-      this.#plan.lost[index] = term;
-      this.#armCampaign(group, CAMPAIGN_US, out);
-    }
+    if (state === undefined || state.status === 'suspected') return;
+    state.status = 'suspected';
+    state.suspectedUs = out.now;
+    this.#watchAway(node, state, out);
+    // If only the connection broke, this opens another, and the answer comes before anybody campaigns.
+    this.#ask(node, out);
+    for (const group of this.#groups)
+      if (group.raft !== undefined && group.leader === node) this.#armCampaign(group, CAMPAIGN_US, out);
   }
 
   /** What a suspected node's consumers hold returns: since 4.3 after a while, before at once (R65). */
@@ -824,14 +838,19 @@ export class RabbitCluster implements Effects {
 
   #campaign(group: Group, out: Out): void {
     group.campaign = 0;
-    if (group.raft === undefined || group.raft.role === 'leader' || this.#hearsLeader(group)) return;
-    group.raft.campaign();
+    const { raft, leader, leaderTerm: term, index, queue } = group;
+    if (raft === undefined || raft.role === 'leader' || raft.members.length === 1 || this.#hearsLeader(group)) return;
+    if (this.#plan.lost[index] !== term)
+      out.fact(F['leader-lost'], 0, queue.place, this.#plan.nodes[leader - 1] ?? 0, term);
+    this.#plan.lost[index] = term;
+    raft.campaign();
     this.#touched.add(group);
     this.#armCampaign(group, 4 * CAMPAIGN_US, out);
   }
 
   #elected(group: Group, raft: RaftMember<Command>, out: Out): void {
     group.leads = true;
+    group.ticking = false;
     group.proposed.clear();
     out.fact(F.elected, 0, group.queue.place, out.self, raft.term);
     this.#learn(group, this.self, raft.term, out);
@@ -854,14 +873,14 @@ export class RabbitCluster implements Effects {
 
   #armTick(group: Group, replica: Replica, out: Out): void {
     const at = replica.nextTickUs();
-    if (at >= group.tickAtUs) return;
+    if (at >= group.tickAtUs || group.ticking) return;
     if (group.tick !== 0) out.cancel(group.tick);
     group.tickAtUs = at;
     group.tick = out.timer(Math.max(0, at - out.now), { type: 'rabbitmq/tick', group: group.index } as ClusterTimer);
   }
 
   #tickNow(group: Group, out: Out): void {
-    if (group.leads) this.#propose(group, { type: 'tick', atUs: out.now });
+    if (group.leads && !group.ticking) group.ticking = this.#propose(group, { type: 'tick', atUs: out.now });
     this.#run(out);
   }
 

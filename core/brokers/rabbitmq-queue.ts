@@ -7,7 +7,7 @@ import type { HeaderTable } from '../parts/headers-match.ts';
 import { RabbitQueue } from '../parts/rabbit-queue.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import { StreamLog, type StreamRules } from '../parts/stream-log.ts';
-import type { ActorId, FactId, Micros, PlaceId, TimerId } from '../types.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
 import type { Timer } from './rabbitmq-host.ts';
 import type { QueueSpec } from './rabbitmq-options.ts';
 import type { Connection, Consumer } from './rabbitmq-session.ts';
@@ -100,25 +100,21 @@ export class Stream {
   /** By offset, from `factBase` on. */
   readonly appendFacts: FactId[] = [];
   factBase = 0;
-  readonly #got = new Map<ActorId, { next: number; readonly again: Map<number, number> }>();
+  readonly #got = new Map<ActorId, Map<MessageId, number>>();
 
   constructor(rules: StreamRules) {
     this.log = new StreamLog(rules);
   }
 
-  /** How often this client is handed this offset, this time included. Most get each offset once, in order. */
-  attempt(client: ActorId, offset: number): number {
-    const got = this.#got.get(client);
+  /** How often this client is handed this message, this time included. */
+  attempt(client: ActorId, message: MessageId): number {
+    let got = this.#got.get(client);
     if (got === undefined) {
-      this.#got.set(client, { next: offset + 1, again: new Map() });
-      return 1;
+      got = new Map();
+      this.#got.set(client, got);
     }
-    if (offset >= got.next) {
-      got.next = offset + 1;
-      return 1;
-    }
-    const times = (got.again.get(offset) ?? 1) + 1;
-    got.again.set(offset, times);
+    const times = (got.get(message) ?? 0) + 1;
+    got.set(message, times);
     return times;
   }
 

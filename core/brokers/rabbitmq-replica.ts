@@ -450,7 +450,7 @@ export class Replica {
       while (consumer.offset < stream.log.readable && consumer.canTake()) {
         const message = stream.log.at(consumer.offset);
         if (message === undefined) throw new Error('invariant: what is readable is there');
-        const entry = streamEntry(message, consumer.offset, stream.attempt(consumer.client, consumer.offset));
+        const entry = streamEntry(message, consumer.offset, stream.attempt(consumer.client, message.body.id));
         entry.readyFact = stream.appendFacts[consumer.offset - stream.factBase] ?? 0;
         consumer.offset += 1;
         this.#handOver(entry, consumer, consumer, effects);

@@ -76,7 +76,7 @@ export class Streams {
           message,
           position: offset,
           expiresAtUs: NEVER,
-          deliveries: stream.attempt(consumer.channel.connection.peer, offset) - 1,
+          deliveries: stream.attempt(consumer.channel.connection.peer, message.body.id) - 1,
           failures: 0,
           stored: true,
           readyFact: stream.appendFacts[offset - stream.factBase] ?? 0,

@@ -121,7 +121,7 @@ export const rabbitmq: BrokerKind = {
         new RabbitProducerPort(nodes, port, port.to.map(target), declarations('publish', port.to), host),
       consumerPort: (port, host) => {
         const sources = port.from.map((name) => ({ name, stream: isStream(queues.get(name)?.options ?? {}) }));
-        const group = sources.some(({ stream }) => stream) ? setup.place(port.declared, 'group') : 0;
+        const group = sources.some(({ stream }) => stream) ? setup.place(port.name, 'group') : 0;
         return new RabbitConsumerPort(nodes, port, sources, group, declarations('consume', port.from), host);
       },
     };

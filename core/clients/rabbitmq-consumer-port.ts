@@ -65,7 +65,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   #channels = 0;
 
   /**
-   * `group`: the place that stands for the readers of this declaration in the facts about stored offsets; 0 where no stream is read. `declarations`: what the client declares on each connection, because a restart of the node may have removed it.
+   * `group`: the place that stands for this reader in the facts about stored offsets; 0 where no stream is read. `declarations`: what the client declares on each connection, because a restart of the node may have removed it.
    */
   constructor(
     nodes: readonly ActorId[],
@@ -182,6 +182,8 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     if (this.#prefetch > 0)
       this.#link.say({ type: 'basic.qos', channel: CHANNEL, prefetchCount: this.#prefetch }, 'control', out);
     for (const declaration of this.#declarations) this.#link.say(declaration, 'control', out);
+    // A reader of a stream shares its place there with nobody: it is a group of one.
+    if (this.#group !== 0) out.fact(F.joined, 0, this.#group, out.self);
     for (const queue of this.#queues) this.#consume(queue, out);
   }
 

@@ -3,7 +3,7 @@
  * how those that left, left. A step that takes out what was not there, or hands out what was not ready, is remembered as the first breach
  * of conservation. Logs have no place here: nothing leaves them by being read.
  */
-import { F } from '../../core/facts.ts';
+import { F, R } from '../../core/facts.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 
@@ -25,6 +25,9 @@ export interface QueueFate {
 
 /** Facts after which a message is ready: what is dead-lettered because of one was not in flight. */
 const WAITS: ReadonlySet<number> = new Set([F.appended, F.requeued, F['became-visible'], F.redriven]);
+
+/** Reasons for which a queue drops what a consumer just gave up. */
+const WAS_HELD: ReadonlySet<number> = new Set([R['too many deliveries'], R['rejected by the consumer']]);
 
 export class QueueFates {
   readonly trace: Trace;
@@ -151,7 +154,7 @@ export class QueueFates {
       case F.expired:
       case F.evicted:
         if (this.#neverIn(id)) return;
-        this.#leave(trace.place(id), id, END.policy, false);
+        this.#leave(trace.place(id), id, END.policy, false, !WAS_HELD.has(trace.detail(id)));
         return;
       case F.lost:
         this.#leave(trace.place(id), id, END.lost, false);

@@ -1,12 +1,16 @@
-/** Systems around RabbitMQ: one node, a queue reached by its name or through an exchange, with or without a dead-letter queue. */
+/**
+ * Systems around RabbitMQ: one node or a cluster of three, a queue (classic, quorum or a stream) reached by its name or through an exchange, with or
+ * without a dead-letter queue.
+ */
 import fc from 'fast-check';
 import { common, mostly, systemOf } from './clients.ts';
 import type { Document } from './document.ts';
 
 const queue = fc.record({
-  type: mostly('classic', 'quorum'),
+  type: mostly('classic', 'quorum', 'quorum', 'stream'),
   durable: mostly(true, false),
   deadLetters: fc.boolean(),
+  atLeastOnce: fc.boolean(),
   limit: mostly<number | null>(null, 2, 5),
   ttl: mostly<string | null>(null, '5s', '60s'),
   length: mostly<number | null>(null, 3),
@@ -20,41 +24,68 @@ const clients = fc.record({
   retries: mostly<number | null>(null, 0, 3),
   confirmTimeout: mostly<string | null>(null, '1s'),
   prefetch: mostly<number | null>(null, 0, 1, 5),
+  producerNode: mostly(1, 2, 3),
+  consumerNode: mostly(1, 2, 3),
+  // A reader that begins elsewhere, or keeps its place in memory only, passes over what nobody expects it to come back to.
+  offset: mostly('first', '2'),
 });
-const broker = fc.record({ heartbeat: mostly('10s', '60s'), flush: mostly('5ms', '0ms', '300ms') });
+const broker = fc.record({
+  nodes: mostly(1, 3),
+  version: mostly('4.2', '4.3', '3.13'),
+  heartbeat: mostly('10s', '60s'),
+  flush: mostly('5ms', '0ms', '300ms'),
+  locator: mostly<string | null>(null, 'balanced'),
+});
 
 export const rabbitmq: fc.Arbitrary<Document> = fc
   .record({ drawn: common, queue, clients, broker })
   .map(({ drawn, queue, clients, broker }) => {
     const quorum = queue.type === 'quorum';
+    const stream = queue.type === 'stream';
+    const clustered = broker.nodes > 1;
+    const dead = queue.deadLetters && !stream;
+    const durable = queue.durable || queue.type !== 'classic' || broker.version === '4.3';
     const jobs: Document = {
-      ...(quorum ? { 'x-queue-type': 'quorum' } : {}),
-      ...(queue.durable || quorum ? {} : { durable: false }),
-      ...(queue.deadLetters ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' } : {}),
+      ...(queue.type === 'classic' ? {} : { 'x-queue-type': queue.type }),
+      ...(durable ? {} : { durable: false }),
+      ...(dead ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' } : {}),
+      ...(dead && quorum && queue.atLeastOnce ? { 'x-dead-letter-strategy': 'at-least-once' } : {}),
       ...(quorum && queue.limit !== null ? { 'x-delivery-limit': queue.limit } : {}),
-      ...(queue.ttl === null ? {} : { 'x-message-ttl': queue.ttl }),
-      ...(queue.length === null
+      ...(queue.ttl === null || stream ? {} : { 'x-message-ttl': queue.ttl }),
+      ...(queue.length === null || stream
         ? {}
         : {
             'x-max-length': queue.length,
             'x-overflow': quorum && queue.overflow === 'reject-publish-dlx' ? 'reject-publish' : queue.overflow,
           }),
-      ...(queue.single ? { 'x-single-active-consumer': true } : {}),
+      ...(queue.single && !stream ? { 'x-single-active-consumer': true } : {}),
       ...(queue.exchange === null
         ? {}
         : { bindings: [{ exchange: 'work', key: queue.exchange === 'topic' ? 'job.#' : 'job.new' }] }),
     };
+    const failed: Document = {
+      ...(quorum && clustered ? { 'x-queue-type': 'quorum' } : {}),
+      ...(broker.locator === null ? {} : { 'x-queue-leader-locator': broker.locator }),
+    };
+    const names = Array.from({ length: broker.nodes }, (_, index) => `b${index + 1}`);
     return systemOf(drawn, {
-      broker: { kind: 'rabbitmq', heartbeat: broker.heartbeat, flush: broker.flush },
+      broker: {
+        kind: 'rabbitmq',
+        ...(clustered ? { nodes: broker.nodes } : {}),
+        version: broker.version,
+        heartbeat: broker.heartbeat,
+        flush: broker.flush,
+      },
       places: {
         ...(queue.exchange === null ? {} : { exchanges: { work: { type: queue.exchange } } }),
-        queues: { jobs, ...(queue.deadLetters ? { failed: {} } : {}) },
+        queues: { jobs, ...(dead ? { failed } : {}) },
       },
       to: queue.exchange === null ? 'jobs' : 'work',
       from: 'jobs',
       producer: {
         ...(queue.exchange === null ? {} : { routing: 'job.new' }),
         ...(clients.confirms ? { confirms: true } : {}),
+        ...(clustered ? { node: clients.producerNode } : {}),
         delivery_mode: clients.mode,
         ...(clients.retries === null ? {} : { retries: clients.retries }),
         ...(clients.confirmTimeout === null ? {} : { confirm_timeout: clients.confirmTimeout }),
@@ -62,10 +93,14 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
       },
       consumer: {
         prefetch: Math.max(drawn.concurrency, drawn.prefetch),
-        ...(clients.prefetch === null ? {} : { prefetch_count: clients.prefetch }),
+        ...(clients.prefetch === null || (stream && clients.prefetch === 0)
+          ? {}
+          : { prefetch_count: clients.prefetch }),
+        ...(clustered ? { node: clients.consumerNode } : {}),
+        ...(stream ? { 'x-stream-offset': clients.offset, 'offset-tracking': 'stored' } : {}),
         network_recovery_interval: '1s',
       },
-      nodes: ['rabbitmq'],
+      nodes: clustered ? names : ['rabbitmq'],
       nodeSteps: ['appended', 'routed', 'delivered', 'acked', 'requeued', 'confirmed', 'dead-lettered'],
     });
   });
