@@ -250,6 +250,7 @@ export class SqsQueue {
     return [...this.#all.entries()].map(([, entry]) => entry);
   }
 
+  /** S28: within a group the first comes first, also after a timeout; between groups whoever has been open longest. */
   #peekGroups(): Entry | undefined {
     for (; this.#nextOpen < this.#open.length; this.#nextOpen++) {
       const group = this.#open[this.#nextOpen] as Group;

@@ -584,6 +584,7 @@ export class Sqs implements Machine {
     this.#add(live, message, messageId, sentAtUs, 0, group, source, receives, out, acked);
   }
 
+  /** S3: the timeout is now + value, 0 makes the message visible at once, and the next receive has the queue's own again. */
   #changeVisibility(from: ActorId, request: ChangeMessageVisibility, out: Out): void {
     const { message, receipt, token, timeoutUs } = request;
     const live = this.#queues.get(request.queue);
@@ -667,7 +668,7 @@ export class Sqs implements Machine {
 
   // ── Dead letters ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** S9: the receive that would exceed maxReceiveCount moves the message instead. */
+  /** S9: the receive that would exceed maxReceiveCount moves the message instead. S32: on FIFO what follows it in its group is released. */
   #deadLetter(live: Live, entry: Entry, out: Out): void {
     const target = this.#queues.get(live.deadLetter);
     live.queue.remove(entry);
