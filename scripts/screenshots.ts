@@ -40,11 +40,57 @@ const SHOTS: readonly Shot[] = [
       await page.locator('.exercise li.missed').first().waitFor();
     },
   },
+  {
+    name: 'diagram-light',
+    link: '#scenario=visibility-too-short&t=9.3s',
+    mode: 'light',
+    act: (page) => panel(page, 'Diagram'),
+  },
+  {
+    name: 'diagram-dark',
+    link: '#scenario=ack-lost&t=4s',
+    mode: 'dark',
+    act: async (page) => {
+      await panel(page, 'Diagram');
+      await page.keyboard.press('w');
+    },
+  },
+  {
+    name: 'ledger-light',
+    link: '#scenario=with-dlq&t=60s',
+    mode: 'light',
+    act: async (page) => {
+      await panel(page, 'Ledger');
+      await page.getByRole('button', { name: /^[1-9]\d* dead-lettered$/ }).waitFor();
+    },
+  },
+  {
+    name: 'inspector-dark',
+    link: '#scenario=photo-queue&t=6.3s',
+    mode: 'dark',
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).click();
+      await page.getByRole('region', { name: 'Settings of photo-jobs' }).waitFor();
+    },
+  },
   { name: 'library-light', link: '', mode: 'light', act: (page) => page.keyboard.press('s') },
   { name: 'phone-light', link: '#scenario=visibility-too-short&t=6.1s', mode: 'light', narrow: true },
+  {
+    name: 'phone-diagram',
+    link: '#scenario=worker-crash&t=9.3s',
+    mode: 'light',
+    narrow: true,
+    act: (page) => panel(page, 'Diagram'),
+  },
   { name: 'phone-dark', link: '#scenario=photo-queue&t=6.55s', mode: 'dark', narrow: true },
 ];
 const KILOBYTES_MAX = 300;
+
+/** Opens a panel and waits until it is there. */
+async function panel(page: Page, name: 'Diagram' | 'Ledger'): Promise<void> {
+  await page.getByRole('tab', { name }).click();
+  await page.getByRole('region', { name: name === 'Diagram' ? 'Space-time diagram' : name }).waitFor();
+}
 
 const root = process.cwd();
 const folder = `${root}/docs/images`;

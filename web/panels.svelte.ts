@@ -37,13 +37,28 @@ export class LedgerView {
   atPlayhead = $state(false);
 }
 
+/** The stage is drawn at most so many times as large as it would fit. */
+const LARGEST = 4;
+
 export class Panels {
   tab = $state<Tab>('Log');
   /** The panel has most of the page. */
   wide = $state(false);
+  /** 1: all of the stage is in sight. */
+  stageScale = $state(1);
   readonly log = new LogView();
   readonly diagram = new DiagramView();
   readonly ledger = new LedgerView();
+
+  get isLargest(): boolean {
+    return this.stageScale >= LARGEST;
+  }
+
+  /** So many times as large as now; 0 fits it again. */
+  scaleStage(by: number): void {
+    const scale = Math.max(1, Math.min(LARGEST, this.stageScale * by));
+    this.stageScale = scale < 1.02 ? 1 : scale;
+  }
 }
 
 export const [getPanels, setPanels] = createContext<Panels>();

@@ -13,6 +13,9 @@ export type Command =
   | 'scenarios'
   | 'tab'
   | 'wide'
+  | 'larger'
+  | 'smaller'
+  | 'fit'
   | 'theme'
   | 'help'
   | 'unselect';
@@ -44,6 +47,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'scenarios', keys: ['s'], shown: ['s'], does: 'open the scenarios' },
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
   { command: 'wide', keys: ['w'], shown: ['w'], does: 'wider or narrower panel' },
+  { command: 'larger', keys: ['z'], shown: ['z'], does: 'larger stage' },
+  { command: 'smaller', keys: ['Z'], shown: ['Shift z'], does: 'smaller stage' },
+  { command: 'fit', keys: ['0'], shown: ['0'], does: 'fit the stage' },
   { command: 'theme', keys: ['d'], shown: ['d'], does: 'dark or light' },
   { command: 'unselect', keys: ['Escape'], shown: ['Esc'], does: 'let go of the selected message' },
   { command: 'help', keys: ['?'], shown: ['?'], does: 'signs and keys' },

@@ -102,3 +102,24 @@ it('a narrow screen has no sideways scroll, and shows stage, log and steps', asy
   expect(complaints).toEqual([]);
   await close();
 });
+
+it('the stage is drawn larger by key and by button, is pointed at there too, and fits again', async () => {
+  const { page, complaints, close } = await openPage('#scenario=photo-queue&t=6.3s');
+  await settled(page);
+  const fit = page.getByRole('button', { name: 'Fit the stage' });
+  expect(await fit.getAttribute('title')).toContain('all of it is in sight');
+  const queue = page.getByRole('article', { name: /^Queue photo-jobs/ });
+  const small = await queue.boundingBox();
+  await page.keyboard.press('z');
+  await page.getByRole('button', { name: 'Larger stage' }).click();
+  const large = await queue.boundingBox();
+  if (small === null || large === null) throw new Error('no queue');
+  expect(large.width / small.width).toBeCloseTo(2.25, 1);
+  // The ready message next to the middle of the lane, which is at 53 of 296 px from its right end.
+  await page.mouse.move(large.x + large.width * 0.475, large.y + large.height * 0.3, { steps: 2 });
+  await page.locator('.hint').getByText('essage').waitFor();
+  await page.keyboard.press('0');
+  expect(await queue.boundingBox()).toEqual(small);
+  expect(complaints).toEqual([]);
+  await close();
+});
