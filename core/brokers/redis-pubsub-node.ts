@@ -251,9 +251,11 @@ export class RedisPubSubNode implements Machine {
 
   // ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** B1, B2, B5: one delivery for each matching subscription; the number of them is the reply. */
+  /** B1, B2, B5: one delivery for each matching subscription; the number of them is the reply. One after the other, so that order is kept (B6). */
   #publish(from: ActorId, request: Publish, out: Out): void {
     const { channel, message, token } = request;
+    // First, because a push may cut its subscriber off.
+    for (const [actor, expected] of this.#expected) this.#miss(actor, expected, request, out);
     let receivers = 0;
     const direct = (request.type === 'SPUBLISH' ? this.#shards : this.#channels).get(channel);
     for (const client of direct ?? NOBODY) {
@@ -269,7 +271,6 @@ export class RedisPubSubNode implements Machine {
         }
       }
     }
-    for (const [actor, expected] of this.#expected) this.#miss(actor, expected, request, out);
     if (receivers === 0) out.fact(F.unroutable, message.id, this.#placeOf(request.topic));
     this.#reply(from, { type: 'number', token, number: receivers }, out, message);
   }

@@ -622,7 +622,7 @@ export class RedisStreamsNode implements Machine {
     return handed;
   }
 
-  /** X6, X13, and with CLAIM what is idle first (X20). */
+  /** X6, X13, X16: in the order of ids, each entry to one consumer of the group; with CLAIM what is idle comes first (X20). */
   #takeNew(from: ActorId, request: XReadGroup, live: Live, share: Share, limit: number, out: Out): Handed[] {
     const { stream } = live;
     const { group, place } = share;
@@ -1002,6 +1002,7 @@ export class RedisStreamsNode implements Machine {
     if (released > 0) this.#serve(key, out);
   }
 
+  /** X10: the summary, or a range of rows, of one consumer or of those that are idle for so long. */
   #pending(from: ActorId, { key, group: name, token, range }: XPending, out: Out): void {
     const found = this.#grouped(from, token, key, name, out);
     if (found === null) return;
