@@ -1,9 +1,11 @@
-// `npm run docs`: writes the reference of the scenario format and its JSON Schema from the tables that the parser reads by.
+// `npm run docs`: writes the reference of the scenario format, its JSON Schema and the brokers' pages from the tables that the parser reads by.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { BROKERS } from '../core/brokers/index.ts';
 import { scenarioReference, scenarioSchema } from '../sim/scenario/reference.ts';
+import { brokerPages } from '../test/house/pages.ts';
 
-mkdirSync('docs', { recursive: true });
+mkdirSync('docs/brokers', { recursive: true });
 writeFileSync('docs/scenarios.md', scenarioReference(BROKERS));
 writeFileSync('scenarios/scenario.schema.json', `${JSON.stringify(scenarioSchema(BROKERS), null, 1)}\n`);
-console.log('docs/scenarios.md and scenarios/scenario.schema.json are up to date.');
+for (const { path, text } of brokerPages()) writeFileSync(path, text);
+console.log('docs/scenarios.md, docs/brokers and scenarios/scenario.schema.json are up to date.');

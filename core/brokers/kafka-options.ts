@@ -782,6 +782,9 @@ export const LACKS: Readonly<Record<string, string>> = {
 };
 
 export const SIMPLIFICATIONS: readonly string[] = [
+  'Offsets of an empty group never expire (K71); consumers neither pause nor resume partitions (K76).',
+  'Consumers fetch from leaders only (K77), and nothing is moved to tiered storage (K87).',
+  'There is no dead-letter topic: a consumer group has none (K90), Kafka Connect and Streams are left out (K92), and so is that of a share group (K93).',
   'The controller quorum is one actor that never loses its metadata; with a single node there is none.',
   'FindCoordinator is part of Metadata: clients learn the leaders of the internal partitions with all others.',
   'A restarted node is fenced when it registers again, even if its former session had not yet ended.',

@@ -327,7 +327,7 @@ export const TOPIC_OPTIONS: OptionTable = {
     min: 0,
     unlimited: true,
     doc: 'Overrides defaultRetentionTimeInMinutes.',
-    source: 'P50',
+    source: 'P50, P53',
   },
   retentionSizeInMB: { type: 'integer', min: -1, doc: 'Overrides defaultRetentionSizeInMB.', source: 'P50' },
   backlogQuota: {

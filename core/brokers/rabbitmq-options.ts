@@ -215,7 +215,7 @@ export const QUEUE_OPTIONS: OptionTable = {
     min: 1,
     max: 255,
     doc: 'Makes a classic queue a priority queue: higher message priorities first, each level in order. Larger priorities count as this one. drop-head then drops the highest first.',
-    source: 'R46, R56',
+    source: 'R46, R56, R58',
   },
   'x-single-active-consumer': {
     type: 'boolean',

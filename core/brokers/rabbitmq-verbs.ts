@@ -83,6 +83,7 @@ export type ClientMethod =
       readonly type: 'basic.consume';
       readonly queue: string;
       readonly consumerTag: string;
+      /** Settled as soon as it is handed to the connection (R27). */
       readonly noAck?: boolean;
       readonly exclusive?: boolean;
       readonly arguments?: HeaderTable;

@@ -41,6 +41,7 @@ interface Group {
 /** A receipt handle is a message's sequence × this + the number of the receive (S5). */
 const RECEIVES = 2 ** 22;
 
+/** Delayed, visible, in flight, gone: receiving a message removes nothing (S1). */
 export class SqsQueue {
   readonly fifo: boolean;
   /** Everything in order of arrival, by sequence. */

@@ -9,7 +9,7 @@ import { assignCooperativeSticky, assignSticky } from './sticky-assignor.ts';
 
 export type Assignor = (topics: TopicSizes, members: readonly GroupSubscription[]) => Assignment;
 
-/** The built-in assignors under the names of `partition.assignment.strategy`. Source: K58. */
+/** The built-in assignors under the names of `partition.assignment.strategy`. Each gives a partition to one member; members beyond the number of partitions get none (K56). Source: K58. */
 export const assignors: ReadonlyMap<string, Assignor> = new Map<string, Assignor>([
   ['range', assignRange],
   ['roundrobin', assignRoundRobin],

@@ -169,7 +169,11 @@ export function scenarioReference(kinds: BrokerKinds): string {
     '#### What is stated of one lane',
     table(LANE_FIELDS),
     '## Kinds of broker',
-    ...Object.values(kinds).flatMap(brokerReference),
+    'Each has a page with its options, verbs and rules; [the table of all of them](brokers/README.md) tells them apart.',
+    rows(
+      ['kind', 'broker', 'what it is'],
+      Object.values(kinds).map(({ kind, title, about }) => [code(kind), `[${title}](brokers/${kind}.md)`, about]),
+    ),
   ]
     .join('\n\n')
     .concat('\n');
@@ -187,7 +191,8 @@ const QUANTITIES = rows(
   ],
 );
 
-function brokerReference(kind: BrokerKind): readonly string[] {
+/** A broker's option tables, and what it lacks, with headings of the third level. */
+export function brokerTables(kind: BrokerKind): readonly string[] {
   const sections: readonly (readonly [Section, string])[] = [
     ['options', 'Options of the broker'],
     ['queues', 'Options of a queue'],
@@ -198,18 +203,10 @@ function brokerReference(kind: BrokerKind): readonly string[] {
   ];
   const tables = sections.flatMap(([section, heading]) => {
     const options = kind[section];
-    return options === undefined || Object.keys(options).length === 0 ? [] : [`#### ${heading}`, optionTable(options)];
+    return options === undefined || Object.keys(options).length === 0 ? [] : [`### ${heading}`, optionTable(options)];
   });
   const lacks = Object.entries(kind.lacks).map(([word, instead]) => `- ${code(word)}: ${instead}`);
-  return [
-    `### ${kind.title}`,
-    `${code(`kind: ${kind.kind}`)}. ${kind.about} A delivery whose handler failed is, unless \`on-failure\` says otherwise: ${kind.defaultOnFailure}.`,
-    ...tables,
-    ...(lacks.length === 0 ? [] : ['#### What it lacks', lacks.join('\n')]),
-    ...(kind.simplifications.length === 0
-      ? []
-      : ['#### What is simplified', kind.simplifications.map((one) => `- ${one}`).join('\n')]),
-  ];
+  return [...tables, ...(lacks.length === 0 ? [] : ['### What it lacks', lacks.join('\n')])];
 }
 
 /** Neutral words: they have no defaults, since what is not said is as the broker has it. */
@@ -250,7 +247,8 @@ function table(fields: Fields): string {
   return rows(['key', 'takes', 'default', 'meaning', 'for example'], lines);
 }
 
-function rows(head: readonly string[], lines: readonly (readonly string[])[]): string {
+/** A table in Markdown. */
+export function rows(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replace(/\|/g, '\\|').replace(/\n/g, ' ')).join(' | ')} |`;
   return [row(head), row(head.map(() => '---')), ...lines.map(row)].join('\n');
