@@ -1,0 +1,107 @@
+/** What clients can do beyond the plain path, seen in whole runs. */
+import { describe, expect, it } from 'vitest';
+import { F, type FactName, R } from '../../core/facts.ts';
+import { judge } from '../../sim/checks/index.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import type { Trace } from '../../sim/trace.ts';
+import { run } from '../../sim/world.ts';
+
+function runOf(text: string) {
+  const { scenario, diagnostics } = parseScenario(`title: clients\n${text}`, { file: 'clients.yaml' });
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  if (scenario === null) throw new Error('no scenario');
+  return { scenario, trace: run(scenario).trace };
+}
+
+function factsOf(trace: Trace, name: FactName, reason?: number): number[] {
+  const found: number[] = [];
+  for (let id = 1; id <= trace.count; id++) {
+    if (trace.kind(id) === F[name] && (reason === undefined || trace.detail(id) === reason)) found.push(id);
+  }
+  return found;
+}
+
+describe('a reordering buffer', () => {
+  const orderOf = (reorder: string) => {
+    const { scenario, trace } = runOf(`
+broker: sqs
+duration: 1min
+queues: { bookings: {} }
+producers:
+  bank: { to: bookings, rate: 10/s, messages: 60, key: account, attributes: { account: [ana, ben] }, sequence: true }
+consumers: { booker: { from: bookings, process: 5ms, effect: { set: balances }${reorder} } }
+network: { latency: 5ms, reorder: { request: 20% }, reorder-delay: 400ms }
+claims: [key-order]`);
+    return { verdict: judge(trace, scenario)[0]?.verdict, held: factsOf(trace, 'held').length };
+  };
+
+  it('restores the order of a key that the network has broken', () => {
+    expect(orderOf('').verdict).toBe('violated');
+    const { verdict, held } = orderOf(', reorder: { window: 2s, size: 40 }');
+    expect(verdict).not.toBe('violated');
+    expect(held).toBeGreaterThan(0);
+  });
+});
+
+describe('load shedding', () => {
+  it('passes over what is too old, and says so', () => {
+    const { trace } = runOf(`
+broker: sqs
+duration: 1min
+queues: { jobs: {} }
+producers: { web: { to: jobs, rate: 10/s, messages: 50 } }
+consumers: { worker: { from: jobs, process: 1s, shed: { older-than: 3s } } }`);
+    const shed = factsOf(trace, 'skipped', R['too old']).length;
+    expect(shed).toBeGreaterThan(20);
+    expect(factsOf(trace, 'begun').length).toBe(50 - shed);
+    expect(factsOf(trace, 'acked').length).toBe(50);
+  });
+});
+
+describe('a health check', () => {
+  it('ends a process that hangs on poison, so that the rest is done', () => {
+    const { trace } = runOf(`
+broker: sqs
+duration: 5min
+queues: { jobs: { VisibilityTimeout: 20s, RedrivePolicy: { deadLetterTargetArn: dead, maxReceiveCount: 2 } }, dead: {} }
+producers: { web: { to: jobs, rate: 1/s, messages: 5, send: [{ at: 1500ms, poison: true }] } }
+consumers: { worker: { from: jobs, process: 1s, on-poison: hang, health-check: { after: 15s, restart: 1s } } }`);
+    expect(factsOf(trace, 'failed', R['no progress']).length).toBe(2);
+    // The poison one is the fifth.
+    expect(factsOf(trace, 'applied').length).toBe(4);
+  });
+});
+
+describe('idempotency keys', () => {
+  it('make one write of two messages that ask for the same, until the key is forgotten', () => {
+    const { trace } = runOf(`
+broker: sqs
+duration: 1min
+queues: { charges: {} }
+stores: { ledger: { idempotency: { key: order, for: 20s } } }
+producers: { shop: { to: charges, send: [{ at: 1s, order: o1 }, { at: 2s, order: o1 }, { at: 3s, order: o2 }, { at: 30s, order: o1 }] } }
+consumers: { charger: { from: charges, effect: { increment: ledger } } }`);
+    expect(factsOf(trace, 'applied').map((id) => trace.detail(id))).toEqual([1, 3, 1, 1]);
+    expect(factsOf(trace, 'deduplicated').length).toBe(1);
+  });
+});
+
+describe('a circuit breaker', () => {
+  const shop = (breaker: string) => `
+broker: sqs
+duration: 2min
+queues: { charges: {} }
+stores: { provider: { write: 10ms } }
+producers: { shop: { to: charges, rate: 2/s, messages: 60 } }
+consumers: { charger: { from: charges, effect: { insert: provider }, write-timeout: 1s, retry: { attempts: 50, growth: fixed }${breaker} } }
+timeline: [{ at: 5s, crash: provider, restart: 20s }]`;
+
+  it('opens, probes and closes, and asks a dead store less often', () => {
+    const { trace } = runOf(shop(', breaker: { failures: 3, open: 5s }'));
+    expect(factsOf(trace, 'breaker-opened').length).toBeGreaterThan(1);
+    expect(factsOf(trace, 'breaker-closed').length).toBe(1);
+    expect(factsOf(trace, 'applied').length).toBe(60);
+    const without = runOf(shop('')).trace;
+    expect(factsOf(without, 'retried').length).toBeGreaterThan(2 * factsOf(trace, 'retried').length);
+  });
+});
