@@ -89,7 +89,7 @@ it('who is hidden is drawn no more, a followed message alone stays, and quiet ti
   await page.getByRole('tab', { name: 'Log' }).click();
   await page.locator('.log li button').first().click();
   await page.getByRole('tab', { name: 'Diagram' }).click();
-  await expect.poll(() => heads.count(), 'the panel is found as it was left').toBe(before - 1);
+  await expect.poll(() => heads.count(), { message: 'the panel is found as it was left' }).toBe(before - 1);
   await page.getByLabel(/follow message/).check();
   await expect.poll(high).toBeLessThan(cut / 2);
   await page.getByLabel(/follow message/).uncheck();
