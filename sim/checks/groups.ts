@@ -75,6 +75,9 @@ export const commitSafety = defineCheck<CommitAhead>({
       for (; offset < to; offset++) {
         const message = log.messages[offset] ?? 0;
         if (message === 0 || offset < log.start || logs.aborted[message] !== 0) continue;
+        // What compaction had removed by then, nobody could do any more.
+        const removed = logs.compacted[message] as number;
+        if (removed > 0 && removed < id) continue;
         const effect = ledger.effect[message] as number;
         if (effect > 0 && effect < id) continue;
         times++;

@@ -131,7 +131,7 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
           note(tally, 'removed', evidence, m, group, ledger, logs.archived.get(group)?.get(m) ?? 0);
         else if (ledger !== undefined && evidence.underWay(ledger, m))
           note(tally, 'open', evidence, m, group, ledger, 0);
-        else if ((logs.compacted[m] as number) > 0 && (ledger?.firstDelivered[m] ?? 0) === 0)
+        else if ((logs.compacted[m] as number) > 0 && !passedBefore(evidence, log.place, group, offset, m))
           note(tally, 'removed', evidence, m, group, ledger, logs.compacted[m] as number);
         else if (offset >= reader.committed && offset >= log.start) note(tally, 'open', evidence, m, group, ledger, 0);
         else if (offset < log.start && offset >= reader.committed)
@@ -140,6 +140,17 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
       }
     }
   }
+}
+
+/** Whether the group had committed past the offset before compaction removed what stood there: then it was the group that let it go. */
+function passedBefore(evidence: Evidence, place: PlaceId, group: GroupId, offset: number, message: MessageId): boolean {
+  const { trace, logs } = evidence;
+  const removed = logs.compacted[message] as FactId;
+  for (let id = evidence.first('committed'); id > 0 && id < removed; id++) {
+    if (trace.kind(id) !== F.committed || trace.place(id) !== place || trace.value(id) <= offset) continue;
+    if ((trace.detail(id) || evidence.groupOf(trace.peer(id))) === group) return true;
+  }
+  return false;
 }
 
 /** Confirmed messages that were never in a queue or log: a direct call, or an exchange without a fitting binding. */
