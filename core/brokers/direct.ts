@@ -3,6 +3,7 @@
  * serves the calls of one endpoint. There is no broker process: nothing stores a message, so what nobody answers is gone with its caller.
  * What lies between the two is a registry that knows which instances are up, as a load balancer with health checks does.
  */
+import { backoffOptions } from '../clients/backoff.ts';
 import { DirectConsumerPort } from '../clients/direct-consumer-port.ts';
 import { DirectProducerPort } from '../clients/direct-producer-port.ts';
 import type { Setup, Wire } from '../machine.ts';
@@ -35,6 +36,21 @@ interface Endpoint {
   readonly place: PlaceId;
   /** Instances that are up, in the order of their starting. */
   readonly up: ActorId[];
+  /** Instances that are registered, up or not. */
+  readonly known: ActorId[];
+}
+
+/** A caller asks an instance whether it is well. */
+export interface HealthCheck extends Wire {
+  readonly type: 'health';
+  readonly endpoint: string;
+}
+
+/** `ok` false: it is up and full. */
+export interface HealthAnswer extends Wire {
+  readonly type: 'health-answer';
+  readonly endpoint: string;
+  readonly ok: boolean;
 }
 
 /** Which instances serve which endpoint. An instance that starts is called at once; one that is down is not called any more. */
@@ -50,15 +66,23 @@ export class Registry {
   endpoint(name: string): Endpoint {
     let endpoint = this.#endpoints.get(name);
     if (endpoint === undefined) {
-      endpoint = { place: this.#setup.place(name, 'endpoint'), up: [] };
+      endpoint = { place: this.#setup.place(name, 'endpoint'), up: [], known: [] };
       this.#endpoints.set(name, endpoint);
     }
     return endpoint;
   }
 
   enter(name: string, instance: ActorId): void {
-    const { up } = this.endpoint(name);
+    const { up, known } = this.endpoint(name);
     if (!up.includes(instance)) up.push(instance);
+    if (!known.includes(instance)) known.push(instance);
+  }
+
+  /** It is shut down for good, and says so. */
+  deregister(name: string, instance: ActorId): void {
+    const { known } = this.endpoint(name);
+    const i = known.indexOf(instance);
+    if (i >= 0) known.splice(i, 1);
   }
 
   leave(name: string, instance: ActorId): void {
@@ -90,8 +114,33 @@ const PRODUCER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 100_000,
     min: 0,
-    doc: 'Wait before the first retry; it doubles each time, up to 20 s.',
+    doc: 'Wait before the first retry.',
     source: 'HTTP client: retry policy',
+  },
+  ...backoffOptions('retry-', 'exponential', 20_000_000),
+  'health-check-interval': {
+    type: 'duration',
+    unit: 's',
+    default: 0,
+    min: 0,
+    doc: 'How often the caller asks each instance whether it is well; a question that is not answered until the next one, or with no because the instance is full, is a failed check. 0: the caller knows at once who is up.',
+    source: 'load balancers: active health checks',
+  },
+  'unhealthy-threshold': {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 100,
+    doc: 'After so many failed checks in a row an instance is not called any more.',
+    source: 'load balancers: active health checks',
+  },
+  'healthy-threshold': {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 100,
+    doc: 'After so many passed checks in a row it is called again.',
+    source: 'load balancers: active health checks',
   },
 };
 
@@ -126,7 +175,7 @@ export const direct: BrokerKind = {
     'auto.offset.reset': 'A direct call stores nothing: nothing can be replayed.',
   },
   simplifications: [
-    'Callers know at once which instances are up; a health check that lags behind is not modelled.',
+    'Callers know at once which instances are up, unless they have a health-check-interval: then they know what the last checks said, each caller for itself.',
     'An answer has the size of a small frame whatever the endpoint returns.',
   ],
   build(_spec, setup) {
@@ -135,7 +184,7 @@ export const direct: BrokerKind = {
       nodes: [],
       streams: false,
       nodesFor: () => [],
-      producerPort: (port, host) => new DirectProducerPort(registry, port, host),
+      producerPort: (port, host) => new DirectProducerPort(registry, port, host, setup),
       consumerPort: (port, host) => new DirectConsumerPort(registry, port, host),
     };
   },

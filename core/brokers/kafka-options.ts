@@ -493,6 +493,21 @@ export const PRODUCER_OPTIONS: OptionTable = {
     doc: 'A batch is sent at this size without waiting.',
     source: 'K26',
   },
+  'compression.type': {
+    type: 'enum',
+    values: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    default: 'none',
+    doc: 'Batches are compressed before they are sent, and kept so: fewer bytes against a link’s bandwidth, in batch.size and in the log. How much smaller they get is compression.ratio, whatever the codec; the time that it takes is not modelled.',
+    source: 'Producer Configs: compression.type',
+  },
+  'compression.ratio': {
+    type: 'number',
+    default: 0.5,
+    min: 0.01,
+    max: 1,
+    doc: 'No option of Kafka: which part of its bytes is left of a message, with compression.type. It depends on what is in them.',
+    source: 'simulation',
+  },
   'buffer.memory': {
     type: 'bytes',
     default: 33_554_432,

@@ -1,4 +1,5 @@
 /** SQS's attributes and the settings of its clients, under their real names, with defaults and limits. Only tables. */
+import { backoffOptions } from '../clients/backoff.ts';
 import type { OptionTable } from '../options.ts';
 import type { Micros } from '../types.ts';
 
@@ -161,9 +162,10 @@ export const PRODUCER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 100_000,
     min: 0,
-    doc: 'Wait before the first retry; it doubles each time, up to 20 s.',
+    doc: 'Wait before the first retry.',
     source: 'AWS SDK: standard retry mode',
   },
+  ...backoffOptions('retry-', 'exponential', 20_000_000),
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {

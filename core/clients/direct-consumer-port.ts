@@ -2,7 +2,7 @@
  * Serving direct calls: whoever calls waits for the answer, which is sent when the delivery is settled, or at once when the consumer settles before it
  * works ("202 Accepted"). Calls beyond what the consumer works on wait at it, up to `backlog`; beyond that they are refused.
  */
-import type { Answer, Call, Registry } from '../brokers/direct.ts';
+import type { Answer, Call, HealthAnswer, HealthCheck, Registry } from '../brokers/direct.ts';
 import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
@@ -44,6 +44,11 @@ export class DirectConsumerPort implements ConsumerPort {
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type === 'health') {
+      const { endpoint } = wire as HealthCheck;
+      const well: HealthAnswer = { type: 'health-answer', endpoint, ok: this.#held < this.#most };
+      return out.send(from, 'control', well);
+    }
     if (wire.type !== 'call') return;
     const { endpoint, message, token, attempt } = wire as Call;
     const { place } = this.#registry.endpoint(endpoint);
@@ -83,6 +88,7 @@ export class DirectConsumerPort implements ConsumerPort {
   timer(): void {}
 
   stop(out: Out): void {
+    for (const endpoint of this.#endpoints) this.#registry.deregister(endpoint, this.#self);
     for (const { handle, message } of this.#unanswered) {
       answer(handle as Caller, message.id, false, R.stopped, false, out);
     }

@@ -2,11 +2,13 @@
  * Calling endpoints directly: one after the other for each message, each at the next instance that is up, waiting for each answer. A step that fails for
  * good fails the whole message; what earlier steps have done stays done, and nobody undoes it.
  */
-import type { Answer, Call, Registry } from '../brokers/direct.ts';
+import type { Answer, Call, HealthAnswer, Registry } from '../brokers/direct.ts';
 import { R } from '../facts.ts';
-import type { Out, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
 import type { ActorId, Message, Micros } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { HealthChecks } from './health-checks.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -26,36 +28,45 @@ interface RetryTimer extends Wire {
   readonly reason: number;
 }
 
-const BACKOFF_MAX_US = 20_000_000;
-
 export class DirectProducerPort implements ProducerPort {
   readonly #registry: Registry;
   readonly #host: ProducerHost;
   readonly #endpoints: readonly string[];
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #backoffUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
+  /** null: it knows at once who is up. */
+  readonly #health: HealthChecks | null;
   readonly #open = new OpenRequests<Calling>('direct/late');
   /** Calls made per endpoint: whose turn it is. */
   readonly #turns: number[];
 
-  constructor(registry: Registry, spec: ProducerPortSpec, host: ProducerHost) {
+  constructor(registry: Registry, spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
     this.#registry = registry;
     this.#host = host;
     this.#endpoints = spec.to;
     this.#turns = spec.to.map(() => 0);
     this.#timeoutUs = numberOf(spec.options, 'timeout', 30_000_000);
     this.#retries = numberOf(spec.options, 'retries');
-    this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
+    this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 20_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
+    const everyUs = numberOf(spec.options, 'health-check-interval');
+    const unhealthy = numberOf(spec.options, 'unhealthy-threshold', 2);
+    const healthy = numberOf(spec.options, 'healthy-threshold', 2);
+    this.#health = everyUs === 0 ? null : new HealthChecks(registry, spec.to, { everyUs, unhealthy, healthy });
   }
 
-  start(): void {}
+  start(out: Out): void {
+    this.#health?.start(out);
+  }
 
   publish(message: Message, out: Out): void {
     this.#call({ message, step: 0, attempt: 1, touched: false, callee: 0 }, out);
   }
 
-  receive(_from: ActorId, wire: Wire, out: Out): void {
+  receive(from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type === 'health-answer') return this.#health?.answered(from, wire as HealthAnswer, out);
     if (wire.type !== 'answer') return;
     const { token, ok, reason, definite } = wire as Answer;
     const calling = this.#open.close(token);
@@ -75,7 +86,7 @@ export class DirectProducerPort implements ProducerPort {
       const { calling, reason } = wire as RetryTimer;
       this.#host.retrying(calling.message, calling.attempt, reason, out);
       this.#call(calling, out);
-    }
+    } else if (wire.type === 'direct/check') this.#health?.check(out);
   }
 
   /** The connection is reset: whether the callee had begun, nobody can tell the caller. */
@@ -87,12 +98,13 @@ export class DirectProducerPort implements ProducerPort {
 
   crash(): void {
     this.#open.clear();
+    this.#health?.crash();
   }
 
   #call(calling: Calling, out: Out): void {
     const { message, step, attempt } = calling;
     const name = this.#endpoints[step] as string;
-    const { up } = this.#registry.endpoint(name);
+    const up = this.#health === null ? this.#registry.endpoint(name).up : this.#health.wellOf(name);
     if (up.length === 0) return this.#failed(calling, R['target down'], true, out);
     const turn = this.#turns[step] as number;
     this.#turns[step] = turn + 1;
@@ -112,9 +124,7 @@ export class DirectProducerPort implements ProducerPort {
     const { message, attempt } = calling;
     const touched = calling.touched || !definite;
     if (attempt > this.#retries) return this.#host.failed(message, reason, !touched, out);
-    let backoff = this.#backoffUs;
-    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
     const retry: RetryTimer = { type: 'direct/retry', calling: { ...calling, attempt: attempt + 1, touched }, reason };
-    out.timer(Math.min(backoff, BACKOFF_MAX_US), retry, out.cause);
+    out.timer(backoffUs(this.#backoff, attempt, out, this.#jitter, message.decisionKey), retry, out.cause);
   }
 }

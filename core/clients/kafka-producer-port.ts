@@ -193,6 +193,8 @@ export class KafkaProducerPort implements ProducerPort {
   readonly #config: ProducerConfig;
   readonly #link: KafkaLink;
   readonly #sites: { readonly partition: Site; readonly jitter: Site; readonly abort: Site };
+  /** What compression leaves of a record's bytes; 1 without. */
+  readonly #ratio: number;
   readonly #transactionalId: string;
   readonly #stickies = new Map<string, StickyPartitioner>();
   readonly #partitions = new Map<PartitionIndex, Partition>();
@@ -222,6 +224,9 @@ export class KafkaProducerPort implements ProducerPort {
     this.#host = host;
     this.#cluster = cluster;
     this.#config = producerConfig(spec.options);
+    const { options } = spec;
+    this.#ratio =
+      textOf(options, 'compression.type', 'none') === 'none' ? 1 : numberOf(options, 'compression.ratio', 0.5);
     const id = this.#config.transactionalId;
     this.#transactionalId = id === '' || spec.instance === 1 ? id : `${id}-${spec.instance}`;
     if (id !== '') cluster.txnPartition(this.#transactionalId);
@@ -325,6 +330,12 @@ export class KafkaProducerPort implements ProducerPort {
     }
   }
 
+  /** Bytes of a record in its batch, on the wire and in the log: brokers keep batches as they come. */
+  #bytesOf(message: Message): number {
+    const bytes = message.sizeBytes + RECORD_BYTES;
+    return this.#ratio === 1 ? bytes : Math.ceil(bytes * this.#ratio);
+  }
+
   /** Source: K10-K13. */
   #choosePartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): PartitionIndex {
     const kind = textOf(this.#spec.options, 'partitioner', 'default');
@@ -359,9 +370,10 @@ export class KafkaProducerPort implements ProducerPort {
     sticky.updateLoad(withLeader, queues);
     const number = sticky.current(indexes.length, withLeader);
     const last = this.#partitions.get(indexes[number] as PartitionIndex)?.queue.at(-1);
-    const fills = (last === undefined || last.closed ? 0 : last.bytes) + bytesOf(message) >= batchSize;
+    const bytes = this.#bytesOf(message);
+    const fills = (last === undefined || last.closed ? 0 : last.bytes) + bytes >= batchSize;
     const lingers = numberOf(this.#spec.options, 'linger.ms', 5_000) > 0;
-    sticky.appended(bytesOf(message), fills || !lingers, indexes.length, withLeader);
+    sticky.appended(bytes, fills || !lingers, indexes.length, withLeader);
     this.#out = undefined;
     return number;
   }
@@ -369,7 +381,7 @@ export class KafkaProducerPort implements ProducerPort {
   #addTo(index: PartitionIndex, entry: Entry, out: Out): void {
     const batchSize = numberOf(this.#spec.options, 'batch.size', 16_384);
     const partition = this.#partition(index);
-    const bytes = bytesOf(entry.message);
+    const bytes = this.#bytesOf(entry.message);
     let batch = partition.queue.at(-1);
     if (batch === undefined || batch.closed || batch.bytes + bytes > batchSize) {
       if (batch !== undefined) batch.closed = true;
@@ -486,7 +498,7 @@ export class KafkaProducerPort implements ProducerPort {
           epoch: batch.epoch,
           firstSequence: batch.sequence,
           transactional: this.#transactionalId !== '',
-          records: batch.entries.map(({ message }) => recordOf(message, tombstones)),
+          records: batch.entries.map(({ message }) => recordOf(message, this.#bytesOf(message), tombstones)),
         },
       })),
       sizeBytes,
@@ -849,13 +861,9 @@ function acksOf(options: OptionValues): -1 | 0 | 1 {
   return acks === '0' ? 0 : acks === '1' ? 1 : -1;
 }
 
-function bytesOf(message: Message): number {
-  return message.sizeBytes + RECORD_BYTES;
-}
-
 /** A record without a value still carries its message, so that the trace can name it. Source: K84. */
-function recordOf(message: Message, tombstones: string): NewRecord<RecordValue> {
-  const record = { key: message.key, value: message, timestampUs: message.producedAtUs, sizeBytes: bytesOf(message) };
+function recordOf(message: Message, sizeBytes: number, tombstones: string): NewRecord<RecordValue> {
+  const record = { key: message.key, value: message, timestampUs: message.producedAtUs, sizeBytes };
   if (tombstones === '') return record;
   const marked = message.attributes[tombstones];
   return { ...record, tombstone: marked === true || marked === 'true' };

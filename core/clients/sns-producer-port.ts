@@ -1,9 +1,10 @@
 /** Publishing to SNS: one Publish per topic and message, tried again when no answer comes. An unanswered one may have been accepted. */
 import type { Publish, PublishResult } from '../brokers/sns-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Setup, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -19,15 +20,14 @@ interface RetryTimer extends Wire {
   readonly publishing: Publishing;
 }
 
-const BACKOFF_MAX_US = 20_000_000;
-
 export class SnsProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
   readonly #topics: readonly { readonly name: string; readonly place: PlaceId; readonly fifo: boolean }[];
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #backoffUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
   readonly #ownIds: boolean;
   readonly #open = new OpenRequests<Publishing>('sns/no-answer');
   /** With several topics: how many of them a message still waits for. */
@@ -39,7 +39,8 @@ export class SnsProducerPort implements ProducerPort {
     this.#topics = spec.to.map((name) => ({ name, place: setup.place(name, 'exchange'), fifo: fifo.includes(name) }));
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
-    this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
+    this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 20_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
     this.#ownIds = textOf(spec.options, 'MessageDeduplicationId', 'message') === 'message';
   }
 
@@ -95,10 +96,8 @@ export class SnsProducerPort implements ProducerPort {
   #late(publishing: Publishing, out: Out): void {
     const { attempt } = publishing;
     if (attempt > this.#retries) return this.#done(publishing, R['timed out'], out);
-    let backoff = this.#backoffUs;
-    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
     const retry: RetryTimer = { type: 'sns/again', publishing: { ...publishing, attempt: attempt + 1 } };
-    out.timer(Math.min(backoff, BACKOFF_MAX_US), retry);
+    out.timer(backoffUs(this.#backoff, attempt, out, this.#jitter, publishing.message.decisionKey), retry);
   }
 
   /** `reason` 0: accepted. */

@@ -1,9 +1,10 @@
 /** Publishing to SQS: one SendMessage per queue and message, tried again when no answer comes. An unanswered send may have been stored. */
 import type { SendMessage, SendMessageResult } from '../brokers/sqs-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Setup, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -19,15 +20,14 @@ interface RetryTimer extends Wire {
   readonly sending: Sending;
 }
 
-const BACKOFF_MAX_US = 20_000_000;
-
 export class SqsProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
   readonly #queues: readonly { readonly name: string; readonly place: PlaceId; readonly fifo: boolean }[];
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #backoffUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
   readonly #delayUs: Micros;
   readonly #ownIds: boolean;
   readonly #open = new OpenRequests<Sending>('sqs/late');
@@ -40,7 +40,8 @@ export class SqsProducerPort implements ProducerPort {
     this.#queues = spec.to.map((name) => ({ name, place: setup.place(name, 'queue'), fifo: fifo.includes(name) }));
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
-    this.#backoffUs = numberOf(spec.options, 'retry-backoff', 100_000);
+    this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 20_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
     this.#delayUs = numberOf(spec.options, 'DelaySeconds', -1);
     this.#ownIds = textOf(spec.options, 'MessageDeduplicationId', 'message') === 'message';
   }
@@ -99,9 +100,8 @@ export class SqsProducerPort implements ProducerPort {
   #late(sending: Sending, out: Out): void {
     const { attempt } = sending;
     if (attempt > this.#retries) return this.#done(sending, false, R['timed out'], out);
-    let backoff = this.#backoffUs;
-    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
-    out.timer(Math.min(backoff, BACKOFF_MAX_US), {
+    const wait = backoffUs(this.#backoff, attempt, out, this.#jitter, sending.message.decisionKey);
+    out.timer(wait, {
       type: 'sqs/retry',
       sending: { ...sending, attempt: attempt + 1 },
     } as RetryTimer);

@@ -105,3 +105,43 @@ timeline: [{ at: 5s, crash: provider, restart: 20s }]`;
     expect(factsOf(without, 'retried').length).toBeGreaterThan(2 * factsOf(trace, 'retried').length);
   });
 });
+
+describe('health checks of a direct call', () => {
+  const shop = (checks: string) => `
+broker: direct
+duration: 1min
+producers: { shop: { to: pay, rate: 5/s, messages: 200, timeout: 500ms${checks} } }
+consumers: { payer: { from: pay, count: 2, process: 10ms } }
+network: { latency: 2ms }
+timeline: [{ at: 10s, crash: payer-2, restart: 15s }]`;
+
+  it('take an instance out late, and bring it back late', () => {
+    const { trace } = runOf(shop(', health-check-interval: 2s'));
+    expect(factsOf(trace, 'unhealthy').length).toBe(1);
+    expect(factsOf(trace, 'healthy').length).toBe(1);
+    const given = factsOf(trace, 'gave-up').length;
+    expect(given).toBeGreaterThan(5);
+    expect(given).toBeLessThan(20);
+    expect(factsOf(runOf(shop('')).trace, 'gave-up').length).toBe(0);
+  });
+});
+
+describe('compression', () => {
+  const feed = (options: string) => `
+broker: kafka
+duration: 1min
+topics: { clicks: { partitions: 1 } }
+producers: { site: { to: clicks, rate: 20/s, messages: 200, size: 10KiB${options} } }
+network: { latency: 2ms, bandwidth: 150KB/s }`;
+  const slowest = (options: string): number => {
+    const { trace } = runOf(feed(options));
+    const confirmed = factsOf(trace, 'confirmed');
+    expect(confirmed.length).toBe(200);
+    return Math.max(...confirmed.map((id) => trace.time(id) - trace.message(trace.messageOf(id)).producedAtUs));
+  };
+
+  it('lets through a thin link what does not fit otherwise', () => {
+    expect(slowest('')).toBeGreaterThan(2_000_000);
+    expect(slowest(', compression.type: zstd, compression.ratio: 0.3')).toBeLessThan(500_000);
+  });
+});

@@ -1,6 +1,7 @@
 /** Waits before retries: fixed, doubling, and with chance. */
 import { describe, expect, it } from 'vitest';
 import { type BackoffSettings, backoffOf, backoffUs } from '../../../core/clients/backoff.ts';
+import type { Chooser } from '../../../core/parts/distribution.ts';
 
 const SITE = { name: 'x' };
 const settings = (parts: Partial<BackoffSettings> = {}): BackoffSettings => ({
@@ -13,7 +14,7 @@ const settings = (parts: Partial<BackoffSettings> = {}): BackoffSettings => ({
 /** Chooses the least or the greatest number that it may. */
 const least = { choose: () => 0 };
 const greatest = { choose: (_: unknown, n: number) => n - 1 };
-const waits = (parts: Partial<BackoffSettings>, chooser = least) =>
+const waits = (parts: Partial<BackoffSettings>, chooser: Chooser = least) =>
   [1, 2, 3, 4, 5, 6].map((n) => backoffUs(settings(parts), n, chooser, SITE, 7));
 
 describe('the wait before the n-th retry', () => {

@@ -39,7 +39,7 @@ describe('an outbox', () => {
     expect([
       table.mark('shop', 1),
       table.mark('shop', 1),
-      table.add(rows[0] ?? { owner: '', message: plainMessage(9, 0) }),
+      table.add(rows[0] ?? { owner: '', message: plainMessage(9, 0, {}) }),
     ]).toEqual([true, false, false]);
     expect(take(7)).toEqual([]);
   });
