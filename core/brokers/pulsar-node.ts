@@ -285,6 +285,11 @@ export class PulsarNode implements Machine, BookieView {
     this.#writers.set(info.number, writer);
     this.#serve(topic, out);
     recovery.finish(topic, out);
+    // Who did not answer is taken for down until it says something.
+    for (const bookie of recovery.silent()) {
+      this.#bookieDown(bookie, out);
+      this.#askBookie(bookie, out);
+    }
     writer.begin();
   }
 
@@ -360,6 +365,10 @@ export class PulsarNode implements Machine, BookieView {
     for (const writer of this.#writers.values()) writer.foundBookie(out);
   }
 
+  #askBookie(bookie: number, out: Out): void {
+    out.send(this.#cluster.bookies[bookie] ?? 0, 'replication', { type: 'bookie/probe' });
+  }
+
   #armProbe(out: Out): void {
     if (this.#probing || (this.#down.size === 0 && this.#recoveries.size === 0)) return;
     this.#probing = true;
@@ -368,8 +377,7 @@ export class PulsarNode implements Machine, BookieView {
 
   #probe(out: Out): void {
     this.#probing = false;
-    for (const bookie of this.#down)
-      out.send(this.#cluster.bookies[bookie] ?? 0, 'replication', { type: 'bookie/probe' });
+    for (const bookie of this.#down) this.#askBookie(bookie, out);
     for (const recovery of [...this.#recoveries.values()]) recovery.ask(out);
     this.#armProbe(out);
   }

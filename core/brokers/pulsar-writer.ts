@@ -44,7 +44,6 @@ interface Writing {
   readonly index: number;
   /** Bit i: bookie i has it. */
   stored: number;
-  askedAtUs: Micros;
 }
 
 export interface WriterTimer extends Wire {
@@ -62,6 +61,9 @@ export class BookieWriter implements EntryWriter {
   #open: Writing[] = [];
   #first = 0;
   #ensemble: number[] = [];
+  /** By bookie: adds that it has not answered, and since when it is silent. */
+  readonly #unanswered: number[] = [];
+  readonly #silentSinceUs: Micros[] = [];
   #armed = false;
   #closed = false;
 
@@ -88,7 +90,7 @@ export class BookieWriter implements EntryWriter {
   write(pending: PendingSend, out: Out): void {
     const index = this.#info.ledger.end + this.#open.length - this.#first;
     pending.entry.index = index;
-    const writing: Writing = { pending, index, stored: 0, askedAtUs: out.now };
+    const writing: Writing = { pending, index, stored: 0 };
     this.#open.push(writing);
     if (!this.isStalled) this.#send(writing, 0, out);
     this.#arm(out);
@@ -96,6 +98,8 @@ export class BookieWriter implements EntryWriter {
 
   added({ index, ok }: Extract<BookieAnswer, { type: 'bookie/added' }>, bookie: number, out: Out): void {
     if (this.#closed) return;
+    this.#unanswered[bookie] = Math.max(0, (this.#unanswered[bookie] ?? 0) - 1);
+    this.#silentSinceUs[bookie] = out.now;
     // A newer owner has fenced the ledger.
     if (!ok) return this.topic.abandon(R['leader moved'], out);
     const writing = this.#open[this.#first + index - this.#info.ledger.end];
@@ -115,17 +119,22 @@ export class BookieWriter implements EntryWriter {
     this.#repair(out);
   }
 
+  /** A bookie of the ensemble that owes an answer for too long counts as failed, even if the others are quorum enough (P11). */
   timer(out: Out): void {
     this.#armed = false;
-    const oldest = this.#open[this.#first];
-    if (this.#closed || oldest === undefined) return;
+    if (this.#closed) return;
     const { addEntryTimeoutUs } = this.#cluster.settings;
-    if (!this.isStalled && out.now - oldest.askedAtUs >= addEntryTimeoutUs) {
-      oldest.askedAtUs = out.now;
-      for (const bookie of this.#writeSet(oldest.index, this.#ensemble))
-        if (((oldest.stored >> bookie) & 1) === 0) this.#view.suspect(bookie, out);
+    for (const bookie of [...this.#ensemble]) {
+      const silentUs = out.now - (this.#silentSinceUs[bookie] ?? out.now);
+      if (!this.#owes(bookie) || silentUs < addEntryTimeoutUs || !this.#view.isUp(bookie)) continue;
+      this.#unanswered[bookie] = 0;
+      this.#view.suspect(bookie, out);
     }
     this.#arm(out);
+  }
+
+  #owes(bookie: number): boolean {
+    return (this.#unanswered[bookie] ?? 0) > 0;
   }
 
   trim(start: number, out: Out): void {
@@ -190,10 +199,10 @@ export class BookieWriter implements EntryWriter {
     this.#noteSegment();
     for (let i = this.#first; i < this.#open.length; i++) {
       const writing = this.#open[i] as Writing;
-      writing.askedAtUs = out.now;
       this.#send(writing, writing.stored, out);
     }
     this.#advance(out);
+    this.#arm(out);
   }
 
   /** What the failed bookie held of this topic goes to another one, which stands for it from now on. */
@@ -236,7 +245,10 @@ export class BookieWriter implements EntryWriter {
     };
     for (let i = 0; i < writeQuorum; i++) {
       const bookie = ensemble[(index + i) % ensemble.length] as number;
-      if (((stored >> bookie) & 1) === 0) this.#say(bookie, add, entry.messages[0]?.body.id ?? 0, out);
+      if (((stored >> bookie) & 1) === 1) continue;
+      if (!this.#owes(bookie)) this.#silentSinceUs[bookie] = out.now;
+      this.#unanswered[bookie] = (this.#unanswered[bookie] ?? 0) + 1;
+      this.#say(bookie, add, entry.messages[0]?.body.id ?? 0, out);
     }
   }
 
@@ -245,7 +257,7 @@ export class BookieWriter implements EntryWriter {
   }
 
   #arm(out: Out): void {
-    if (this.#armed || this.#open.length === this.#first) return;
+    if (this.#armed || !this.#ensemble.some((bookie) => this.#owes(bookie))) return;
     this.#armed = true;
     const timer: WriterTimer = { type: 'pulsar/add-timeout', writer: this };
     out.timer(this.#cluster.settings.addEntryTimeoutUs, timer, 0);
@@ -286,13 +298,18 @@ export class LedgerRecovery {
 
   /** Whether every entry that was ever confirmed must be among the answers, or is surely gone. */
   get isComplete(): boolean {
-    const silent = [...this.#held()].filter((bookie) => !this.#answered.has(bookie));
+    const silent = this.silent();
     if (silent.length === 0) return true;
     const { ackQuorum } = this.#cluster.settings;
     for (const { ensemble } of this.info.segments) {
       if (ensemble.filter((bookie) => silent.includes(bookie)).length >= ackQuorum) return false;
     }
     return this.#missing().length === 0;
+  }
+
+  /** Bookies that have not answered. */
+  silent(): number[] {
+    return [...this.#held()].filter((bookie) => !this.#answered.has(bookie));
   }
 
   /** Opens the topic with what was found: lost entries are let go, and what a former owner wrote at the end counts. */
