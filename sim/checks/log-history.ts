@@ -46,7 +46,8 @@ export class LogHistory {
     this.lost = evidence.perMessage();
     this.aborted = evidence.perMessage();
     this.compacted = evidence.perMessage();
-    const openTxn = new Map<number, MessageId[]>();
+    // By producer: what it wrote since its last transaction began (a new coordinator may say again that the one before was committed), and the fact that aborted that one already, if any did.
+    const openTxn = new Map<number, { readonly messages: MessageId[]; abortedBy: FactId }>();
     const leaders = new Map<PlaceId, ActorId>();
     for (let id = 1; id <= trace.count; id++) {
       switch (trace.kind(id)) {
@@ -72,7 +73,10 @@ export class LogHistory {
           if (!log.offsets.has(message)) log.offsets.set(message, offset);
           if (log.firstWrites.has(message)) log.duplicated.add(message);
           else log.firstWrites.set(message, id);
-          if (openTxn.size > 0 && message > 0) openTxn.get(trace.message(message).producer)?.push(message);
+          const txn = openTxn.size > 0 && message > 0 ? openTxn.get(trace.message(message).producer) : undefined;
+          txn?.messages.push(message);
+          // What arrives between the decision to abort and its marker is aborted with the rest.
+          if (txn !== undefined && txn.abortedBy > 0) this.aborted[message] = txn.abortedBy;
           break;
         }
         case F.elected:
@@ -102,15 +106,15 @@ export class LogHistory {
             this.#archive(trace.place(id), trace.messageOf(id), id);
           break;
         case F['txn-begun']:
-          openTxn.set(trace.actor(id), []);
+          openTxn.set(trace.actor(id), { messages: [], abortedBy: 0 });
           break;
-        case F['txn-committed']:
-          openTxn.delete(trace.peer(id));
+        case F['txn-aborted']: {
+          const ended = openTxn.get(trace.peer(id));
+          if (ended === undefined) break;
+          for (const message of ended.messages) this.aborted[message] = id;
+          ended.abortedBy = id;
           break;
-        case F['txn-aborted']:
-          for (const message of openTxn.get(trace.peer(id)) ?? []) this.aborted[message] = id;
-          openTxn.delete(trace.peer(id));
-          break;
+        }
         case F.delivered: {
           const place = trace.place(id);
           if (trace.places[place]?.kind !== 'partition') break;
