@@ -211,11 +211,7 @@ export class KafkaController implements Machine {
   #elect(index: PartitionIndex, state: PartitionState, kind: ElectionKind, out: Out): boolean {
     const { replicas, config } = this.#cluster.partition(index);
     const alive = (broker: BrokerNumber) => this.#brokers[broker - 1]?.fenced === false;
-    const election = electLeader(
-      { ...state, replicas },
-      alive,
-      kind === 'online' && config.unclean ? 'unclean' : kind,
-    );
+    const election = electLeader({ ...state, replicas }, alive, kind === 'online' && config.unclean ? 'unclean' : kind);
     const before = this.#partitions[index] as PartitionState;
     const sameIsr =
       before.isr.length === election.isr.length && before.isr.every((broker, i) => broker === election.isr[i]);

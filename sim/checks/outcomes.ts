@@ -129,10 +129,10 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
         if ((logs.lost[m] as number) > 0) note(tally, 'missing', evidence, m, group, undefined, logs.lost[m] as number);
         else if (logs.archived.get(group)?.has(m) === true)
           note(tally, 'removed', evidence, m, group, ledger, logs.archived.get(group)?.get(m) ?? 0);
-        else if (ledger !== undefined && evidence.underWay(ledger, m))
-          note(tally, 'open', evidence, m, group, ledger, 0);
         else if ((logs.compacted[m] as number) > 0 && !passedBefore(evidence, log.place, group, offset, m))
           note(tally, 'removed', evidence, m, group, ledger, logs.compacted[m] as number);
+        else if (ledger !== undefined && evidence.underWay(ledger, m))
+          note(tally, 'open', evidence, m, group, ledger, 0);
         else if (offset >= reader.committed && offset >= log.start) note(tally, 'open', evidence, m, group, ledger, 0);
         else if (offset < log.start && offset >= reader.committed)
           note(tally, 'removed', evidence, m, group, ledger, log.startedBy);
