@@ -338,7 +338,11 @@ export class RabbitCluster implements Effects {
     for (const group of this.#groups) {
       const { raft } = group;
       if (raft === undefined) continue;
-      if (raft.members.length === 1) this.#tickNow(group, out);
+      if (raft.members.length === 1) {
+        const { self: node } = this;
+        this.#propose(group, { type: 'node-gone', node, incarnation: this.#incarnation, atUs: out.now });
+        this.#tickNow(group, out);
+      }
       // The leader shows itself with its next pulse; if there is none, somebody has to stand.
       else this.#armCampaign(group, 2 * PULSE_US, out);
     }

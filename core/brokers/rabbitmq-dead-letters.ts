@@ -1,6 +1,6 @@
 /**
  * What becomes of a message that a queue lets go of without an ack: republished to the dead-letter exchange, or dropped; and the way back, which a
- * shovel goes. Source: rules R31, R45, R49–R55.
+ * shovel goes. Source: rules R31, R45, R49–R51 (what dies together is handed on in its order), R52–R55.
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';

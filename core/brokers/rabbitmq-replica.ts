@@ -227,9 +227,13 @@ export class Replica {
     effects.applied(command, this.#refusals.get(command.session)?.has(command.number) !== true, 0);
   }
 
-  /** The only member's process died: its channels are gone, and so is what lay in memory only (R11). Gives that. */
+  /** The only member's process died: what was out returns, and what lay in memory only is gone (R11). Gives that. Channels of other nodes go on. */
   crash(atUs: Micros, effects: Effects): readonly QueuedMessage[] {
-    for (const session of [...this.sessions.keys()]) this.#end(session, atUs, effects);
+    for (const held of [...this.held.values()]) {
+      this.held.delete(held.delivery);
+      if (held.consumer !== undefined) held.consumer.held -= 1;
+      this.#giveBack(held.entry, 'lost', atUs, effects);
+    }
     return this.contents.loseUnstored();
   }
 

@@ -52,11 +52,13 @@ export const rabbitmq: BrokerKind = {
     'max.poll.interval.ms': 'RabbitMQ pushes; consumer_timeout bounds how long a delivery may stay unacked.',
   },
   simplifications: [
-    'One node: a quorum queue counts deliveries and orders returns as it does, but has a single member and no elections.',
+    'In a cluster the exchanges, bindings and queues are known to all nodes from the start; queues are neither declared nor deleted there (no auto-delete, no x-expires, no exclusive consumer), and a prefetch that a channel shares counts on a single node only.',
+    'Nodes find out who is alive by a heartbeat each second and a fixed limit (`failure-detection`); the server’s detector adapts. A member that was away gets all entries that it missed, never a snapshot, and a stream is replicated as a quorum queue is.',
+    'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
     'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. Policies are written as arguments of the queue, and flow control is not modelled.',
-    'A message that is dead-lettered at least once moves at the next flush, copy and removal together: on one node no repetition comes of it.',
+    'A message that is dead-lettered at least once moves at the next flush, copy and removal together, so that on one node no repetition comes of it; in a cluster it may come twice.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],
   nodeNames(name, options) {

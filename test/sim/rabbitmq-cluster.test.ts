@@ -1,0 +1,65 @@
+/** RabbitMQ's nodes as a cluster, over the simulated network: what a client sees while queues change their leaders. */
+import { expect, it } from 'vitest';
+import { countOf, traceOf } from './runs.ts';
+
+const system = (queue: string, timeline: string, more = ''): string => `
+title: A cluster
+broker: { kind: rabbitmq, nodes: 3, version: '4.3'${more} }
+duration: 90s
+queues:
+  jobs: { ${queue} }
+producers:
+  maker: { to: jobs, rate: 2/s, start: 2s, stop: 20s, confirms: true, delivery_mode: 2, confirm_timeout: 80s, node: 2 }
+consumers:
+  worker: { from: jobs, process: 50ms, prefetch: 4, effect: { insert: results }, node: 3 }
+network: { latency: 5ms..15ms }
+timeline:
+  - ${timeline}
+`;
+
+it('a quorum queue goes on with another leader, and clients of other nodes keep their connections (R61)', () => {
+  const trace = traceOf(system('x-queue-type: quorum', '{ at: 10s, crash: b1 }'));
+  expect(countOf(trace, 'confirmed')).toBe(countOf(trace, 'produced'));
+  expect(countOf(trace, 'elected')).toBe(2);
+  expect(countOf(trace, 'retried')).toBe(0);
+  expect(countOf(trace, 'requeued')).toBe(0);
+});
+
+it('one of three is no majority: nothing is confirmed, and nothing of it is lost when they meet again (R61)', () => {
+  const split = '{ at: 10s, split: [[b1], [b2, maker], [b3, worker]], heal: 60s }';
+  const cut = traceOf(system('x-queue-type: quorum', split).replace('duration: 90s', 'duration: 59s'));
+  const healed = traceOf(system('x-queue-type: quorum', split));
+  expect(countOf(cut, 'confirmed')).toBeLessThan(countOf(cut, 'produced') / 2);
+  expect(countOf(healed, 'confirmed')).toBe(countOf(healed, 'produced'));
+  expect(countOf(healed, 'appended')).toBe(countOf(healed, 'produced'));
+});
+
+it('a classic queue is on one node, and waits for it (R61)', () => {
+  const trace = traceOf(system('', '{ at: 10s, crash: b1, restart: 40s }'));
+  expect(countOf(trace, 'elected')).toBe(0);
+  expect(countOf(trace, 'confirmed')).toBe(countOf(trace, 'produced'));
+  expect(countOf(trace, 'lost')).toBe(0);
+});
+
+it('a group of one does not outlive its node (x-quorum-initial-group-size)', () => {
+  const trace = traceOf(system('x-queue-type: quorum, x-quorum-initial-group-size: 1', '{ at: 10s, crash: b1 }'));
+  expect(countOf(trace, 'elected')).toBe(0);
+  expect(countOf(trace, 'confirmed')).toBeLessThan(countOf(trace, 'produced'));
+});
+
+it('what a consumer of a suspected node holds returns after a while, from 4.3 on (R65)', () => {
+  const split = '{ at: 10s, split: [[b3, worker], [b1, b2, maker]], heal: 80s }';
+  const returned = (more: string): number =>
+    countOf(traceOf(system('x-queue-type: quorum', split, more).replace('50ms', '30s')), 'requeued');
+  expect(returned(', consumer_disconnected_timeout: 60s')).toBeGreaterThan(0);
+  expect(returned(', consumer_disconnected_timeout: 120s')).toBe(0);
+});
+
+it('a stream is replicated too: a reader of another node reads on after an election (R66)', () => {
+  const stream = system('x-queue-type: stream', '{ at: 10s, crash: b1 }').replace(
+    'node: 3',
+    'node: 3, x-stream-offset: first',
+  );
+  const trace = traceOf(stream);
+  expect(countOf(trace, 'applied')).toBe(countOf(trace, 'produced'));
+});
