@@ -41,6 +41,10 @@ export interface MessageStory {
   /** All facts about it, in order. */
   readonly facts: readonly FactId[];
   readonly deliveries: readonly DeliveryStory[];
+  /** The message that somebody worked on when he made this one; 0 for one that came from outside. */
+  readonly madeOf: MessageId;
+  /** The messages that were made of this one, in order. */
+  readonly ledTo: readonly MessageId[];
 }
 
 /** The facts of each message and the mishaps of each actor, for one trace as it is now. */
@@ -49,6 +53,9 @@ export class TraceIndex {
   readonly #starts: Uint32Array;
   readonly #ids: Uint32Array;
   readonly #mishaps: FactId[] = [];
+  /** By message: those made of it. */
+  readonly #outputs = new Map<MessageId, MessageId[]>();
+  readonly #inputs = new Map<MessageId, MessageId>();
 
   constructor(trace: Trace) {
     this.count = trace.count;
@@ -56,7 +63,9 @@ export class TraceIndex {
     for (let id = 1; id <= trace.count; id++) {
       const message = trace.messageOf(id);
       if (message > 0) starts[message + 1] = (starts[message + 1] ?? 0) + 1;
-      if (MISHAPS.has(trace.kind(id))) this.#mishaps.push(id);
+      const kind = trace.kind(id);
+      if (MISHAPS.has(kind)) this.#mishaps.push(id);
+      else if (kind === F.produced) this.#made(trace, id);
     }
     for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
     const next = starts.slice();
@@ -75,6 +84,29 @@ export class TraceIndex {
   /** The facts about a message, in order. */
   factsOf(message: MessageId): readonly FactId[] {
     return Array.from(this.#ids.subarray(this.#starts[message] ?? 0, this.#starts[message + 1] ?? 0));
+  }
+
+  /** The message that this one was made of; 0 for none. */
+  inputOf(message: MessageId): MessageId {
+    return this.#inputs.get(message) ?? 0;
+  }
+
+  /** The messages that were made of this one, in order. */
+  outputsOf(message: MessageId): readonly MessageId[] {
+    return this.#outputs.get(message) ?? [];
+  }
+
+  /** What a producer makes may be let out by an answer about another message, and is not made of that. */
+  #made(trace: Trace, id: FactId): void {
+    if (trace.actors[trace.actor(id)]?.kind !== 'consumer') return;
+    const cause = trace.cause(id);
+    const input = cause === 0 ? 0 : trace.messageOf(cause);
+    const output = trace.messageOf(id);
+    if (input === 0 || input === output) return;
+    this.#inputs.set(output, input);
+    const outputs = this.#outputs.get(input);
+    if (outputs === undefined) this.#outputs.set(input, [output]);
+    else outputs.push(output);
   }
 
   /** Crashes, pauses, splits and the like, with facts in (after, before), oldest first. */
@@ -120,7 +152,7 @@ export function messageStory(trace: Trace, message: MessageId): MessageStory {
     }
   }
   for (const delivery of deliveries) closeByCrash(trace, index, delivery);
-  return { message, facts, deliveries };
+  return { message, facts, deliveries, madeOf: index.inputOf(message), ledTo: index.outputsOf(message) };
 }
 
 function newDelivery(trace: Trace, id: FactId): DeliveryStory {

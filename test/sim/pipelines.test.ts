@@ -1,6 +1,7 @@
 /** Consumers that produce, over every broker: what is made of a message reaches the next stage, on the same broker and on another. */
 import { describe, expect, it } from 'vitest';
 import { F } from '../../core/facts.ts';
+import { messageStory } from '../../sim/folds/message-story.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { run } from '../../sim/world.ts';
 
@@ -85,6 +86,13 @@ describe.each(pairs)('from %s to %s', (first, second) => {
 });
 
 describe('what a message led to', () => {
+  it('is told in its story, and where a message came from too', () => {
+    const { trace } = runOf(pipeline('sqs', 'sqs'));
+    const [output] = messageStory(trace, 1).ledTo;
+    expect(messageStory(trace, output ?? 0).madeOf).toBe(1);
+    expect(messageStory(trace, 1).madeOf).toBe(0);
+  });
+
   it('names the input as its cause', () => {
     const { trace, maker } = runOf(pipeline('sqs', 'sqs'));
     for (let id = 1; id <= trace.count; id++) {
