@@ -238,7 +238,8 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
 
   peerLost(peer: ActorId, out: Out): void {
     if (out.connection !== 0) this.#outletOf(out).peerLost(peer, out);
-    else if (peer !== this.#store && (this.nodes.length === 0 || this.nodes.includes(peer))) this.port.peerLost?.(peer, out);
+    else if (peer !== this.#store && (this.nodes.length === 0 || this.nodes.includes(peer)))
+      this.port.peerLost?.(peer, out);
   }
 
   command(command: Command, out: Out): void {
