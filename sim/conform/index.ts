@@ -6,6 +6,7 @@
 import { Findings, isList, isTable, type Json, type JsonTable, type Runner, UnknownShape } from './case.ts';
 import * as pubsub from './google-pubsub.ts';
 import * as kafka from './kafka.ts';
+import * as pulsar from './pulsar.ts';
 import * as rabbitmq from './rabbitmq.ts';
 import * as redisPubSub from './redis-pubsub.ts';
 import * as redisStreams from './redis-streams.ts';
@@ -53,6 +54,10 @@ const VECTORS: Readonly<Record<string, Runner>> = {
   'sns script': sns.runScript,
   'sns filter-match': sns.runFilter,
   'sns filter-policy-validation': sns.runValidation,
+  'pulsar script': pulsar.runScript,
+  'pulsar hash': pulsar.runHash,
+  'pulsar key-ranges': pulsar.runKeyRanges,
+  'pulsar backoff': pulsar.runBackoff,
   'rabbitmq script': rabbitmq.runScript,
   'rabbitmq topic-match': rabbitmq.runTopicMatch,
   'rabbitmq headers-match': rabbitmq.runHeadersMatch,
