@@ -1,7 +1,7 @@
 /**
  * Deduplication by producer name: the highest sequence id that each producer of a topic partition sent (pushed) and that is stored (persisted). It
  * compares numbers only: content does not count, gaps are fine, and going back is a repeat. What is persisted can be rebuilt from the log after
- * a crash; what was only pushed is forgotten. Source: P60–P63.
+ * a crash; what was only pushed is forgotten. Source: P60, P61, P62, P63.
  */
 import type { Micros } from '../types.ts';
 

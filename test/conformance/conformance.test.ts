@@ -29,6 +29,7 @@ it('runs the cases of these brokers and of no other', () => {
   expect(Object.keys(report).sort()).toEqual([
     'google-pubsub',
     'kafka',
+    'pulsar',
     'rabbitmq',
     'redis-pubsub',
     'redis-streams',
