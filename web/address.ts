@@ -14,6 +14,8 @@ export interface Address {
   readonly timeUs: Micros | null;
   /** `path=value` each. */
   readonly sets: readonly string[];
+  /** For a scenario in neutral words, the broker: name of a profile, not looked up yet. */
+  readonly under: string | null;
   /** What could not be read, for the person; '' when all could. */
   readonly problem: string;
 }
@@ -36,17 +38,26 @@ export function readAddress(hash: string): Address {
     seed: query.get('seed'),
     timeUs,
     sets: query.getAll('set'),
+    under: query.get('under'),
     problem,
   };
 }
 
-export function writeAddress(address: Pick<Address, 'scenario' | 'yaml' | 'seed' | 'sets' | 'timeUs'>): string {
+export function writeAddress(address: Omit<Address, 'problem' | 'under'> & Partial<Pick<Address, 'under'>>): string {
   const query = new URLSearchParams();
   if (address.yaml !== null) query.set('yaml', pack(address.yaml));
   else query.set('scenario', address.scenario);
   if (address.seed !== null) query.set('seed', address.seed);
   for (const set of address.sets) query.append('set', set);
+  if (address.under) query.set('under', address.under);
   if (address.timeUs !== null && address.timeUs > 0) query.set('t', `${address.timeUs}us`);
+  return `#${query}`;
+}
+
+/** The same link under another broker. */
+export function withUnder(hash: string, under: string): string {
+  const query = new URLSearchParams(hash.replace(/^#/, ''));
+  query.set('under', under);
   return `#${query}`;
 }
 

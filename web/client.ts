@@ -2,7 +2,7 @@
  * The simulator as the page sees it: a class with verbs, behind which a worker does the work. If the worker dies, a new one is started and the
  * run is reported as failed; the page never hangs.
  */
-import type { LibraryEntry, Report, Request, RunRequest } from './protocol.ts';
+import type { LanesReport, LanesRequest, LibraryEntry, Report, Request, RunRequest } from './protocol.ts';
 import type { Answer, Question, QuestionKind, Questions } from './questions.ts';
 
 export class Simulator {
@@ -12,6 +12,7 @@ export class Simulator {
   #digests = new Map<number, { resolve: (digest: string) => void; reject: (error: Error) => void }>();
   #asked = new Map<number, (answer: Answer | null) => void>();
   #nextId = 1;
+  #lanes: { readonly id: number; readonly hear: (report: LanesReport) => void } | null = null;
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
   /** `onReport` hears all that concerns the newest run. */
@@ -36,12 +37,24 @@ export class Simulator {
     this.#ask({ type: 'grade', run: this.#run, file, text, sets });
   }
 
-  digest(text: string, seed: string | null): Promise<string> {
+  digest(text: string, seed: string | null, under: string | null): Promise<string> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#digests.set(id, { resolve, reject });
-      this.#ask({ type: 'digest', id, text, seed });
+      this.#ask({ type: 'digest', id, text, seed, under });
     });
+  }
+
+  /** Runs lanes beside whatever else is run, and forgets those before. `hear` hears how far they are. */
+  lanes(request: Omit<LanesRequest, 'type' | 'id'>, hear: (report: LanesReport) => void): void {
+    const id = this.#nextId++;
+    this.#lanes = { id, hear };
+    this.#ask({ type: 'lanes', id, ...request });
+  }
+
+  stopLanes(): void {
+    this.#lanes = null;
+    this.#ask({ type: 'stop-lanes' });
   }
 
   library(files: readonly { readonly name: string; readonly text: string }[]): Promise<readonly LibraryEntry[]> {
@@ -76,6 +89,11 @@ export class Simulator {
       this.#digests.clear();
       for (const resolve of this.#asked.values()) resolve(null);
       this.#asked.clear();
+      if (this.#lanes !== null) {
+        const { id, hear } = this.#lanes;
+        this.#lanes = null;
+        hear({ type: 'lanes', id, done: 0, title: '', progress: 0, view: null, problem: message });
+      }
       this.#onReport({ type: 'failed', run: this.#run, message });
     };
     return worker;
@@ -93,6 +111,10 @@ export class Simulator {
       const resolve = this.#asked.get(report.id);
       this.#asked.delete(report.id);
       resolve?.(report.answer);
+      return;
+    }
+    if (report.type === 'lanes') {
+      if (report.id === this.#lanes?.id) this.#lanes.hear(report);
       return;
     }
     if (report.type === 'library') {

@@ -6,8 +6,8 @@ import { benchFrames } from './stage/bench.ts';
 import { stageText } from './stage/stage-text.ts';
 
 export interface QueuelabHooks {
-  /** Runs a scenario's text in the worker without showing it; answers with the digest. */
-  run(text: string, seed?: string): Promise<string>;
+  /** Runs a scenario's text in the worker without showing it, one in neutral words under its first broker or the named one; answers with the digest. */
+  run(text: string, seed?: string | null, under?: string): Promise<string>;
   /** Names of the library's scenarios, with their texts. */
   library(): readonly { readonly name: string; readonly lesson: string; readonly text: string }[];
   /** Draws so many tokens in transit for 120 frames; the 95th percentile of the time that one takes, in ms. */
@@ -31,7 +31,7 @@ declare global {
 
 export function exposeHooks(lab: Lab, player: Player): void {
   window.queuelab = {
-    run: (text, seed) => lab.simulator.digest(text, seed ?? null),
+    run: (text, seed, under) => lab.simulator.digest(text, seed ?? null, under ?? null),
     library: () => LIBRARY,
     benchFrames,
     stage: () => (lab.moment === null ? '' : stageText(lab.moment.topology, lab.moment.run)),

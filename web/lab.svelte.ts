@@ -13,7 +13,7 @@ import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
 import { Simulator } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
-import type { Grading, Judgement, LibraryEntry, Report, TimelineLine } from './protocol.ts';
+import type { Grading, Judgement, LibraryEntry, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
 import { CaptionFinder } from './stage/captions.ts';
 import { KeyLooks } from './stage/keys.ts';
@@ -58,6 +58,7 @@ export interface OpenOptions {
   readonly seed?: string | null;
   readonly timeUs?: Micros;
   readonly sets?: readonly string[];
+  readonly under?: string | null;
 }
 
 const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
@@ -77,6 +78,12 @@ export class Lab {
   seed = $state<string | null>(null);
   sets = $state.raw<readonly string[]>([]);
   changes = $state.raw<readonly TimelineLine[]>([]);
+  /** The broker that was asked for; null for the file's first, and for a file that names its own. */
+  under = $state<string | null>(null);
+  /** Which brokers a file in neutral words can be run under, and which it is; null for a file that names its own. */
+  lanes = $state.raw<ShownUnder | null>(null);
+  /** Why the run is not under the broker that was asked for; '' when it is. */
+  underProblem = $state('');
   diagnostics = $state.raw<readonly Diagnostic[]>([]);
   knobStarts = $state.raw<readonly number[]>([]);
   /** What went wrong with the simulator itself; '' when nothing did. */
@@ -152,6 +159,9 @@ export class Lab {
     this.source = text;
     this.seed = options.seed ?? null;
     this.sets = options.sets ?? [];
+    this.under = options.under ?? null;
+    this.lanes = null;
+    this.underProblem = '';
     this.changes = [];
     this.message = 0;
     this.inspected = null;
@@ -165,6 +175,12 @@ export class Lab {
 
   setSeed(seed: string): void {
     this.seed = seed.trim() === '' ? null : seed.trim();
+    this.#start(this.timeUs);
+  }
+
+  /** Runs the same file under another broker. */
+  setUnder(name: string): void {
+    this.under = name;
     this.#start(this.timeUs);
   }
 
@@ -202,7 +218,7 @@ export class Lab {
 
   grade(): void {
     this.grading = { done: 0, all: 0, grades: [], problem: '' };
-    this.simulator.grade(this.#file, this.source, this.sets);
+    this.simulator.grade(this.file, this.source, this.sets);
   }
 
   // Where the playhead is
@@ -250,7 +266,8 @@ export class Lab {
     if (trace !== undefined && this.fact > 0) this.spoken = trace.sentence(this.fact);
   }
 
-  get #file(): string {
+  /** As it is named in diagnostics. */
+  get file(): string {
     return this.name === '' ? 'scenario.yaml' : `${this.name}.yaml`;
   }
 
@@ -261,8 +278,8 @@ export class Lab {
     this.problem = '';
     this.judged = false;
     this.charted = false;
-    const { source: text, seed, sets, changes: lines } = this;
-    this.simulator.run({ file: this.#file, text, seed, sets, lines });
+    const { source: text, seed, sets, changes: lines, under } = this;
+    this.simulator.run({ file: this.file, text, seed, sets, lines, under });
   }
 
   #hear(report: Report): void {
@@ -271,6 +288,9 @@ export class Lab {
         this.diagnostics = report.diagnostics;
         this.text = report.text;
         this.knobStarts = report.knobStarts;
+        this.lanes = report.under;
+        this.underProblem = report.problem;
+        if (report.problem !== '') this.under = null;
         this.#coming = report.scenario === null ? null : new ShownRun(report.scenario);
         if (report.scenario === null) this.running = false;
         return;
@@ -310,6 +330,7 @@ export class Lab {
         return;
       case 'digest':
       case 'answer':
+      case 'lanes':
       case 'library':
         return;
       default:
@@ -320,6 +341,7 @@ export class Lab {
   /** Makes a run the shown one, at the same moment. */
   #show(run: ShownRun): void {
     this.#coming = null;
+    if (this.#run !== null) this.inspected = sameThing(this.inspected, this.#run.trace, run.trace);
     this.#run = run;
     this.judgement = NOTHING;
     this.digest = '';
@@ -370,6 +392,16 @@ export class Lab {
     } while (run.reached < run.trace.count && performance.now() < until);
     return run.reached < run.trace.count;
   }
+}
+
+/** The thing of the same name in another run, where its number may be another; null when there is none. */
+function sameThing(what: Inspected | null, before: Trace, now: Trace): Inspected | null {
+  if (what === null) return null;
+  const list = (trace: Trace): readonly { readonly id: number; readonly name: string; readonly kind: string }[] =>
+    what.type === 'actor' ? trace.actors : trace.places;
+  const old = list(before)[what.id];
+  const found = list(now).find(({ name, kind }) => name === old?.name && kind === old.kind);
+  return found === undefined ? null : { ...what, id: found.id };
 }
 
 export const [getLab, setLab] = createContext<Lab>();

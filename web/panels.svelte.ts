@@ -3,7 +3,7 @@ import { createContext } from 'svelte';
 import type { ActorId } from '../core/types.ts';
 import type { Fate } from '../sim/folds/ledger.ts';
 
-export type Tab = 'Exercise' | 'Log' | 'Inspector' | 'Diagram' | 'Ledger' | 'Verdicts' | 'Charts';
+export type Tab = 'Exercise' | 'Lanes' | 'Log' | 'Inspector' | 'Diagram' | 'Ledger' | 'Verdicts' | 'Charts';
 
 export class LogView {
   /** 0 is anybody. */
@@ -52,6 +52,12 @@ export class Panels {
 
   get isLargest(): boolean {
     return this.stageScale >= LARGEST;
+  }
+
+  /** After another broker took the place of the one before, actors have other numbers: nobody is hidden or alone any more. */
+  forgetActors(): void {
+    this.log.actor = 0;
+    this.diagram.hidden = new Set();
   }
 
   /** So many times as large as now; 0 fits it again. */

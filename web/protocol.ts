@@ -7,6 +7,7 @@ import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { TracePart } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
+import type { LanesView } from './lanes/view.ts';
 import type { Answer, Question } from './questions.ts';
 
 /** A line of the timeline as the file has it, such as `{ at: 19.4s, crash: resizer-2, restart: 5s }`. */
@@ -24,6 +25,8 @@ export interface RunRequest {
   readonly sets: readonly string[];
   /** Lines added to the timeline. */
   readonly lines: readonly TimelineLine[];
+  /** For a file in neutral words: name of a profile; null for the file's first. */
+  readonly under: string | null;
 }
 
 export interface GradeRequest {
@@ -40,6 +43,30 @@ export interface DigestRequest {
   readonly id: number;
   readonly text: string;
   readonly seed: string | null;
+  readonly under: string | null;
+}
+
+/** Runs several lanes of a file in neutral words without showing them. */
+export interface LanesRequest extends Omit<RunRequest, 'type' | 'run' | 'under'> {
+  readonly type: 'lanes';
+  readonly id: number;
+  /** Names of profiles. */
+  readonly lanes: readonly string[];
+}
+
+/** How far the lanes are. */
+export interface LanesReport {
+  readonly type: 'lanes';
+  readonly id: number;
+  /** Lanes that have been run. */
+  readonly done: number;
+  /** The lane that is being run, and how much of it has been, 0 … 1. */
+  readonly title: string;
+  readonly progress: number;
+  /** Of all lanes that have been run, when there is one more of them; else null. */
+  readonly view: LanesView | null;
+  /** Why it does not go on; '' when it does. */
+  readonly problem: string;
 }
 
 /** Reads titles and stories of the library. */
@@ -63,7 +90,23 @@ export type Request =
   | DigestRequest
   | LibraryRequest
   | AskRequest
+  | LanesRequest
+  | { readonly type: 'stop-lanes' }
   | { readonly type: 'stop' };
+
+/** One broker that a file in neutral words can be run under. */
+export interface LaneName {
+  /** As `under:` has it. */
+  readonly name: string;
+  readonly title: string;
+}
+
+/** How a file in neutral words was read. */
+export interface ShownUnder {
+  readonly lanes: readonly LaneName[];
+  /** Name of the lane that the scenario is for. */
+  readonly now: string;
+}
 
 export interface ShownVerdict {
   readonly claim: string;
@@ -131,6 +174,10 @@ export type Report =
       readonly diagnostics: readonly Diagnostic[];
       /** For each knob of an exercise, the position of the value that the file has; −1 for another one. */
       readonly knobStarts: readonly number[];
+      /** Null for a file that names its broker. */
+      readonly under: ShownUnder | null;
+      /** Why it is not read for the broker that was asked for; '' when it is. */
+      readonly problem: string;
     }
   | {
       readonly type: 'part';
@@ -147,4 +194,5 @@ export type Report =
   | { readonly type: 'digest'; readonly id: number; readonly digest: string; readonly problem: string }
   /** `answer` is null when the run is another one by now, or could not be asked. */
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer | null }
+  | LanesReport
   | { readonly type: 'library'; readonly entries: readonly LibraryEntry[] };

@@ -3,38 +3,67 @@
  * is what a person can copy.
  */
 import { parse } from 'yaml';
-import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import { appendTimeline, setInText } from '../sim/scenario/edit.ts';
-import { parseScenario } from '../sim/scenario/parse.ts';
-import type { ExerciseSpec, Scenario } from '../sim/scenario/types.ts';
-import type { LibraryEntry, RunRequest } from './protocol.ts';
+import { PROFILES } from '../sim/scenario/neutral/profiles.ts';
+import { type Parsed, parseScenario } from '../sim/scenario/parse.ts';
+import type { ExerciseSpec } from '../sim/scenario/types.ts';
+import type { LaneName, LibraryEntry, RunRequest } from './protocol.ts';
 
-export interface Reading {
+export interface Reading extends Parsed {
   /** With the knobs and the added lines. */
   readonly text: string;
-  readonly scenario: Scenario | null;
-  readonly diagnostics: readonly Diagnostic[];
+  /** Why it was not read for the broker that was asked for; '' when it was. */
+  readonly problem: string;
 }
 
-export function readScenario(request: Pick<RunRequest, 'file' | 'text' | 'sets' | 'lines'>): Reading {
+export function readScenario(request: Pick<RunRequest, 'file' | 'text' | 'sets' | 'lines' | 'under'>): Reading {
   const { file, sets, lines } = request;
   const edited = setInText(request.text, sets);
-  if (edited.diagnostics.length > 0) return { text: request.text, scenario: null, diagnostics: edited.diagnostics };
+  if (edited.diagnostics.length > 0)
+    return { text: request.text, scenario: null, diagnostics: edited.diagnostics, under: null, problem: '' };
   let { text } = edited;
   for (const line of lines) text = appendTimeline(text, line);
-  return { text, ...parseScenario(text, { file }) };
+  return { text, ...readUnder(text, file, request.under) };
+}
+
+/** For the broker that was asked for, where the file can be read so; else as it stands. */
+function readUnder(text: string, file: string, asked: string | null): Omit<Reading, 'text'> {
+  const shown = (asked ?? '').slice(0, 40);
+  if (asked !== null && PROFILES.some(({ name }) => name === asked)) {
+    const parsed = parseScenario(text, { file, under: asked });
+    if (parsed.scenario !== null) return { ...parsed, problem: '' };
+  }
+  const plain = parseScenario(text, { file });
+  if (asked === null || plain.scenario === null) return { ...plain, problem: '' };
+  return {
+    ...plain,
+    problem:
+      plain.under === null
+        ? `This scenario names its broker; it cannot be run under "${shown}".`
+        : `This scenario cannot be run under "${shown}"; it is shown under ${plain.under.profile.title}. It can be run under ${plain.under.lanes.join(', ')}.`,
+  };
+}
+
+/** The lanes of a file, and the present one where the file does not name it. */
+export function lanesOf({ under }: Pick<Parsed, 'under'>): readonly LaneName[] {
+  if (under === null) return [];
+  return [...new Set([...under.lanes, under.profile.name])].map((name) => ({
+    name,
+    title: PROFILES.find((profile) => profile.name === name)?.title ?? name,
+  }));
 }
 
 /** What the picker shows of a file; it need not be valid. */
 export function libraryEntry(name: string, text: string): LibraryEntry {
   const file = recordOf(safely(text));
   const brokers = recordOf(file['brokers']);
+  const lanes = Array.isArray(file['under']) ? file['under'].length : 0;
   const kinds = 'broker' in file ? [kindOf(file['broker'])] : Object.values(brokers).map(kindOf);
   return {
     name,
     title: typeof file['title'] === 'string' ? file['title'] : name,
     story: typeof file['story'] === 'string' ? file['story'].trim() : '',
-    broker: [...new Set(kinds)].join(', '),
+    broker: lanes > 0 ? `${lanes} brokers` : [...new Set(kinds)].join(', '),
     isExercise: 'exercise' in file,
   };
 }

@@ -2,11 +2,14 @@
  * The simulator off the page's thread. It runs a world in slices, so that a stop or a newer request is heard between two of them, and sends what
  * was recorded as it goes. Verdicts, expectations, grades and the numbers of charts are made here too. Errors become plain messages.
  */
+import { report as reportOf } from '../sim/report.ts';
 import { World } from '../sim/world.ts';
 import { Answerer } from './answers.ts';
 import { seriesOf } from './charts/charts.ts';
-import type { AskRequest, Report, Request, RunRequest } from './protocol.ts';
-import { libraryEntry, readScenario, startValues } from './reading.ts';
+import { stripOf } from './lanes/strip.ts';
+import { type LanesView, type RunLane, viewOf } from './lanes/view.ts';
+import type { AskRequest, DigestRequest, LanesRequest, Report, Request, RunRequest } from './protocol.ts';
+import { lanesOf, libraryEntry, readScenario, startValues } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
 
 /** Wall time of a slice: short enough that a stop feels immediate. */
@@ -16,6 +19,8 @@ const EVENTS = 2_000;
 
 /** Grows with each request that ends what went on before. */
 let turn = 0;
+/** The same for the lanes, which are run beside. */
+let lanesTurn = 0;
 let stopAsked = false;
 /** The newest run, to be asked about. */
 let held: { readonly run: number; readonly answerer: Answerer } | null = null;
@@ -35,10 +40,17 @@ self.onmessage = (event: MessageEvent<Request>) => {
       void guarded(request.run, () => grade(request.run, request.file, request.text, request.sets));
       return;
     case 'digest':
-      digest(request.id, request.text, request.seed);
+      digest(request);
       return;
     case 'ask':
       answer(request);
+      return;
+    case 'lanes':
+      lanesTurn++;
+      void lanes(request, lanesTurn);
+      return;
+    case 'stop-lanes':
+      lanesTurn++;
       return;
     case 'library':
       report({ type: 'library', entries: request.files.map(({ name, text }) => libraryEntry(name, text)) });
@@ -49,9 +61,10 @@ self.onmessage = (event: MessageEvent<Request>) => {
 };
 
 async function run(request: RunRequest, mine: number): Promise<void> {
-  const { scenario, diagnostics, text } = readScenario(request);
+  const { scenario, diagnostics, text, under, problem } = readScenario(request);
   const knobStarts = startValues(request.text, scenario?.exercise ?? null);
-  report({ type: 'parsed', run: request.run, text, scenario, diagnostics, knobStarts });
+  const shown = under === null ? null : { lanes: lanesOf({ under }), now: under.profile.name };
+  report({ type: 'parsed', run: request.run, text, scenario, diagnostics, knobStarts, under: shown, problem });
   if (scenario === null) return;
   const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
   held = { run: request.run, answerer: new Answerer(world.trace, scenario, text) };
@@ -81,6 +94,45 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   report({ type: 'charted', run: request.run, series: seriesOf(world.trace, scenario) });
 }
 
+async function lanes(request: LanesRequest, mine: number): Promise<void> {
+  const { id, lanes: names, ...rest } = request;
+  const runs: RunLane[] = [];
+  const tell = (title: string, progress: number, view: LanesView | null, problem = ''): void =>
+    report({ type: 'lanes', id, done: runs.length, title, progress, view, problem });
+  try {
+    for (const name of names) {
+      const { scenario, diagnostics, under, problem } = readScenario({ ...rest, under: name });
+      if (scenario === null || under === null || problem !== '')
+        return tell(name, 0, null, problem || (diagnostics[0]?.message ?? 'This scenario has no lanes.'));
+      const { title, always } = under.profile;
+      tell(title, 0, null);
+      const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
+      let more = true;
+      while (more) {
+        const until = performance.now() + SLICE_MS;
+        while (more && performance.now() < until) more = world.step(EVENTS);
+        if (more) tell(title, world.untilUs === 0 ? 1 : world.now / world.untilUs, null);
+        await breath();
+        if (lanesTurn !== mine) return;
+      }
+      const run = { scenario, trace: world.trace, ending: world.ending ?? 'duration' };
+      const lane = {
+        under: name,
+        title,
+        mapping: under.mapped,
+        note: always.note,
+        run: reportOf(run, request.seed ?? scenario.seed),
+      };
+      runs.push({ lane, strip: stripOf(world.trace, scenario) });
+      tell(title, 1, viewOf(runs));
+      await breath();
+      if (lanesTurn !== mine) return;
+    }
+  } catch (error) {
+    tell('', 0, null, `The simulator met an error of its own: ${messageOf(error)}`);
+  }
+}
+
 async function grade(run: number, file: string, text: string, sets: readonly string[]): Promise<void> {
   let all = 0;
   const { grades, problem } = gradeAnswer(file, text, sets, (done, of) => {
@@ -104,11 +156,11 @@ function answer({ id, run, what }: AskRequest): void {
   }
 }
 
-function digest(id: number, text: string, seed: string | null): void {
+function digest({ id, text, seed, under }: DigestRequest): void {
   try {
-    const { scenario, diagnostics } = readScenario({ file: 'scenario', text, sets: [], lines: [] });
-    if (scenario === null) {
-      report({ type: 'digest', id, digest: '', problem: diagnostics[0]?.message ?? 'not a scenario' });
+    const { scenario, diagnostics, problem } = readScenario({ file: 'scenario', text, sets: [], lines: [], under });
+    if (scenario === null || problem !== '') {
+      report({ type: 'digest', id, digest: '', problem: problem || (diagnostics[0]?.message ?? 'not a scenario') });
       return;
     }
     const world = new World(scenario, seed === null ? {} : { seed });

@@ -103,7 +103,7 @@ queues: { jobs: {} }
 producers: { app: { to: jobs, rate: 1/s, messages: 10, key: user } }
 consumers: { worker: { from: jobs, process: 2s, settle: after-processing, effect: { set: results } } }
 `;
-  const { scenario, diagnostics } = readScenario({ file: 'jobs.yaml', text, sets: [], lines: [] });
+  const { scenario, diagnostics } = readScenario({ file: 'jobs.yaml', text, sets: [], lines: [], under: null });
   if (scenario === null) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
   const world = new World(scenario);
   while (world.step(10_000));

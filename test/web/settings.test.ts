@@ -5,7 +5,7 @@ import { readScenario } from '../../web/reading.ts';
 import { libraryRun, libraryText } from './library.ts';
 
 function settings(text: string): ReturnType<typeof settingsOf> {
-  const { scenario } = readScenario({ file: 'test', text, sets: [], lines: [] });
+  const { scenario } = readScenario({ file: 'test', text, sets: [], lines: [], under: null });
   if (scenario === null) throw new Error('the scenario cannot be read');
   return settingsOf(text, scenario);
 }
