@@ -33,6 +33,7 @@ it('runs the cases of these brokers and of no other', () => {
     'rabbitmq',
     'redis-pubsub',
     'redis-streams',
+    'sns',
     'sqs',
   ]);
   for (const { passed } of Object.values(report)) expect(passed).toBeGreaterThan(10);
