@@ -5,6 +5,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
+import type { PartitionName } from '../parts/assignment.ts';
 import { EpochGroup, type EpochGroupError, type EpochGroupKind, type EpochNews } from '../parts/epoch-group.ts';
 import type { ActorId, Micros, PlaceId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
@@ -17,6 +18,12 @@ interface Hosted {
   readonly place: PlaceId;
   readonly state: EpochGroup;
   readonly consumers: Map<string, ActorId>;
+  /** What each member was told last that it may own; missing for one that was not heard of since this node leads. */
+  readonly told: Map<string, readonly PartitionName[]>;
+  /** Goes up with each change of the group. */
+  change: number;
+  /** The last change that is known to be replicated. */
+  replicated: number;
   /** When the earliest timer for it is set. */
   armedUs: Micros;
   rebalancing: boolean;
@@ -75,7 +82,6 @@ export class EpochGroups {
       member === undefined ||
       epochs !== member.epoch + group.state.epoch ||
       had.length !== member.assigned.length + member.revoking.length;
-    const gains = member?.assigned.filter((name) => !had.includes(name)) ?? [];
     const wire: EpochHeartbeatAnswer = {
       type: 'kafka/GroupHeartbeat.answer',
       id: request.id,
@@ -86,17 +92,19 @@ export class EpochGroups {
       ),
     };
     this.#arm(group, out);
-    if (!changed || answer.error !== 'NONE') {
+    if (answer.error !== 'NONE') {
       this.#settle(group, out);
       return out.send(from, 'control', wire);
     }
-    // What a member may own is told only when it is written down: another coordinator has to know of it.
-    const because = out.cause;
-    this.#store(group, out, (error, later) => {
-      if (error === 'NONE') {
-        this.#recordGains(group, from, gains, later);
-        this.#settle(group, later);
-      }
+    if (changed) group.change++;
+    // What an earlier leader of this partition has told it is seen by what it owns.
+    if (member !== undefined && (request.memberEpoch === 0 || !group.told.has(memberId)))
+      group.told.set(memberId, request.owned);
+    const { epoch } = group.state;
+    const because = group.replicated === group.change ? undefined : out.cause;
+    this.#whenReplicated(group, out, (error, later) => {
+      if (error === 'NONE') this.#recordGains(group, memberId, from, epoch, answer.partitions, later);
+      this.#settle(group, later);
       const told = error === 'NONE' ? wire : { ...wire, error: 'COORDINATOR_NOT_AVAILABLE' as const };
       later.send(from, 'control', told, 0, because);
     });
@@ -108,8 +116,10 @@ export class EpochGroups {
     group.armedUs = NEVER;
     const { epoch } = group.state;
     group.state.tick(out.now, this.#news(group, out));
-    if (group.state.epoch !== epoch) this.#store(group, out, () => undefined);
-    this.#settle(group, out);
+    if (group.state.epoch !== epoch) {
+      group.change++;
+      this.#whenReplicated(group, out, (_, later) => this.#settle(group, later));
+    }
     this.#arm(group, out);
   }
 
@@ -137,6 +147,9 @@ export class EpochGroups {
         topics,
       ),
       consumers: new Map(),
+      told: new Map(),
+      change: 0,
+      replicated: 0,
       armedUs: NEVER,
       rebalancing: false,
     };
@@ -151,6 +164,7 @@ export class EpochGroups {
         reason = R[why];
         const consumer = group.consumers.get(memberId) ?? 0;
         group.consumers.delete(memberId);
+        group.told.delete(memberId);
         // A consumer that came back under a new member id is still in the group; only its former self is gone.
         for (const other of group.consumers.values()) if (other === consumer) return;
         out.fact(F.left, 0, group.place, consumer, 0, reason);
@@ -163,23 +177,43 @@ export class EpochGroups {
     };
   }
 
-  #recordGains(group: Hosted, consumer: ActorId, gains: readonly string[], out: Out): void {
+  #recordGains(
+    group: Hosted,
+    memberId: string,
+    consumer: ActorId,
+    epoch: number,
+    partitions: readonly PartitionName[],
+    out: Out,
+  ): void {
     const { cluster } = this.#log;
-    for (const name of gains) {
-      const index = cluster.indexOf(name);
+    const told = group.told.get(memberId) ?? [];
+    if (told.length === 0 && partitions.length === 0) return;
+    if (group.consumers.has(memberId)) group.told.set(memberId, partitions);
+    for (const name of partitions) {
+      const index = told.includes(name) ? undefined : cluster.indexOf(name);
       if (index === undefined) continue;
-      out.fact(F.assigned, 0, cluster.partition(index).place, consumer, group.state.epoch, group.place);
+      out.fact(F.assigned, 0, cluster.partition(index).place, consumer, epoch, group.place);
     }
   }
 
-  /** The rebalance is over when everybody is where the coordinator wants it. */
+  /** The rebalance is over when everybody is where the coordinator wants it, and that is written down. */
   #settle(group: Hosted, out: Out): void {
-    if (!group.rebalancing || !group.state.isStable) return;
+    if (!group.rebalancing || group.replicated !== group.change || !group.state.isStable) return;
     group.rebalancing = false;
     out.fact(F.rebalanced, 0, group.place, 0, group.state.epoch);
   }
 
-  #store(group: Hosted, out: Out, done: (error: KafkaError, out: Out) => void): void {
+  /**
+   * Calls `done` when the group as it is now is replicated, so that another coordinator would know of it, or cannot be. What could not be replicated in
+   * time is written again when somebody asks the next time: a member is told nothing that only this node knows. Source: K59.
+   */
+  #whenReplicated(group: Hosted, out: Out, done: (error: KafkaError, out: Out) => void): void {
+    const { change } = group;
+    const settled = (error: KafkaError, later: Out): void => {
+      if (error === 'NONE') group.replicated = Math.max(group.replicated, change);
+      done(error, later);
+    };
+    if (group.replicated === change) return settled('NONE', out);
     const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
     const record: CoordinatorRecord = {
       type: 'epoch-group',
@@ -187,7 +221,7 @@ export class EpochGroups {
       snapshot: group.state.snapshot(),
       consumers,
     };
-    this.#log.append([record], -1, 0, out, done);
+    this.#log.append([record], -1, 0, out, settled);
   }
 
   #arm(group: Hosted, out: Out): void {

@@ -1,8 +1,9 @@
 /** Consumers of the newer kinds of group on a bench: the consumer protocol (KIP-848) and share groups (KIP-932). */
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { InitProducerIdRequest } from '../../../core/brokers/kafka-wires.ts';
 import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-port.ts';
 import type { OptionValues } from '../../../core/options.ts';
-import { KafkaBench } from '../brokers/kafka-bench.ts';
+import { type FetchAnswer, fetch, KafkaBench, read } from '../brokers/kafka-bench.ts';
 import { TestConsumer, TestProducer } from './kafka-hosts.ts';
 
 const SECOND = 1_000_000;
@@ -195,4 +196,70 @@ it('sends a member that waits for the others to the new coordinator when the old
   bench.cutOff('b1', false);
   bench.wait(20 * SECOND);
   expect(bench.story('joined')).toEqual(['b2 joined billing → c1']);
+});
+
+it('tells a member what it may own only when that is replicated, also when it asks again after that failed (K59)', () => {
+  bench = new KafkaBench({ nodes: 3 });
+  const consumer = new TestConsumer(bench, 'c1', { 'group.protocol': 'consumer', 'enable.auto.commit': false });
+  bench.crash('c1');
+  bench.start();
+  for (const name of ['b2', 'b3']) bench.crash(name);
+  bench.restart('c1');
+  bench.wait(7 * SECOND);
+  expect(bench.story('rebalance-begun', 'assigned', 'rebalanced')).toEqual([
+    'b1 rebalance-begun billing (joined the group)',
+  ]);
+  for (const name of ['b2', 'b3']) bench.restart(name);
+  bench.wait(2 * SECOND);
+  expect(bench.story('assigned', 'rebalanced')).toEqual(['b1 assigned rides/0 → c1', 'b1 rebalanced billing #1']);
+  publish(1);
+  expect(consumer.ids).toEqual([1]);
+});
+
+describe('a forwarder that another producer of its transactional id has fenced (K43)', () => {
+  it.each([
+    ['classic', 'fenced'],
+    ['consumer', 'left the group'],
+  ])('leaves and joins again with a fresh producer, under the %s protocol', (protocol, said) => {
+    bench = new KafkaBench({
+      nodes: 1,
+      topics: { rides: {}, bills: {} },
+      broker: { 'transaction.state.log.min.isr': 1 },
+    });
+    const consumer = new TestConsumer(bench, 'c1', { 'forward.to': 'bills', 'group.protocol': protocol });
+    const zombie = bench.client('zombie');
+    const reader = bench.client('reader');
+    const bills = () => {
+      const partitions = [{ partition: bench.partition('bills'), offset: 0 }];
+      return read(reader.ask<FetchAnswer>('b1', { ...fetch(bench, 0, 'read_committed'), partitions })).length;
+    };
+    bench.start();
+    publish(1);
+    consumer.finish();
+    bench.wait(SECOND);
+    expect([consumer.ids, bills()]).toEqual([[1], 1]);
+    const init: Omit<InitProducerIdRequest, 'id'> = {
+      type: 'kafka/InitProducerId',
+      transactionalId: 'c1-1',
+      timeoutUs: 60 * SECOND,
+    };
+    zombie.ask('b1', init);
+    publish(1);
+    bench.story();
+    consumer.finish(1);
+    bench.wait(5 * SECOND);
+    // Nothing of it counts: the record is read again by the member that it has become.
+    expect(bench.story('fenced', 'left', 'joined', 'revoked', 'committed')).toEqual([
+      'b1 fenced → c1',
+      'c1 revoked rides/0 → c1',
+      `b1 left billing → c1 (${said})`,
+      'b1 joined billing → c1',
+    ]);
+    expect(consumer.got.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
+    expect(bills()).toBe(1);
+    consumer.finish(2);
+    bench.wait(SECOND);
+    expect(bench.story('fenced', 'committed')).toEqual(['b1 fenced → zombie', 'b1 committed rides/0 → c1 @2']);
+    expect(bills()).toBe(2);
+  });
 });
