@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
+import { parse } from 'yaml';
 
 // The web app. Its base is relative, so that the built folder works under any path, also from a plain file server.
 // `root` hides a svelte.config file from the plugin; Svelte 5 needs none.
@@ -20,10 +22,41 @@ const policy: Plugin = {
   ],
 };
 
+// What the picker shows at once: lessons with their questions from the table of the library's README (rows such as "| `poison/` | What of …? | `with-dlq`, … |"),
+// and all scenarios with their titles in that order; what the table does not name comes last. The texts themselves are loaded later.
+const library: Plugin = {
+  name: 'library',
+  resolveId: (id) => (id === 'virtual:library' ? '\0virtual:library' : null),
+  load(id) {
+    if (id !== '\0virtual:library') return null;
+    const readme = readFileSync('scenarios/README.md', 'utf8');
+    const rows = [...readme.matchAll(/^\| `([\w-]+)\/` \| (.+?) \| (.+?) \|$/gm)];
+    const order = rows.flatMap(([, lesson, , names = '']) =>
+      [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => `${lesson}/${name}`),
+    );
+    const rank = (lesson = '', name = ''): number => {
+      const at = order.indexOf(`${lesson}/${name}`);
+      return at < 0 ? order.length : at;
+    };
+    const files = readdirSync('scenarios', { recursive: true, encoding: 'utf8' })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => path.endsWith('.yaml'))
+      .map((path) => {
+        this.addWatchFile(`${process.cwd()}/scenarios/${path}`);
+        const { title } = parse(readFileSync(`scenarios/${path}`, 'utf8')) as { readonly title?: string };
+        const [lesson = '', name = ''] = path.replace(/\.yaml$/, '').split('/');
+        return [lesson, name, title ?? name];
+      })
+      .sort(([aLesson, a], [bLesson, b]) => rank(aLesson, a) - rank(bLesson, b));
+    const lessons = rows.map(([, lesson, question]) => [lesson, question]);
+    return `export default ${JSON.stringify({ lessons, files })};`;
+  },
+};
+
 export default defineConfig({
   root: 'web',
   base: './',
-  plugins: [svelte({ configFile: false }), policy],
+  plugins: [svelte({ configFile: false }), library, policy],
   worker: { format: 'es' },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2023' },
 });

@@ -1,6 +1,6 @@
 /** What tests, the benchmark and curious people may call from the console: `window.queuelab`. */
 import type { Lab } from './lab.svelte.ts';
-import { LIBRARY } from './library.ts';
+import { type LibraryFile, loadLibrary } from './library.ts';
 import type { Player } from './player.svelte.ts';
 import { benchFrames } from './stage/bench.ts';
 import { stageText } from './stage/stage-text.ts';
@@ -9,7 +9,7 @@ export interface QueuelabHooks {
   /** Runs a scenario's text in the worker without showing it, one in neutral words under its first broker or the named one; answers with the digest. */
   run(text: string, seed?: string | null, under?: string): Promise<string>;
   /** Names of the library's scenarios, with their texts. */
-  library(): readonly { readonly name: string; readonly lesson: string; readonly text: string }[];
+  library(): Promise<readonly LibraryFile[]>;
   /** Draws so many tokens in transit for 120 frames; the 95th percentile of the time that one takes, in ms. */
   benchFrames(tokens: number): Promise<number>;
   /** What the stage shows now, as text. */
@@ -32,7 +32,7 @@ declare global {
 export function exposeHooks(lab: Lab, player: Player): void {
   window.queuelab = {
     run: (text, seed, under) => lab.simulator.digest(text, seed ?? null, under ?? null),
-    library: () => LIBRARY,
+    library: loadLibrary,
     benchFrames,
     stage: () => (lab.moment === null ? '' : stageText(lab.moment.topology, lab.moment.run)),
     stageFromStart: () =>

@@ -1,16 +1,19 @@
-/** The library of scenarios, bundled as text: by name (`delivery/worker-crash`), grouped by the folder that is its lesson. */
-import README from '../scenarios/README.md?raw';
+/**
+ * The library of scenarios. Lessons, names and titles are in the page itself, made by `vite.config.ts` from the files; their texts come in a chunk of their own, after the
+ * first paint, but for the one that is shown first.
+ */
+import INDEX from 'virtual:library';
+import DEFAULT_TEXT from '../scenarios/why-queues/photo-queue.yaml?raw';
 
-const FILES: Readonly<Record<string, string>> = import.meta.glob('../scenarios/**/*.yaml', {
-  query: '?raw',
-  import: 'default',
-  eager: true,
-});
-
-export interface LibraryFile {
+/** One of the library's files, known without its text. */
+export interface LibraryName {
   /** Without folder and ending; unique in the library. */
   readonly name: string;
   readonly lesson: string;
+  readonly title: string;
+}
+
+export interface LibraryFile extends LibraryName {
   readonly text: string;
 }
 
@@ -19,33 +22,28 @@ export interface Lesson {
   readonly name: string;
   /** What it asks, as the library's README has it. */
   readonly question: string;
-  /** Its scenarios, in the order in which they are taken. */
-  readonly scenarios: readonly string[];
 }
 
-/** Lessons in order, read from the table of the library's README: rows such as "| `poison/` | What of …? | `with-dlq`, … |". */
-export const LESSONS: readonly Lesson[] = [...README.matchAll(/^\| `([\w-]+)\/` \| (.+?) \| (.+?) \|$/gm)].map(
-  ([, name = '', question = '', names = '']) => ({
-    name,
-    question,
-    scenarios: [...names.matchAll(/`([\w-]+)`/g)].map(([, scenario = '']) => scenario),
-  }),
-);
-
-export const LIBRARY: readonly LibraryFile[] = Object.entries(FILES)
-  .map(([path, text]) => {
-    const [name = '', lesson = ''] = path
-      .replace(/\.yaml$/, '')
-      .split('/')
-      .reverse();
-    return { name, lesson, text };
-  })
-  .sort((a, b) => rank(a) - rank(b));
+/** In the order in which they are taken. */
+export const LESSONS: readonly Lesson[] = INDEX.lessons.map(([name, question]) => ({ name, question }));
+export const LIBRARY: readonly LibraryName[] = INDEX.files.map(([lesson, name, title]) => ({ lesson, name, title }));
 
 export const DEFAULT_SCENARIO = 'photo-queue';
 
-export function findScenario(name: string): LibraryFile | undefined {
+export function findScenario(name: string): LibraryName | undefined {
   return LIBRARY.find((file) => file.name === name || `${file.lesson}/${file.name}` === name);
+}
+
+/** The text of a scenario; rejects when the texts cannot be loaded. */
+export async function textOf({ lesson, name }: LibraryName): Promise<string> {
+  if (name === DEFAULT_SCENARIO) return DEFAULT_TEXT;
+  const { TEXTS } = await import('./library-texts.ts');
+  return TEXTS[`../scenarios/${lesson}/${name}.yaml`] ?? '';
+}
+
+/** All scenarios with their texts, in order. */
+export async function loadLibrary(): Promise<readonly LibraryFile[]> {
+  return Promise.all(LIBRARY.map(async (file) => ({ ...file, text: await textOf(file) })));
 }
 
 /** "kafka-log" as people read it. */
@@ -59,15 +57,9 @@ const TITLES: Readonly<Record<string, string>> = {
   poison: 'Poison and dead letters',
   ordering: 'Ordering',
   routing: 'Routing',
+  'which-broker': 'Which broker',
   'kafka-log': 'The log',
   replication: 'Replication',
   scaling: 'Load and scaling',
   exercises: 'Exercises',
 };
-
-/** What the table does not name comes last. */
-function rank({ lesson, name }: LibraryFile): number {
-  const lessonAt = LESSONS.findIndex((one) => one.name === lesson);
-  const at = LESSONS[lessonAt]?.scenarios.indexOf(name) ?? -1;
-  return (lessonAt < 0 ? 999 : lessonAt) * 1000 + (at < 0 ? 999 : at);
-}

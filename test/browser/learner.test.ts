@@ -30,7 +30,7 @@ it('the library is shown in the order of its README', async () => {
   const wanted = [...table].flatMap(([, names = '']) => [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name));
   const { page, close } = await openPage();
   await settled(page);
-  const found = await page.evaluate(() => window.queuelab.library().map(({ name }) => name));
+  const found = await page.evaluate(async () => (await window.queuelab.library()).map(({ name }) => name));
   expect(found).toEqual(wanted);
   await page.keyboard.press('s');
   expect(await page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count()).toBe(wanted.length);

@@ -1,0 +1,191 @@
+import axe from 'axe-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { at, digestOf, settled } from './lab.ts';
+import { openPage } from './page.ts';
+
+const FILE = '#scenario=one-corrupt-photo';
+const LANES = 7;
+
+/** Waits until every lane has been run. */
+async function openLanes(page: Page): Promise<void> {
+  await settled(page);
+  await page.getByRole('tab', { name: 'Lanes' }).click();
+  const lanes = page.getByRole('region', { name: 'Lanes', exact: true });
+  await expect.poll(() => lanes.getByRole('columnheader').count(), { timeout: 40_000 }).toBe(LANES);
+  await lanes.getByRole('button', { name: 'Stop the lanes' }).waitFor({ state: 'detached' });
+}
+
+async function cells(page: Page, row: string): Promise<readonly string[]> {
+  return page
+    .getByRole('row', { name: new RegExp(`^${row}`) })
+    .getByRole('cell')
+    .allInnerTexts();
+}
+
+/** The run on the stage is another one than that of this digest. */
+async function another(page: Page, digest: string): Promise<string> {
+  await expect.poll(async () => ['', digest].includes(await digestOf(page))).toBe(false);
+  await settled(page);
+  return digestOf(page);
+}
+
+it('another broker is chosen, at the same moment, and stands in the link', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=12s`);
+  await settled(page);
+  const choice = page.getByRole('combobox', { name: 'Under' });
+  expect(await choice.locator('option').count()).toBe(LANES);
+  expect(await choice.inputValue()).toBe('sqs');
+  const sqs = await digestOf(page);
+  await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).waitFor();
+  await choice.selectOption({ label: 'Kafka consumer group' });
+  const kafka = await another(page, sqs);
+  expect((await at(page)).timeUs).toBe(12_000_000);
+  expect(page.url()).toContain('under=kafka');
+  await page.reload();
+  await settled(page);
+  expect(await digestOf(page)).toBe(kafka);
+  expect(await choice.inputValue()).toBe('kafka');
+  await choice.selectOption('sqs');
+  expect(await another(page, kafka)).toBe(sqs);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('the copied link leads to the same lane', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&under=rabbitmq-quorum&t=9s`, {
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
+  await settled(page);
+  const digest = await digestOf(page);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.getByRole('button', { name: 'Link copied' }).waitFor();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(link).toContain('under=rabbitmq-quorum');
+  const again = await openPage(new URL(link).hash);
+  await settled(again.page);
+  expect(await digestOf(again.page)).toBe(digest);
+  expect((await at(again.page)).timeUs).toBe(9_000_000);
+  await again.close();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a broker that there is not, and a file that names its own, are said in plain words', async () => {
+  const unknown = await openPage(`${FILE}&under=<b>zeromq</b>`);
+  await settled(unknown.page);
+  await unknown.page.getByText('This scenario cannot be run under "<b>zeromq</b>"; it is shown under SQS').waitFor();
+  expect(unknown.complaints).toEqual([]);
+  await unknown.close();
+
+  const named = await openPage('#scenario=photo-queue&under=kafka');
+  await settled(named.page);
+  await named.page.getByText('This scenario names its broker; it cannot be run under "kafka".').waitFor();
+  expect(await named.page.getByRole('combobox', { name: 'Under' }).count()).toBe(0);
+  expect(await named.page.getByRole('tab', { name: 'Lanes' }).count()).toBe(0);
+  expect(named.complaints).toEqual([]);
+  await named.close();
+});
+
+it('the table has what differs, and a click on a lane shows it', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=12s`);
+  await openLanes(page);
+  const dead = await cells(page, 'dead-lettered');
+  expect(dead).toHaveLength(LANES);
+  expect(new Set(dead)).toEqual(new Set(['0', '1']));
+  expect(await cells(page, 'poison-isolation')).toContain('violated');
+  await page.getByText('The same in all lanes: sent 20').waitFor();
+  const lock = page.getByRole('region', { name: 'queues.photo-jobs.lock' });
+  expect(await lock.innerText()).toContain('VisibilityTimeout: 10s');
+  expect(await lock.innerText()).toMatch(/kafka\s+× cannot\. A consumer group locks no record/);
+
+  const sqs = await digestOf(page);
+  const head = page.getByRole('columnheader', { name: 'kafka', exact: true }).getByRole('button');
+  expect(await head.getAttribute('aria-pressed')).toBe('false');
+  await head.click();
+  await another(page, sqs);
+  expect(await head.getAttribute('aria-pressed')).toBe('true');
+  expect(await page.getByRole('combobox', { name: 'Under' }).inputValue()).toBe('kafka');
+  expect((await at(page)).timeUs).toBe(12_000_000);
+  expect(await cells(page, 'dead-lettered'), 'the lanes are not run again').toEqual(dead);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('all lanes stand on one clock, which a click and the arrow keys move', async () => {
+  const { page, complaints, close } = await openPage(FILE);
+  await openLanes(page);
+  const strips = page.getByRole('slider', { name: /: messages in each queue over time$/ });
+  expect(await strips.count()).toBe(LANES);
+  const box = await strips.nth(3).boundingBox();
+  if (box === null) throw new Error('the strip is not to be seen');
+  await strips.nth(3).click({ position: { x: box.width / 2, y: box.height / 2 } });
+  const { timeUs } = await at(page);
+  expect(timeUs).toBeGreaterThan(30_000_000);
+  const heads = await page
+    .locator('.strip .playhead')
+    .evaluateAll((lines) => lines.map((line) => Number(line.getAttribute('x1'))));
+  expect(new Set(heads).size, 'one playhead in all').toBe(1);
+  expect(heads[0]).toBeCloseTo(box.width / 2, -1);
+  await strips.nth(0).focus();
+  await page.keyboard.press('ArrowRight');
+  expect((await at(page)).timeUs).toBeGreaterThan(timeUs);
+  expect(await strips.nth(0).getAttribute('aria-valuetext')).toMatch(/\d+ in photo-jobs, \d+ in photo-dead$/);
+  expect(await page.locator('.strip .dead').count()).toBeGreaterThan(2);
+  expect(await page.locator('.strip .band').count()).toBeGreaterThanOrEqual(LANES);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('the lanes can be stopped, and run after all', async () => {
+  const { page, complaints, close } = await openPage(FILE);
+  await settled(page);
+  await page.evaluate(() => {
+    // Pressed as soon as it is there: seven short runs do not wait for a person.
+    const watch = new MutationObserver(() => {
+      const stop = [...document.querySelectorAll('button')].find(
+        (one) => one.ariaLabel === 'Stop the lanes' || one.innerText === 'Stop the lanes',
+      );
+      if (stop === undefined) return;
+      watch.disconnect();
+      stop.click();
+    });
+    watch.observe(document.body, { childList: true, subtree: true });
+  });
+  await page.getByRole('tab', { name: 'Lanes' }).click();
+  await page.getByText(/^You stopped after \d of 7 lanes/).waitFor();
+  await page.getByRole('button', { name: 'Run all lanes' }).click();
+  await expect.poll(() => page.locator('.strip').count(), { timeout: 40_000 }).toBe(LANES);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+declare global {
+  interface Window {
+    axe: typeof axe;
+  }
+}
+
+const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
+  ['in light', { viewport: { width: 1440, height: 900 }, colorScheme: 'light' }],
+  ['in dark', { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' }],
+  ['on a phone', { viewport: { width: 390, height: 844 }, hasTouch: true }],
+];
+
+it.each(LOOKS)('axe finds nothing serious in the lanes, and nothing is wider than the page %s', async (_, options) => {
+  const { page, complaints, close } = await openPage(`${FILE}&under=kafka&t=12s`, options);
+  await openLanes(page);
+  await page.evaluate(axe.source);
+  const findings = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`));
+  });
+  expect(findings).toEqual([]);
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(beyond).toBeLessThanOrEqual(0);
+  await page.getByRole('combobox', { name: 'Under' }).waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});

@@ -1,0 +1,10 @@
+/** Made by `vite.config.ts` from the files of the library. */
+declare module 'virtual:library' {
+  const index: {
+    /** Folder and question. */
+    readonly lessons: readonly (readonly [string, string])[];
+    /** Folder, name and title, in the order of the lessons. */
+    readonly files: readonly (readonly [string, string, string])[];
+  };
+  export default index;
+}
