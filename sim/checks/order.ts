@@ -3,7 +3,7 @@ import { F } from '../../core/facts.ts';
 import { booleanOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, inScope, witness } from './evidence.ts';
+import { type Evidence, type GroupId, inScope, witness } from './evidence.ts';
 import { isQueue } from './queue-fates.ts';
 
 /** First attempts follow the order of the log (or of the queue, where the broker keeps one); only a repeat may step back. */
@@ -14,12 +14,17 @@ export const partitionOrder = defineCheck<Found>({
     const { trace, logs } = evidence;
     const fronts = new Map<string, { offset: number; fact: FactId }>();
     const seen = new Map<PlaceId, Uint8Array>();
+    const shared = new Map<GroupId, boolean>();
     let pairs = false;
     for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
       if (trace.kind(id) !== F.delivered) continue;
       const place = trace.place(id);
       const ordered = trace.places[place]?.kind === 'partition' || keepsOrder(evidence, place);
       if (!ordered || trace.detail(id) > 1 || !inScope(evidence, place, scope)) continue;
+      const group = evidence.groupAt(place, trace.peer(id));
+      if (!shared.has(group)) shared.set(group, evidence.sharesPartitions(group));
+      // A share group hands out records, not partitions: it promises no order. Source: K107.
+      if (shared.get(group) === true) continue;
       const message = trace.messageOf(id);
       let offset: number;
       if (isQueue(trace, place)) {
@@ -35,7 +40,7 @@ export const partitionOrder = defineCheck<Found>({
         offset = fate?.stored[message] ?? 0;
       } else offset = logs.offsetOf(place, message);
       if (offset < 0) continue;
-      const name = `${place} ${evidence.groupAt(place, trace.peer(id))}`;
+      const name = `${place} ${group}`;
       const front = fronts.get(name);
       if (front === undefined) fronts.set(name, { offset, fact: id });
       else if (offset < front.offset) return { seen: 'broken', exercised: true, witness: [front.fact, id] };

@@ -47,6 +47,33 @@ export const singleLeader = defineCheck<Found>({
   },
 });
 
+/** What a partition's facts say of its log. */
+interface PartitionRecord {
+  /** The high watermark, and the fact that moved it there. */
+  high: number;
+  mark: FactId;
+  /** By offset; 0 where nothing is known, such as at a marker. */
+  readonly messages: MessageId[];
+  /** By node: where its log ended when something was last said of it. */
+  readonly ends: Map<ActorId, number>;
+}
+
+const TOLD: ReadonlySet<number> = new Set([
+  F.appended,
+  F.replicated,
+  F.truncated,
+  F['watermark-moved'],
+  F.lost,
+  F.elected,
+]);
+
+/** What a new leader has not copied is gone with its election, and it fills these offsets anew: it may, above the high watermark. Source: K5, K24. */
+function dropUncommitted(log: PartitionRecord | undefined, leader: ActorId): void {
+  if (log === undefined) return;
+  const end = Math.max(log.ends.get(leader) ?? 0, log.high);
+  if (end < log.messages.length) log.messages.length = end;
+}
+
 interface Rewritten extends Found {
   readonly offset: number;
   readonly message: MessageId;
@@ -59,22 +86,24 @@ export const committedSurvives = defineCheck<Rewritten>({
   find(evidence, scope) {
     const { trace } = evidence;
     const leaders = new Map<PlaceId, ActorId>();
-    const logs = new Map<PlaceId, { high: number; mark: FactId; messages: MessageId[]; writers: ActorId[] }>();
+    const logs = new Map<PlaceId, PartitionRecord>();
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
-      if (kind !== F.appended && kind !== F['watermark-moved'] && kind !== F.lost && kind !== F.elected) continue;
+      if (!TOLD.has(kind)) continue;
       const place = trace.place(id);
       if (trace.places[place]?.kind !== 'partition' || !inScope(evidence, place, scope)) continue;
       if (kind === F.elected) {
         leaders.set(place, trace.peer(id));
+        dropUncommitted(logs.get(place), trace.peer(id));
         continue;
       }
       let log = logs.get(place);
       if (log === undefined) {
-        log = { high: 0, mark: 0, messages: [], writers: [] };
+        log = { high: 0, mark: 0, messages: [], ends: new Map() };
         logs.set(place, log);
       }
-      if (kind === F['watermark-moved']) {
+      if (kind === F.replicated || kind === F.truncated) log.ends.set(trace.actor(id), trace.value(id));
+      else if (kind === F['watermark-moved']) {
         if (trace.value(id) > log.high) {
           log.high = trace.value(id);
           log.mark = id;
@@ -88,6 +117,7 @@ export const committedSurvives = defineCheck<Rewritten>({
           return { seen: 'broken', exercised: true, witness: witness(log.mark, id), offset, message: before };
         }
         log.messages[offset] = trace.messageOf(id);
+        log.ends.set(trace.actor(id), offset + 1);
       } else {
         const offset = log.messages.indexOf(trace.messageOf(id));
         if (offset >= 0 && offset < log.high) {

@@ -515,6 +515,21 @@ const cases: readonly Case[] = [
     '3 crashed c-1',
     ...riding(1, 4, 'c-1', 2),
   ]),
+  log(
+    'partition-order',
+    'not exercised',
+    'a share group promises no order',
+    [
+      ...ride(1, 0, 1),
+      ...ride(2, 1, 1),
+      '2 delivered b 2 rides/0 c-1 0 1',
+      '3 delivered b 1 rides/0 c-1 0 1',
+      '4 crashed c-1',
+    ],
+    {
+      scenario: { consumers: { c: consumer({ from: ['rides'], group: 'team', options: { 'group.type': 'share' } }) } },
+    },
+  ),
   log('partition-order', 'not exercised', 'one message', [
     ...team('c-1', 1, 0),
     ...ride(1, 0, 1),
@@ -688,6 +703,36 @@ const cases: readonly Case[] = [
     '3 crashed b',
     '4 lost b 2 rides/0 - 0 R:not_replicated',
   ]),
+  log('committed-survives', 'holds', 'the new leader has put a marker where the old one had what nobody copied', [
+    '0 elected b - rides/0 b 1',
+    ...ride(1, 0, 1),
+    '1 replicated b2 - rides/0 b 1',
+    '1 watermark-moved b - rides/0 - 1',
+    '2 produced p 2 - - 100 0',
+    '2 appended b 2 rides/0 - 1 0',
+    '3 crashed b',
+    '4 elected b - rides/0 b2 2',
+    '5 watermark-moved b2 - rides/0 - 2',
+    '6 restarted b',
+    '6 truncated b - rides/0 - 1',
+    '7 lost b 2 rides/0 - 0 R:not_replicated',
+  ]),
+  log(
+    'committed-survives',
+    'violated',
+    'a leader that had not copied it is elected',
+    [
+      '0 elected b - rides/0 b 1',
+      ...ride(1, 0, 1),
+      '*1 watermark-moved b - rides/0 - 1',
+      '3 crashed b',
+      '4 elected b - rides/0 b2 2',
+      '6 restarted b',
+      '6 truncated b - rides/0 - 0',
+      '*7 lost b 1 rides/0 - 0 R:not_replicated',
+    ],
+    { scenario: { ...LOG, producers: {} } },
+  ),
   log('committed-survives', 'not exercised', 'no crash', [...ride(1, 0, 1), '2 watermark-moved b - rides/0 - 1']),
 
   log('inconsistent-offsets', 'violated', 'one offset confirmed for two messages', [
