@@ -48,6 +48,8 @@ export class EpochGroups {
     hosted.state.restore(snapshot, out.now);
     hosted.consumers.clear();
     for (const { memberId, consumer } of consumers) hosted.consumers.set(memberId, consumer);
+    // What the former leader did not bring to its end is this one's to end.
+    hosted.rebalancing = !hosted.state.isStable;
   }
 
   /** Everything is read: sessions begin now. */

@@ -264,3 +264,15 @@ describe('a forwarder that another producer of its transactional id has fenced (
     expect(bills()).toBe(2);
   });
 });
+
+it('ends a rebalance that a dead coordinator had begun (K59)', () => {
+  const options: OptionValues = { 'group.protocol': 'consumer', 'enable.auto.commit': false };
+  bench = new KafkaBench({ nodes: 3 });
+  for (const name of ['c1', 'c2']) new TestConsumer(bench, name, options);
+  bench.start(true);
+  bench.wait(SECOND);
+  expect(bench.story('rebalance-begun', 'rebalanced')).toEqual(['b1 rebalance-begun billing (joined the group)']);
+  bench.crash('b1');
+  bench.wait(30 * SECOND);
+  expect(bench.story('rebalance-begun', 'rebalanced')).toEqual(['b2 rebalanced billing #2']);
+});
