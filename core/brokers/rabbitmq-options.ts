@@ -3,7 +3,7 @@
  * does it at queue.declare. No state and no behaviour: the node reads the result.
  * Source: rules R8, R10–R16, R24, R35, R37, R38, R42–R44, R50, R56, R57, R59, R62.
  */
-import type { OptionTable, OptionValue, OptionValues } from '../options.ts';
+import { numberOf, type OptionTable, type OptionValue, type OptionValues } from '../options.ts';
 import type { ConsumerMode } from '../parts/competing-consumers.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
 import type { DelayedRetry, Overflow, QueueRules } from '../parts/rabbit-queue.ts';
@@ -30,6 +30,12 @@ export interface Features {
   readonly singleByPriority: boolean;
   /** Since 4.3: at most two `#` in a topic binding, no transient shared queues, no global prefetch, and the ack timeout is for quorum queues only. */
   readonly since43: boolean;
+}
+
+/** How many failed deliveries a quorum queue bears (`x-delivery-limit`, else the version's default); null when it counts without end. Source: R62. */
+export function deliveryLimitOf(options: OptionValues, features: Features): number | null {
+  const limit = numberOf(options, 'x-delivery-limit', features.defaultDeliveryLimit ?? -1);
+  return limit < 0 ? null : limit;
 }
 
 /** The features of a version such as `4.2` or `3.10.8`. */

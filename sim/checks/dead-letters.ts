@@ -1,4 +1,5 @@
 /** Limits of delivery and dead letters: the limit is kept, and what is dead-lettered was due, is not also done, and arrives. */
+import { deliveryLimitOf, featuresOf } from '../../core/brokers/rabbitmq-options.ts';
 import { F, R } from '../../core/facts.ts';
 import { numberOf, tableOf, textOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
@@ -150,6 +151,10 @@ function limitOf(evidence: Evidence, place: PlaceId): Limit | null {
     return { most, counts: 'deliveries', words: `maxReceiveCount: ${most}` };
   }
   if (textOf(queue.options, 'x-queue-type') !== 'quorum') return null;
-  const most = numberOf(queue.options, 'x-delivery-limit', 20);
-  return most < 0 ? null : { most, counts: 'returns', words: `x-delivery-limit: ${most}` };
+  const features = featuresOf(textOf(evidence.scenario.brokers[queue.broker]?.options ?? {}, 'version', '4.2'));
+  const most = deliveryLimitOf(queue.options, features);
+  // From 4.3 a nack is no failed delivery (R63), so how often a message comes is not bounded.
+  return most === null || !features.countsNacks
+    ? null
+    : { most, counts: 'returns', words: `x-delivery-limit: ${most}` };
 }

@@ -3,6 +3,7 @@
  * permits its breach is named, and that is what the verdict `allowed` says. A promise arises from several settings together, never from one
  * switch. Two things no setting bears, and nothing is promised against them: every replica losing its disk, and a load beyond all capacity.
  */
+import { deliveryLimitOf, featuresOf } from '../../core/brokers/rabbitmq-options.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
 import * as pubsub from './google-pubsub-promises.ts';
@@ -464,9 +465,16 @@ function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
     case 'rabbitmq': {
       // What is neither acked nor given back keeps its place in the prefetch until the acknowledgement timeout, 30 min (R37).
       if (consumer.onFailure === 'leave') return 'on-failure: leave (nothing ends a delivery by time)';
-      const bare = queuesOf(scenario, consumer).find(([, queue]) => textOf(queue.options, 'x-queue-type') !== 'quorum');
-      if (bare === undefined || (consumer.onFailure === 'reject' && consumer.onPoison === 'fail')) return '';
-      return `on-failure: ${consumer.onFailure}, without a delivery limit on ${bare[0]}`;
+      if (consumer.onFailure === 'reject' && consumer.onPoison === 'fail') return '';
+      const features = featuresOf(textOf(scenario.brokers[consumer.broker]?.options ?? {}, 'version', '4.2'));
+      const bare = queuesOf(scenario, consumer).find(
+        ([, { options }]) =>
+          textOf(options, 'x-queue-type') !== 'quorum' || deliveryLimitOf(options, features) === null,
+      );
+      if (bare !== undefined) return `on-failure: ${consumer.onFailure}, without a delivery limit on ${bare[0]}`;
+      return features.countsNacks || consumer.onPoison === 'crash'
+        ? ''
+        : `on-failure: ${consumer.onFailure} (from 4.3 a nack is no failed delivery)`;
     }
     case 'google-pubsub':
       return pubsub.poisonRisk(scenario, consumer);
