@@ -232,7 +232,8 @@ describe('a forwarder that another producer of its transactional id has fenced (
     const reader = bench.client('reader');
     const bills = () => {
       const partitions = [{ partition: bench.partition('bills'), offset: 0 }];
-      return read(reader.ask<FetchAnswer>('b1', { ...fetch(bench, 0, 'read_committed'), partitions })).length;
+      const request = { ...fetch(bench, 0, 'read_committed'), partitions };
+      return read(reader.ask<FetchAnswer>('b1', request)).length;
     };
     bench.start();
     publish(1);
