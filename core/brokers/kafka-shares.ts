@@ -268,6 +268,7 @@ export class ShareManager {
     const { state, replica, info } = share;
     const records: LogRecord<RecordValue>[] = [];
     const deliveryCounts: number[] = [];
+    const before = state.startOffset;
     let offset = state.nextFetchOffset;
     const end = replica.readableEnd(share.isolation);
     while (records.length < limit && offset < end) {
@@ -292,6 +293,8 @@ export class ShareManager {
         out.fact(F.delivered, idOf(record), info.place, from, Math.floor(share.lockUs / 1000), acquired.deliveryCount);
       }
     }
+    // What compaction had removed, or was no record, is passed over for good.
+    this.#moved(share, before, out);
     if (records.length > 0) this.#arm(share, out.now + share.lockUs, out);
     return { partition: info.index, error: 'NONE', records, deliveryCounts, lockedUntilUs: out.now + share.lockUs };
   }
