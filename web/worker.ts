@@ -67,7 +67,7 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   report({ type: 'parsed', run: request.run, text, scenario, diagnostics, knobStarts, under: shown, problem });
   if (scenario === null) return;
   const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
-  held = { run: request.run, answerer: new Answerer(world.trace, scenario, text) };
+  held = { run: request.run, answerer: new Answerer(world.trace, scenario, under?.text ?? text) };
   let sent = 0;
   let sentMessages = 0;
   const send = (): void => {

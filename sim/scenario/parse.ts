@@ -32,6 +32,8 @@ export interface Under {
   /** The one that the scenario is for. */
   readonly profile: Profile;
   readonly mapped: readonly Mapped[];
+  /** The file in the words of that broker. */
+  readonly text: string;
 }
 
 export interface Parsed {
@@ -106,11 +108,12 @@ function parseUnder(source: Source, entry: ScenarioEntry, wanted: string | undef
   }
   if (source.failed) return { source, scenario: null, under: null };
   const mapped = translate(source, entry, profile);
+  if (source.failed) return { source, scenario: null, under: null };
   source.references.length = 0;
   source.brokersHere = findBrokers(source);
   const translated = SCENARIO.read(source.root);
   const scenario = translated === undefined ? null : resolve(source, translated);
-  return { source, scenario, under: { lanes, profile, mapped } };
+  return { source, scenario, under: { lanes, profile, mapped, text: String(source.document) } };
 }
 
 function finished({ source, scenario, under }: Once): Parsed {

@@ -1,5 +1,6 @@
 /** Files in neutral words: what each word becomes under each broker, that places survive the translation, and what is refused. */
 import { describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
 import { compareLanes, type Lane, lanesLines } from '../../../sim/lanes.ts';
 import { report } from '../../../sim/report.ts';
 import { setInText } from '../../../sim/scenario/edit.ts';
@@ -72,6 +73,15 @@ describe('translation', () => {
     expect(kafka?.topics['jobs']?.options).toMatchObject({ partitions: 3, 'retention.ms': 7_200_000_000 });
     expect(kafka?.producers['shop']).toMatchObject({ key: 'user', options: { acks: 'all' } });
     expect(kafka?.consumers['worker']?.group).toBe('jobs');
+  });
+
+  it('can be read as a file in the words of that broker', () => {
+    for (const { name } of PROFILES) {
+      const { under, scenario } = read(ALL_WORDS, name);
+      const file = parseDocument(under?.text ?? '');
+      file.delete('under');
+      expect(read(String(file))).toMatchObject({ diagnostics: [], scenario });
+    }
   });
 
   it('keeps within what the real option allows, and says so', () => {
