@@ -79,7 +79,8 @@ export type ProducerWord = keyof typeof PRODUCER_WORDS;
 /** Stands where the kind of a broker stands while a neutral file is read. It is no member of the registry. */
 export const NEUTRAL: BrokerKind = {
   kind: 'neutral',
-  title: 'Any broker',
+  // Stands in `(the broker is …)`.
+  title: 'left open',
   about: 'A scenario in neutral words: each word becomes the real option of every broker that it runs under.',
   options: {},
   queues: QUEUE_WORDS,
