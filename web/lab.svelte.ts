@@ -13,9 +13,11 @@ import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
 import { Simulator } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
+import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
 import type { Grading, Judgement, LibraryEntry, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
 import { CaptionFinder } from './stage/captions.ts';
+import { lineText } from './stage/describe.ts';
 import { KeyLooks } from './stage/keys.ts';
 
 /** A run and what is looked up in it. */
@@ -71,13 +73,19 @@ const SHOW_MS = 120;
 export class Lab {
   /** Name in the library; '' for a scenario from elsewhere. */
   name = $state('');
-  /** The file as it was opened, without changes. */
+  /** The file as it was opened. */
+  original = $state('');
+  /** The file as it was opened or last edited, without knobs and added lines. */
   source = $state('');
   /** The file with changes, as it ran. */
   text = $state('');
   seed = $state<string | null>(null);
   sets = $state.raw<readonly string[]>([]);
   changes = $state.raw<readonly TimelineLine[]>([]);
+  /** All that was made of this file, with the first as it was opened. */
+  futures = $state.raw<readonly Future[]>([]);
+  /** Number of the one that is shown. */
+  future = $state(0);
   /** The broker that was asked for; null for the file's first, and for a file that names its own. */
   under = $state<string | null>(null);
   /** Which brokers a file in neutral words can be run under, and which it is; null for a file that names its own. */
@@ -156,56 +164,79 @@ export class Lab {
 
   open(name: string, text: string, options: OpenOptions = {}): void {
     this.name = name;
-    this.source = text;
-    this.seed = options.seed ?? null;
-    this.sets = options.sets ?? [];
-    this.under = options.under ?? null;
+    this.original = text;
     this.lanes = null;
     this.underProblem = '';
-    this.changes = [];
     this.message = 0;
     this.inspected = null;
     this.grading = null;
     this.series = null;
     this.#wantedUs = options.timeUs ?? null;
-    this.#start(0);
+    this.futures = [];
+    const { seed = null, sets = [], under = null } = options;
+    this.#act('open', 'as it was opened', { source: text, seed, sets, changes: [], under }, 0, 0);
     this.timeUs = 0;
     this.fact = 0;
   }
 
-  setSeed(seed: string): void {
-    this.seed = seed.trim() === '' ? null : seed.trim();
-    this.#start(this.timeUs);
+  setSeed(text: string): void {
+    const seed = text.trim() === '' ? null : text.trim();
+    this.#act('seed', seed === null ? "the file's own seed" : `seed ${seed}`, { ...this.recipe, seed });
   }
 
   /** Runs the same file under another broker. */
-  setUnder(name: string): void {
-    this.under = name;
-    this.#start(this.timeUs);
+  setUnder(under: string): void {
+    this.#act('broker', `under ${under}`, { ...this.recipe, under });
   }
 
   /** Runs on another seed, and shows a fact of that run. */
   openSeed(seed: string, fact: FactId): void {
-    this.seed = seed;
     this.#wantedFact = fact;
-    this.#start(0);
+    this.#act('seed', `seed ${seed}`, { ...this.recipe, seed }, 0, 0);
   }
 
   /** Turns knobs: `path=value` each, all that are not as in the file. */
   turn(sets: readonly string[]): void {
-    this.sets = sets;
     this.grading = null;
-    this.#start(this.timeUs);
+    const what = sets.length === 0 ? 'all knobs as in the file' : sets.join(', ');
+    this.#act('knob', what, { ...this.recipe, sets });
   }
 
+  /** Adds a line to the timeline, at the moment that it names or at the playhead. */
   intervene(line: TimelineLine): void {
-    this.changes = [...this.changes, line];
-    this.#start(this.timeUs);
+    const recipe = { ...this.recipe, changes: [...this.changes, line] };
+    this.#act('line', lineText(line), recipe, this.timeUs);
   }
 
+  /** Takes back the added line of that position. */
   undo(index: number): void {
-    this.changes = this.changes.filter((_, i) => i !== index);
-    this.#start(this.timeUs);
+    const line = this.changes[index];
+    if (line === undefined) return;
+    const changes = this.changes.filter((_, i) => i !== index);
+    this.#act('undo', `without ${lineText(line)}`, { ...this.recipe, changes });
+  }
+
+  /** Puts another text in the place of the whole file; knobs and added lines are taken to be in it. A text that is no scenario leaves the run that is shown. */
+  edit(text: string): void {
+    if (text === this.text && text === this.source) return;
+    this.#act('edit', 'the file was edited', { ...this.recipe, source: text, sets: [], changes: [] });
+  }
+
+  /** Shows a future that was made before, at the present moment. */
+  returnTo(id: number): void {
+    const future = this.futures.find((one) => one.id === id);
+    if (future !== undefined && id !== this.future) this.#take(future, this.timeUs);
+  }
+
+  /** Drops a future that is not shown. */
+  forget(id: number): void {
+    if (id !== this.future) this.futures = this.futures.filter((one) => one.id !== id);
+  }
+
+  /** What the shown run is made from. */
+  get recipe(): Recipe {
+    const { source, seed, sets, changes, under } = this;
+    return { source, seed, sets, changes, under };
   }
 
   stop(): void {
@@ -271,6 +302,41 @@ export class Lab {
     return this.name === '' ? 'scenario.yaml' : `${this.name}.yaml`;
   }
 
+  /** A new future, unless there is one of the same recipe. */
+  #act(kind: ActKind, what: string, recipe: Recipe, atUs: Micros = 0, keepUs: Micros = this.timeUs): void {
+    const old = this.futures.find((one) => sameRecipe(one.recipe, recipe));
+    if (old !== undefined) return this.#take(old, keepUs);
+    const now = this.futures.find(({ id }) => id === this.future);
+    const replaces = now !== undefined && now.parent !== 0 && now.kind === kind && (kind === 'knob' || kind === 'edit');
+    const id = this.futures.reduce((most, one) => Math.max(most, one.id), 0) + 1;
+    const parent = replaces ? now.parent : (now?.id ?? 0);
+    const future: Future = { id, parent, kind, what, atUs, recipe, outcome: null };
+    const before = replaces ? this.futures.filter((one) => one !== now) : this.futures;
+    this.futures = withFuture(before, future);
+    this.#take(future, keepUs);
+  }
+
+  #take({ id, recipe }: Future, keepUs: Micros): void {
+    this.future = id;
+    this.source = recipe.source;
+    this.seed = recipe.seed;
+    this.sets = recipe.sets;
+    this.changes = recipe.changes;
+    this.under = recipe.under;
+    this.#start(keepUs);
+  }
+
+  /** How the shown future came out, as soon as it is known. */
+  #conclude(run: ShownRun | null): void {
+    if (run === null) return;
+    const { verdicts, expectations } = this.judgement;
+    const broken =
+      verdicts.filter(({ verdict, stated }) => verdict === 'violated' && stated !== 'violated').length +
+      expectations.filter(({ holds }) => !holds).length;
+    const outcome = { digest: this.digest, endedAtUs: run.trace.endedAtUs, facts: run.trace.count, broken };
+    this.futures = this.futures.map((one) => (one.id === this.future ? { ...one, outcome } : one));
+  }
+
   #start(keepUs: Micros): void {
     this.#keepUs = keepUs;
     this.running = true;
@@ -316,6 +382,7 @@ export class Lab {
       case 'judged':
         this.judgement = report.judgement;
         this.judged = true;
+        this.#conclude(this.#run);
         return;
       case 'charted':
         this.series = report.series;
@@ -341,7 +408,10 @@ export class Lab {
   /** Makes a run the shown one, at the same moment. */
   #show(run: ShownRun): void {
     this.#coming = null;
-    if (this.#run !== null) this.inspected = sameThing(this.inspected, this.#run.trace, run.trace);
+    if (this.#run !== null) {
+      this.inspected = sameThing(this.inspected, this.#run.trace, run.trace);
+      this.message = sameMessage(this.message, this.#run.trace, run.trace);
+    }
     this.#run = run;
     this.judgement = NOTHING;
     this.digest = '';
@@ -402,6 +472,20 @@ function sameThing(what: Inspected | null, before: Trace, now: Trace): Inspected
   const old = list(before)[what.id];
   const found = list(now).find(({ name, kind }) => name === old?.name && kind === old.kind);
   return found === undefined ? null : { ...what, id: found.id };
+}
+
+/** The message of the same producer and place there in another run, where its number may be another; 0 when it has not been made. */
+function sameMessage(id: MessageId, before: Trace, now: Trace): MessageId {
+  if (id === 0) return 0;
+  const { producer, sequence } = before.message(id);
+  const name = before.actorName(producer);
+  const same = (other: MessageId): boolean => {
+    const message = now.message(other);
+    return message.sequence === sequence && now.actorName(message.producer) === name;
+  };
+  if (id <= now.messageCount && same(id)) return id;
+  for (let other = 1; other <= now.messageCount; other++) if (same(other)) return other;
+  return 0;
 }
 
 export const [getLab, setLab] = createContext<Lab>();
