@@ -1,13 +1,10 @@
 /**
  * How fast the laboratory is: `npm run bench`, with `-- --json` for one JSON object. A run of W2 (test/bench/w2.yaml) beside a hand-written loop of the
- * same model; the event queue; seeking in a long trace; judging; drawing in a browser. Each figure stands beside the one that is wanted. It measures
+ * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging; drawing in a browser. Each figure stands beside the one that is wanted. It measures
  * and judges nothing: the exit status is 0 whatever comes out. Times are the least of several rounds, because other work on the machine only
- * ever adds to them. `-- run queue seek judge frames` measures only some; `-- --rounds 9` repeats more often.
+ * ever adds to them. `-- run brokers queue seek judge frames` measures only some; `-- --rounds 9` repeats more often.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { Wire } from '../core/machine.ts';
 import { Agenda, EVENT } from '../sim/clock.ts';
 import { benchSeek } from '../sim/folds/keyframes.ts';
@@ -17,19 +14,11 @@ import type { Scenario } from '../sim/scenario/types.ts';
 import { CHUNK, type Trace } from '../sim/trace.ts';
 import { type Run, run } from '../sim/world.ts';
 import { minimalW2 } from '../test/bench/minimal-w2.ts';
+import { about, atLeast, atMost, benchArguments, type Figure, figure, printFigures } from './figures.ts';
 
 const FILE = 'test/bench/w2.yaml';
-const SECTIONS = ['run', 'queue', 'seek', 'judge', 'frames'] as const;
+const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge', 'frames'] as const;
 type Section = (typeof SECTIONS)[number];
-
-/** One measured number. `wanted` is what it is held against, as text; `met` is null where nothing is wanted. */
-interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly wanted: string;
-  readonly met: boolean | null;
-}
 
 interface Spent {
   readonly wallMs: number;
@@ -38,35 +27,22 @@ interface Spent {
 
 const NEVER: Spent = { wallMs: Number.POSITIVE_INFINITY, cpuMs: Number.POSITIVE_INFINITY };
 
-const args = process.argv.slice(2);
-const json = args.includes('--json');
-const rounds = Math.max(1, Number(args[args.indexOf('--rounds') + 1]) || 5);
-const chosen = SECTIONS.filter((section) => args.includes(section));
-const measured: readonly Section[] = chosen.length > 0 ? chosen : SECTIONS;
+const options = benchArguments(SECTIONS, 5);
+const { rounds } = options;
+await printFigures(SECTIONS, options, measure);
 
-const figures: Figure[] = [];
-for (const section of measured) {
-  const found = await measure(section);
-  figures.push(...found);
-  if (!json) for (const figure of found) console.log(lineOf(figure));
-}
-if (json) {
-  const machine = { node: process.version, cores: availableParallelism(), platform: process.platform };
-  console.log(JSON.stringify({ format: 'queuelab/bench@1', machine, rounds, figures }));
-}
-
-async function measure(section: Section): Promise<readonly Figure[]> {
+function measure(section: Section): readonly Figure[] {
   switch (section) {
     case 'run':
       return runFigures();
+    case 'brokers':
+      return brokerFigures();
     case 'queue':
       return queueFigures();
     case 'seek':
       return seekFigures();
     case 'judge':
       return judgeFigures();
-    case 'frames':
-      return [await framesFigure()];
     default:
       return section satisfies never;
   }
@@ -123,6 +99,47 @@ function bytesOf(trace: Trace): number {
   for (const { buffer, carries } of chunks) bytes += buffer.byteLength + 8 * carries.length;
   const unused = chunks.length * CHUNK - trace.count;
   return bytes - (unused / CHUNK) * (chunks[0]?.buffer.byteLength ?? 0);
+}
+
+// ── W2 under other brokers ────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * A quarter of W2's messages under each broker in turn, with SQS run beside each, so that what else the machine does troubles both alike. CPU time counts: it
+ * bears a busy machine better.
+ */
+function brokerFigures(): readonly Figure[] {
+  const text = readFileSync('test/bench/w2-under.yaml', 'utf8');
+  const under = (lane: string): Scenario => {
+    const parsed = parseScenario(text, { file: 'w2-under.yaml', under: lane, sets: ['producers.shop.messages=50000'] });
+    if (parsed.scenario === null) throw new Error(`${lane}: ${parsed.diagnostics[0]?.message ?? 'unreadable'}`);
+    return parsed.scenario;
+  };
+  const lanes = parseScenario(text, { file: 'w2-under.yaml' }).under?.lanes ?? [];
+  const sqs = under('sqs');
+  return lanes
+    .filter((lane) => lane !== 'sqs')
+    .flatMap((lane) => {
+      const scenario = under(lane);
+      let ours: Spent = NEVER;
+      let base: Spent = NEVER;
+      let facts = 0;
+      for (let round = 0; round < rounds; round++) {
+        base = least(
+          base,
+          timed(() => run(sqs)),
+        );
+        ours = least(
+          ours,
+          timed(() => {
+            facts = run(scenario).trace.count;
+          }),
+        );
+      }
+      return [
+        figure(`W2 under ${lane}: facts a message`, facts / 50_000, ''),
+        atMost(`W2 under ${lane} ÷ SQS, CPU time`, ours.cpuMs / base.cpuMs, 2, ''),
+      ];
+    });
 }
 
 // ── The event queue ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,52 +217,6 @@ function judgeFigures(): readonly Figure[] {
   ];
 }
 
-// ── Frames ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Drawing 2,000 messages in transit, in the page as it ships; NaN where no browser is to be had. */
-async function framesFigure(): Promise<Figure> {
-  const name = 'frame with 2,000 messages in transit: 95th percentile';
-  const outDir = mkdtempSync(join(tmpdir(), 'queuelab-bench-'));
-  try {
-    const [{ chromium }, { preview }, { chromiumLaunchOptions }] = await Promise.all([
-      import('playwright-core'),
-      import('vite'),
-      import('./chromium.mjs'),
-    ]);
-    execFileSync(
-      process.execPath,
-      ['node_modules/vite/bin/vite.js', 'build', '--outDir', outDir, '--emptyOutDir', '--logLevel', 'warn'],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-    const server = await preview({
-      configFile: false,
-      root: 'web',
-      logLevel: 'warn',
-      build: { outDir },
-      preview: { host: '127.0.0.1', port: 0 },
-    });
-    const browser = await chromium.launch(await chromiumLaunchOptions());
-    try {
-      const page = await browser.newPage();
-      await page.goto(server.resolvedUrls?.local[0] ?? '');
-      await page.waitForFunction(() => window.queuelab !== undefined);
-      let best = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < rounds; round++) {
-        best = Math.min(best, await page.evaluate(() => window.queuelab.benchFrames(2000)));
-      }
-      return atMost(name, best, 16, 'ms');
-    } finally {
-      await browser.close();
-      await server.close();
-    }
-  } catch (error) {
-    console.error(`no frame times: ${(error as Error).message}`);
-    return atMost(name, Number.NaN, 16, 'ms');
-  } finally {
-    rmSync(outDir, { recursive: true, force: true });
-  }
-}
-
 // ── Measuring and saying ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function w2(...sets: readonly string[]): Scenario {
@@ -265,31 +236,4 @@ function timed(work: () => void): Spent {
 
 function least(a: Spent, b: Spent): Spent {
   return { wallMs: Math.min(a.wallMs, b.wallMs), cpuMs: Math.min(a.cpuMs, b.cpuMs) };
-}
-
-function figure(name: string, value: number, unit: string): Figure {
-  return { name, value: rounded(value), unit, wanted: '', met: null };
-}
-
-function atMost(name: string, value: number, bound: number, unit: string): Figure {
-  return { name, value: rounded(value), unit, wanted: `≤ ${bound}`, met: rounded(value) <= bound };
-}
-
-function atLeast(name: string, value: number, bound: number): Figure {
-  return { name, value: rounded(value), unit: '', wanted: `≥ ${bound}`, met: rounded(value) >= bound };
-}
-
-function about(name: string, value: number, expected: number, tolerance: number): Figure {
-  const met = Math.abs(value - expected) <= tolerance * expected;
-  return { name: `outcome: ${name}`, value, unit: '', wanted: `about ${Math.round(expected)}`, met };
-}
-
-/** Three digits behind the point where the number is small, none where it is large. */
-function rounded(value: number): number {
-  return Math.abs(value) >= 1000 ? Math.round(value) : Math.round(value * 1000) / 1000;
-}
-
-function lineOf({ name, value, unit, wanted, met }: Figure): string {
-  const text = `${name.padEnd(54)} ${String(value).padStart(10)} ${unit.padEnd(3)}`;
-  return met === null ? text.trimEnd() : `${text} ${wanted.padEnd(14)} ${met ? 'met' : 'MISSED'}`;
 }
