@@ -1,8 +1,8 @@
 /**
  * How fast the laboratory is: `npm run bench`, with `-- --json` for one JSON object. A run of W2 (test/bench/w2.yaml) beside a hand-written loop of the
- * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging; drawing in a browser. Each figure stands beside the one that is wanted. It measures
+ * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging. The page has its own: `npm run bench:web`. Each figure stands beside the one that is wanted. It measures
  * and judges nothing: the exit status is 0 whatever comes out. Times are the least of several rounds, because other work on the machine only
- * ever adds to them. `-- run brokers queue seek judge frames` measures only some; `-- --rounds 9` repeats more often.
+ * ever adds to them. `-- run brokers queue seek judge` measures only some; `-- --rounds 9` repeats more often.
  */
 import { readFileSync } from 'node:fs';
 import type { Wire } from '../core/machine.ts';
@@ -17,7 +17,7 @@ import { minimalW2 } from '../test/bench/minimal-w2.ts';
 import { about, atLeast, atMost, benchArguments, type Figure, figure, printFigures } from './figures.ts';
 
 const FILE = 'test/bench/w2.yaml';
-const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge', 'frames'] as const;
+const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface Spent {
