@@ -1,14 +1,37 @@
 /**
- * The simulator as the page sees it: a class with verbs, behind which a worker does the work. If the worker dies, a new one is started and the
- * run is reported as failed; the page never hangs.
+ * The simulator as the page sees it: a class with verbs, behind which a worker does the work. If the worker dies, the run is
+ * reported as failed, and what is asked next goes to a new one; the page never hangs. The worker may also be taken away while there is nothing to do: what is asked
+ * next waits for another one, in which the run is first made again, unheard, since the same request makes the same run.
  */
-import type { LanesReport, LanesRequest, LibraryEntry, Report, Request, RunRequest } from './protocol.ts';
+import type { LanesReport, LanesRequest, LibraryEntry, Report, Request, RunReport, RunRequest } from './protocol.ts';
 import type { Answer, Question, QuestionKind, Questions } from './questions.ts';
 
+/** Who has workers to give. */
+export interface Workers {
+  /** The simulator needs a worker: it is to be given one by `employ`, now or later. */
+  want(simulator: Simulator): void;
+  /** The simulator has nothing to do just now; `rest` takes its worker away. */
+  spare(simulator: Simulator): void;
+  /** The simulator's worker has ended, by itself or for good. */
+  leave(simulator: Simulator): void;
+}
+
 export class Simulator {
+  readonly #workers: Workers;
   readonly #onReport: (report: Report) => void;
-  #worker: Worker;
+  #worker: Worker | null = null;
+  #isOver = false;
+  /** Waits for a worker, or for the run to be there again. */
+  #waiting: Request[] = [];
   #run = 0;
+  /** How the newest run was asked for; null before the first, and for one that cannot be had again: it was stopped, or it killed its worker. */
+  #request: RunRequest | null = null;
+  /** Whether the worker has the newest run, is making it again, or knows nothing of it. */
+  #held: 'yes' | 'soon' | 'no' = 'no';
+  /** The worker is at the newest run, or at judging it. */
+  #isRunning = false;
+  /** It has been heard before. */
+  #isRepeated = false;
   #digests = new Map<number, { resolve: (digest: string) => void; reject: (error: Error) => void }>();
   #asked = new Map<number, (answer: Answer | null) => void>();
   #nextId = 1;
@@ -16,9 +39,41 @@ export class Simulator {
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
   /** `onReport` hears all that concerns the newest run. */
-  constructor(onReport: (report: Report) => void) {
+  constructor(workers: Workers, onReport: (report: Report) => void) {
+    this.#workers = workers;
     this.#onReport = onReport;
-    this.#worker = this.#start();
+    workers.want(this);
+  }
+
+  /** Gives it a worker, which has done nothing yet. */
+  employ(worker: Worker): void {
+    this.#worker = worker;
+    this.#held = 'no';
+    worker.onmessage = (event: MessageEvent<Report>) => this.#hear(event.data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(`The simulator stopped with an error: ${event.message || 'it could not be loaded'}.`);
+    };
+    this.#send();
+  }
+
+  /** Ends its worker if there is nothing to do; what was run can still be asked about. False when there is. */
+  rest(): boolean {
+    if (!this.#isIdle) return false;
+    this.#worker?.terminate();
+    this.#worker = null;
+    return true;
+  }
+
+  /** Ends its worker for good; nothing is heard any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#waiting = [];
+    for (const resolve of this.#asked.values()) resolve(null);
+    this.#asked.clear();
+    this.#workers.leave(this);
   }
 
   /** Starts a run and forgets the one before. Returns its number. */
@@ -31,6 +86,7 @@ export class Simulator {
   /** Ends the run where it is; what it has recorded so far stays and is judged. */
   stop(): void {
     this.#ask({ type: 'stop' });
+    this.#request = null;
   }
 
   grade(file: string, text: string, sets: readonly string[]): void {
@@ -73,54 +129,104 @@ export class Simulator {
     });
   }
 
-  #ask(request: Request): void {
-    this.#worker.postMessage(request);
+  get #isIdle(): boolean {
+    return (
+      !this.#isRunning &&
+      this.#waiting.length === 0 &&
+      this.#digests.size === 0 &&
+      this.#asked.size === 0 &&
+      this.#lanes === null &&
+      this.#library === null
+    );
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    worker.onmessage = (event: MessageEvent<Report>) => this.#hear(event.data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      worker.terminate();
-      this.#worker = this.#start();
-      const message = `The simulator stopped with an error: ${event.message || 'it could not be loaded'}.`;
-      for (const { reject } of this.#digests.values()) reject(new Error(message));
-      this.#digests.clear();
-      for (const resolve of this.#asked.values()) resolve(null);
-      this.#asked.clear();
-      if (this.#lanes !== null) {
-        const { id, hear } = this.#lanes;
-        this.#lanes = null;
-        hear({ type: 'lanes', id, done: 0, title: '', progress: 0, view: null, problem: message });
+  #ask(request: Request): void {
+    if (this.#isOver) return;
+    this.#waiting.push(request);
+    if (this.#worker === null) this.#workers.want(this);
+    else this.#send();
+  }
+
+  #send(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const request of waiting) {
+      if (request.type === 'run') {
+        this.#request = request;
+        this.#held = 'yes';
+        this.#isRunning = true;
+        this.#isRepeated = false;
+      } else if (request.type === 'ask' && this.#held === 'no' && this.#request !== null) {
+        this.#held = 'soon';
+        this.#isRunning = true;
+        this.#isRepeated = true;
+        this.#worker?.postMessage(this.#request);
       }
-      this.#onReport({ type: 'failed', run: this.#run, message });
-    };
-    return worker;
+      if (request.type === 'ask' && this.#held === 'soon') this.#waiting.push(request);
+      else this.#worker?.postMessage(request);
+    }
+  }
+
+  /** The worker died. */
+  #fail(message: string): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#request = null;
+    this.#isRunning = false;
+    this.#isRepeated = false;
+    this.#waiting = [];
+    for (const { reject } of this.#digests.values()) reject(new Error(message));
+    this.#digests.clear();
+    for (const resolve of this.#asked.values()) resolve(null);
+    this.#asked.clear();
+    if (this.#lanes !== null) {
+      const { id, hear } = this.#lanes;
+      this.#lanes = null;
+      hear({ type: 'lanes', id, done: 0, title: '', progress: 0, view: null, problem: message });
+    }
+    this.#workers.leave(this);
+    this.#onReport({ type: 'failed', run: this.#run, message });
   }
 
   #hear(report: Report): void {
-    if (report.type === 'digest') {
-      const waiting = this.#digests.get(report.id);
-      this.#digests.delete(report.id);
-      if (report.problem === '') waiting?.resolve(report.digest);
-      else waiting?.reject(new Error(report.problem));
-      return;
+    switch (report.type) {
+      case 'digest': {
+        const waiting = this.#digests.get(report.id);
+        this.#digests.delete(report.id);
+        if (report.problem === '') waiting?.resolve(report.digest);
+        else waiting?.reject(new Error(report.problem));
+        break;
+      }
+      case 'answer': {
+        const resolve = this.#asked.get(report.id);
+        this.#asked.delete(report.id);
+        resolve?.(report.answer);
+        break;
+      }
+      case 'lanes':
+        if (report.id === this.#lanes?.id) this.#lanes.hear(report);
+        break;
+      case 'library':
+        this.#library?.(report.entries);
+        this.#library = null;
+        break;
+      default:
+        if (report.run === this.#run) this.#hearRun(report);
     }
-    if (report.type === 'answer') {
-      const resolve = this.#asked.get(report.id);
-      this.#asked.delete(report.id);
-      resolve?.(report.answer);
-      return;
+    if (this.#isIdle) this.#workers.spare(this);
+  }
+
+  #hearRun(report: RunReport): void {
+    const isUnheard = this.#isRepeated;
+    const isNone = report.type === 'parsed' && report.scenario === null;
+    if (report.type === 'charted' || report.type === 'failed' || isNone) {
+      this.#isRunning = false;
+      this.#isRepeated = false;
     }
-    if (report.type === 'lanes') {
-      if (report.id === this.#lanes?.id) this.#lanes.hear(report);
-      return;
+    if (this.#held === 'soon' && (report.type === 'ended' || report.type === 'failed')) {
+      this.#held = 'yes';
+      this.#send();
     }
-    if (report.type === 'library') {
-      this.#library?.(report.entries);
-      return;
-    }
-    if (report.run === this.#run) this.#onReport(report);
+    if (!isUnheard) this.#onReport(report);
   }
 }

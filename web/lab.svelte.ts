@@ -11,7 +11,7 @@ import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
-import { Simulator } from './client.ts';
+import { Simulator, type Workers } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
 import type { Grading, Judgement, LibraryEntry, Report, ShownUnder, TimelineLine } from './protocol.ts';
@@ -130,7 +130,7 @@ export class Lab {
   /** Where the link wanted to go, until the run is there. */
   #wantedUs: Micros | null = null;
   #wantedFact: FactId = 0;
-  readonly simulator = new Simulator((report) => this.#hear(report));
+  readonly simulator: Simulator;
 
   readonly moment: Moment | null = $derived.by(() => {
     const run = this.#run;
@@ -139,6 +139,10 @@ export class Lab {
     const fact = Math.min(this.fact, run.reached);
     return { run, fact, timeUs: this.timeUs, topology: run.keyframes.seek(fact) };
   });
+
+  constructor(workers: Workers) {
+    this.simulator = new Simulator(workers, (report) => this.#hear(report));
+  }
 
   /** The run that is shown; reading it follows its growth. */
   get run(): ShownRun | null {

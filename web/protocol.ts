@@ -164,7 +164,8 @@ export interface LibraryEntry {
   readonly isExercise: boolean;
 }
 
-export type Report =
+/** About one run. */
+export type RunReport =
   | {
       readonly type: 'parsed';
       readonly run: number;
@@ -190,7 +191,10 @@ export type Report =
   | { readonly type: 'judged'; readonly run: number; readonly judgement: Judgement }
   | { readonly type: 'charted'; readonly run: number; readonly series: RunSeries }
   | { readonly type: 'failed'; readonly run: number; readonly message: string }
-  | { readonly type: 'graded'; readonly run: number; readonly grading: Grading }
+  | { readonly type: 'graded'; readonly run: number; readonly grading: Grading };
+
+export type Report =
+  | RunReport
   | { readonly type: 'digest'; readonly id: number; readonly digest: string; readonly problem: string }
   /** `answer` is null when the run is another one by now, or could not be asked. */
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer | null }
