@@ -26,6 +26,7 @@ import {
   mapOf,
   mapped,
   name,
+  naming,
   number,
   oneOf,
   oneOrMany,
@@ -75,6 +76,13 @@ const kindField = required(kind, 'sqs', 'Which broker it is.');
 export const BROKER = record('`{ kind: KIND, options… }`', { kind: kindField }, optionsOf('options'));
 /** `sqs` alone stands for `{ kind: sqs }`. */
 export const BROKER_OR_KIND = either(BROKER, kind, (spot) => isMap(spot) || spot.source.isEmpty(spot));
+
+/** A condition over metrics. */
+const condition = naming(text(1_000), 'condition');
+/** Where messages go, and where they come from. */
+const target = oneOrMany(naming(text(64), 'queue', 'topic', 'exchange'));
+const origin = oneOrMany(naming(text(64), 'queue', 'topic'));
+const attributeName = naming(name, 'attribute');
 
 const brokerOf = optional(reference('broker'), 'events', 'On which broker; needed only when the file has several.');
 
@@ -135,7 +143,7 @@ export const LANE_FIELDS = {
     'Guarantees, and what should come out of each under this broker.',
   ),
   expect: defaulted(
-    list(text(1_000), 200),
+    list(condition, 200),
     '[]',
     '[deadLettered(photo-dlq) == 0]',
     'Conditions that must hold under this broker.',
@@ -239,6 +247,8 @@ const listed: Shape<Listed> = {
     known: [...Object.keys(LISTED_FIELDS), ...spot.source.entries(spot).map((entry) => entry.key)],
     open: true,
     shapeOf: (key) => listedRecord.inside?.(spot).shapeOf(key) ?? scalarOrText,
+    fieldOf: (key) => listedRecord.inside?.(spot).fieldOf?.(key) ?? null,
+    naming: ['attribute'],
   }),
 };
 
@@ -322,16 +332,16 @@ const effect: Shape<EffectAsWritten> = {
     const store = name.read(only.spot);
     return store === undefined ? undefined : { type, store };
   },
-  inside: () => ({ known: EFFECTS, open: false, shapeOf: (key) => (EFFECTS.some((one) => one === key) ? name : null) }),
+  inside: () => ({
+    known: EFFECTS,
+    open: false,
+    shapeOf: (key) => (EFFECTS.some((one) => one === key) ? naming(name, 'store') : null),
+  }),
 };
 
 export const PRODUCER_FIELDS = {
   broker: brokerOf,
-  to: required(
-    oneOrMany(text(64)),
-    'photo-jobs',
-    'Names of queues, topics or exchanges; a message goes to each of them.',
-  ),
+  to: required(target, 'photo-jobs', 'Names of queues, topics or exchanges; a message goes to each of them.'),
   count: defaulted(integer(1, MOST_INSTANCES), '1', '3', 'How many instances; each makes messages at the full rate.'),
   rate: optional(
     rate,
@@ -347,7 +357,7 @@ export const PRODUCER_FIELDS = {
   start: defaulted(duration(), '0', '10s', 'When the first one starts.'),
   stop: optional(duration(), '2m', 'When it stops making messages; the end of the run when absent.'),
   key: optional(
-    name,
+    attributeName,
     'user',
     'The attribute that is the partition key or message group. Not declared, it takes six values, `user-1` to `user-6`.',
   ),
@@ -493,11 +503,7 @@ const forEach = mapped(mapOf('attributes', attribute, true), (values, spot) => {
 
 export const PRODUCES_FIELDS = {
   broker: optional(reference('broker'), 'events', 'On which broker these are; the consumer’s own when absent.'),
-  to: required(
-    oneOrMany(text(64)),
-    'thumbnails',
-    'Names of queues, topics or exchanges; a message goes to each of them.',
-  ),
+  to: required(target, 'thumbnails', 'Names of queues, topics or exchanges; a message goes to each of them.'),
   on: defaulted(
     oneOf(['done', 'failed']),
     'done',
@@ -515,7 +521,7 @@ export const PRODUCES_FIELDS = {
     '{ follower: 5 }',
     'One message for each value, which it carries as that attribute; one in all when absent.',
   ),
-  key: optional(name, 'user', 'The attribute that is the key; the input’s key when absent.'),
+  key: optional(attributeName, 'user', 'The attribute that is the key; the input’s key when absent.'),
   routing: optional(
     text(1_000, 'or empty'),
     '"order.{kind}"',
@@ -534,8 +540,12 @@ const produces = either(
 
 export const CONSUMER_FIELDS = {
   broker: brokerOf,
-  from: required(oneOrMany(text(64)), 'photo-jobs', 'Names of queues or topics.'),
-  group: optional(name, 'billing', 'Consumer group, where the broker has groups; its own name when absent.'),
+  from: required(origin, 'photo-jobs', 'Names of queues or topics.'),
+  group: optional(
+    naming(name, 'group'),
+    'billing',
+    'Consumer group, where the broker has groups; its own name when absent.',
+  ),
   count: defaulted(integer(1, MOST_INSTANCES), '1', '3', 'How many instances: `resizer-1`, `resizer-2`, …'),
   process: defaulted(distribution, '10ms', '200ms', 'How long the work on one message takes.'),
   settle: defaulted(
@@ -611,7 +621,7 @@ export const CONSUMER = record('a consumer', CONSUMER_FIELDS, optionsOf('consume
 
 export const IDEMPOTENCY_FIELDS = {
   key: required(
-    name,
+    attributeName,
     'order',
     'The attribute that is the idempotency key; messages without it are written as they come.',
   ),
@@ -768,16 +778,27 @@ export const claim: Shape<ClaimSpec> = {
     if (claimed === undefined) source.error(spot, 'this names no claim.', this.expected);
     return claimed === undefined || claimed === '' ? undefined : { claim: claimed, scope, verdict };
   },
+  inside: () => ({
+    known: [...verdictWords, 'claim', 'scope', 'verdict', ...CLAIMS],
+    open: false,
+    shapeOf(key) {
+      if (key === 'claim' || verdictWords.some((one) => one === key)) return claimName;
+      if (key === 'verdict') return verdictShape;
+      return key === 'scope' || CLAIMS.some((one) => one === key) ? scopeShape : null;
+    },
+  }),
 };
+/** What a claim is limited to. */
+const scopeShape = naming(text(64), 'attribute', 'queue', 'topic', 'group', 'store', 'consumer');
 const verdictShape = oneOf(verdictWords);
 
 export const ALERT_FIELDS = {
-  when: required(text(1_000), '"depth(photo-jobs) > 100"', 'A condition over metrics.'),
+  when: required(condition, '"depth(photo-jobs) > 100"', 'A condition over metrics.'),
   for: defaulted(duration(), '0', '10s', 'How long it must hold before the alert is raised.'),
 } satisfies Fields;
 
 export const AUTOSCALE_FIELDS = {
-  on: required(text(1_000), '"depth(jobs)"', 'The metric that is looked at.'),
+  on: required(condition, '"depth(jobs)"', 'The metric that is looked at.'),
   target: required(number(0.000_001), '50', 'Wanted instances are the metric divided by this, rounded up.'),
   min: defaulted(integer(0, MOST_INSTANCES), '1', '2', 'Fewest instances.'),
   max: required(integer(1, MOST_INSTANCES), '10', 'Most instances.'),
@@ -809,17 +830,23 @@ export const LIMITS_FIELDS = {
 // Exercises
 
 export const KNOB_FIELDS = {
-  path: required(text(500), 'queues.photo-jobs.VisibilityTimeout', 'Path of the setting in this file.'),
+  path: required(naming(text(500), 'path'), 'queues.photo-jobs.VisibilityTimeout', 'Path of the setting in this file.'),
   label: optional(text(500), 'How long a message stays hidden', 'What the form calls it; the path when absent.'),
   values: required(list(anything, 100), '[5s, 30s, 2m]', 'What it may be set to.'),
 } satisfies Fields;
 export const GOAL_FIELDS = {
   text: required(text(LONGEST_TEXT), 'No photo is resized twice', 'The goal as the learner reads it.'),
-  expect: required(text(1_000), 'claim at-most-once', 'An expectation, or `claim NAME [SCOPE]`.'),
+  expect: required(condition, 'claim at-most-once', 'An expectation, or `claim NAME [SCOPE]`.'),
 } satisfies Fields;
 const settings: Shape<ReadonlyMap<string, { readonly spot: Spot; readonly value: unknown }>> = {
   expected: 'a map of paths and values',
   schema: () => ({ type: 'object' }),
+  inside: (spot) => ({
+    known: spot.source.entries(spot).map(({ key }) => key),
+    open: true,
+    shapeOf: () => anything,
+    naming: ['path'],
+  }),
   read(spot) {
     if (!isMap(spot)) {
       spot.source.error(spot, 'this is no map.', this.expected, 'For example `{ consumers.resizer.count: 3 }`.');

@@ -54,8 +54,9 @@ export function fieldsOf(table: OptionTable): Fields {
   for (const [name, spec] of Object.entries(table)) {
     const shape = shapeOf(spec);
     const otherwise = defaultText(spec);
-    fields[name] =
+    const field =
       otherwise === null ? shapes.optional(shape, '', spec.doc) : shapes.defaulted(shape, otherwise, '', spec.doc);
+    fields[name] = { ...field, source: spec.source };
   }
   fieldsOfTable.set(table, fields);
   return fields;
@@ -146,8 +147,8 @@ function durationOption(spec: Extract<OptionSpec, { type: 'duration' }>): Shape<
   const expected = `${inner.expected}; a bare number is in ${unit}${spec.unlimited ? '; `never` (or -1) for no limit' : ''}`;
   const unitUs = TIME_UNITS.get(spec.unit) ?? 1;
   return {
+    ...inner,
     expected,
-    schema: () => ({ type: ['string', 'number'] }),
     read(spot) {
       const text = spot.source.text(spot);
       if (text === null) return inner.read(spot);
@@ -165,8 +166,9 @@ function bytesOption(min: number, max: number): Shape<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? '' : `, from ${formatSize(min)} to ${formatSize(max)}`;
   const expected = `${shapes.size.expected}${range}`;
   return {
+    ...shapes.size,
     expected,
-    schema: shapes.size.schema,
+    measure: { of: 'size', min, max },
     read(spot) {
       const text = spot.source.text(spot);
       const bytes = text === null ? null : text === '-1' && min < 0 ? -1 : parseSize(text);
@@ -212,7 +214,7 @@ function mapOption({ names, fields }: Extract<OptionSpec, { type: 'map' }>): Sha
   const inner = shapes.mapOf(names === undefined ? 'maps' : `${names}s, each with a map`, item);
   const whose = names === undefined ? null : shapes.reference(names);
   return {
-    ...inner,
+    ...(names === undefined ? inner : shapes.keyedBy(inner, names)),
     read(spot) {
       for (const { spot: child } of spot.source.entries(spot)) whose?.read({ ...child, node: child.keyNode });
       // A name with nothing behind it has everything at its default.

@@ -24,8 +24,10 @@ import {
   duration,
   type Entry,
   type Fields,
+  keyedBy,
   list,
   mapOf,
+  naming,
   oneOf,
   optional,
   record,
@@ -54,7 +56,10 @@ export const SCENARIO_FIELDS = {
     'Instead of `broker:`, for a file in neutral words: under which brokers it runs, one lane each.',
   ),
   lanes: defaulted(
-    mapOf('lanes', record('what is stated of one lane: `{ claims: […], expect: […] }`', LANE_FIELDS), false, 20),
+    keyedBy(
+      mapOf('lanes', record('what is stated of one lane: `{ claims: […], expect: […] }`', LANE_FIELDS), false, 20),
+      'lane',
+    ),
     '{}',
     '{ kafka: { claims: [{ violated: poison-isolation }] } }',
     'With `under:`, what is stated of single lanes beside `claims:` and `expect:`, which are of all.',
@@ -92,7 +97,7 @@ export const SCENARIO_FIELDS = {
     'Who processes them.',
   ),
   stores: defaulted(
-    mapOf('stores', STORE, true),
+    keyedBy(mapOf('stores', STORE, true), 'store'),
     '{}',
     '{ photos: { write: 5ms } }',
     'Databases that effects go to; those that effects name exist without being listed.',
@@ -116,7 +121,7 @@ export const SCENARIO_FIELDS = {
     'Guarantees, and what should come out of each.',
   ),
   expect: defaulted(
-    list(text(1_000), 200),
+    list(naming(text(1_000), 'condition'), 200),
     '[]',
     '[deadLettered(photo-dlq) == 1]',
     'Conditions over metrics that must hold.',
@@ -134,7 +139,10 @@ export const SCENARIO_FIELDS = {
     'Conditions that are watched during the run.',
   ),
   autoscale: defaulted(
-    mapOf('autoscale rules', record('a rule: `{ on: …, target: …, max: … }`', AUTOSCALE_FIELDS), false, 100),
+    keyedBy(
+      mapOf('autoscale rules', record('a rule: `{ on: …, target: …, max: … }`', AUTOSCALE_FIELDS), false, 100),
+      'consumer',
+    ),
     '{}',
     '{ resizer: { on: "depth(jobs)", target: 50, max: 10 } }',
     'Consumers whose number of instances follows a metric.',

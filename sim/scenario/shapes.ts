@@ -23,9 +23,21 @@ import { type BrokerKinds, type Reference, Source, type Spot, shown } from './so
 
 export type JsonSchema = { readonly [key: string]: unknown };
 
+/** What a text names, for whoever completes it as it is typed: things of the same file, a path into it, or a condition over metrics. */
+export type Naming = Reference['wants'] | 'store' | 'attribute' | 'lane' | 'path' | 'condition';
+
+/** What a number counts, with its limits in the program's own unit, for whoever gives it a control. */
+export interface Measure {
+  readonly of: 'duration' | 'spread' | 'rate' | 'size' | 'share' | 'integer' | 'number';
+  readonly min?: number;
+  readonly max?: number;
+}
+
 export interface Shape<T> {
   /** In words, for diagnostics and the reference: `a duration such as 30s`. */
   readonly expected: string;
+  readonly naming?: readonly Naming[];
+  readonly measure?: Measure;
   schema(kinds: BrokerKinds): JsonSchema;
   /** The value; undefined after something was reported. Called only where the file has something. */
   read(spot: Spot): T | undefined;
@@ -40,6 +52,12 @@ export interface Inside {
   readonly open: boolean;
   /** The shape of a key; null when there is no such key. */
   shapeOf(key: string): Shape<unknown> | null;
+  /** What is known of a key beside its shape; null, or absent, for names of the user's own choice. */
+  fieldOf?(key: string): Field<unknown> | null;
+  /** What the keys name, where they are names of other things of the file. */
+  readonly naming?: readonly Naming[];
+  /** The broker whose options are among the keys. */
+  readonly kind?: BrokerKind | null;
 }
 
 // Plain values
@@ -83,6 +101,24 @@ function wrongKind(spot: Spot, expected: string): undefined {
 
 const textual: JsonSchema = { type: ['string', 'number'] };
 
+function measured<T>(of: Measure['of'], shape: Shape<T>, min?: number, max?: number): Shape<T> {
+  const measure = { of, ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
+  return { ...shape, measure };
+}
+
+/** The same shape, of which it is known what its text names. */
+export function naming<T>(shape: Shape<T>, ...names: readonly Naming[]): Shape<T> {
+  return { ...shape, naming: names };
+}
+
+/** The same map, of which it is known what its keys name. */
+export function keyedBy<T>(shape: Shape<T>, ...names: readonly Naming[]): Shape<T> {
+  return {
+    ...shape,
+    inside: (spot) => ({ ...(shape.inside?.(spot) ?? { known: [], open: true, shapeOf: () => null }), naming: names }),
+  };
+}
+
 export function text(longest: number, empty: 'or empty' | 'not empty' = 'not empty'): Shape<string> {
   const expected = longest < 10_000 ? `text of at most ${longest} characters` : 'text';
   return fromText(expected, { type: ['string', 'number', 'boolean'] }, (value) =>
@@ -123,28 +159,35 @@ function timeHint(value: string): string {
 export function duration(limits: { readonly min?: Micros; readonly max?: Micros } = {}): Shape<Micros> {
   const range = spanWords(limits.min, limits.max);
   const expected = `a duration such as \`250ms\`, \`30s\` or \`1h 30m\`${range}`;
-  return fromText(expected, textual, (value) => within(parseDuration(value), limits.min, limits.max), timeHint);
+  const read = (value: string): number | null => within(parseDuration(value), limits.min, limits.max);
+  return measured('duration', fromText(expected, textual, read, timeHint), limits.min, limits.max);
 }
 
-export const rate: Shape<Rate> = fromText(
-  'a rate such as `5/s`, `300/min` or `poisson 4.5/s`',
-  { type: 'string' },
-  parseRate,
-  (value) => (/^(poisson +)?[\d.]+$/.test(value.trim()) ? `Add a unit of time: \`${value.trim()}/s\`.` : ''),
+export const rate: Shape<Rate> = measured(
+  'rate',
+  fromText('a rate such as `5/s`, `300/min` or `poisson 4.5/s`', { type: 'string' }, parseRate, (value) =>
+    /^(poisson +)?[\d.]+$/.test(value.trim()) ? `Add a unit of time: \`${value.trim()}/s\`.` : '',
+  ),
 );
 
 /** A plain rate, in times per second. */
-export const perSecond: Shape<number> = fromText(
-  'a rate such as `5/s` or `300/min`',
-  { type: 'string' },
-  (value) => {
-    const found = parseRate(value);
-    return found === null || found.arrivals === 'poisson' ? null : found.perSecond;
-  },
-  (value) => (/^[\d.]+$/.test(value.trim()) ? `Add a unit of time: \`${value.trim()}/s\`.` : ''),
+export const perSecond: Shape<number> = measured(
+  'rate',
+  fromText(
+    'a rate such as `5/s` or `300/min`',
+    { type: 'string' },
+    (value) => {
+      const found = parseRate(value);
+      return found === null || found.arrivals === 'poisson' ? null : found.perSecond;
+    },
+    (value) => (/^[\d.]+$/.test(value.trim()) ? `Add a unit of time: \`${value.trim()}/s\`.` : ''),
+  ),
 );
 
-export const size: Shape<number> = fromText('a size such as `16KiB`, `1MB` or a number of bytes', textual, parseSize);
+export const size: Shape<number> = measured(
+  'size',
+  fromText('a size such as `16KiB`, `1MB` or a number of bytes', textual, parseSize),
+);
 
 export const byteRate: Shape<number> = fromText(
   'a number of bytes per second such as `10MB/s`',
@@ -152,18 +195,20 @@ export const byteRate: Shape<number> = fromText(
   parseByteRate,
 );
 
-export const probability: Shape<number> = fromText(
-  'a probability: `5%`, or a number from 0 to 1',
-  textual,
-  parseProbability,
-  (value) => (/^\d+(\.\d+)?$/.test(value.trim()) && Number(value) <= 100 ? `Did you mean \`${value.trim()}%\`?` : ''),
+export const probability: Shape<number> = measured(
+  'share',
+  fromText('a probability: `5%`, or a number from 0 to 1', textual, parseProbability, (value) =>
+    /^\d+(\.\d+)?$/.test(value.trim()) && Number(value) <= 100 ? `Did you mean \`${value.trim()}%\`?` : '',
+  ),
+  0,
+  1,
 );
 
-export const distribution: Shape<Distribution> = fromText(
-  'a duration (`200ms`), a range (`1ms..5ms`) or `exponential 1s`',
-  textual,
-  parseDistribution,
-  (value) => (value.includes('..') ? 'Both ends need a unit, and the smaller one comes first.' : timeHint(value)),
+export const distribution: Shape<Distribution> = measured(
+  'spread',
+  fromText('a duration (`200ms`), a range (`1ms..5ms`) or `exponential 1s`', textual, parseDistribution, (value) =>
+    value.includes('..') ? 'Both ends need a unit, and the smaller one comes first.' : timeHint(value),
+  ),
 );
 
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Shape<number> {
@@ -173,16 +218,16 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Shape<numbe
     max === Number.MAX_SAFE_INTEGER
       ? { type: 'integer', minimum: min }
       : { type: 'integer', minimum: min, maximum: max };
-  return fromText(expected, schema, (value) =>
-    /^-?\d{1,16}$/.test(value.trim()) ? within(Number(value), min, max) : null,
-  );
+  const read = (value: string): number | null =>
+    /^-?\d{1,16}$/.test(value.trim()) ? within(Number(value), min, max) : null;
+  return measured('integer', fromText(expected, schema, read), min, max);
 }
 
 export function number(min = -Number.MAX_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): Shape<number> {
   const expected = min === -Number.MAX_SAFE_INTEGER ? 'a number' : `a number, ${min} or more`;
-  return fromText(expected, { type: 'number' }, (value) =>
-    /^[-+]?\d{1,16}(\.\d{1,16})?$/.test(value.trim()) ? within(Number(value), min, max) : null,
-  );
+  const read = (value: string): number | null =>
+    /^[-+]?\d{1,16}(\.\d{1,16})?$/.test(value.trim()) ? within(Number(value), min, max) : null;
+  return measured('number', fromText(expected, { type: 'number' }, read), min, max);
 }
 
 export const boolean: Shape<boolean> = fromText('`true` or `false`', { type: 'boolean' }, (value) =>
@@ -210,6 +255,7 @@ export function reference(wants: Reference['wants']): Shape<string> {
   const expected = `the name of ${/^[aeiou]/.test(wants) ? 'an' : 'a'} ${wants} of this file`;
   return {
     expected,
+    naming: [wants],
     schema: () => ({ type: ['string', 'number'] }),
     read(spot) {
       const value = spot.source.text(spot);
@@ -266,6 +312,8 @@ export function list<T>(item: Shape<T>, longest = 10_000): Shape<readonly T[]> {
 export function oneOrMany<T>(item: Shape<T>): Shape<readonly T[]> {
   const many = list(item, 1_000);
   return {
+    ...many,
+    ...(item.naming === undefined ? {} : { naming: item.naming }),
     expected: `${item.expected}, or a list of them`,
     schema: (kinds) => ({ anyOf: [item.schema(kinds), many.schema(kinds)] }),
     read(spot) {
@@ -326,7 +374,10 @@ function notThis(spot: Spot, expected: string): undefined {
 
 /** Several shapes for one place, told apart by `choose`, which looks at the node alone. */
 export function either<A, B>(first: Shape<A>, second: Shape<B>, isFirst: (spot: Spot) => boolean): Shape<A | B> {
+  const measure = first.measure ?? second.measure;
   return {
+    naming: [...(first.naming ?? []), ...(second.naming ?? [])],
+    ...(measure === undefined ? {} : { measure }),
     expected: `${first.expected}, or ${second.expected}`,
     schema: (kinds) => ({ anyOf: [first.schema(kinds), second.schema(kinds)] }),
     read: (spot) => (isFirst(spot) ? first.read(spot) : second.read(spot)),
@@ -363,6 +414,8 @@ export interface Field<
   readonly otherwise: string | null;
   /** A value to show in the reference. */
   readonly example: string;
+  /** Numbers of the rules that say so, for options of a broker. */
+  readonly source?: string;
 }
 
 export function required<T>(shape: Shape<T>, example: string, doc: string): Field<T, 'required'> {
@@ -469,13 +522,16 @@ export function record<F extends Fields>(what: string, fields: F, options: Optio
     inside(spot) {
       const own = options?.tableAt(spot) ?? null;
       const extra = own === null || options === null ? {} : options.fields(own.table);
+      const fieldOf = (key: string): Field<unknown> | null => {
+        if (Object.hasOwn(extra, key)) return extra[key] ?? null;
+        return Object.hasOwn(fields, key) ? (fields[key] ?? null) : null;
+      };
       return {
         known: [...names, ...Object.keys(extra)],
         open: false,
-        shapeOf(key) {
-          if (Object.hasOwn(extra, key)) return extra[key]?.shape ?? null;
-          return Object.hasOwn(fields, key) ? (fields[key]?.shape ?? null) : null;
-        },
+        shapeOf: (key) => fieldOf(key)?.shape ?? null,
+        fieldOf,
+        kind: own?.kind ?? null,
       };
     },
   };
