@@ -28,6 +28,7 @@ export class Player {
   #glide: { readonly to: FactId; readonly fromUs: number; readonly toUs: number; elapsedMs: number } | null = null;
   #defaults = new WeakMap<ShownRun, number>();
   #still = 0;
+  #isHeld = false;
 
   constructor(lab: Lab) {
     this.#lab = lab;
@@ -63,6 +64,18 @@ export class Player {
   pause(): void {
     this.playing = false;
     this.#glide = null;
+  }
+
+  /** Nobody looks: no frames, and the playhead stays where it is; `release` goes on from there. */
+  hold(): void {
+    this.#isHeld = true;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    if (this.playing || this.#glide !== null) this.#tick();
   }
 
   /** One fact forwards (1) or back (−1). */
@@ -126,7 +139,7 @@ export class Player {
   }
 
   #tick(): void {
-    if (this.#frame !== 0) return;
+    if (this.#frame !== 0 || this.#isHeld) return;
     this.#last = performance.now();
     const frame = (now: number): void => {
       const ms = Math.min(FRAME_MS_MAX, Math.max(0, now - this.#last));
