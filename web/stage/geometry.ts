@@ -81,6 +81,22 @@ export function curvesOf(layout: Layout): ReadonlyMap<string, Curve> {
   return curves;
 }
 
+/** How far a point is from a curve, in px; about, by pieces. */
+export function distanceTo(curve: Curve, x: number, y: number): number {
+  let nearest = Number.POSITIVE_INFINITY;
+  let before = pointOn(curve, 0);
+  for (let i = 1; i <= PIECES; i++) {
+    const after = pointOn(curve, i / PIECES);
+    const [dx, dy] = [after.x - before.x, after.y - before.y];
+    const along = clamp(((x - before.x) * dx + (y - before.y) * dy) / Math.max(1e-6, dx * dx + dy * dy), 0, 1);
+    nearest = Math.min(nearest, Math.hypot(before.x + dx * along - x, before.y + dy * along - y));
+    before = after;
+  }
+  return nearest;
+}
+
+const PIECES = 12;
+
 export function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(high, value));
 }

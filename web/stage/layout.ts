@@ -53,6 +53,8 @@ export interface ExchangeBox extends Rect {
 export type Box = ActorBox | QueueBox | PartitionBox | ExchangeBox;
 
 export interface Link {
+  /** `from→to`. */
+  readonly key: string;
   readonly from: string;
   readonly to: string;
   readonly label: string;
@@ -181,7 +183,7 @@ function isUsed(scenario: Scenario, exchange: Place): boolean {
 function linksOf(scenario: Scenario, parts: Omit<Parts, 'links'>): Link[] {
   const links: Link[] = [];
   const add = (from: string, to: string, more: Partial<Link> = {}): void => {
-    links.push({ from, to, label: '', dashed: false, dynamic: false, ...more });
+    links.push({ key: `${from}→${to}`, from, to, label: '', dashed: false, dynamic: false, ...more });
   };
   const queues = [...parts.queues, ...parts.deadLetters];
   const named = (name: string): string[] => [

@@ -10,9 +10,10 @@ import type { Trace } from '../../sim/trace.ts';
 import { F, FATES } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import { count, seconds, short } from './describe.ts';
-import { type Curve, clamp, pointOn } from './geometry.ts';
+import { type Curve, clamp, distanceTo, pointOn } from './geometry.ts';
 import type { Look } from './keys.ts';
 import { type ActorBox, actorKey, type Layout, type PartitionBox, placeKey, type QueueBox } from './layout.ts';
+import type { Thing } from './thing.ts';
 
 /** Colours by name of the palette's tokens. */
 export type Ink = 'ink' | 'soft' | 'faint' | 'line' | 'accent' | 'fault' | 'violated' | 'good';
@@ -88,6 +89,8 @@ export interface Dot {
 }
 
 export interface Wire {
+  /** Of its link in the layout. */
+  readonly key: string;
   readonly curve: Curve;
   readonly dashed: boolean;
   readonly ink: Ink;
@@ -579,7 +582,7 @@ export class SceneMaker {
       if (hasTapes && load === 0) continue;
       if (this.#layout.stacked && load === 0 && this.#runsThrough(link.from, link.to)) continue;
       const cut = this.#isCut(topology, link.from, link.to);
-      this.#wires.push({ curve, dashed: link.dashed, ink: cut ? 'fault' : 'line', cut, load });
+      this.#wires.push({ key, curve, dashed: link.dashed, ink: cut ? 'fault' : 'line', cut, load });
       if (link.label !== '' && !this.#layout.stacked) {
         link.label.split(', ').forEach((line, i) => {
           this.#word(curve.x3 - 12, curve.y3 - 8 - i * 13, line, 'soft', 'right', false, true);
@@ -860,18 +863,29 @@ export class SceneMaker {
   }
 }
 
-/** The mark or token under a point; null when there is none. */
-export function hitIn(
-  scene: Scene,
-  x: number,
-  y: number,
-): { readonly message: MessageId; readonly hint: string } | null {
-  for (const token of scene.tokens) {
-    if (Math.abs(token.x - x) <= 11 && Math.abs(token.y - y) <= 11) return { message: token.message, hint: token.hint };
+export interface Hit {
+  readonly thing: Thing;
+  readonly hint: string;
+}
+
+/** A link is hit so many px beside it, too. */
+const LINK_REACH = 6;
+
+/** The message or link under a point; null when there is none. */
+export function hitIn(scene: Scene, x: number, y: number): Hit | null {
+  for (const { message, fact, hint, x: cx, y: cy } of scene.tokens) {
+    if (message > 0 && Math.abs(cx - x) <= 11 && Math.abs(cy - y) <= 11)
+      return { thing: { type: 'message', id: message, hop: fact }, hint };
   }
-  for (const mark of scene.marks) {
-    const r = Math.max(8, mark.size / 2 + 2);
-    if (Math.abs(mark.x - x) <= r && Math.abs(mark.y - y) <= r) return { message: mark.message, hint: mark.hint };
+  for (const { message, size, hint, x: cx, y: cy } of scene.marks) {
+    const r = Math.max(8, size / 2 + 2);
+    if (Math.abs(cx - x) <= r && Math.abs(cy - y) <= r)
+      return { thing: { type: 'message', id: message, hop: 0 }, hint };
+  }
+  for (const { key, curve } of scene.wires) {
+    if (distanceTo(curve, x, y) > LINK_REACH) continue;
+    const [from = '', to = ''] = key.split('→');
+    return { thing: { type: 'link', from, to }, hint: '' };
   }
   return null;
 }
