@@ -60,6 +60,8 @@ export class Network {
   readonly #links: (Link | undefined)[][] = [];
   readonly #splits = new Map<number, { readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean }>();
   readonly #slow = new Map<ActorId, number>();
+  /** By actor that bears the declared name alone: the name that it has among others when there are more, such as `resizer-1`. */
+  readonly #firsts = new Map<ActorId, string>();
   #interferences: Active[] = [];
   /** Nothing splits, slows or interferes now. */
   #calm = true;
@@ -70,8 +72,15 @@ export class Network {
     this.#decider = decider;
   }
 
-  /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS. */
-  judge(from: ActorId, to: ActorId, hop: number, message: MessageId, wire: Wire, now: Micros): void {
+  /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS, `messages` what it carries (0 for none). */
+  judge(
+    from: ActorId,
+    to: ActorId,
+    hop: number,
+    messages: MessageId | readonly MessageId[],
+    wire: Wire,
+    now: Micros,
+  ): void {
     const judgement = this.judgement;
     judgement.fate = FATE.passed;
     judgement.latencyUs = 0;
@@ -92,7 +101,7 @@ export class Network {
       judgement.fate = FATE.split;
       return;
     }
-    if (this.#interferences.length > 0 && this.#interfere(from, to, hop, message, key)) {
+    if (this.#interferences.length > 0 && this.#interfere(from, to, hop, messages, key)) {
       if (judgement.fate === FATE.rule) return;
     }
     if (judgement.fate === FATE.passed) {
@@ -119,6 +128,11 @@ export class Network {
     if (this.#splits.size > 0 && this.#isSplit(from, to)) return null;
     const link = this.#link(from, to);
     return draw(link.latency, this.#decider, link.latencySite, mix(2, ++link.sent));
+  }
+
+  /** An actor that bears the declared name is meant by this one too. */
+  alias(actor: ActorId, name: string): void {
+    this.#firsts.set(actor, name);
   }
 
   /** Everybody whom this actor has exchanged a hop with. */
@@ -167,13 +181,18 @@ export class Network {
     this.#calm = this.#splits.size === 0 && this.#interferences.length === 0 && this.#slow.size === 0;
   }
 
-  #interfere(from: ActorId, to: ActorId, hop: number, message: MessageId, key: number): boolean {
+  #interfere(
+    from: ActorId,
+    to: ActorId,
+    hop: number,
+    messages: MessageId | readonly MessageId[],
+    key: number,
+  ): boolean {
     for (const active of this.#interferences) {
       const { rule } = active;
       if (((active.hops >> hop) & 1) === 0) continue;
-      if (rule.message !== 0 && rule.message !== message) continue;
-      if (rule.from !== null && !this.#isNamed(from, rule.from)) continue;
-      if (rule.to !== null && !this.#isNamed(to, rule.to)) continue;
+      if (rule.message !== 0 && !carries(messages, rule.message)) continue;
+      if (!this.#goes(from, to, rule) && !(rule.bothWays && this.#goes(to, from, rule))) continue;
       if (!happens(rule.probability, this.#decider, active.site, mix(from * 65536 + to, key))) continue;
       if (--active.left <= 0) this.endInterference(active.index);
       if (rule.how === 'lose') this.judgement.fate = FATE.rule;
@@ -185,6 +204,10 @@ export class Network {
       return true;
     }
     return false;
+  }
+
+  #goes(from: ActorId, to: ActorId, rule: Interference): boolean {
+    return (rule.from === null || this.#isNamed(from, rule.from)) && (rule.to === null || this.#isNamed(to, rule.to));
   }
 
   #isSplit(from: ActorId, to: ActorId): boolean {
@@ -204,7 +227,8 @@ export class Network {
 
   #isNamed(actor: ActorId, name: string): boolean {
     const found = this.#actors[actor];
-    return found !== undefined && (found.name === name || found.group === name);
+    if (found === undefined) return false;
+    return found.name === name || found.group === name || this.#firsts.get(actor) === name;
   }
 
   #link(from: ActorId, to: ActorId): Link {
@@ -265,6 +289,10 @@ export class Network {
   #matches(actor: ActorId, name: string | null): boolean {
     return name === null || this.#isNamed(actor, name);
   }
+}
+
+function carries(messages: MessageId | readonly MessageId[], message: MessageId): boolean {
+  return typeof messages === 'number' ? messages === message : messages.includes(message);
 }
 
 function byHop(rates: LossSpec): Float64Array {

@@ -99,6 +99,8 @@ export class World {
   readonly #outsides = new Map<string, Outside>();
   /** How many instances of a declared consumer there should be, once it was scaled. */
   readonly #scaledTo = new Map<string, number>();
+  /** What consumers were set to from some moment on: instances that are added later are so too. */
+  readonly #changes = new Map<string, Command[]>();
   readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
   readonly #nameHashes: number[] = [];
@@ -217,8 +219,10 @@ export class World {
   #addConsumer(declared: string, instance: number): ActorId {
     const spec = this.scenario.consumers[declared];
     if (spec === undefined) throw new Error(`invariant: no consumer ${declared}`);
-    const name = spec.count === 1 && instance === 1 && !this.#isScaled(declared) ? declared : `${declared}-${instance}`;
-    const known = this.#byName.get(name)?.[0];
+    const numbered = `${declared}-${instance}`;
+    const isNamed = spec.count === 1 && instance === 1 && !this.#isAutoscaled(declared);
+    const name = isNamed ? declared : numbered;
+    const known = this.#byName.get(numbered)?.[0];
     if (known !== undefined) return known;
     let outside = this.#outsides.get(declared);
     if (outside === undefined) {
@@ -227,6 +231,11 @@ export class World {
     }
     const consumer = new Consumer(declared, spec, this.#storeOf(spec.effect.store), outside, this.setup);
     const id = this.setup.actor(name, 'consumer', consumer, declared);
+    if (isNamed) {
+      // A line of the timeline may mean it alone when there are more of them later.
+      this.#byName.set(numbered, [id]);
+      this.#network.alias(id, numbered);
+    }
     (this.#processes[id] as Process).more = spec.produces.length;
     spec.produces.forEach(({ broker, options, to }, i) => {
       const outlet = consumer.outlets[i];
@@ -257,12 +266,12 @@ export class World {
     return name === '' ? 0 : (this.#byName.get(name)?.[0] ?? 0);
   }
 
-  /** Instances of something that may grow are numbered from the first on. */
-  #isScaled(declared: string): boolean {
-    return (
-      this.scenario.autoscale.some((rule) => rule.consumer === declared) ||
-      this.scenario.timeline.some(({ action }) => action.type === 'scale' && action.consumer === declared)
-    );
+  /**
+   * Instances of something that grows by itself are numbered from the first on. A line of the timeline must not change the name of the first: the run would be another
+   * one from its very start, not from that line on.
+   */
+  #isAutoscaled(declared: string): boolean {
+    return this.scenario.autoscale.some((rule) => rule.consumer === declared);
   }
 
   #cluster(broker: string): Cluster {
@@ -428,7 +437,7 @@ export class World {
     if (target === undefined)
       throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const judgement = this.#network.judgement;
-    this.#network.judge(from & ACTOR, to & ACTOR, hopIndex, first, wire, now);
+    this.#network.judge(from & ACTOR, to & ACTOR, hopIndex, messages, wire, now);
     const { fate, latencyUs } = judgement;
     if (fate === FATE.passed && latencyUs === 0 && !many) {
       this.#agenda.schedule(now, EVENT.hop, to, from, target.incarnation, cause, wire);
@@ -729,12 +738,15 @@ export class World {
       const before = this.#processes.length;
       const id = this.#addConsumer(declared, instance);
       const process = this.#processes[id] as Process;
-      if (id >= before) this.#start(process);
-      else this.#restart(process, scaled);
+      if (id >= before) {
+        this.#start(process);
+        for (const command of this.#changes.get(declared) ?? []) this.#command([id], command, scaled);
+      } else this.#restart(process, scaled);
     }
     for (const id of this.#byName.get(declared) ?? []) {
       const process = this.#processes[id] as Process;
-      if (Number(process.actor.name.slice(declared.length + 1)) > count) this.#stop(process, scaled);
+      const number = process.actor.name === declared ? 1 : Number(process.actor.name.slice(declared.length + 1));
+      if (number > count) this.#stop(process, scaled);
     }
   }
 
@@ -743,6 +755,7 @@ export class World {
     const [section, name, ...rest] = path;
     const command: Command = { type: 'set', path: rest, value };
     if ((section === 'producers' || section === 'consumers' || section === 'stores') && name !== undefined) {
+      if (section === 'consumers') this.#changes.set(name, [...(this.#changes.get(name) ?? []), command]);
       return this.#command(this.#byName.get(name) ?? [], command, cause);
     }
     const whole: Command = { type: 'set', path, value };

@@ -9,6 +9,7 @@ import { type Distribution, draw, happens } from '../parts/distribution.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, Delivery, FactId, Message, Micros, PlaceId, Settlement } from '../types.ts';
 import { backoffUs } from './backoff.ts';
+import { CONSUMER_CHANGES, changed } from './changes.ts';
 import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts';
 import { Outlet, type OutletHost, type Outputs, type ProducesSettings } from './forwarder.ts';
 import type { OutboxRow, OutboxRows, RelayWire } from './outbox.ts';
@@ -117,7 +118,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   port!: ConsumerPort;
   /** The nodes that the port speaks to, where its outputs may have to do with others; empty: whoever is lost was the port's. */
   nodes: readonly ActorId[] = [];
-  readonly #settings: ConsumerSettings;
+  #settings: ConsumerSettings;
   readonly #store: ActorId;
   readonly #outside: Outside;
   readonly #sites: { readonly work: Site; readonly fail: Site; readonly crash: Site; readonly backoff: Site };
@@ -250,6 +251,10 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
         return;
       case 'slow':
         this.#factor = command.factor;
+        return;
+      case 'set':
+        this.#settings = changed(this.#settings, CONSUMER_CHANGES, command);
+        this.port.command?.(command, out);
         return;
       default:
         this.port.command?.(command, out);

@@ -8,6 +8,7 @@ import type { Command, Draft, Machine, Out, Setup, Site, Wire } from '../machine
 import type { OptionValues } from '../options.ts';
 import { exponential, happens } from '../parts/distribution.ts';
 import type { ActorId, Message, Micros, PlaceId, TimerId } from '../types.ts';
+import { changed, PRODUCER_CHANGES } from './changes.ts';
 import { filled } from './forwarder.ts';
 import { type OutboxRows, Relay, type RelaySettings } from './outbox.ts';
 import { OwnWrite, type OwnWriteHost, type RetrySettings } from './own-write.ts';
@@ -59,6 +60,9 @@ export interface ProducerSettings {
 
 export const PRODUCER_PUBLISHES = ['after-effect', 'before-effect', 'outbox'] as const;
 
+/** A rate as the parser reads it. */
+type NewRate = Pick<ProducerSettings, 'perSecond' | 'arrivals'>;
+
 type Attributes = Record<string, string | number | boolean>;
 
 interface Arrival extends Wire {
@@ -84,13 +88,13 @@ interface Own {
 export class Producer implements Machine, ProducerHost, OwnWriteHost {
   /** Set once, directly after construction. */
   port!: ProducerPort;
-  readonly #settings: ProducerSettings;
+  #settings: ProducerSettings;
   readonly #sites: { readonly gap: Site; readonly poison: Site; readonly attributes: readonly Site[] };
   readonly #attributeNames: readonly string[];
   /** A message every so many µs while it runs; 0 is none. */
   #gapUs: Micros;
   /** The usual gap, while a burst replaces it. */
-  readonly #usualGapUs: Micros;
+  #usualGapUs: Micros;
   /** Grows with each change of rate, so that arrivals of the old rate are void. */
   #round = 0;
   #nextArrival: Arrival = { type: 'client/arrival', round: 0 };
@@ -199,6 +203,11 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
         this.#rate(command.perSecond > 0 ? 1e6 / command.perSecond : 0, out);
         out.timer(command.forUs, { type: 'client/burst-over', round: this.#round } as Wire);
         return;
+      case 'set':
+        if (command.path[0] === 'rate') this.#newRate(command.value as NewRate, out);
+        else this.#settings = changed(this.#settings, PRODUCER_CHANGES, command);
+        this.port.command?.(command, out);
+        return;
       default:
         this.port.command?.(command, out);
     }
@@ -230,6 +239,18 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
 
   retrying(message: Message, attempt: number, reason: number, out: Out): void {
     out.fact(F.retried, message.id, 0, 0, attempt, reason);
+  }
+
+  /** The rate that the file would have given it. It ends a burst that is under way. */
+  #newRate({ perSecond, arrivals }: NewRate, out: Out): void {
+    this.#settings = { ...this.#settings, perSecond, arrivals };
+    this.#usualGapUs = perSecond > 0 ? 1e6 / perSecond : 0;
+    if (out.now >= this.#settings.startUs) return this.#rate(this.#usualGapUs, out);
+    this.#gapUs = this.#usualGapUs;
+    this.#round++;
+    out.cancel(this.#arrival);
+    this.#dueUs = this.#settings.startUs;
+    this.#next(out);
   }
 
   /** From now on a message every `gapUs`. */

@@ -8,6 +8,7 @@ import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
 import { type Distribution, draw, happens } from '../parts/distribution.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { changed, STORE_CHANGES } from './changes.ts';
 import { type OutboxRow, OutboxTable, serveOutbox } from './outbox.ts';
 
 export interface StoreSettings {
@@ -58,7 +59,7 @@ interface WriteDone extends Wire {
 }
 
 export class Store implements Machine {
-  readonly #settings: StoreSettings;
+  #settings: StoreSettings;
   readonly #place: PlaceId;
   readonly #sites: { readonly write: Site; readonly fail: Site };
   /** Value of each row; rows of messages without a key are named by the message. */
@@ -121,6 +122,7 @@ export class Store implements Machine {
 
   command(command: Command): void {
     if (command.type === 'slow') this.#factor = command.factor;
+    else if (command.type === 'set') this.#settings = changed(this.#settings, STORE_CHANGES, command);
   }
 
   #admits(now: Micros): boolean {

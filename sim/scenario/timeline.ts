@@ -10,8 +10,10 @@ import {
   boolean,
   defaulted,
   duration,
+  type Field,
   type Fields,
   integer,
+  keyedBy,
   list,
   number,
   oneOf,
@@ -94,6 +96,7 @@ const seekTarget: Shape<SeekTarget | { readonly backUs: number }> = {
 const interference = {
   from: optional(reference('actor'), 'resizer', 'Only hops from here.'),
   to: optional(reference('actor'), 'b1', 'Only hops to here.'),
+  both: defaulted(boolean, 'false', 'true', 'Also what goes the other way between `from` and `to`.'),
   message: optional(integer(1), '7', 'Only hops that carry this message; with `when:` it narrows both.'),
   times: optional(integer(1), '3', 'The next so many; one, unless `probability` or `for` is given.'),
   probability: optional(probability, '50%', 'Each such hop with this chance.'),
@@ -129,6 +132,10 @@ export const VERBS = {
     split: required(split, '[[b1, upload-service], [b2, b3]]', 'The network splits into these sides.'),
     heal: optional(duration(), '10s', 'How long until it heals; never when absent.'),
     'one-way': defaulted(boolean, 'false', 'true', 'Only what the first side sends to the others is cut off.'),
+  }),
+  isolate: verb('isolate', {
+    isolate: required(actors, 'b1', 'These reach nobody else, and nobody else reaches them.'),
+    heal: optional(duration(), '10s', 'How long until the network heals; never when absent.'),
   }),
   heal: verb('heal', {
     heal: required({ ...oneOf(['true']), schema: () => ({ const: true }) }, 'true', 'All splits heal.'),
@@ -168,9 +175,9 @@ export const VERBS = {
   }),
   set: verb('set', {
     set: required(
-      anything,
+      keyedBy(anything, 'path'),
       '{ consumers.resizer.process: 2s }',
-      'Settings that change: paths in this file and values.',
+      'Settings that change: paths in this file and values. What a broker lets be changed of its queues and topics; of a producer `rate`, `poison`, `amount` and `size`, of a consumer `process`, `fail`, `on-failure` and `on-poison`, of a store `write`, `fail`, `capacity` and `concurrency`.',
     ),
   }),
 };
@@ -198,13 +205,24 @@ export const line: Shape<Line> = {
     const verb = verbNames.find((one) => keys.includes(one));
     return (
       (verb === undefined ? undefined : VERBS[verb].inside?.(spot)) ?? {
-        known: verbNames,
+        known: [...Object.keys(WHEN_FIELDS), ...verbNames],
         open: false,
-        shapeOf: () => null,
+        shapeOf: (key) => opening(key)?.shape ?? null,
+        fieldOf: opening,
       }
     );
   },
 };
+
+/** What a line may begin with: its moment, or the verb. */
+function opening(key: string): Field<unknown> | null {
+  const fields: Fields = Object.hasOwn(WHEN_FIELDS, key)
+    ? WHEN_FIELDS
+    : Object.hasOwn(VERBS, key)
+      ? VERBS[key as Verb].fields
+      : {};
+  return fields[key] ?? null;
+}
 
 /** The one verb of the line: `restart` beside `crash` and `heal` beside `split` only go with them. */
 function verbOf(spot: Spot): Verb | undefined {
@@ -312,6 +330,13 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
         `the network splits${entry['one-way'] ? ' one way' : ''}: ${sides}${span(entry.heal)}`,
       );
     }
+    case 'isolate': {
+      const entry = VERBS.isolate.read(spot);
+      if (entry?.isolate === undefined) return undefined;
+      const healUs = entry.heal ?? null;
+      const action = { type: 'split', sides: [entry.isolate], oneWay: false, healUs } as const;
+      return plain(entry, action, `${some(entry.isolate, 'is', 'are')} cut off from everybody else${span(entry.heal)}`);
+    }
     case 'heal': {
       const entry = VERBS.heal.read(spot);
       return entry === undefined ? undefined : plain(entry, { type: 'heal' }, 'the network heals');
@@ -396,6 +421,7 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
 interface Interference {
   readonly from: string | undefined;
   readonly to: string | undefined;
+  readonly both: boolean;
   readonly message: number | undefined;
   readonly times: number | undefined;
   readonly probability: number | undefined;
@@ -417,6 +443,7 @@ function interfere(
     hops: chosen,
     from: entry.from ?? null,
     to: entry.to ?? null,
+    bothWays: entry.both,
     message: entry.message ?? 0,
     times,
     probability: entry.probability ?? 1,
@@ -429,11 +456,18 @@ function interfere(
   const kindsOfHop = chosen.length === 0 ? ['hop'] : chosen;
   const what = kindsOfHop.map((kind) => (several ? plural(kind) : kind)).join(' or ');
   const about = entry.message === undefined ? '' : ` of message ${entry.message}`;
-  const between = `${entry.from === undefined ? '' : ` from ${entry.from}`}${entry.to === undefined ? '' : ` to ${entry.to}`}`;
+  const between = betweenWords(entry);
   const is = several ? 'are' : 'is';
   const comes = several ? 'come' : 'comes';
   const fate = { lose: `${is} lost`, duplicate: `${comes} twice`, delay: `${is} ${formatDuration(byUs)} late` }[how];
   return [action, `${chance}${which} ${what}${about}${between} ${fate}${span(entry.for)}`];
+}
+
+/** Which links: ` from a to b`, ` between a and b`, or nothing for all. */
+function betweenWords({ from, to, both }: Interference): string {
+  if (both && from !== undefined && to !== undefined) return ` between ${from} and ${to}`;
+  if (both && (from ?? to) !== undefined) return ` from or to ${from ?? to}`;
+  return `${from === undefined ? '' : ` from ${from}`}${to === undefined ? '' : ` to ${to}`}`;
 }
 
 /** Of the names of hops: deliveries, replies, acks. */

@@ -264,6 +264,7 @@ export type TimelineAction =
   | { readonly type: 'stop'; readonly actors: readonly string[]; readonly forUs: Micros | null }
   | {
       readonly type: 'split';
+      /** A single side is cut off from everybody else. */
       readonly sides: readonly (readonly string[])[];
       readonly oneWay: boolean;
       readonly healUs: Micros | null;
@@ -277,6 +278,8 @@ export type TimelineAction =
       readonly hops: readonly string[];
       readonly from: string | null;
       readonly to: string | null;
+      /** Also what goes from `to` to `from`. */
+      readonly bothWays: boolean;
       readonly message: number;
       readonly times: number;
       readonly probability: number;

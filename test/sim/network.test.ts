@@ -123,6 +123,7 @@ describe('interference', () => {
       hops: ['ack'],
       from: 'c',
       to: null,
+      bothWays: false,
       message: 0,
       times: 2,
       probability: 1,
@@ -133,5 +134,39 @@ describe('interference', () => {
     expect(fates(network, 5, REQUEST, C1, B)[FATE.rule]).toBe(0);
     expect(fates(network, 5, ACK, P, B)[FATE.rule]).toBe(0);
     expect(fates(network, 5, ACK, C1, B)).toEqual([3, 0, 0, 2, 0, 0]);
+  });
+
+  const LOSES = {
+    type: 'interfere',
+    how: 'lose',
+    hops: [],
+    from: 'p',
+    to: 'b',
+    bothWays: false,
+    message: 0,
+    times: 0,
+    probability: 1,
+    byUs: 0,
+    forUs: null,
+  } as const;
+
+  it('takes what goes the other way only when it is told to', () => {
+    const oneWay = networkOf('{ latency: 1ms }');
+    oneWay.interfere(0, LOSES);
+    expect(fates(oneWay, 3, REQUEST, P, B)[FATE.rule]).toBe(3);
+    expect(fates(oneWay, 3, REQUEST, B, P)[FATE.rule]).toBe(0);
+    const bothWays = networkOf('{ latency: 1ms }');
+    bothWays.interfere(0, { ...LOSES, bothWays: true });
+    expect(fates(bothWays, 3, REQUEST, B, P)[FATE.rule]).toBe(3);
+    expect(fates(bothWays, 3, REQUEST, B, C1)[FATE.rule]).toBe(0);
+  });
+
+  it('finds a message that is not the first of its hop', () => {
+    const network = networkOf('{ latency: 1ms }');
+    network.interfere(0, { ...LOSES, message: 7 });
+    network.judge(P, B, REQUEST, [5, 6], WIRE, 0);
+    expect(network.judgement.fate).toBe(FATE.passed);
+    network.judge(P, B, REQUEST, [6, 7], WIRE, 0);
+    expect(network.judgement.fate).toBe(FATE.rule);
   });
 });

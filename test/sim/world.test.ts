@@ -185,3 +185,98 @@ describe('a run', () => {
     for (let id = 1; id <= trace.count; id++) expect(trace.cause(id)).toBeLessThan(id);
   });
 });
+
+describe('a setting that changes', () => {
+  const begunAndApplied = (timeline: string, more = {}) =>
+    storyOf(traceOf(jobs(timeline, more)), 'begun', 'applied').map((line) => line.split(' ')[0]);
+
+  it('holds from its moment on, also for who is down meanwhile', () => {
+    const two = { send: '{ at: 1s }, { at: 10s }' };
+    expect(begunAndApplied('{ at: 5s, set: { consumers.worker.process: 500ms } }', two)).toEqual([
+      '1.000',
+      '3.000',
+      '10.000',
+      '10.500',
+    ]);
+    const down = '{ at: 4s, crash: worker, restart: 4s }, { at: 5s, set: { consumers.worker.process: 500ms } }';
+    expect(begunAndApplied(down, two).slice(2)).toEqual(['10.000', '10.500']);
+  });
+
+  it('holds for an instance that is added later', () => {
+    const lines =
+      '{ at: 500ms, set: { consumers.worker.process: 500ms } }, { at: 2s, scale: worker, count: 2 }, { at: 3s, stop: worker-1 }';
+    const trace = traceOf(jobs(lines, { send: '{ at: 4s }' }));
+    expect(storyOf(trace, 'begun', 'applied')).toEqual(['4.000 begun m1 worker-2', '4.500 applied m1 worker-2']);
+  });
+
+  it('gives a producer another rate at once, and not before it starts', () => {
+    const rated = (at: string, start: string) =>
+      factsOf(
+        traceOf(
+          jobs(`{ at: ${at}, set: { producers.web.rate: 2/s } }`).replace(
+            'send: [{ at: 1s }]',
+            `rate: 1/s, start: ${start}, stop: 12s`,
+          ),
+        ),
+        'produced',
+      ).map(({ timeUs }) => timeUs / 1e6);
+    expect(rated('9200ms', '7s')).toEqual([8, 9, 9.7, 10.2, 10.7, 11.2, 11.7]);
+    expect(rated('2s', '10s')).toEqual([10.5, 11, 11.5]);
+  });
+
+  it('lets a store refuse', () => {
+    const text = jobs('{ at: 2s, set: { stores.rows.fail: 100% } }', {
+      send: '{ at: 1s }, { at: 4s }',
+      consumer: ', effect: { set: rows }',
+    });
+    const trace = traceOf(text.replace('process: 2s', 'process: 500ms'));
+    expect(countOf(trace, 'applied')).toBe(1);
+    expect(countOf(trace, 'failed')).toBeGreaterThan(0);
+  });
+});
+
+describe('a line that adds or cuts off', () => {
+  const until = (text: string, atUs: number) => {
+    const trace = traceOf(text);
+    return factsOf(trace, 'produced', 'received', 'begun', 'applied', 'acked', 'started')
+      .filter(({ timeUs }) => timeUs < atUs)
+      .map(({ name, timeUs, actor }) => `${timeUs} ${name} ${trace.actorName(actor)}`);
+  };
+
+  it('changes nothing before its moment, not even the name of the only instance', () => {
+    const text = (timeline: string) =>
+      jobs(timeline, { send: '{ at: 1s, times: 3 }' }).replace('latency: 0ms', 'latency: 1ms..50ms');
+    expect(until(text('{ at: 3s, scale: worker, count: 2 }'), 3e6)).toEqual(until(text(''), 3e6));
+  });
+
+  it('means the first instance alone by its number, when there are others', () => {
+    const lines = '{ at: 2s, scale: worker, count: 2 }, { at: 3s, crash: worker-1 }';
+    expect(storyOf(traceOf(jobs(lines)), 'crashed')).toEqual(['3.000 crashed worker']);
+    const cut = '{ at: 2s, scale: worker, count: 2 }, { at: 3s, lose: all, from: worker-1, for: 10s }';
+    const trace = traceOf(jobs(cut).replace('latency: 0ms', 'latency: 1ms'));
+    const lost = factsOf(trace, 'sent').filter(({ detail }) => detail >> 3 === 3);
+    expect(new Set(lost.map(({ actor }) => trace.actorName(actor)))).toEqual(new Set(['worker']));
+  });
+
+  it('scales the only instance away, and back', () => {
+    const lines = '{ at: 4s, scale: worker, count: 0 }, { at: 8s, scale: worker, count: 1 }';
+    expect(storyOf(traceOf(jobs(lines)), 'stopped', 'restarted')).toEqual([
+      '4.000 stopped worker',
+      '8.000 restarted worker',
+    ]);
+  });
+
+  it('isolates a node from everybody until it heals', () => {
+    const text = jobs('{ at: 500ms, isolate: sqs, heal: 5s }', { send: '{ at: 1s }, { at: 8s }' }).replace(
+      'latency: 0ms',
+      'latency: 1ms',
+    );
+    const trace = traceOf(text);
+    expect(storyOf(trace, 'split', 'healed')).toEqual(['0.500 split world', '5.500 healed world']);
+    const during = factsOf(trace, 'sent').filter(({ timeUs }) => timeUs > 500_000 && timeUs < 5_500_000);
+    expect(during.length).toBeGreaterThan(0);
+    expect(during.every(({ detail }) => detail >> 3 === 2)).toBe(true);
+    const [first] = factsOf(trace, 'appended');
+    expect(first?.timeUs).toBeGreaterThan(5_500_000);
+  });
+});

@@ -56,6 +56,8 @@ timeline:
   - { at: 65s, split: [[resizer, upload-service], [sqs]], heal: 10s, one-way: true }
   - { at: 66s, split: [resizer, sqs] }
   - { at: 67s, heal: true }
+  - { at: 67s, isolate: sqs, heal: 2s }
+  - { at: 68s, delay: all, from: resizer-2, to: sqs, both: true, by: 200ms, for: 5s }
   - { at: 68s, lose: [ack, delivery], from: resizer, to: sqs, message: 7, times: 2 }
   - { at: 69s, duplicate: request, probability: 50%, for: 10s }
   - { at: 70s, delay: all, by: 2s }
