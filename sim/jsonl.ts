@@ -29,8 +29,11 @@ export interface TraceHeader extends TraceAbout {
   readonly places: readonly Place[];
 }
 
-/** The lines, without line ends. Fields of value 0 are left out of a fact; `produced` carries the message. */
-export function* traceLines(trace: Trace, about: TraceAbout): Generator<string> {
+/**
+ * The lines, without line ends. Fields of value 0 are left out of a fact; `produced` carries the message. `first` leaves out the facts before it, for other tools: a
+ * trace that does not begin at the start cannot be read back.
+ */
+export function* traceLines(trace: Trace, about: TraceAbout, first = 1): Generator<string> {
   const { title, seed, scenario = '', under = null } = about;
   const header: TraceHeader = {
     format: TRACE_FORMAT,
@@ -45,7 +48,7 @@ export function* traceLines(trace: Trace, about: TraceAbout): Generator<string> 
     ...(scenario === '' ? {} : { scenario }),
   };
   yield JSON.stringify(header);
-  for (let id = 1; id <= trace.count; id++) yield factLine(trace, id);
+  for (let id = first; id <= trace.count; id++) yield factLine(trace, id);
 }
 
 function factLine(trace: Trace, id: number): string {

@@ -129,7 +129,7 @@ export class Trace {
     this.places.push(place);
   }
 
-  addMessage(message: Message): void {
+  addMessage(message: TracedMessage): void {
     this.#messages.push(message);
   }
 
