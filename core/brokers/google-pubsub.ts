@@ -28,6 +28,13 @@ export const googlePubsub: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
+  changeable: [
+    'ack_deadline_seconds',
+    'message_retention_duration',
+    'expiration_policy.ttl',
+    'dead_letter_policy.max_delivery_attempts',
+  ],
+  commands: ['seek'],
   lacks: {
     exchanges: 'Pub/Sub routes by topic: each subscription of a topic gets all of it, or what its filter lets pass.',
     bindings: 'A subscription names its `topic:` and, if it wants, a `filter:` over attributes.',

@@ -34,6 +34,8 @@ export const pulsar: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
+  changeable: ['messageTTL', 'retentionTime', 'retentionSizeInMB', 'compactionThreshold', 'deduplicationEnabled'],
+  commands: ['seek'],
   lacks: LACKS,
   simplifications: SIMPLIFICATIONS,
   check({ options, topics, producers, consumers }) {

@@ -15,6 +15,7 @@ import { type Membership, RabbitNode } from './rabbitmq-node.ts';
 import {
   argumentsOf,
   BROKER_OPTIONS,
+  CHANGEABLE,
   CONSUMER_OPTIONS,
   declaredArguments,
   EXCHANGE_OPTIONS,
@@ -36,6 +37,8 @@ export const rabbitmq: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
+  changeable: CHANGEABLE,
+  commands: ['redrive'],
   lacks: {
     topics:
       'RabbitMQ has queues, and exchanges that route to them; an exchange of type topic is declared under `exchanges:`.',

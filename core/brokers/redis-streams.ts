@@ -31,6 +31,7 @@ export const redisStreams: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'leave',
+  commands: ['seek', 'redrive'],
   lacks: {
     queues: 'In Redis a stream is declared under `topics:`; a consumer group makes a queue of it.',
     exchanges: 'Redis has no exchanges: each group reads the whole stream, and a producer names the stream.',

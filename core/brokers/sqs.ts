@@ -249,7 +249,9 @@ export class Sqs implements Machine {
     } else if (command.type === 'set' && command.path[0] === 'queues') {
       const live = this.#queues.get(command.path[1] ?? '');
       const attribute = command.path[2] ?? '';
-      if (live !== undefined) this.#change(live, { [attribute]: command.value } as QueueAttributes, out);
+      const [part] = command.path.slice(3);
+      const value = part === undefined ? command.value : { [part]: command.value };
+      if (live !== undefined) this.#change(live, { [attribute]: value } as QueueAttributes, out);
     }
   }
 
@@ -890,6 +892,16 @@ export const sqs: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'leave',
+  changeable: [
+    'VisibilityTimeout',
+    'DelaySeconds',
+    'MessageRetentionPeriod',
+    'ReceiveMessageWaitTimeSeconds',
+    'MaximumMessageSize',
+    'ContentBasedDeduplication',
+    'RedrivePolicy.maxReceiveCount',
+  ],
+  commands: ['redrive'],
   lacks: {
     partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.',
     acks: 'SQS answers SendMessage when the message is stored; there is no acks setting.',

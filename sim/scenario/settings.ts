@@ -5,6 +5,7 @@
 import { parse } from 'yaml';
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
+import { CONSUMER_CHANGES, PRODUCER_CHANGES, STORE_CHANGES } from '../../core/clients/changes.ts';
 import type { OptionTable } from '../../core/options.ts';
 import { BROKER, CONSUMER_FIELDS, PRODUCER_FIELDS, QUEUE_FIELDS, STORE_FIELDS, TOPIC_FIELDS } from './grammar.ts';
 import { defaultText } from './options.ts';
@@ -20,6 +21,8 @@ export interface Setting {
   readonly otherwise: string;
   /** The file sets it. */
   readonly isSet: boolean;
+  /** A `set` line of the timeline can change it while the scenario runs. */
+  readonly canChange: boolean;
   readonly doc: string;
   /** Numbers of the rules that say so, such as `S2`; '' for words of the file itself. */
   readonly source: string;
@@ -46,6 +49,16 @@ const FIELDS: Readonly<Record<Section, Fields>> = {
   consumers: CONSUMER_FIELDS,
   stores: STORE_FIELDS,
 };
+/** Words of the file itself that may change while it runs. */
+const CHANGES: Readonly<Record<Section, readonly string[]>> = {
+  brokers: [],
+  queues: [],
+  topics: [],
+  exchanges: [],
+  producers: ['rate', ...Object.keys(PRODUCER_CHANGES)],
+  consumers: Object.keys(CONSUMER_CHANGES),
+  stores: Object.keys(STORE_CHANGES),
+};
 const SECTIONS = Object.keys(FIELDS) as readonly Section[];
 
 type Written = Readonly<Record<string, unknown>>;
@@ -58,11 +71,15 @@ export function settingsOf(text: string, scenario: Scenario): readonly SettingsO
       const broker = brokerOf(section, name, declared, scenario);
       const written = writtenOf(file, section, name);
       const table = broker === null ? {} : tableOf(broker, section);
+      const changeable = section === 'queues' || section === 'topics' ? (broker?.changeable ?? []) : [];
       return {
         section,
         name,
         broker: broker?.title ?? '',
-        settings: [...optionSettings(table, written, ''), ...fieldSettings(FIELDS[section], written)],
+        settings: [
+          ...optionSettings(table, written, '', changeable),
+          ...fieldSettings(FIELDS[section], written, CHANGES[section]),
+        ],
       };
     }),
   );
@@ -85,25 +102,38 @@ function writtenOf(file: Written, section: Section, name: string): Written {
   return section === 'brokers' && typeof here === 'string' ? { kind: here } : recordOf(here);
 }
 
-function optionSettings(table: OptionTable, written: Written, prefix: string): readonly Setting[] {
+function optionSettings(
+  table: OptionTable,
+  written: Written,
+  prefix: string,
+  changeable: readonly string[],
+): readonly Setting[] {
   return Object.entries(table).flatMap(([name, spec]): readonly Setting[] => {
     const otherwise = defaultText(spec) ?? '';
-    const one = setting(`${prefix}${name}`, written[name], otherwise, spec.doc, spec.source);
+    const full = `${prefix}${name}`;
+    const one = setting(full, written[name], otherwise, changeable.includes(full), spec.doc, spec.source);
     if (spec.type !== 'object') return [one];
     if (!one.isSet) return [{ ...one, value: 'none' }];
-    return optionSettings(spec.fields, recordOf(written[name]), `${prefix}${name}.`);
+    return optionSettings(spec.fields, recordOf(written[name]), `${full}.`, changeable);
   });
 }
 
-function fieldSettings(fields: Fields, written: Written): readonly Setting[] {
+function fieldSettings(fields: Fields, written: Written, changeable: readonly string[]): readonly Setting[] {
   return Object.entries(fields).map(([name, { doc, otherwise }]) =>
-    setting(name, written[name], otherwise ?? '', doc, ''),
+    setting(name, written[name], otherwise ?? '', changeable.includes(name), doc, ''),
   );
 }
 
-function setting(name: string, written: unknown, otherwise: string, doc: string, source: string): Setting {
+function setting(
+  name: string,
+  written: unknown,
+  otherwise: string,
+  canChange: boolean,
+  doc: string,
+  source: string,
+): Setting {
   const isSet = written !== undefined;
-  return { name, value: isSet ? flow(written) : otherwise, otherwise, isSet, doc, source };
+  return { name, value: isSet ? flow(written) : otherwise, otherwise, isSet, canChange, doc, source };
 }
 
 /** A value on one line, as YAML's flow style has it. */

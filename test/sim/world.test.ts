@@ -280,3 +280,15 @@ describe('a line that adds or cuts off', () => {
     expect(first?.timeUs).toBeGreaterThan(5_500_000);
   });
 });
+
+it('a part of a policy changes alone: the limit of receives, not the dead-letter queue', () => {
+  const text = jobs('{ at: 2s, set: { queues.jobs.RedrivePolicy.maxReceiveCount: 1 } }')
+    .replace(
+      'VisibilityTimeout: 10s',
+      'VisibilityTimeout: 3s, RedrivePolicy: { deadLetterTargetArn: dead, maxReceiveCount: 5 }',
+    )
+    .replace('queues: {', 'queues: { dead: {},')
+    .replace('process: 2s', 'process: 2s, fail: 100%');
+  const trace = traceOf(text);
+  expect(storyOf(trace, 'dead-lettered')).toEqual(['4.000 dead-lettered m1 sqs']);
+});
