@@ -100,7 +100,7 @@ export class Keyframes {
 }
 
 /** Facts to seek for a measurement: spread over the trace by integer arithmetic, the same each time. */
-export function seekTargets(trace: Trace, n: number): FactId[] {
+export function seekTargets(trace: Pick<Trace, 'count'>, n: number): FactId[] {
   const targets: FactId[] = [];
   let state = 0x9e3779b9;
   for (let i = 0; i < n; i++) {
