@@ -61,7 +61,9 @@ export function commandOf(event: KeyboardEvent): Command | null {
   const target = event.target instanceof Element ? event.target : null;
   if (target !== null) {
     if (
-      target.closest('dialog, [role="menu"], textarea, select, input:not([type="checkbox"], [type="range"])') !== null
+      target.closest(
+        'dialog, [role="menu"], [contenteditable], textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"])',
+      ) !== null
     )
       return null;
     const isControl = target.closest('button, a, input, summary') !== null;

@@ -13,10 +13,17 @@ export interface OpenedPage {
 
 let browser: Promise<Browser> | undefined;
 
-/** Opens `path` (relative to the page's base: '' is the start page, '#…' a fragment) in a fresh profile of 1440 × 900 points. */
-export async function openPage(path = '', options: BrowserContextOptions = {}): Promise<OpenedPage> {
+/** What a test may ask of the profile, beside what the browser offers. */
+export interface OpenOptions extends BrowserContextOptions {
+  /** Of somebody who was never here, and so is shown the tour. */
+  readonly firstVisit?: boolean;
+}
+
+/** Opens `path` (relative to the page's base: '' is the start page, '#…' a fragment) in a fresh profile of 1440 × 900 points, of somebody who knows the tour. */
+export async function openPage(path = '', { firstVisit = false, ...options }: OpenOptions = {}): Promise<OpenedPage> {
   browser ??= chromium.connect(inject('wsEndpoint'));
   const context = await (await browser).newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  if (!firstVisit) await context.addInitScript(rememberTour);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -28,4 +35,11 @@ export async function openPage(path = '', options: BrowserContextOptions = {}): 
   page.on('requestfailed', (request) => complaints.push(`failed request: ${request.url()}`));
   await page.goto(new URL(path, inject('baseUrl')).href);
   return { page, complaints, close: () => context.close() };
+}
+
+/** Where a page may keep nothing, as in a sandboxed frame, it asks nobody either. */
+function rememberTour(): void {
+  try {
+    localStorage.setItem('queuelab.tour', 'taken');
+  } catch {}
 }

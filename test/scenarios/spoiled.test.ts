@@ -73,6 +73,7 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'scaling/short-polling': ['consumers.short-poller.WaitTimeSeconds=20s'],
   'scaling/slow-subscriber': ['consumers.report.process=20ms'],
   'which-broker/one-corrupt-photo': ['queues.photo-jobs.max-deliveries=500'],
+  'why-queues/first-message': ['queues.orders.VisibilityTimeout=60s'],
   'why-queues/photo-queue': ['timeline=[]'],
   'why-queues/photo-sync': ['timeline=[]'],
 };
