@@ -137,6 +137,7 @@ export const LANE_FIELDS = {
       expected: 'a list',
       schema: (kinds) => list(claim, 100).schema(kinds),
       read: (spot) => list(claim, 100).read(spot),
+      inside: () => ({ known: [], open: true, shapeOf: (key) => (/^\d{1,5}$/.test(key) ? claim : null) }),
     } satisfies Shape<readonly ClaimSpec[]>,
     '[]',
     '[{ violated: poison-isolation }]',

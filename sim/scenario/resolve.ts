@@ -506,16 +506,21 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
  * single node is called like its kind, or by the broker's name; a direct call has no broker process.
  */
 function nodeNames(source: Source, scenario: Scenario): readonly string[] {
-  return Object.entries(scenario.brokers).flatMap(([name, { kind: kindName, options }]) => {
+  return Object.entries(scenario.brokers).flatMap(([name, { options }]) => {
     const kind = kindOf(source, scenario, name);
-    if (kind === null || declaresNothing(kind)) return [];
-    if (kind.nodeNames !== undefined) return kind.nodeNames(name, options);
-    if (!Object.hasOwn(kind.options, 'nodes')) return [name === 'broker' ? kindName : name];
-    const before = name === 'broker' ? '' : `${name}-`;
-    const nodes = Array.from({ length: numberOf(options, 'nodes', 1) }, (_, i) => `${before}b${i + 1}`);
-    const bookies = Array.from({ length: numberOf(options, 'bookies') }, (_, i) => `${before}bookie-${i + 1}`);
-    return [...nodes, ...(nodes.length > 1 ? [`${before}controller`] : []), ...bookies];
+    return kind === null ? [] : nodesOf(kind, name, options);
   });
+}
+
+/** The nodes of one broker: `name` as `brokers:` has it, or `broker`. */
+export function nodesOf(kind: BrokerKind, name: string, options: OptionValues): readonly string[] {
+  if (declaresNothing(kind)) return [];
+  if (kind.nodeNames !== undefined) return kind.nodeNames(name, options);
+  if (!Object.hasOwn(kind.options, 'nodes')) return [name === 'broker' ? kind.kind : name];
+  const before = name === 'broker' ? '' : `${name}-`;
+  const nodes = Array.from({ length: numberOf(options, 'nodes', 1) }, (_, i) => `${before}b${i + 1}`);
+  const bookies = Array.from({ length: numberOf(options, 'bookies') }, (_, i) => `${before}bookie-${i + 1}`);
+  return [...nodes, ...(nodes.length > 1 ? [`${before}controller`] : []), ...bookies];
 }
 
 /** Names of other things, gathered while the file was read. */
