@@ -7,9 +7,14 @@
 /** What was written down of a cursor: after a crash it starts from here. */
 interface Persisted {
   readonly markDelete: number;
-  readonly acked: readonly number[];
+  /** Most unbroken ranges of single acks that were written. */
+  readonly ranges: number;
   readonly batches: ReadonlyMap<number, ReadonlySet<number>>;
 }
+
+const NO_BATCHES: Persisted['batches'] = new Map();
+/** After so many acks the written position is kept as it was instead of the acks since. */
+const MOST_SINCE = 1024;
 
 export class AckCursor {
   /** The last entry up to which all are acked. */
@@ -19,13 +24,20 @@ export class AckCursor {
   /** Entries of which some messages are acked, by their index in the batch (P33). */
   #batches = new Map<number, Set<number>>();
   #persisted: Persisted;
+  /**
+   * Entries that were acked after the position was written down. Writing it copies nothing, although it is done once a second and a single entry that nobody
+   * acks leaves hundreds behind it: what was written is what is acked now without these, and is asked for only after a crash.
+   */
+  readonly #since: number[] = [];
+  /** The single acks as they were written, once they can no longer be told from `#since`; null as long as they can. */
+  #written: readonly number[] | null = null;
   /** Whether something is acked that is not written down. */
   dirty = false;
 
   /** `markDelete`: the entry before the first that is owed. */
   constructor(markDelete: number) {
     this.markDelete = markDelete;
-    this.#persisted = { markDelete, acked: [], batches: new Map() };
+    this.#persisted = { markDelete, ranges: 0, batches: NO_BATCHES };
   }
 
   isAcked(index: number): boolean {
@@ -46,6 +58,10 @@ export class AckCursor {
   ack(index: number): boolean {
     if (this.isAcked(index)) return false;
     this.dirty = true;
+    if (this.#written === null) {
+      if (this.#since.length >= MOST_SINCE) this.#written = this.#asWritten();
+      else this.#since.push(index);
+    }
     if (this.#batches.size > 0) this.#batches.delete(index);
     if (index === this.markDelete + 1) {
       this.markDelete = index;
@@ -71,6 +87,7 @@ export class AckCursor {
   ackUpTo(index: number): void {
     if (index <= this.markDelete) return;
     this.dirty = true;
+    this.#written ??= this.#asWritten();
     this.markDelete = index;
     for (const acked of this.#acked) if (acked <= index) this.#acked.delete(acked);
     for (const batch of this.#batches.keys()) if (batch <= index) this.#batches.delete(batch);
@@ -95,26 +112,41 @@ export class AckCursor {
     return [...this.#acked].sort((a, b) => a - b);
   }
 
-  /** Writes the position down with at most so many single acks; what is beyond them lives in memory only (P32). */
-  persist(most: number): void {
-    let acked = this.individuallyAcked();
-    if (acked.length > most) acked = ofRanges(acked, most);
-    const batches = new Map([...this.#batches].map(([index, batch]) => [index, new Set(batch)] as const));
-    this.#persisted = { markDelete: this.markDelete, acked, batches };
+  /** Writes the position down with at most so many ranges of single acks; what is beyond them lives in memory only (P32). */
+  persist(ranges: number): void {
+    const { markDelete } = this;
+    this.#persisted = { markDelete, ranges, batches: this.#batches.size === 0 ? NO_BATCHES : copyOf(this.#batches) };
+    this.#since.length = 0;
+    this.#written = null;
     this.dirty = false;
   }
 
   /** The broker is gone: what was not written down is forgotten. */
   recover(): void {
-    this.markDelete = this.#persisted.markDelete;
-    this.#acked = new Set(this.#persisted.acked);
-    this.#batches = new Map([...this.#persisted.batches].map(([index, batch]) => [index, new Set(batch)] as const));
-    this.dirty = false;
+    const { markDelete, ranges, batches } = this.#persisted;
+    this.#acked = new Set(this.#written ?? this.#asWritten());
+    this.markDelete = markDelete;
+    this.#batches = copyOf(batches);
+    this.persist(ranges);
+  }
+
+  /** The single acks of the written position, in order. */
+  #asWritten(): readonly number[] {
+    const { markDelete, ranges } = this.#persisted;
+    const since = new Set(this.#since);
+    const written: number[] = [];
+    for (let index = markDelete + 1; index <= this.markDelete; index++) if (!since.has(index)) written.push(index);
+    for (const index of this.individuallyAcked()) if (!since.has(index)) written.push(index);
+    return written.length > ranges ? ofRanges(written, ranges) : written;
   }
 
   #advance(): void {
     while (this.#acked.size > 0 && this.#acked.delete(this.markDelete + 1)) this.markDelete++;
   }
+}
+
+function copyOf(batches: Persisted['batches']): Map<number, Set<number>> {
+  return new Map([...batches].map(([index, batch]) => [index, new Set(batch)] as const));
 }
 
 /** The entries of the first `most` unbroken ranges. */
