@@ -1,11 +1,40 @@
+import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-// Two kinds of test: `unit` runs the sources in Node; `browser` drives the built page in a real Chromium.
+/** What takes longest, longest first. Where a worker began with one of these at the end, the others would have nothing to do. */
+const LONGEST = [
+  'test/properties/promises.test.ts',
+  'test/sim/scenario/mutations.test.ts',
+  'test/scenarios/exercises.test.ts',
+  'test/transcripts/',
+  'test/sim/digests.test.ts',
+  'test/scenarios/',
+  'test/properties/',
+  'test/browser/plays.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.findIndex((path) => moduleId.includes(path));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+// Two kinds of test: `unit` runs the sources in Node; `browser` drives the built page in a real Chromium. Files share their processes, one a core: nothing of ours
+// keeps state in a module, and what a file needs has been loaded and compiled by the one before.
 export default defineConfig({
   test: {
+    isolate: false,
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
+        extends: true,
         plugins: [svelte({ configFile: false })],
         test: {
           name: 'unit',
@@ -18,13 +47,12 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'browser',
           environment: 'node',
           include: ['test/browser/**/*.test.ts'],
           globalSetup: ['test/browser/setup.ts'],
-          // The files share one browser, and frame times mean little while another page is busy.
-          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

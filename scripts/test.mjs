@@ -1,4 +1,4 @@
-// `npm test`: every check of the repository, one after the other, whatever became of the one before. Ends with exactly one line
+// `npm test`: every check of the repository, whatever became of the one before. Ends with exactly one line
 // `N passed, N failed`; each test counts as one, and so does each step that is not a set of tests. The exit status is 1 if
 // anything failed. A skipped test counts as failed, because it shows nothing. With arguments only these parts run: `checks`,
 // `unit`, `browser` (`npm run check` is the first).
@@ -9,12 +9,14 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (/** @type {string} */ name) => `node_modules/.bin/${name}`;
 
-/** Steps without tests: their output matters only when they fail. */
+/** Steps without tests: their output matters only when they fail. The types keep one core busy as long as all the others another one, so these two rows go side by side. */
 const checks = [
-  { name: 'types', command: [bin('svelte-check'), '--tsconfig', './tsconfig.json', '--fail-on-warnings'] },
-  { name: 'lint, format, import rules', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
-  { name: 'unused code', command: [bin('knip'), '--no-config-hints'] },
-  { name: 'command line builds', command: [bin('vite'), 'build', '-c', 'vite.cli.config.ts'] },
+  [{ name: 'types', command: [bin('svelte-check'), '--tsconfig', './tsconfig.json', '--fail-on-warnings'] }],
+  [
+    { name: 'lint, format, import rules', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
+    { name: 'unused code', command: [bin('knip'), '--no-config-hints'] },
+    { name: 'command line builds', command: [bin('vite'), 'build', '-c', 'vite.cli.config.ts'] },
+  ],
 ];
 
 /** Sets of tests, by the name of their project in vitest.config.ts. */
@@ -35,14 +37,20 @@ const wanted = (/** @type {string} */ part) => parts.length === 0 || parts.inclu
 let passed = 0;
 let failed = 0;
 
-for (const { name, command } of wanted('checks') ? checks : []) {
-  process.stdout.write(`${name} ... `);
-  const startedAt = Date.now();
-  const { ok, output } = await run(command, 'pipe');
-  console.log(`${ok ? 'ok' : 'FAILED'} (${secondsSince(startedAt)})`);
-  if (ok) passed++;
-  else failed++;
-  if (!ok) console.log(`${output.trimEnd()}\n`);
+if (wanted('checks')) {
+  console.log(`${checks.flatMap((row) => row.map(({ name }) => name)).join('; ')} ...`);
+  await Promise.all(
+    checks.map(async (row) => {
+      for (const { name, command } of row) {
+        const startedAt = Date.now();
+        const { ok, output } = await run(command, 'pipe');
+        console.log(`${name} ... ${ok ? 'ok' : 'FAILED'} (${secondsSince(startedAt)})`);
+        if (ok) passed++;
+        else failed++;
+        if (!ok) console.log(`${output.trimEnd()}\n`);
+      }
+    }),
+  );
 }
 
 mkdirSync(`${root}/dist/test`, { recursive: true });
