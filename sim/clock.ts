@@ -11,7 +11,7 @@ import type { ActorId, FactId, Micros } from '../core/types.ts';
 /** What kind of thing happens: a hop arrives, a timer fires, or the world itself is to do something. */
 export const EVENT = { hop: 0, timer: 1, world: 2 } as const;
 
-/** The event that was taken out; written over by the next one. */
+/** An event of this instant, or the one that was taken out: objects that later events use again. */
 export interface TakenEvent {
   kind: number;
   /** Who it is for. */
@@ -25,11 +25,11 @@ export interface TakenEvent {
 }
 
 const NO_WIRE: Wire = { type: '' };
-/** A ticket is generation × TICKETS + slot + 1. */
+/** The ticket of an event in the heap is generation × TICKETS + slot + 1. That of one in the ring is its number there, from −1 downwards. */
 const TICKETS = 2 ** 24;
 const GENERATIONS = 2 ** 28;
 
-/** A slot's words. The last two hold, as one double, its sequence number. */
+/** A row's words. The last two hold, as one double, its place in the order of scheduling. */
 const WORDS = 8;
 const KIND = 0;
 const ACTOR = 1;
@@ -45,23 +45,25 @@ const CANCELLED = -1;
 
 export class Agenda {
   now: Micros = 0;
-  /** The event that `next` has just taken out; read it before the following call. */
-  readonly taken: TakenEvent = { kind: 0, actor: 0, from: 0, incarnation: 0, cause: 0, wire: NO_WIRE };
+  /** The event that `next` has just taken out; read it before anything is scheduled. */
+  taken: TakenEvent = newEvent();
 
-  // Slots: their words (and the same memory as doubles), what each carries, and those that are free.
+  // The future: time and row of each position of the heap. Separate lists, so that a row's number stays an integer for the engine.
+  #times = new Float64Array(1024);
+  #slots = new Int32Array(1024);
+  #size = 0;
+  #sequence = 0;
+  // Rows: their words (and the same memory as doubles), what each carries, and those that are free.
   #words = new Int32Array(1024 * WORDS);
   #doubles = new Float64Array(this.#words.buffer);
   readonly #wires: Wire[] = [];
   #free = new Int32Array(1024);
   #freed = 0;
-  #sequence = 0;
+  /** What a row is read into. */
+  readonly #read = newEvent();
 
-  // The future: time and slot of each position of the heap, side by side.
-  #heap = new Float64Array(2 * 1024);
-  #size = 0;
-
-  // This instant: a ring of slots, capacity a power of two.
-  #ring = new Int32Array(1024);
+  // This instant: a ring of events, capacity a power of two. Head and tail count on for ever.
+  #ring: TakenEvent[] = [newEvent(), newEvent()];
   #head = 0;
   #tail = 0;
 
@@ -80,6 +82,10 @@ export class Agenda {
     cause: FactId,
     wire: Wire,
   ): number {
+    if (time <= this.now) {
+      this.scheduleNow(kind, actor, from, incarnation, cause, wire);
+      return -this.#tail;
+    }
     const slot = this.#freed > 0 ? (this.#free[--this.#freed] as number) : this.#newSlot();
     const words = this.#words;
     const at = slot * WORDS;
@@ -88,60 +94,83 @@ export class Agenda {
     words[at + FROM] = from;
     words[at + INCARNATION] = incarnation;
     words[at + CAUSE] = cause;
+    this.#doubles[slot * DOUBLES + SEQUENCE] = this.#sequence++;
     this.#wires[slot] = wire;
-    if (time <= this.now) this.#pushNow(slot);
-    else this.#pushFuture(time, slot);
+    this.#push(time, slot);
     return (words[at + GENERATION] as number) * TICKETS + slot + 1;
+  }
+
+  /** Schedules an event for later in this instant. */
+  scheduleNow(kind: number, actor: ActorId, from: ActorId, incarnation: number, cause: FactId, wire: Wire): void {
+    const tail = this.#tail++;
+    if (tail - this.#head === this.#ring.length) this.#growRing(tail);
+    const ring = this.#ring;
+    const event = ring[tail & (ring.length - 1)] as TakenEvent;
+    event.kind = kind;
+    event.actor = actor;
+    event.from = from;
+    event.incarnation = incarnation;
+    event.cause = cause;
+    event.wire = wire;
   }
 
   /** Forgets an event; an unknown or used ticket is ignored. */
   cancel(ticket: number): void {
-    if (ticket <= 0) return;
-    const slot = (ticket - 1) % TICKETS;
-    if (this.#words[slot * WORDS + GENERATION] !== (ticket - 1 - slot) / TICKETS) return;
-    this.#words[slot * WORDS + KIND] = CANCELLED;
-    this.#wires[slot] = NO_WIRE;
+    if (ticket < 0) {
+      if (-ticket <= this.#head) return;
+      const event = this.#ring[(-ticket - 1) & (this.#ring.length - 1)] as TakenEvent;
+      event.kind = CANCELLED;
+      event.wire = NO_WIRE;
+    } else if (ticket > 0) {
+      const slot = (ticket - 1) % TICKETS;
+      if (this.#words[slot * WORDS + GENERATION] !== (ticket - 1 - slot) / TICKETS) return;
+      this.#words[slot * WORDS + KIND] = CANCELLED;
+      this.#wires[slot] = NO_WIRE;
+    }
   }
 
   /** Time of the next event, or Infinity. Cancelled events count until they come up. */
   peek(): Micros {
     if (this.#head !== this.#tail) return this.now;
     if (this.#size === 0) return Number.POSITIVE_INFINITY;
-    const time = this.#heap[0] as number;
+    const time = this.#times[0] as number;
     return time > this.now ? time : this.now;
   }
 
   /** Takes the next event into `taken` and moves the clock to it; false when there is none at or before `until`. */
   next(until: Micros): boolean {
     for (;;) {
-      let slot: number;
-      const future = this.#size > 0 ? (this.#heap[0] as number) : Number.POSITIVE_INFINITY;
-      if (future <= this.now) slot = this.#popFuture();
-      else if (this.#head !== this.#tail) slot = this.#ring[this.#head++ & (this.#ring.length - 1)] as number;
-      else if (future <= until && future < Number.POSITIVE_INFINITY) {
-        this.now = future;
-        slot = this.#popFuture();
-      } else return false;
-      if (this.#take(slot)) return true;
+      const future = this.#size > 0 ? (this.#times[0] as number) : Number.POSITIVE_INFINITY;
+      let event: TakenEvent;
+      if (future > this.now && this.#head !== this.#tail) {
+        const ring = this.#ring;
+        event = ring[this.#head++ & (ring.length - 1)] as TakenEvent;
+      } else {
+        if (future > until || future === Number.POSITIVE_INFINITY) return false;
+        if (future > this.now) this.now = future;
+        event = this.#takeRow(this.#pop());
+      }
+      if (event.kind === CANCELLED) continue;
+      this.taken = event;
+      return true;
     }
   }
 
-  /** Moves a slot's event into `taken` and frees the slot; false when it was cancelled. */
-  #take(slot: number): boolean {
-    const { taken } = this;
+  /** Reads a row and frees it. */
+  #takeRow(slot: number): TakenEvent {
+    const event = this.#read;
     const words = this.#words;
     const at = slot * WORDS;
-    const kind = words[at + KIND] as number;
-    taken.kind = kind;
-    taken.actor = words[at + ACTOR] as number;
-    taken.from = words[at + FROM] as number;
-    taken.incarnation = words[at + INCARNATION] as number;
-    taken.cause = words[at + CAUSE] as number;
-    taken.wire = this.#wires[slot] as Wire;
+    event.kind = words[at + KIND] as number;
+    event.actor = words[at + ACTOR] as number;
+    event.from = words[at + FROM] as number;
+    event.incarnation = words[at + INCARNATION] as number;
+    event.cause = words[at + CAUSE] as number;
+    event.wire = this.#wires[slot] as Wire;
     const generation = (words[at + GENERATION] as number) + 1;
     words[at + GENERATION] = generation < GENERATIONS ? generation : 0;
     this.#free[this.#freed++] = slot;
-    return kind !== CANCELLED;
+    return event;
   }
 
   #newSlot(): number {
@@ -155,73 +184,80 @@ export class Agenda {
     return slot;
   }
 
-  #pushNow(slot: number): void {
+  #growRing(tail: number): void {
     const capacity = this.#ring.length;
-    if (this.#tail - this.#head === capacity) {
-      const bigger = new Int32Array(2 * capacity);
-      for (let i = 0; i < capacity; i++) bigger[i] = this.#ring[(this.#head + i) & (capacity - 1)] as number;
-      this.#ring = bigger;
-      this.#head = 0;
-      this.#tail = capacity;
+    const bigger: TakenEvent[] = [];
+    for (let i = 0; i < 2 * capacity; i++) bigger.push(newEvent());
+    for (let i = tail - capacity; i < tail; i++) {
+      bigger[i & (2 * capacity - 1)] = this.#ring[i & (capacity - 1)] as TakenEvent;
     }
-    this.#ring[this.#tail++ & (this.#ring.length - 1)] = slot;
+    this.#ring = bigger;
   }
 
-  #pushFuture(time: Micros, slot: number): void {
-    if (2 * this.#size === this.#heap.length) this.#heap = grown(this.#heap, Float64Array);
-    this.#doubles[slot * DOUBLES + SEQUENCE] = this.#sequence++;
-    const heap = this.#heap;
+  #push(time: Micros, slot: number): void {
+    if (this.#size === this.#times.length) {
+      this.#times = grown(this.#times, Float64Array);
+      this.#slots = grown(this.#slots, Int32Array);
+    }
+    const times = this.#times;
+    const slots = this.#slots;
     // Newer events of the same time sink below older ones, so on the way up only a later time moves aside.
     let i = this.#size++;
     while (i > 0) {
       const parent = (i - 1) >> 2;
-      const parentTime = heap[2 * parent] as number;
+      const parentTime = times[parent] as number;
       if (parentTime <= time) break;
-      heap[2 * i] = parentTime;
-      heap[2 * i + 1] = heap[2 * parent + 1] as number;
+      times[i] = parentTime;
+      slots[i] = slots[parent] as number;
       i = parent;
     }
-    heap[2 * i] = time;
-    heap[2 * i + 1] = slot;
+    times[i] = time;
+    slots[i] = slot;
   }
 
-  #popFuture(): number {
-    const heap = this.#heap;
-    const top = heap[1] as number;
+  /** Takes out the slot of the earliest event. */
+  #pop(): number {
+    const times = this.#times;
+    const slots = this.#slots;
+    const top = slots[0] as number;
     const size = --this.#size;
-    const time = heap[2 * size] as number;
-    const slot = heap[2 * size + 1] as number;
+    const time = times[size] as number;
+    const slot = slots[size] as number;
     let i = 0;
     for (;;) {
       const first = 4 * i + 1;
       if (first >= size) break;
       let least = first;
-      let leastTime = heap[2 * first] as number;
+      let leastTime = times[first] as number;
       const end = first + 4 < size ? first + 4 : size;
       for (let child = first + 1; child < end; child++) {
-        const childTime = heap[2 * child] as number;
+        const childTime = times[child] as number;
         if (childTime < leastTime || (childTime === leastTime && this.#isOlder(child, least))) {
           least = child;
           leastTime = childTime;
         }
       }
       if (leastTime > time || (leastTime === time && !this.#isOlder(least, size))) break;
-      heap[2 * i] = leastTime;
-      heap[2 * i + 1] = heap[2 * least + 1] as number;
+      times[i] = leastTime;
+      slots[i] = slots[least] as number;
       i = least;
     }
-    heap[2 * i] = time;
-    heap[2 * i + 1] = slot;
+    times[i] = time;
+    slots[i] = slot;
     return top;
   }
 
   /** Whether the event at one position of the heap was scheduled before that at another. */
   #isOlder(one: number, other: number): boolean {
     const doubles = this.#doubles;
-    const a = (this.#heap[2 * one + 1] as number) * DOUBLES + SEQUENCE;
-    const b = (this.#heap[2 * other + 1] as number) * DOUBLES + SEQUENCE;
+    const a = (this.#slots[one] as number) * DOUBLES + SEQUENCE;
+    const b = (this.#slots[other] as number) * DOUBLES + SEQUENCE;
     return (doubles[a] as number) < (doubles[b] as number);
   }
+}
+
+function newEvent(): TakenEvent {
+  return { kind: 0, actor: 0, from: 0, incarnation: 0, cause: 0, wire: NO_WIRE };
 }
 
 function grown<T extends { readonly length: number; set(from: T): void }>(old: T, make: new (length: number) => T): T {
