@@ -3,7 +3,19 @@
  * reported as failed, and what is asked next goes to a new one; the page never hangs. The worker may also be taken away while there is nothing to do: what is asked
  * next waits for another one, in which the run is first made again, unheard, since the same request makes the same run.
  */
-import type { LanesReport, LanesRequest, LibraryEntry, Report, Request, RunReport, RunRequest } from './protocol.ts';
+import type {
+  ExportReport,
+  ExportRequest,
+  LanesReport,
+  LanesRequest,
+  LibraryEntry,
+  RecordedTrace,
+  Report,
+  Request,
+  RunReport,
+  RunRequest,
+  TraceReport,
+} from './protocol.ts';
 import type { Answer, Question, QuestionKind, Questions } from './questions.ts';
 
 /** Who has workers to give. */
@@ -36,6 +48,8 @@ export class Simulator {
   #asked = new Map<number, (answer: Answer | null) => void>();
   #nextId = 1;
   #lanes: { readonly id: number; readonly hear: (report: LanesReport) => void } | null = null;
+  #reading: { readonly id: number; readonly hear: (report: TraceReport) => void } | null = null;
+  #export: { readonly id: number; readonly hear: (report: ExportReport) => void } | null = null;
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
   /** `onReport` hears all that concerns the newest run. */
@@ -55,6 +69,11 @@ export class Simulator {
       this.#fail(`The simulator stopped with an error: ${event.message || 'it could not be loaded'}.`);
     };
     this.#send();
+  }
+
+  /** Says that no worker can be had, and why; what waits for one fails. */
+  refuse(message: string): void {
+    this.#fail(message);
   }
 
   /** Ends its worker if there is nothing to do; what was run can still be asked about. False when there is. */
@@ -113,6 +132,26 @@ export class Simulator {
     this.#ask({ type: 'stop-lanes' });
   }
 
+  /** Reads a trace from a file without showing it. `hear` hears how far it is, and how it came out; then a run may ask for it. */
+  readTrace(file: Blob, hear: (report: TraceReport) => void): RecordedTrace {
+    const recorded = { id: this.#nextId++, file };
+    this.#reading = { id: recorded.id, hear };
+    this.#ask({ type: 'read-trace', recorded });
+    return recorded;
+  }
+
+  /** Writes a stretch of the newest run, block by block, and gives up what was being written before. */
+  export(request: Pick<ExportRequest, 'format' | 'fromUs' | 'toUs'>, hear: (report: ExportReport) => void): void {
+    const id = this.#nextId++;
+    this.#export = { id, hear };
+    this.#ask({ type: 'export', id, run: this.#run, ...request });
+  }
+
+  stopExport(): void {
+    this.#export = null;
+    this.#ask({ type: 'stop-export' });
+  }
+
   library(files: readonly { readonly name: string; readonly text: string }[]): Promise<readonly LibraryEntry[]> {
     return new Promise((resolve) => {
       this.#library = resolve;
@@ -136,6 +175,8 @@ export class Simulator {
       this.#digests.size === 0 &&
       this.#asked.size === 0 &&
       this.#lanes === null &&
+      this.#reading === null &&
+      this.#export === null &&
       this.#library === null
     );
   }
@@ -156,18 +197,18 @@ export class Simulator {
         this.#held = 'yes';
         this.#isRunning = true;
         this.#isRepeated = false;
-      } else if (request.type === 'ask' && this.#held === 'no' && this.#request !== null) {
+      } else if (isOfRun(request) && this.#held === 'no' && this.#request !== null) {
         this.#held = 'soon';
         this.#isRunning = true;
         this.#isRepeated = true;
         this.#worker?.postMessage(this.#request);
       }
-      if (request.type === 'ask' && this.#held === 'soon') this.#waiting.push(request);
+      if (isOfRun(request) && this.#held === 'soon') this.#waiting.push(request);
       else this.#worker?.postMessage(request);
     }
   }
 
-  /** The worker died. */
+  /** The worker died, or there is none. */
   #fail(message: string): void {
     this.#worker?.terminate();
     this.#worker = null;
@@ -184,6 +225,10 @@ export class Simulator {
       this.#lanes = null;
       hear({ type: 'lanes', id, done: 0, title: '', progress: 0, view: null, problem: message });
     }
+    this.#reading?.hear({ type: 'trace-read', id: this.#reading.id, share: 0, source: null, problem: message });
+    this.#reading = null;
+    this.#export?.hear({ type: 'exported', id: this.#export.id, block: '', done: true, problem: message });
+    this.#export = null;
     this.#workers.leave(this);
     this.#onReport({ type: 'failed', run: this.#run, message });
   }
@@ -206,6 +251,20 @@ export class Simulator {
       case 'lanes':
         if (report.id === this.#lanes?.id) this.#lanes.hear(report);
         break;
+      case 'trace-read': {
+        const reading = this.#reading;
+        if (report.id !== reading?.id) break;
+        if (report.source !== null || report.problem !== '') this.#reading = null;
+        reading.hear(report);
+        break;
+      }
+      case 'exported': {
+        const writing = this.#export;
+        if (report.id !== writing?.id) break;
+        if (report.done) this.#export = null;
+        writing.hear(report);
+        break;
+      }
       case 'library':
         this.#library?.(report.entries);
         this.#library = null;
@@ -229,4 +288,9 @@ export class Simulator {
     }
     if (!isUnheard) this.#onReport(report);
   }
+}
+
+/** It concerns the run that the worker holds. */
+function isOfRun(request: Request): boolean {
+  return request.type === 'ask' || request.type === 'export';
 }

@@ -14,7 +14,7 @@ import type { RunSeries } from './charts/charts.ts';
 import { Simulator, type Workers } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
-import type { Grading, Judgement, LibraryEntry, Report, ShownUnder, TimelineLine } from './protocol.ts';
+import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
 import { CaptionFinder } from './stage/captions.ts';
 import { lineText } from './stage/describe.ts';
@@ -61,8 +61,22 @@ export interface OpenOptions {
   readonly timeUs?: Micros;
   readonly sets?: readonly string[];
   readonly under?: string | null;
+  /** Lines added to the timeline. */
+  readonly changes?: readonly TimelineLine[];
+  /** A trace in a file that is shown as the run of the text as it was opened. */
+  readonly recorded?: RecordedTrace | null;
+  /** What is to be selected as soon as it is there. */
+  readonly wanted?: Wanted | null;
 }
 
+/** Something of a run by names that every run of the same file has. */
+export interface Wanted {
+  readonly message: { readonly producer: string; readonly sequence: number } | null;
+  readonly thing: { readonly type: Inspected['type']; readonly kind: string; readonly name: string } | null;
+}
+
+/** Number of the future that is the file as it was opened. */
+export const FIRST = 1;
 const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
 /** Facts that are folded between two looks at the clock, and how long the page may be kept busy with them. */
 const FOLD_FACTS = 2_048;
@@ -130,6 +144,9 @@ export class Lab {
   /** Where the link wanted to go, until the run is there. */
   #wantedUs: Micros | null = null;
   #wantedFact: FactId = 0;
+  #wanted: Wanted | null = null;
+  /** Shown as the first future; null when that is run like the others. */
+  #recorded: RecordedTrace | null = null;
   readonly simulator: Simulator;
 
   readonly moment: Moment | null = $derived.by(() => {
@@ -177,8 +194,10 @@ export class Lab {
     this.series = null;
     this.#wantedUs = options.timeUs ?? null;
     this.futures = [];
-    const { seed = null, sets = [], under = null } = options;
-    this.#act('open', 'as it was opened', { source: text, seed, sets, changes: [], under }, 0, 0);
+    const { seed = null, sets = [], under = null, changes = [] } = options;
+    this.#recorded = options.recorded ?? null;
+    this.#wanted = options.wanted ?? null;
+    this.#act('open', 'as it was opened', { source: text, seed, sets, changes, under }, 0, 0);
     this.timeUs = 0;
     this.fact = 0;
   }
@@ -349,7 +368,8 @@ export class Lab {
     this.judged = false;
     this.charted = false;
     const { source: text, seed, sets, changes: lines, under } = this;
-    this.simulator.run({ file: this.file, text, seed, sets, lines, under });
+    const recorded = this.future === FIRST ? this.#recorded : null;
+    this.simulator.run({ file: this.file, text, seed, sets, lines, under, recorded });
   }
 
   #hear(report: Report): void {
@@ -403,6 +423,8 @@ export class Lab {
       case 'answer':
       case 'lanes':
       case 'library':
+      case 'trace-read':
+      case 'exported':
         return;
       default:
         report satisfies never;
@@ -427,6 +449,7 @@ export class Lab {
 
   /** Goes where the link or the moment before the change was, as soon as the run is there. */
   #follow(run: ShownRun): void {
+    this.#choose(run);
     if (this.#wantedFact > 0 && run.trace.count >= this.#wantedFact) {
       this.goToFact(this.#wantedFact);
       this.message = run.trace.messageOf(this.#wantedFact);
@@ -437,6 +460,18 @@ export class Lab {
     if (wanted === null) return;
     if (run.trace.endedAtUs >= wanted) this.#wantedUs = null;
     this.#moveTo(wanted);
+  }
+
+  /** Selects what the link wanted, as soon as it is there. */
+  #choose({ trace }: ShownRun): void {
+    if (this.#wanted === null) return;
+    const { message, thing } = this.#wanted;
+    const found = message === null ? 0 : messageOf(trace, message.producer, message.sequence);
+    if (found !== 0) this.message = found;
+    const things = thing?.type === 'actor' ? trace.actors : trace.places;
+    const at = thing === null ? -1 : things.findIndex(({ kind, name }) => kind === thing.kind && name === thing.name);
+    if (thing !== null && at > 0) this.inspected = { type: thing.type, id: at };
+    this.#wanted = message === null || found !== 0 ? null : { message, thing: null };
   }
 
   /** Follows the trace with keyframes and index in slices, so that no frame is missed. */
@@ -483,12 +518,17 @@ function sameMessage(id: MessageId, before: Trace, now: Trace): MessageId {
   if (id === 0) return 0;
   const { producer, sequence } = before.message(id);
   const name = before.actorName(producer);
-  const same = (other: MessageId): boolean => {
-    const message = now.message(other);
-    return message.sequence === sequence && now.actorName(message.producer) === name;
-  };
-  if (id <= now.messageCount && same(id)) return id;
-  for (let other = 1; other <= now.messageCount; other++) if (same(other)) return other;
+  const isSame =
+    id <= now.messageCount && now.message(id).sequence === sequence && now.actorName(now.message(id).producer) === name;
+  return isSame ? id : messageOf(now, name, sequence);
+}
+
+/** The message of that place at that producer; 0 when it has not been made. */
+function messageOf(trace: Trace, producer: string, sequence: number): MessageId {
+  for (let id = 1; id <= trace.messageCount; id++) {
+    const message = trace.message(id);
+    if (message.sequence === sequence && trace.actorName(message.producer) === producer) return id;
+  }
   return 0;
 }
 

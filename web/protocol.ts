@@ -3,6 +3,7 @@
  * is ignored, so that a late report never mixes two runs.
  */
 import type { FactId, Micros } from '../core/types.ts';
+import type { ExportFormat } from '../sim/exports/index.ts';
 import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { TracePart } from '../sim/trace.ts';
@@ -10,8 +11,10 @@ import type { RunSeries } from './charts/charts.ts';
 import type { LanesView } from './lanes/view.ts';
 import type { Answer, Question } from './questions.ts';
 
+/** A value in a line of the timeline: also sides of a split, and settings by their paths. */
+export type LineValue = string | number | boolean | readonly LineValue[] | { readonly [name: string]: LineValue };
 /** A line of the timeline as the file has it, such as `{ at: 19.4s, crash: resizer-2, restart: 5s }`. */
-export type TimelineLine = Readonly<Record<string, string | number>>;
+export type TimelineLine = Readonly<Record<string, LineValue>>;
 
 export interface RunRequest {
   readonly type: 'run';
@@ -27,6 +30,14 @@ export interface RunRequest {
   readonly lines: readonly TimelineLine[];
   /** For a file in neutral words: name of a profile; null for the file's first. */
   readonly under: string | null;
+  /** A trace in a file, which is shown instead of running anything; null to run. */
+  readonly recorded: RecordedTrace | null;
+}
+
+export interface RecordedTrace {
+  /** Another one for each file, so that none is read twice. */
+  readonly id: number;
+  readonly file: Blob;
 }
 
 export interface GradeRequest {
@@ -46,8 +57,48 @@ export interface DigestRequest {
   readonly under: string | null;
 }
 
+/** Reads a trace from a file and keeps it, to be shown when a run asks for it. */
+export interface ReadTraceRequest {
+  readonly type: 'read-trace';
+  readonly recorded: RecordedTrace;
+}
+
+/** How far the reading is. */
+export interface TraceReport {
+  readonly type: 'trace-read';
+  /** As in `RecordedTrace`. */
+  readonly id: number;
+  /** 0 … 1. */
+  readonly share: number;
+  /** What it was run from, when it has been read and fits together; null before. */
+  readonly source: { readonly text: string; readonly seed: string; readonly under: string | null } | null;
+  /** Why it cannot be shown; '' while it can. */
+  readonly problem: string;
+}
+
+/** Writes a stretch of the run that the worker holds, in blocks of text. */
+export interface ExportRequest {
+  readonly type: 'export';
+  readonly id: number;
+  /** The run that is meant. */
+  readonly run: number;
+  readonly format: ExportFormat;
+  readonly fromUs: Micros;
+  readonly toUs: Micros;
+}
+
+export interface ExportReport {
+  readonly type: 'exported';
+  readonly id: number;
+  /** What follows on the block before; a line ends within its block. */
+  readonly block: string;
+  readonly done: boolean;
+  /** Why there is none; '' otherwise. */
+  readonly problem: string;
+}
+
 /** Runs several lanes of a file in neutral words without showing them. */
-export interface LanesRequest extends Omit<RunRequest, 'type' | 'run' | 'under'> {
+export interface LanesRequest extends Omit<RunRequest, 'type' | 'run' | 'under' | 'recorded'> {
   readonly type: 'lanes';
   readonly id: number;
   /** Names of profiles. */
@@ -91,7 +142,10 @@ export type Request =
   | LibraryRequest
   | AskRequest
   | LanesRequest
+  | ReadTraceRequest
+  | ExportRequest
   | { readonly type: 'stop-lanes' }
+  | { readonly type: 'stop-export' }
   | { readonly type: 'stop' };
 
 /** One broker that a file in neutral words can be run under. */
@@ -199,4 +253,6 @@ export type Report =
   /** `answer` is null when the run is another one by now, or could not be asked. */
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer | null }
   | LanesReport
+  | TraceReport
+  | ExportReport
   | { readonly type: 'library'; readonly entries: readonly LibraryEntry[] };

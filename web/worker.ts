@@ -2,15 +2,30 @@
  * The simulator off the page's thread. It runs a world in slices, so that a stop or a newer request is heard between two of them, and sends what
  * was recorded as it goes. Verdicts, expectations, grades and the numbers of charts are made here too. Errors become plain messages.
  */
+import type { Exported } from '../sim/exports/index.ts';
 import { report as reportOf } from '../sim/report.ts';
+import type { Scenario } from '../sim/scenario/types.ts';
+import type { Trace } from '../sim/trace.ts';
 import { World } from '../sim/world.ts';
 import { Answerer } from './answers.ts';
 import { seriesOf } from './charts/charts.ts';
 import { stripOf } from './lanes/strip.ts';
 import { type LanesView, type RunLane, viewOf } from './lanes/view.ts';
-import type { AskRequest, DigestRequest, LanesRequest, Report, Request, RunRequest } from './protocol.ts';
+import type {
+  AskRequest,
+  DigestRequest,
+  ExportRequest,
+  LanesRequest,
+  ReadTraceRequest,
+  RecordedTrace,
+  Report,
+  Request,
+  RunRequest,
+} from './protocol.ts';
 import { lanesOf, libraryEntry, readScenario, startValues } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
+import { blocksOf } from './share/blocks.ts';
+import { type Recorded, readRecorded } from './share/recorded.ts';
 
 /** Wall time of a slice: short enough that a stop feels immediate. */
 const SLICE_MS = 40;
@@ -21,9 +36,13 @@ const EVENTS = 2_000;
 let turn = 0;
 /** The same for the lanes, which are run beside. */
 let lanesTurn = 0;
+/** The same for what is written. */
+let exportTurn = 0;
 let stopAsked = false;
 /** The newest run, to be asked about. */
-let held: { readonly run: number; readonly answerer: Answerer } | null = null;
+let held: (Omit<Exported, 'stretch'> & { readonly run: number; readonly answerer: Answerer }) | null = null;
+/** The newest trace from a file. */
+let recorded: (Recorded & Pick<RecordedTrace, 'id'>) | null = null;
 
 self.onmessage = (event: MessageEvent<Request>) => {
   const request = event.data;
@@ -52,6 +71,16 @@ self.onmessage = (event: MessageEvent<Request>) => {
     case 'stop-lanes':
       lanesTurn++;
       return;
+    case 'read-trace':
+      void readTrace(request);
+      return;
+    case 'export':
+      exportTurn++;
+      void write(request, exportTurn);
+      return;
+    case 'stop-export':
+      exportTurn++;
+      return;
     case 'library':
       report({ type: 'library', entries: request.files.map(({ name, text }) => libraryEntry(name, text)) });
       return;
@@ -66,8 +95,22 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   const shown = under === null ? null : { lanes: lanesOf({ under }), now: under.profile.name };
   report({ type: 'parsed', run: request.run, text, scenario, diagnostics, knobStarts, under: shown, problem });
   if (scenario === null) return;
-  const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
-  held = { run: request.run, answerer: new Answerer(world.trace, scenario, under?.text ?? text) };
+  const seed = request.seed ?? scenario.seed;
+  const hold = (trace: Trace): void => {
+    const about = { title: scenario.title, seed, scenario: text, under: under?.profile.name ?? null };
+    const answerer = new Answerer(trace, scenario, under?.text ?? text);
+    held = { run: request.run, answerer, trace, scenario, about };
+  };
+  if (request.recorded !== null) {
+    const trace = await traceOf(request.recorded);
+    if (turn !== mine) return;
+    hold(trace);
+    const { endedAtUs } = trace;
+    report({ type: 'part', run: request.run, part: trace.take(0, 0), nowUs: endedAtUs, untilUs: endedAtUs });
+    return conclude(request.run, mine, scenario, trace, 'duration');
+  }
+  const world = new World(scenario, { seed });
+  hold(world.trace);
   let sent = 0;
   let sentMessages = 0;
   const send = (): void => {
@@ -85,13 +128,56 @@ async function run(request: RunRequest, mine: number): Promise<void> {
     await breath();
     if (turn !== mine) return;
   }
-  report({ type: 'ended', run: request.run, digest: world.trace.digest, ending: world.ending ?? 'stopped' });
+  return conclude(request.run, mine, scenario, world.trace, world.ending ?? 'stopped');
+}
+
+/** What is said of a trace that is whole. */
+async function conclude(run: number, mine: number, scenario: Scenario, trace: Trace, ending: string): Promise<void> {
+  report({ type: 'ended', run, digest: trace.digest, ending });
   await breath();
   if (turn !== mine) return;
-  report({ type: 'judged', run: request.run, judgement: judgeRun(scenario, world.trace) });
+  report({ type: 'judged', run, judgement: judgeRun(scenario, trace) });
   await breath();
   if (turn !== mine) return;
-  report({ type: 'charted', run: request.run, series: seriesOf(world.trace, scenario) });
+  report({ type: 'charted', run, series: seriesOf(trace, scenario) });
+}
+
+async function readTrace({ recorded: wanted }: ReadTraceRequest): Promise<void> {
+  const { id } = wanted;
+  const tell = (share: number, problem = ''): void => report({ type: 'trace-read', id, share, source: null, problem });
+  try {
+    const read = await readRecorded(wanted.file, tell);
+    if ('problem' in read) return tell(0, read.problem);
+    recorded = { ...read, id };
+    report({ type: 'trace-read', id, share: 1, source: read.source, problem: '' });
+  } catch (error) {
+    tell(0, `The file could not be read: ${messageOf(error)}`);
+  }
+}
+
+/** The trace of a file, which is read again if another one has been read since. */
+async function traceOf({ id, file }: RecordedTrace): Promise<Trace> {
+  if (recorded?.id === id) return recorded.trace;
+  const read = await readRecorded(file, () => undefined);
+  if ('problem' in read) throw new Error(read.problem);
+  recorded = { ...read, id };
+  return read.trace;
+}
+
+async function write({ id, run, format, fromUs, toUs }: ExportRequest, mine: number): Promise<void> {
+  const tell = (block: string, done: boolean, problem = ''): void =>
+    report({ type: 'exported', id, block, done, problem });
+  try {
+    if (held?.run !== run) return tell('', true, 'There is another run by now.');
+    for (const block of blocksOf(format, { ...held, stretch: { fromUs, toUs } })) {
+      tell(block, false);
+      await breath();
+      if (exportTurn !== mine) return;
+    }
+    tell('', true);
+  } catch (error) {
+    tell('', true, `The simulator met an error of its own: ${messageOf(error)}`);
+  }
 }
 
 async function lanes(request: LanesRequest, mine: number): Promise<void> {

@@ -2,7 +2,7 @@
  * Facts as a table for spreadsheets and data frames: one line a fact, fields as RFC 4180 quotes them. A text that a spreadsheet would take for a formula gets an
  * apostrophe in front, because names come from files that anybody may have written.
  */
-import { FACTS, REASONS } from '../../core/facts.ts';
+import { FACTS, type FactSpec, REASONS } from '../../core/facts.ts';
 import type { Trace } from '../trace.ts';
 import { factsIn, type Stretch } from './stretch.ts';
 
@@ -31,7 +31,7 @@ export function* csvLines(trace: Trace, stretch: Stretch): Generator<string> {
   for (let id = first; id <= last; id++) {
     const { name, timeUs, actor, message, place, peer, value, detail, cause } = trace.fact(id);
     const about = message === 0 ? null : trace.message(message);
-    const spec: { readonly detail?: string } = FACTS[name];
+    const spec: FactSpec = FACTS[name];
     const reason = spec.detail?.startsWith('reason') && detail !== 0 ? (REASONS[detail] ?? '') : '';
     yield [
       id,
