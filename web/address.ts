@@ -6,7 +6,7 @@
 
 import type { Micros } from '../core/types.ts';
 import { version } from '../package.json';
-import type { TimelineLine } from './protocol.ts';
+import type { LineValue, TimelineLine } from './protocol.ts';
 import { readClock } from './stage/describe.ts';
 
 /** The version of this program, said in each link beside the digest. */
@@ -281,7 +281,15 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function isLine(value: unknown): value is TimelineLine {
-  return isTable(value) && Object.values(value).every((one) => typeof one === 'string' || typeof one === 'number');
+  return isTable(value) && Object.values(value).every((one) => isLineValue(one, DEEPEST));
+}
+
+/** The sides of a split are lists in a list; nothing in a line goes deeper. */
+const DEEPEST = 2;
+
+function isLineValue(value: unknown, deeper: number): value is LineValue {
+  if (typeof value !== 'object') return ['string', 'number', 'boolean'].includes(typeof value);
+  return value !== null && deeper > 0 && Object.values(value).every((one) => isLineValue(one, deeper - 1));
 }
 
 /** Null for what is no such list, or a longer one; empty when there is none. */

@@ -3,6 +3,8 @@ import type { OptionValues } from '../../core/options.ts';
 import type { Micros } from '../../core/types.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
+import type { LineValue, TimelineLine } from '../protocol.ts';
+import { deadLetterOf, nested } from './dead-letters.ts';
 
 /** "3 s", "250 ms", "1 h 30 m". */
 export function span(us: Micros): string {
@@ -70,6 +72,9 @@ export function describeQueue(scenario: Scenario, name: string): string {
     if (options['enable_exactly_once_delivery'] === true) words.push('exactly-once delivery');
     if (options['push_config'] !== undefined) words.push('pushed');
   } else {
+    const type = options['x-queue-type'];
+    if (typeof type === 'string' && type !== 'classic') words.push(`${type} queue`);
+    words.push(...subscriptionTypes(scenario, name));
     us('x-message-ttl', 'TTL');
     number(options, 'x-max-length', words, 'at most');
     number(options, 'x-delivery-limit', words, 'delivery limit');
@@ -87,38 +92,23 @@ export function describeQueue(scenario: Scenario, name: string): string {
   return words.join(', ');
 }
 
-/** The queue that takes a queue's dead letters; '' when none does. */
-export function deadLetterOf(scenario: Scenario, queue: string): string {
-  const options = scenario.queues[queue]?.options ?? {};
-  const policy = options['RedrivePolicy'];
-  if (typeof policy === 'object' && policy !== null) {
-    const target = (policy as Readonly<Record<string, unknown>>)['deadLetterTargetArn'];
-    return typeof target === 'string' ? target : '';
-  }
-  const topic = nested(options, 'dead_letter_policy')['dead_letter_topic'];
-  const exchange = typeof topic === 'string' ? topic : options['x-dead-letter-exchange'];
-  if (typeof exchange !== 'string') return '';
-  const key = options['x-dead-letter-routing-key'];
-  if (exchange === '') return typeof key === 'string' ? key : '';
-  const bound = Object.entries(scenario.queues).find(([, spec]) =>
-    spec.bindings.some((one) => one.exchange === exchange),
-  );
-  return bound?.[0] ?? '';
+/** How Pulsar shares a topic among those who read it: "Key_Shared subscription". */
+function subscriptionTypes(scenario: Scenario, place: string): readonly string[] {
+  const types = Object.values(scenario.consumers)
+    .filter(({ broker, from }) => kindOf(scenario, broker) === 'pulsar' && from.some((one) => isWithin(place, one)))
+    .map(({ options }) => String(options['subscriptionType'] ?? 'Exclusive'));
+  return [...new Set(types)].map((type) => `${type} subscription`);
 }
 
-/** A table within the options; empty when it is not given. */
-function nested(options: OptionValues, name: string): Readonly<Record<string, unknown>> {
-  const table = options[name];
-  return typeof table === 'object' ? (table as Readonly<Record<string, unknown>>) : {};
+function isWithin(place: string, topic: string): boolean {
+  return place === topic || place.startsWith(`${topic}/`);
 }
 
 /** After so many receives a message is dead-lettered; 0 when there is no such rule. */
 export function receivesOf(options: OptionValues): number {
   const attempts = nested(options, 'dead_letter_policy')['max_delivery_attempts'];
   if (typeof attempts === 'number') return attempts;
-  const policy = options['RedrivePolicy'];
-  if (typeof policy !== 'object' || policy === null) return 0;
-  const limit = (policy as Readonly<Record<string, unknown>>)['maxReceiveCount'];
+  const limit = nested(options, 'RedrivePolicy')['maxReceiveCount'];
   return typeof limit === 'number' ? limit : 0;
 }
 
@@ -160,16 +150,26 @@ export function kindTitle(kind: string): string {
 
 const TITLES: Readonly<Record<string, string>> = {
   sqs: 'SQS',
+  sns: 'SNS',
   kafka: 'Kafka',
   rabbitmq: 'RabbitMQ',
+  pulsar: 'Pulsar',
+  'google-pubsub': 'Google Pub/Sub',
+  'redis-streams': 'Redis Streams',
+  'redis-pubsub': 'Redis Pub/Sub',
   direct: 'direct call, no queue',
 };
 
 /** A line of the timeline as the file has it: "at: 19.4s, crash: resizer-2, restart: 5s". */
-export function lineText(line: Readonly<Record<string, string | number>>): string {
+export function lineText(line: TimelineLine): string {
   return Object.entries(line)
-    .map(([key, value]) => `${key}: ${value}`)
+    .map(([key, value]) => `${key}: ${valueText(value)}`)
     .join(', ');
+}
+
+function valueText(value: LineValue): string {
+  if (typeof value !== 'object') return String(value);
+  return Array.isArray(value) ? `[${value.map(valueText).join(', ')}]` : `{ ${lineText(value as TimelineLine)} }`;
 }
 
 function kindOf(scenario: Scenario, broker: string): string {
