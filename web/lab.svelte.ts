@@ -285,8 +285,9 @@ export class Lab {
     this.timeUs = this.fact === 0 ? 0 : trace.time(this.fact);
   }
 
+  /** What the run has not come to yet is gone to as soon as it has. */
   goToTime(time: Micros): void {
-    this.#wantedUs = null;
+    this.#wantedUs = this.running && time > this.endUs ? time : null;
     this.#moveTo(time);
   }
 
