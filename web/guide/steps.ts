@@ -105,7 +105,7 @@ export const STEPS: readonly Step[] = [
     reveals: [],
     goal: 'stored1',
     isDone: ({ stored1, fact }) => stored1 > 0 && fact >= stored1,
-    offer: (seen) => (seen.made === 0 && !seen.running ? offer('send', 'Send a message') : onwards(seen)),
+    offer: (seen) => (seen.made === 0 ? offer('send', 'Send a message', seen.running ? WAY : '') : onwards(seen)),
   },
   {
     tells:
