@@ -122,7 +122,7 @@ function adopt(source: Source, node: Node, file: string, offset: number): void {
 }
 
 /** A value on one line, as YAML that may stand anywhere, also inside brackets. */
-function flow(value: unknown): string {
+export function flow(value: unknown): string {
   return stringify([value], { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim();
 }
 
@@ -151,6 +151,44 @@ export function setInText(text: string, sets: readonly string[], kinds: BrokerKi
     if (source.failed) return { text, diagnostics: source.finish() };
   }
   return { text: edited, diagnostics: [] };
+}
+
+/** Takes a setting out of the text, so that its default holds again. A remark behind it stays, on a line of its own. What is not there is no mistake. */
+export function unsetInText(text: string, path: string, kinds: BrokerKinds = BROKERS): Edited {
+  const source = new Source(text, 'scenario', kinds);
+  source.brokersHere = findBrokers(source);
+  const found = source.failed ? null : follow(source, path);
+  if (found === null || 'message' in found) return { text, diagnostics: source.finish() };
+  const { keyNode, node, parent } = found.spot;
+  if (keyNode === null || !keyNode.range || parent === null || !isMap(parent.node)) return { text, diagnostics: [] };
+  const [from] = keyNode.range;
+  const to = Math.max(text.indexOf(':', keyNode.range[1]) + 1, node?.range?.[1] ?? 0);
+  return {
+    text: parent.node.flow === true ? cutFromFlow(text, from, to) : cutFromBlock(text, from, to),
+    diagnostics: [],
+  };
+}
+
+/** With the comma behind it, or else with that before it. */
+function cutFromFlow(text: string, from: number, to: number): string {
+  const behind = /^\s*,[ \t]*/.exec(text.slice(to))?.[0].length;
+  if (behind !== undefined) return text.slice(0, from) + text.slice(to + behind);
+  const before = /,\s*$/.exec(text.slice(0, from))?.[0].length ?? 0;
+  return (before > 0 ? text.slice(0, from - before) : text.slice(0, from).trimEnd()) + text.slice(to);
+}
+
+/** With its line. The first of a list item makes way for the next one. */
+function cutFromBlock(text: string, from: number, to: number): string {
+  const lineStart = text.lastIndexOf('\n', from - 1) + 1;
+  const lead = text.slice(lineStart, from);
+  const end = text[to - 1] === '\n' ? to : text.indexOf('\n', to) + 1 || text.length;
+  const remark = /#.*/.exec(text.slice(to, end))?.[0] ?? '';
+  if (lead.trim() === '')
+    return `${text.slice(0, lineStart)}${remark === '' ? '' : `${lead}${remark}\n`}${text.slice(end)}`;
+  const next = /^ +(?=\S)/.exec(text.slice(end))?.[0].length ?? 0;
+  return next === lead.length
+    ? `${text.slice(0, lineStart)}${remark === '' ? '' : `${' '.repeat(lead.length)}${remark}\n`}${lead}${text.slice(end + next)}`
+    : `${text.slice(0, from)}{}${text.slice(Math.max(to, end - 1))}`;
 }
 
 /** Adds one line to the end of `timeline:`, such as `{ at: '60s', crash: 'resizer-2', restart: '10s' }`. */

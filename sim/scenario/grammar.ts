@@ -303,7 +303,7 @@ export interface EffectAsWritten {
   readonly type: (typeof EFFECTS)[number] | 'none';
   readonly store: string;
 }
-const effect: Shape<EffectAsWritten> = {
+export const EFFECT: Shape<EffectAsWritten> = {
   expected: '`none`, or one of `{ set: STORE }`, `{ increment: STORE }`, `{ insert: STORE }`',
   schema: () => ({
     anyOf: [
@@ -407,7 +407,7 @@ export const PRODUCER_FIELDS = {
     'Gives each message its number among those of its key, from 1, as the attribute `sequence`.',
   ),
   effect: defaulted(
-    effect,
+    EFFECT,
     'none',
     '{ insert: orders-db }',
     'What it writes itself for each message, and in which store; it is told apart from what consumers write.',
@@ -562,7 +562,7 @@ export const CONSUMER_FIELDS = {
     'Messages that one instance holds at most, worked on and waiting; `concurrency` when absent.',
   ),
   effect: defaulted(
-    effect,
+    EFFECT,
     'none',
     '{ set: photos }',
     'What processing changes, and in which store: `set` writes the same again, `increment` adds again, `insert` writes only if absent.',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostics } from '../../../sim/scenario/diagnostics.ts';
-import { appendTimeline, setInText } from '../../../sim/scenario/edit.ts';
+import { appendTimeline, setInText, unsetInText } from '../../../sim/scenario/edit.ts';
 import { parseScenario } from '../../../sim/scenario/parse.ts';
 
 const PHOTOS = `# how photos are resized
@@ -135,5 +135,35 @@ describe('a line added to the timeline', () => {
   it('stands before the sections that follow', () => {
     const text = appendTimeline('timeline:\n- { at: 1s, heal: true }\n# end\nseed: 1', { at: '2s', heal: true });
     expect(text).toBe('timeline:\n- { at: 1s, heal: true }\n- { at: 2s, heal: true }\n# end\nseed: 1');
+  });
+});
+
+describe('a setting that is taken back', () => {
+  const cases = [
+    ['queues.photo-jobs.VisibilityTimeout', '    VisibilityTimeout: 30s\n', ''],
+    ['consumers.resizer.count', '    count: 2\n', ''],
+    ['producers.upload.rate', '{ to: photo-jobs, rate: 5/s }', '{ to: photo-jobs }'],
+    ['producers.upload.to', '{ to: photo-jobs, rate: 5/s }', '{ rate: 5/s }'],
+    ['broker', 'broker: sqs # the simple one\n', '# the simple one\n'],
+    ['title', 'title: Photos\n', ''],
+  ] as const;
+
+  it.each(cases)('%s leaves everything else as it was', (path, before, after) => {
+    expect(PHOTOS).toContain(before);
+    expect(unsetInText(PHOTOS, path)).toEqual({ text: PHOTOS.replace(before, after), diagnostics: [] });
+  });
+
+  it('may be the first of a list item', () => {
+    const text = `${PHOTOS.slice(0, PHOTOS.indexOf('  - {'))}  - at: 20s # soon\n    poison: upload\n`;
+    const { text: edited } = unsetInText(text, 'timeline.0.at');
+    expect(edited).toMatch(/timeline:\n {4}# soon\n {2}- poison: upload\n$/);
+    expect(unsetInText('network: { latency: 5ms }\n', 'network.latency').text).toBe('network: { }\n');
+  });
+
+  it('means the default again, and is no mistake where there is none', () => {
+    const set = setInText(PHOTOS, ['consumers.resizer.process=2s']).text;
+    expect(unsetInText(set, 'consumers.resizer.process').text).toBe(PHOTOS);
+    expect(unsetInText(PHOTOS, 'consumers.resizer.process')).toEqual({ text: PHOTOS, diagnostics: [] });
+    expect(unsetInText('a: [', 'a').diagnostics).not.toEqual([]);
   });
 });
