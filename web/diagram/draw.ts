@@ -3,11 +3,12 @@ import type { Micros } from '../../core/types.ts';
 import { seconds } from '../stage/describe.ts';
 import type { KeyLooks } from '../stage/keys.ts';
 import type { Palette } from '../stage/paint.ts';
+import type { Pen } from '../stage/pen.ts';
 import { type Arrow, DENSITY_STEP, type Dot, type Drawing, type HoldingBar, type TroubleBand } from './drawing.ts';
 import type { QuietStretch } from './timescale.ts';
 
 export interface Paper {
-  readonly context: CanvasRenderingContext2D;
+  readonly context: Pen;
   readonly palette: Palette;
   readonly keys: KeyLooks;
   readonly width: number;
@@ -103,7 +104,7 @@ function lifelines({ context, palette, height }: Inner, { columns, quiet, troubl
 }
 
 /** Two short strokes across a gap in the line: here time was left out. */
-function cut(context: CanvasRenderingContext2D, palette: Palette, x: number, y: number): void {
+function cut(context: Pen, palette: Palette, x: number, y: number): void {
   context.fillStyle = palette.panel;
   context.fillRect(x - 3, y - 2.5, 6, 5);
   context.strokeStyle = palette.inks.faint;
@@ -172,7 +173,7 @@ function hop(inner: Inner, arrow: Arrow): void {
   context.globalAlpha = 1;
 }
 
-function head(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+function head(context: Pen, x0: number, y0: number, x1: number, y1: number): void {
   const angle = Math.atan2(y1 - y0, x1 - x0);
   context.save();
   context.translate(x1, y1);
@@ -348,14 +349,14 @@ function fade(inner: Inner, message: number): number {
   return selected === 0 || selected === message ? 1 : OTHERS;
 }
 
-function stroke(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+function stroke(context: Pen, x0: number, y0: number, x1: number, y1: number): void {
   context.beginPath();
   context.moveTo(x0, y0);
   context.lineTo(x1, y1);
   context.stroke();
 }
 
-function circle(context: CanvasRenderingContext2D, x: number, y: number, r: number, filled: boolean): void {
+function circle(context: Pen, x: number, y: number, r: number, filled: boolean): void {
   context.beginPath();
   context.arc(x, y, r, 0, FULL);
   if (filled) context.fill();

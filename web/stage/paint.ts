@@ -4,6 +4,7 @@
  */
 import type { Curve } from './geometry.ts';
 import type { Look, Shape } from './keys.ts';
+import type { Pen } from './pen.ts';
 import type { Bar, Dot, Ink, Mark, Scene, Stroke, Token, Wire, Word } from './scene.ts';
 
 export interface Palette {
@@ -65,13 +66,16 @@ const COARSE_TICK = [[-3, -1, 6, 3]] as const;
 const SPRITES_MAX = 4_000;
 
 export class Painter {
-  readonly #context: CanvasRenderingContext2D;
+  readonly #context: Pen;
   readonly #palette: Palette;
   readonly #ratio: number;
+  /** A canvas takes copies of small canvases; any other pen gets every shape itself. */
+  readonly #copies: CanvasRenderingContext2D | null;
   readonly #sprites = new Map<string, HTMLCanvasElement>();
 
-  constructor(context: CanvasRenderingContext2D, palette: Palette, ratio: number) {
+  constructor(context: Pen | CanvasRenderingContext2D, palette: Palette, ratio: number) {
     this.#context = context;
+    this.#copies = 'drawImage' in context ? context : null;
     this.#palette = palette;
     this.#ratio = ratio;
   }
@@ -188,13 +192,9 @@ export class Painter {
     if (selected) this.#halo(x, y, size / 2 + 4);
     const held = state === 'held';
     const cell = held && mark.ring >= 0 ? size * 0.86 : size;
-    const sprite = this.#sprite(
-      `${state} ${look.shape} ${look.colour} ${cell} ${mark.poison} ${mark.label}`,
-      cell + 4,
-      (on) => this.#drawCell(on, cell, mark),
-    );
     context.globalAlpha = mark.alpha;
-    context.drawImage(sprite, x - (cell + 4) / 2, y - (cell + 4) / 2, cell + 4, cell + 4);
+    const key = `${state} ${look.shape} ${look.colour} ${cell} ${mark.poison} ${mark.label}`;
+    this.#stamp(key, x - (cell + 4) / 2, y - (cell + 4) / 2, cell + 4, (on) => this.#drawCell(on, cell, mark));
     context.globalAlpha = 1;
     if (held && mark.ring >= 0) this.#ring(mark);
     if (mark.attempt > 1 && size >= 18) this.#attempt(x + size / 2, y - size / 2, mark.attempt);
@@ -277,7 +277,7 @@ export class Painter {
     context.stroke();
   }
 
-  #drawCell(on: CanvasRenderingContext2D, size: number, { state, look, poison, label }: Mark): void {
+  #drawCell(on: Pen, size: number, { state, look, poison, label }: Mark): void {
     const colour = this.#palette.keys[look.colour] ?? '';
     const middle = size / 2 + 2;
     on.translate(middle, middle);
@@ -324,7 +324,7 @@ export class Painter {
     on.fillText(label, 0, 0.5);
   }
 
-  #hatch(on: CanvasRenderingContext2D, shape: Shape, size: number, ink: string): void {
+  #hatch(on: Pen, shape: Shape, size: number, ink: string): void {
     on.save();
     path(on, shape, size);
     on.clip();
@@ -344,12 +344,11 @@ export class Painter {
     const { x, y, look, kind } = token;
     const context = this.#context;
     if (selected) this.#halo(x, y, 13);
-    const sprite = this.#sprite(`token ${kind} ${look.shape} ${look.colour}`, TOKEN + 4, (on) =>
-      this.#drawToken(on, kind, look),
-    );
     context.globalAlpha = token.alpha;
     const [left, top] = [this.#snap(x - (TOKEN + 4) / 2), this.#snap(y - (TOKEN + 4) / 2)];
-    context.drawImage(sprite, left, top, TOKEN + 4, TOKEN + 4);
+    this.#stamp(`token ${kind} ${look.shape} ${look.colour}`, left, top, TOKEN + 4, (on) =>
+      this.#drawToken(on, kind, look),
+    );
     if (token.label !== '') {
       const inside = kind === 'message' || kind === 'effect';
       const font = inside ? Math.max(7, Math.min(9.5, 17 / token.label.length + 2)) : 11;
@@ -366,7 +365,7 @@ export class Painter {
     context.globalAlpha = 1;
   }
 
-  #drawToken(on: CanvasRenderingContext2D, kind: Token['kind'], look: Look): void {
+  #drawToken(on: Pen, kind: Token['kind'], look: Look): void {
     on.translate(TOKEN / 2 + 2, TOKEN / 2 + 2);
     const colour = this.#palette.keys[look.colour] ?? '';
     on.lineCap = 'round';
@@ -433,7 +432,20 @@ export class Painter {
     context.fillText(text, x, y);
   }
 
-  #sprite(key: string, size: number, draw: (on: CanvasRenderingContext2D) => void): HTMLCanvasElement {
+  /** Something that looks alike in many places, with this corner. */
+  #stamp(key: string, left: number, top: number, size: number, draw: (on: Pen) => void): void {
+    if (this.#copies !== null) {
+      this.#copies.drawImage(this.#sprite(key, size, draw), left, top, size, size);
+      return;
+    }
+    const context = this.#context;
+    context.save();
+    context.translate(left, top);
+    draw(context);
+    context.restore();
+  }
+
+  #sprite(key: string, size: number, draw: (on: Pen) => void): HTMLCanvasElement {
     const known = this.#sprites.get(key);
     if (known !== undefined) return known;
     if (this.#sprites.size > SPRITES_MAX) this.#sprites.clear();
@@ -451,7 +463,7 @@ export class Painter {
 }
 
 /** The outline of a shape of this size around the origin. */
-function path(on: CanvasRenderingContext2D, shape: Shape, size: number): void {
+function path(on: Pen, shape: Shape, size: number): void {
   const r = size / 2;
   on.beginPath();
   switch (shape) {
