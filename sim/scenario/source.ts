@@ -8,10 +8,10 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
 import type { Diagnostic } from './diagnostics.ts';
+import { LONGEST_FILE } from './size.ts';
 
 export type BrokerKinds = Readonly<Record<string, BrokerKind>>;
 
-export const LONGEST_FILE = 1_000_000;
 const DEEPEST = 32;
 const MOST_NODES = 100_000;
 const MOST_DIAGNOSTICS = 40;
