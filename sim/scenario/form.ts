@@ -4,6 +4,7 @@
  */
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
+import { flow } from './edit.ts';
 import { BROKER, CONSUMER, EFFECT, EXCHANGE, NETWORK, PRODUCER, QUEUE, STORE, TOPIC } from './grammar.ts';
 import { namesFor } from './hints-names.ts';
 import { findBrokers, quietly } from './paths.ts';
@@ -171,12 +172,7 @@ function fieldOf(
 function writtenAt(spot: Spot): string | null {
   const { source, node } = spot;
   if (spot.keyNode === null || node === null) return null;
-  return (
-    source.text(spot) ??
-    JSON.stringify(source.plain(spot))
-      .replace(/"([\w.%/ -]+)"/g, '$1')
-      .replace(/([,:])/g, '$1 ')
-  );
+  return source.text(spot) ?? flow(source.plain(spot));
 }
 
 /** What fits a place best; null for what is better written in the text. */
