@@ -5,7 +5,7 @@
  */
 import type { Out } from '../machine.ts';
 import type { Taker } from '../parts/competing-consumers.ts';
-import { FrameOrder } from '../parts/frame-order.ts';
+import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { HeaderValue } from '../parts/headers-match.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { ActorId, Micros, TimerId } from '../types.ts';
@@ -135,7 +135,7 @@ export function say(connection: Connection, method: ServerMethod, out: Out): voi
 export function frameOf(connection: Connection, method: ServerMethod, out: Out): ServerFrame {
   connection.sent += 1;
   connection.lastSentUs = out.now;
-  return { ...method, connection: connection.id, frame: connection.sent };
+  return framed(method, connection.id, connection.sent);
 }
 
 /** Answers a method that has nothing to tell but that it was done. */

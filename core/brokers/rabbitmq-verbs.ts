@@ -7,14 +7,9 @@
 import type { Wire } from '../machine.ts';
 import type { AmqpMessage, Properties } from '../parts/amqp-message.ts';
 import type { ExchangeType } from '../parts/exchange-graph.ts';
+import type { FrameHead } from '../parts/frame-order.ts';
 import type { HeaderTable } from '../parts/headers-match.ts';
 import type { Message, Micros, PlaceId } from '../types.ts';
-
-/** Where a frame belongs. Numbers count from 1 in each direction of each connection. */
-export interface FrameHead {
-  readonly connection: number;
-  readonly frame: number;
-}
 
 interface OnChannel {
   readonly channel: string;

@@ -12,6 +12,7 @@ import type {
   MetadataRequest,
 } from '../brokers/kafka-wires.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
+import { framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 
 /** Called once: with the answer, or undefined when the connection broke or the time was up (then the outcome is unknown). */
@@ -198,8 +199,7 @@ export class KafkaLink {
 
   #sendOn(connection: Connection, to: ActorId, { hop, request, messages }: Queued, out: Out): void {
     connection.frames++;
-    const framed = { ...request, connection: connection.number, frame: connection.frames };
-    out.send(to, hop, framed, messages);
+    out.send(to, hop, framed(request, connection.number, connection.frames), messages);
   }
 
   #await(to: ActorId, id: number, timeoutUs: Micros, out: Out, onAnswer: OnAnswer): void {

@@ -4,7 +4,6 @@
  * Source: rule R35; frames in order as AMQP over TCP has them.
  */
 import type {
-  ClientFrame,
   ClientMethod,
   Opened,
   Opening,
@@ -14,7 +13,7 @@ import type {
 import { isFrame } from '../brokers/rabbitmq-verbs.ts';
 import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
-import { FrameOrder } from '../parts/frame-order.ts';
+import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
 
 /** What the link tells its port. */
@@ -76,8 +75,7 @@ export class RabbitLink {
   say(method: ClientMethod, hop: HopKind, out: Out, message: MessageId = 0, because?: number): void {
     this.#sent += 1;
     this.#lastSentUs = out.now;
-    const frame: ClientFrame = { ...method, connection: this.#connection, frame: this.#sent };
-    out.send(this.#node, hop, frame, message, because);
+    out.send(this.#node, hop, framed(method, this.#connection, this.#sent), message, because);
   }
 
   receive(wire: Wire, out: Out): void {

@@ -4,6 +4,24 @@
  * Simplification: TCP would send a lost frame again. Here it never comes, and the connection breaks as after a failed retransmission.
  */
 
+/** Which connection a frame goes by, and its number there, from 1. */
+export interface FrameHead {
+  readonly connection: number;
+  readonly frame: number;
+}
+
+/**
+ * The body as a frame of a connection. A body that was never sent becomes the frame itself, since copying one for each message costs more than all else
+ * that sending it does; one that was sent before is copied, so that what is in transit stays as it was.
+ */
+export function framed<Body extends object>(body: Body, connection: number, frame: number): Body & FrameHead {
+  const fresh = body as Body & { connection?: number; frame?: number };
+  if (fresh.frame !== undefined) return { ...body, connection, frame };
+  fresh.connection = connection;
+  fresh.frame = frame;
+  return fresh as Body & FrameHead;
+}
+
 export class FrameOrder<Frame extends { readonly frame: number }> {
   #expected = 1;
   /** Frames that overtook a missing one; made only when that first happens. */

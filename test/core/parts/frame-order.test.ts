@@ -1,22 +1,23 @@
-import { expect, test } from 'vitest';
-import { FrameOrder } from '../../../core/parts/frame-order.ts';
+import { describe, expect, it } from 'vitest';
+import { FrameOrder, framed } from '../../../core/parts/frame-order.ts';
 
-/** The numbers of the frames handled, when they arrive in this order. */
-function handled(...arrivals: readonly number[]): { readonly order: number[]; readonly missing: number } {
-  const frames = new FrameOrder<{ readonly frame: number }>();
-  const order: number[] = [];
-  for (const frame of arrivals) {
-    if (!frames.accept({ frame })) continue;
-    order.push(frame);
-    for (let next = frames.next(); next !== undefined; next = frames.next()) order.push(next.frame);
-  }
-  return { order, missing: frames.missing };
-}
+describe('frames of a connection', () => {
+  it('come out in order and once, whatever order they came in', () => {
+    const order = new FrameOrder<{ readonly frame: number }>();
+    expect(order.accept({ frame: 2 })).toBe(false);
+    expect(order.missing).toBe(1);
+    expect(order.accept({ frame: 1 })).toBe(true);
+    expect(order.next()).toEqual({ frame: 2 });
+    expect(order.next()).toBeUndefined();
+    expect(order.accept({ frame: 2 })).toBe(false);
+    expect(order.missing).toBe(0);
+  });
 
-test('frames come out in the order of their numbers, each once', () => {
-  expect(handled(1, 3, 2, 2, 5, 4, 1, 5)).toEqual({ order: [1, 2, 3, 4, 5], missing: 0 });
-});
-
-test('a missing frame holds back all later ones, and is named', () => {
-  expect(handled(1, 3, 4, 5)).toEqual({ order: [1], missing: 2 });
+  it('leave a body that was sent before as it was, and number a copy', () => {
+    const body = { type: 'queue.declare' };
+    const first = framed(body, 1, 7);
+    const second = framed(body, 2, 1);
+    expect(first).toEqual({ type: 'queue.declare', connection: 1, frame: 7 });
+    expect(second).toEqual({ type: 'queue.declare', connection: 2, frame: 1 });
+  });
 });
