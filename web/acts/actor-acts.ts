@@ -1,0 +1,224 @@
+/** What can be done to a process: a consumer, a producer, a broker node, a store. */
+import type { Actor, ActorId } from '../../core/types.ts';
+import type { ActorStatus } from '../../sim/folds/topology.ts';
+import type { TimelineLine } from '../protocol.ts';
+import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
+import { actorOf, type Here, momentOf, nameOf } from './here.ts';
+import { settingAct } from './knobs.ts';
+import { amount, choice, seconds, whole } from './params.ts';
+
+const KINDS = { world: '', producer: 'Producer', consumer: 'Consumer', broker: 'Broker node', store: 'Store' } as const;
+/** A crowd beyond this is written into the file, not clicked together. */
+const MOST_BY_MENU = 100;
+/** A burst is so many times the usual rate. */
+const BURST = 10;
+
+export function actorActs(here: Here, id: ActorId): ActsOfThing {
+  const actor = actorOf(here, id);
+  if (actor === null) return NOTHING_HERE;
+  return { kind: KINDS[actor.kind], name: actor.name, acts: actsOfKind(here, actor) };
+}
+
+function actsOfKind(here: Here, actor: Actor): readonly Act[] {
+  const { group, id } = actor;
+  switch (actor.kind) {
+    case 'consumer':
+      return [...processActs(here, id), ...consumerActs(here, group), ...settingAct(here, [['consumers', group]])];
+    case 'producer':
+      return [...processActs(here, id), ...producerActs(here, group), ...settingAct(here, [['producers', group]])];
+    case 'broker':
+      return [...processActs(here, id), ...healActs(here)];
+    default:
+      return [...processActs(here, id), ...settingAct(here, [['stores', actor.name]])];
+  }
+}
+
+/** What any process suffers: it dies, comes back, stalls, works slowly, is shut down, is cut off. */
+export function processActs(here: Here, id: ActorId): readonly Act[] {
+  const { trace } = here;
+  const name = nameOf(trace, id);
+  const kind = trace.actors[id]?.kind ?? 'world';
+  const status = here.topology.actors[id]?.status ?? 'unstarted';
+  const gone = goneWords(status);
+  const at = (): TimelineLine => momentOf(here);
+  const isNode = kind === 'broker' || kind === 'store';
+  return [
+    act('crash', 'Crash', (values) => ({ ...at(), crash: name, ...restartOf(values), ...diskOf(values) }), {
+      params: [
+        seconds('restart', 'back after', 5, 'it stays down'),
+        ...(kind === 'broker'
+          ? [
+              choice('disk', 'its disk is', [
+                { value: 'kept', label: 'kept' },
+                { value: 'lost', label: 'lost' },
+              ]),
+            ]
+          : []),
+      ],
+      refusal: gone,
+    }),
+    act('restart', 'Restart', () => ({ ...at(), restart: name }), {
+      refusal: status === 'down' || status === 'stopped' ? '' : status === 'unstarted' ? gone : 'it is up',
+    }),
+    act('pause', 'Pause', (values) => ({ ...at(), pause: name, for: spanOf(values, 'for') ?? '10s' }), {
+      params: [seconds('for', 'for', 10)],
+      refusal: gone !== '' ? gone : status === 'paused' ? 'it stalls already' : '',
+    }),
+    ...(kind === 'producer'
+      ? []
+      : [
+          act(
+            'slow',
+            'Slow down',
+            (values) => ({
+              ...at(),
+              slow: name,
+              factor: numberIn(values, 'factor'),
+              ...lasting(spanOf(values, 'for')),
+            }),
+            {
+              params: [
+                amount('factor', 'takes', 10, 'times as long', 1_000_000),
+                seconds('for', 'for', 30, 'from now on'),
+              ],
+              refusal: gone,
+            },
+          ),
+        ]),
+    act(
+      'isolate',
+      isNode ? 'Isolate' : 'Cut off from the network',
+      (values) => ({ ...at(), isolate: name, ...healOf(spanOf(values, 'heal')) }),
+      { params: [seconds('heal', 'heals after', 10, 'never')] },
+    ),
+    ...(isNode
+      ? []
+      : [
+          act(
+            'stop',
+            kind === 'consumer' ? 'Remove' : 'Shut down',
+            (values) => ({ ...at(), stop: name, ...lasting(spanOf(values, 'for')) }),
+            {
+              params: [seconds('for', 'for', '', 'from now on')],
+              refusal: gone,
+              remark: 'It is shut down in good order.',
+            },
+          ),
+        ]),
+  ];
+}
+
+function goneWords(status: ActorStatus): string {
+  if (status === 'down') return 'it is down already';
+  if (status === 'stopped') return 'it is shut down';
+  return status === 'unstarted' ? 'it has not started' : '';
+}
+
+/** What concerns all instances of a declared consumer. */
+export function consumerActs(here: Here, declared: string): readonly Act[] {
+  const { trace, topology, scenario } = here;
+  const instances = trace.actors.filter(({ kind, group }) => kind === 'consumer' && group === declared);
+  const there = instances.filter(({ id }) => {
+    const status = topology.actors[id]?.status ?? 'unstarted';
+    return status !== 'stopped' && status !== 'unstarted';
+  }).length;
+  const isAutoscaled = scenario.autoscale.some(({ consumer }) => consumer === declared);
+  return [
+    act(
+      'add',
+      `Add ${declared} instances`,
+      (values) => ({ ...momentOf(here), scale: declared, count: there + numberIn(values, 'more') }),
+      {
+        params: [whole('more', 'by', 1, 'more', 1, MOST_BY_MENU)],
+        refusal: there >= MOST_BY_MENU ? `there are ${there} already` : '',
+        remark: isAutoscaled ? 'Its scaling rule may undo it.' : '',
+      },
+    ),
+    act('fix', 'Deploy a fixed handler', () => ({ ...momentOf(here), fix: declared }), {
+      remark: 'Poison does it no harm any more.',
+    }),
+  ];
+}
+
+/** What concerns all instances of a declared producer. */
+export function producerActs(here: Here, declared: string): readonly Act[] {
+  const spec = here.scenario.producers[declared];
+  if (spec === undefined) return [];
+  const room = roomFor(here);
+  const rate = Math.max(10, Math.round(spec.perSecond * BURST));
+  const most = room / (spec.count * 10);
+  return [
+    act(
+      'poison',
+      'Poison',
+      (values) => ({ ...momentOf(here), poison: declared, messages: numberIn(values, 'messages') }),
+      {
+        params: [whole('messages', 'the next', 1, 'messages', 1, 1_000_000)],
+        remark: 'An unfixed handler fails on them each time.',
+      },
+    ),
+    act(
+      'burst',
+      'Burst',
+      (values) => ({
+        ...momentOf(here),
+        burst: declared,
+        rate: `${numberIn(values, 'rate')}/s`,
+        for: spanOf(values, 'for') ?? '10s',
+      }),
+      {
+        params: [
+          amount('rate', '', Math.min(rate, Math.max(1, Math.floor(most))), 'a second', 100_000),
+          seconds('for', 'for', 10),
+        ],
+        refusal: most < 1 ? 'the run has all the messages that it may have' : '',
+      },
+    ),
+    act(
+      'silence',
+      'Silence',
+      (values) => ({ ...momentOf(here), burst: declared, rate: '0/s', for: spanOf(values, 'for') ?? '10s' }),
+      { params: [seconds('for', 'for', 10)] },
+    ),
+  ];
+}
+
+/** How many messages more the limits let the file make. */
+function roomFor({ scenario }: Here): number {
+  let made = 0;
+  for (const { perSecond, messages, startUs, stopUs, send, count } of Object.values(scenario.producers)) {
+    const byRate = (perSecond * Math.max(0, Math.min(stopUs, scenario.durationUs) - startUs)) / 1_000_000;
+    made +=
+      count * ((messages > 0 ? Math.min(byRate, messages) : byRate) + send.reduce((all, { times }) => all + times, 0));
+  }
+  for (const { action } of scenario.timeline) {
+    if (action.type !== 'burst') continue;
+    const count = scenario.producers[action.producer]?.count ?? 1;
+    made += (action.perSecond * Math.min(action.forUs, scenario.durationUs) * count) / 1_000_000;
+  }
+  return scenario.limits.messages - made;
+}
+
+/** Only while a split lasts. */
+export function healActs(here: Here): readonly Act[] {
+  return here.topology.faults.some(({ kind }) => kind === 'split')
+    ? [act('heal', 'Heal the network', () => ({ ...momentOf(here), heal: true }))]
+    : [];
+}
+
+function restartOf(values: Readonly<Record<string, string>>): TimelineLine {
+  const restart = spanOf(values, 'restart');
+  return restart === undefined ? {} : { restart };
+}
+
+function diskOf({ disk = 'kept' }: Readonly<Record<string, string>>): TimelineLine {
+  return disk === 'kept' ? {} : { disk };
+}
+
+export function lasting(span: string | undefined): TimelineLine {
+  return span === undefined ? {} : { for: span };
+}
+
+export function healOf(span: string | undefined): TimelineLine {
+  return span === undefined ? {} : { heal: span };
+}

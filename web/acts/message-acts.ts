@@ -1,0 +1,106 @@
+/** What can be done to one message: to the hop that carries it now, to the next one, and to whoever holds it. */
+import type { ActorId, FactId, MessageId } from '../../core/types.ts';
+import type { Hop } from '../../sim/folds/transit.ts';
+import { formatDuration } from '../../sim/scenario/duration.ts';
+import { F, HOPS } from '../../sim/vocabulary.ts';
+import type { TimelineLine } from '../protocol.ts';
+import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
+import { processActs } from './actor-acts.ts';
+import { type Here, momentOf, nameOf } from './here.ts';
+import { choice, seconds, type Values, whole } from './params.ts';
+
+const HOWS = [
+  ['lose', 'Lose'],
+  ['delay', 'Delay'],
+  ['duplicate', 'Duplicate'],
+] as const;
+/** Copies of one message on their way at once, of which the menu speaks. */
+const MOST_HOPS = 2;
+
+/** `pointed`: the fact `sent` of the copy that was meant; 0 for whichever is on its way. */
+export function messageActs(here: Here, id: MessageId, pointed: FactId): ActsOfThing {
+  if (id < 1 || id > here.trace.messageCount) return NOTHING_HERE;
+  const hops = here.transit
+    .at(Math.floor(here.timeUs))
+    .filter((hop) => hop.message === id && (pointed === 0 || hop.fact === pointed))
+    .slice(-MOST_HOPS);
+  return {
+    kind: 'Message',
+    name: String(id),
+    acts: [...hops.flatMap((hop, i) => hopActs(here, hop, i)), ...nextActs(here, id), ...holderActs(here, id)],
+  };
+}
+
+/** The line stands a microsecond before the hop was sent, so that it is the first that matches. */
+function hopActs(here: Here, hop: Hop, number: number): readonly Act[] {
+  const { trace } = here;
+  const { kind, departureUs, message } = hop;
+  const [from, to] = [nameOf(trace, hop.from), nameOf(trace, hop.to)];
+  const refusal =
+    hop.fate === 'lost' ? 'it is lost already' : departureUs === 0 ? 'it left before anything could be done' : '';
+  const base: TimelineLine = { at: formatDuration(Math.max(0, departureUs - 1)) };
+  return HOWS.map(([how, label]) =>
+    act(
+      `${how}-hop-${number}`,
+      `${label} this ${kind.replace('-', ' ')} to ${trace.actorName(hop.to)}`,
+      (values) => ({ ...base, [how]: kind, from, to, message, ...by(how, values) }),
+      {
+        params: how === 'delay' ? [seconds('by', 'by', 2)] : [],
+        refusal,
+        remark: `It was sent at ${formatDuration(departureUs)}, so the line stands there.`,
+      },
+    ),
+  );
+}
+
+function by(how: (typeof HOWS)[number][0], values: Values): TimelineLine {
+  return how === 'delay' ? { by: spanOf(values, 'by') ?? '1s' } : {};
+}
+
+const ANY = { value: 'all', label: 'hop' };
+
+function nextActs(here: Here, message: MessageId): readonly Act[] {
+  const kinds = laterKinds(here, message);
+  const refusal = kinds.length === 0 ? 'no hop carries it any more' : '';
+  const which = choice('kind', 'its next', [ANY, ...kinds.map((value) => ({ value, label: value.replace('-', ' ') }))]);
+  return HOWS.map(([how, label]) =>
+    act(
+      `${how}-next`,
+      label,
+      (values) => ({
+        ...momentOf(here, message),
+        [how]: values['kind'] ?? 'all',
+        message,
+        ...(numberIn(values, 'times') > 1 ? { times: numberIn(values, 'times') } : {}),
+        ...by(how, values),
+      }),
+      {
+        params: [which, whole('times', '', 1, 'times', 1, 1_000), ...(how === 'delay' ? [seconds('by', 'by', 2)] : [])],
+        refusal,
+      },
+    ),
+  );
+}
+
+/** Kinds of the hops that carry it after this moment, each once, in the order in which they come. */
+function laterKinds({ trace, fact }: Here, message: MessageId): readonly string[] {
+  const kinds = new Set<number>();
+  for (let id = fact + 1; id <= trace.count; id++) {
+    if (trace.kind(id) === F.sent && trace.messageOf(id) === message) kinds.add(trace.detail(id) & 7);
+  }
+  return [...kinds].flatMap((kind) => HOPS[kind] ?? []);
+}
+
+function holderActs(here: Here, message: MessageId): readonly Act[] {
+  const holders: ActorId[] = [];
+  for (const { id, hand } of here.topology.actors) if (hand.some((held) => held.message === message)) holders.push(id);
+  return holders.slice(0, MOST_HOPS).flatMap((id) =>
+    processActs(here, id)
+      .filter((one) => one.id === 'crash' || one.id === 'pause')
+      .map((one) => ({
+        ...one,
+        id: `${one.id}-${id}`,
+        label: `${one.label} ${here.trace.actorName(id)}, which holds it`,
+      })),
+  );
+}

@@ -1,0 +1,170 @@
+/** What can be done to a place: a queue, a partition, an exchange, a consumer group; and by it to those who fill and read it. */
+import type { Place, PlaceId } from '../../core/types.ts';
+import { formatDuration } from '../../sim/scenario/duration.ts';
+import type { Section } from '../../sim/scenario/settings.ts';
+import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn } from './act.ts';
+import { consumerActs, processActs, producerActs } from './actor-acts.ts';
+import { brokerOf, type Here, kindOf, momentOf } from './here.ts';
+import { settingAct } from './knobs.ts';
+import { amount, seconds, whole } from './params.ts';
+
+const KINDS: Readonly<Partial<Record<Place['kind'], string>>> = {
+  queue: 'Queue',
+  partition: 'Partition',
+  exchange: 'Exchange',
+  endpoint: 'Endpoint',
+  group: 'Consumer group',
+};
+
+/** Where a group can be sent, by the broker's kind: what there is, or why there is nothing. */
+const SEEKS: Readonly<Record<string, { readonly offset: boolean } | string>> = {
+  kafka: { offset: true },
+  pulsar: { offset: false },
+  'google-pubsub': { offset: false },
+  'redis-streams': { offset: true },
+  sqs: 'SQS deletes what was acked: there is no place to go back to',
+  rabbitmq: 'RabbitMQ keeps no position of a group',
+  sns: 'SNS stores nothing',
+  'redis-pubsub': 'Redis Pub/Sub stores nothing',
+  direct: 'a direct call stores nothing',
+};
+
+/** Whose dead letters can be moved back, by the broker's kind; else why not. */
+const REDRIVES: Readonly<Record<string, string>> = {
+  sqs: '',
+  rabbitmq: '',
+  'redis-streams': '',
+  kafka: 'Kafka has no redrive: a consumer of the dead-letter topic sends them again',
+  pulsar: 'Pulsar has no redrive: a consumer of the dead-letter topic sends them again',
+  'google-pubsub': 'Google Pub/Sub has no redrive: a subscriber of the dead-letter topic sends them again',
+  sns: 'SNS has no redrive of its own: the queue that took the dead letters has it',
+  'redis-pubsub': 'Redis Pub/Sub has no dead letters',
+  direct: 'a direct call has no dead letters',
+};
+
+export function placeActs(here: Here, id: PlaceId): ActsOfThing {
+  const place = here.trace.places[id];
+  const kind = place === undefined ? undefined : KINDS[place.kind];
+  if (place === undefined || kind === undefined) return NOTHING_HERE;
+  return {
+    kind: place.deadLetter ? 'Dead-letter queue' : kind,
+    name: place.name,
+    acts: place.kind === 'group' ? groupActs(here, place) : storedActs(here, place),
+  };
+}
+
+function groupActs(here: Here, { name }: Place): readonly Act[] {
+  const members = Object.entries(here.scenario.consumers).filter(([, { group }]) => group === name);
+  return [
+    ...members.flatMap(([declared], i) => named(consumerActs(here, declared), members.length > 1 ? declared : '', i)),
+    ...seekActs(here, name, '', 0),
+  ];
+}
+
+function storedActs(here: Here, place: Place): readonly Act[] {
+  const { scenario, topology } = here;
+  const { name, parent, kind } = place;
+  const broker = brokerOf(here, place.id);
+  const section: Section = kind === 'partition' ? 'topics' : kind === 'exchange' ? 'exchanges' : 'queues';
+  const declared = scenario[section][parent] !== undefined ? parent : name;
+  const isRead = (from: readonly string[]): boolean => from.includes(declared) || from.includes(name);
+  const groups = [
+    ...new Set(Object.values(scenario.consumers).flatMap((one) => (isRead(one.from) ? [one.group] : []))),
+  ];
+  const makers = Object.entries(scenario.producers).filter(([, { to }]) => to.includes(declared) || to.includes(name));
+  const readers = Object.entries(scenario.consumers).filter(([, { from }]) => isRead(from));
+  const leader = topology.partitions[place.id]?.leader ?? 0;
+  return [
+    ...(place.deadLetter ? [redriveAct(here, place, kindOf(here, broker))] : []),
+    ...(leader === 0
+      ? []
+      : processActs(here, leader)
+          .filter(({ id }) => id === 'crash' || id === 'isolate')
+          .map((one) => ({
+            ...one,
+            id: `leader-${one.id}`,
+            label: `${one.label} its leader, ${here.trace.actorName(leader)}`,
+          }))),
+    ...makers.flatMap(([maker], i) =>
+      named(
+        producerActs(here, maker).filter(({ id }) => id !== 'silence'),
+        `by ${maker}`,
+        i,
+      ),
+    ),
+    ...readers.flatMap(([reader], i) => named(consumerActs(here, reader), readers.length > 1 ? reader : '', i)),
+    ...(kind === 'exchange'
+      ? []
+      : groups.flatMap((group, i) => seekActs(here, group, groups.length > 1 ? group : '', i))),
+    ...settingAct(here, [[section, declared]]),
+  ];
+}
+
+/** The same acts for several: told apart by a name. */
+function named(acts: readonly Act[], whose: string, number: number): readonly Act[] {
+  return acts.map((one) => ({
+    ...one,
+    id: `${one.id}-${number}`,
+    label: whose === '' || one.label.includes(whose) ? one.label : `${one.label} ${whose}`,
+  }));
+}
+
+function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
+  const depth = here.topology.queues[id]?.depth ?? 0;
+  const isDeclared = here.scenario.queues[name] !== undefined;
+  const refusal = REDRIVES[kind] ?? 'this broker has no redrive';
+  return act(
+    'redrive',
+    'Redrive',
+    (values) => {
+      const rate = (values['rate'] ?? '').trim();
+      return { ...momentOf(here), redrive: name, ...(rate === '' ? {} : { rate: `${Number(rate)}/s` }) };
+    },
+    {
+      params: [amount('rate', 'at', '', 'a second', 100_000, 'as fast as it goes')],
+      refusal:
+        refusal !== '' ? refusal : !isDeclared ? 'the file does not declare it' : depth === 0 ? 'it is empty' : '',
+      remark: 'Its messages go back to where they came from.',
+    },
+  );
+}
+
+/** `whose` tells the group where there are several. */
+function seekActs(here: Here, group: string, whose: string, number: number): readonly Act[] {
+  const spec = Object.values(here.scenario.consumers).find((one) => one.group === group);
+  const can = SEEKS[kindOf(here, spec?.broker ?? '')] ?? 'this broker keeps no position';
+  const refusal = typeof can === 'string' ? can : '';
+  const seek = (id: string, label: string, line: Act['line'], params: Act['params'] = []): Act =>
+    act(`${id}-${number}`, whose === '' ? label : `${label}: ${whose}`, line, { params, refusal });
+  const now = Math.floor(here.timeUs);
+  const earliest = seek('seek-start', 'Read again from the start', () => ({
+    ...momentOf(here),
+    seek: group,
+    to: 'earliest',
+  }));
+  if (typeof can === 'string') return [{ ...earliest, label: whose === '' ? 'Seek' : `Seek: ${whose}` }];
+  return [
+    earliest,
+    seek('seek-end', 'Skip to the end', () => ({ ...momentOf(here), seek: group, to: 'latest' })),
+    seek(
+      'seek-time',
+      'Go back in time',
+      (values) => ({
+        ...momentOf(here),
+        seek: group,
+        to: { time: formatDuration(Math.max(0, now - Math.round(numberIn(values, 'back') * 1_000_000))) },
+      }),
+      [seconds('back', 'by', 10)],
+    ),
+    ...(can.offset
+      ? [
+          seek(
+            'seek-offset',
+            'Go to an offset',
+            (values) => ({ ...momentOf(here), seek: group, to: { offset: numberIn(values, 'offset') } }),
+            [whole('offset', '', 0, '', 0, 1_000_000_000)],
+          ),
+        ]
+      : []),
+  ];
+}
