@@ -2,8 +2,12 @@
 import { createContext } from 'svelte';
 import type { ActorId } from '../core/types.ts';
 import type { Fate } from '../sim/folds/ledger.ts';
+import type { Writing } from './editor/writing.svelte.ts';
+import type { Point } from './stage/geometry.ts';
+import type { Thing } from './stage/thing.ts';
+import { Pictures } from './share/offers.ts';
 
-export type Tab = 'Exercise' | 'Lanes' | 'Log' | 'Inspector' | 'Diagram' | 'Ledger' | 'Verdicts' | 'Charts';
+export type Tab = 'Exercise' | 'Lanes' | 'Log' | 'Inspector' | 'Diagram' | 'Ledger' | 'Verdicts' | 'Charts' | 'Editor';
 
 export class LogView {
   /** 0 is anybody. */
@@ -37,10 +41,21 @@ export class LedgerView {
   atPlayhead = $state(false);
 }
 
+export class EditorView {
+  /** Where there is no room for both. */
+  shows = $state<'text' | 'form'>('text');
+  /** The text as it was left, with what can be undone; null before it was first opened. */
+  writing: Writing | null = null;
+  /** A place to go to when the editor is there: line and column, from 1. */
+  wanted = $state.raw<{ readonly line: number; readonly column: number } | null>(null);
+}
+
 /** The stage is drawn at most so many times as large as it would fit. */
 const LARGEST = 4;
 
 export class Panels {
+  /** What is to be acted on, and where on the page its menu is asked for, in px; null while there is no menu. */
+  acting = $state.raw<{ readonly thing: Thing; readonly at: Point } | null>(null);
   tab = $state<Tab>('Log');
   /** The panel has most of the page. */
   wide = $state(false);
@@ -49,6 +64,9 @@ export class Panels {
   readonly log = new LogView();
   readonly diagram = new DiagramView();
   readonly ledger = new LedgerView();
+  /** What of the page can be saved as a picture. */
+  readonly pictures = new Pictures();
+  readonly editor = new EditorView();
 
   get isLargest(): boolean {
     return this.stageScale >= LARGEST;
