@@ -16,6 +16,7 @@ import { FactsIndex, lineLooks } from './facts-index.ts';
 import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
 import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
+import { factWords } from './speech.ts';
 import { CaptionFinder } from './stage/captions.ts';
 import { lineText } from './stage/describe.ts';
 import { KeyLooks } from './stage/keys.ts';
@@ -315,10 +316,14 @@ export class Lab {
       .sort((a, b) => a - b),
   );
 
+  /** Says something to those who listen. The same said twice is heard twice, so it must not be the same text. */
+  say(text: string): void {
+    this.spoken = text !== '' && text === this.spoken ? `${text}\u00a0` : text;
+  }
+
   /** Says the present fact to those who listen. */
   speak(): void {
-    const trace = this.#run?.trace;
-    if (trace !== undefined && this.fact > 0) this.spoken = trace.sentence(this.fact);
+    if (this.#run !== null && this.fact > 0) this.say(factWords(this.#run, this.fact));
   }
 
   /** As it is named in diagnostics. */

@@ -5,9 +5,11 @@
  */
 import { createContext } from 'svelte';
 import { prefersReducedMotion } from 'svelte/motion';
-import type { FactId } from '../core/types.ts';
+import type { FactId, Micros } from '../core/types.ts';
 import { QUIET_MS } from './facts-index.ts';
 import type { Lab, ShownRun } from './lab.svelte.ts';
+import { Commentary, factWords, jumpWords, pauseWords } from './speech.ts';
+import { clock } from './stage/describe.ts';
 
 /** A step takes at most so long on the wall. */
 const GLIDE_MS = 320;
@@ -28,6 +30,7 @@ export class Player {
   #glide: { readonly to: FactId; readonly fromUs: number; readonly toUs: number; elapsedMs: number } | null = null;
   #defaults = new WeakMap<ShownRun, number>();
   #still = 0;
+  readonly #commentary = new Commentary();
   #isHeld = false;
 
   constructor(lab: Lab) {
@@ -49,8 +52,10 @@ export class Player {
   }
 
   toggle(): void {
-    if (this.playing) this.pause();
-    else this.play();
+    if (!this.playing) return this.play();
+    this.pause();
+    const { run, fact, timeUs } = this.#lab;
+    if (run !== null) this.#lab.say(pauseWords(run, fact, timeUs));
   }
 
   play(): void {
@@ -58,6 +63,7 @@ export class Player {
     if (timeUs >= endUs) this.#lab.goToTime(0);
     this.#glide = null;
     this.playing = true;
+    if (this.#lab.run !== null) this.#commentary.begin(this.#lab.run, this.#lab.fact);
     this.#tick();
   }
 
@@ -84,8 +90,9 @@ export class Player {
     this.playing = false;
     const from = this.#glide === null ? lab.fact : this.#glide.to;
     this.glideTo(Math.max(0, Math.min(from + by, lab.factCount)));
-    lab.spoken =
-      lab.run !== null && from + by > 0 && from + by <= lab.factCount ? lab.run.trace.sentence(from + by) : '';
+    if (lab.run === null) return;
+    const to = from + by;
+    lab.say(to < 1 ? 'At the start.' : to > lab.factCount ? 'This is the end.' : factWords(lab.run, to));
   }
 
   /** To the next or previous fault, redelivery, dead letter, rebalance, election or violation; where there is none, it says so. */
@@ -94,11 +101,10 @@ export class Player {
     const fact = this.notable(by);
     this.pause();
     if (fact === null) {
-      lab.spoken = `There is no notable fact ${by === 1 ? 'after' : 'before'} this.`;
+      lab.say(`There is no notable fact ${by === 1 ? 'after' : 'before'} this.`);
       return;
     }
-    lab.goToFact(fact);
-    lab.speak();
+    this.toFact(fact);
   }
 
   /** The nearest notable fact after (1) or before (−1) the playhead; null when there is none. */
@@ -118,9 +124,23 @@ export class Player {
     return previous > 0 ? previous : null;
   }
 
+  /** A jump; it says where one is then. */
   toFact(fact: FactId): void {
     this.pause();
     this.#lab.goToFact(fact);
+    this.#sayWhere();
+  }
+
+  /** A jump to a time. */
+  toTime(timeUs: Micros): void {
+    this.pause();
+    this.#lab.goToTime(timeUs);
+    this.#sayWhere();
+  }
+
+  #sayWhere(): void {
+    const { run, fact, timeUs } = this.#lab;
+    if (run !== null) this.#lab.say(jumpWords(run, fact, timeUs));
   }
 
   glideTo(fact: FactId): void {
@@ -145,10 +165,22 @@ export class Player {
       const ms = Math.min(FRAME_MS_MAX, Math.max(0, now - this.#last));
       this.#last = now;
       if (this.#glide !== null) this.#glideOn(ms);
-      else if (this.playing) this.#advance(ms);
+      else if (this.playing) {
+        this.#advance(ms);
+        this.#comment(now);
+      }
       this.#frame = this.playing || this.#glide !== null ? requestAnimationFrame(frame) : 0;
     };
     this.#frame = requestAnimationFrame(frame);
+  }
+
+  /** Tells what is notable on the way, and the end. */
+  #comment(now: number): void {
+    const lab = this.#lab;
+    const { run } = lab;
+    if (run === null) return;
+    const words = this.playing ? this.#commentary.at(run, lab.fact, now) : `The end, at ${clock(lab.timeUs)}.`;
+    if (words !== '') lab.say(words);
   }
 
   #glideOn(ms: number): void {

@@ -89,7 +89,11 @@ export class Guide {
   follow(): boolean {
     const { goal, isDone } = this.step;
     if (this.at === STEPS.length - 1 || !isDone(this.#seen)) return false;
-    if (goal !== undefined) this.#player.toFact(this.#marks[goal]);
+    if (goal !== undefined) {
+      // The card says where one is.
+      this.#player.pause();
+      this.#lab.goToFact(this.#marks[goal]);
+    }
     this.at++;
     return true;
   }
