@@ -3,13 +3,7 @@
  * consumer ports share it; it knows nothing of publishing and consuming. What was under way on a lost connection is the port's business.
  * Source: rule R35; frames in order as AMQP over TCP has them.
  */
-import type {
-  ClientMethod,
-  Opened,
-  Opening,
-  ServerFrame,
-  ServerMethod,
-} from '../brokers/rabbitmq-verbs.ts';
+import type { ClientMethod, Opened, Opening, ServerFrame, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
 import { isFrame } from '../brokers/rabbitmq-verbs.ts';
 import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
