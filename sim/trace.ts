@@ -5,6 +5,7 @@
  */
 import { FACT_NAMES, FACTS, type FactKind, type FactName, type NamedFact } from '../core/facts.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId } from '../core/types.ts';
+import { type PackedMessages, packMessages, unpackMessage } from './packed-messages.ts';
 
 const CHUNK_BITS = 14;
 /** Facts in a chunk, a power of two. */
@@ -58,9 +59,7 @@ export interface TracePart {
   readonly wide: readonly (readonly [FactId, number])[];
   readonly actors: readonly Actor[];
   readonly places: readonly Place[];
-  /** Messages from number `firstMessage` on. */
-  readonly firstMessage: MessageId;
-  readonly messages: readonly TracedMessage[];
+  readonly messages: PackedMessages;
 }
 
 export class Trace {
@@ -72,8 +71,12 @@ export class Trace {
   readonly places: Place[] = [{ id: 0, name: '', kind: 'none', parent: '', deadLetter: false }];
 
   #chunks: Chunk[] = [];
-  #messages: TracedMessage[] = [];
+  /** Of a trace that is given part by part, only those that somebody has asked for. */
+  #messages: (TracedMessage | undefined)[] = [];
+  #packed: PackedMessages[] = [];
   #wide = new Map<FactId, number>();
+  /** The facts in `#wide`, rising. */
+  #wideFacts: FactId[] = [];
   #last: Chunk | null = null;
   #lastHigh = 0;
   // The digest of the facts up to `#hashed`.
@@ -117,7 +120,7 @@ export class Trace {
     words[at + 3] = where;
     words[at + 4] = value;
     words[at + 5] = kind | ((detail < WIDE ? detail : WIDE) << 8) | (actor << 16);
-    if (detail >= WIDE) this.#wide.set(id, detail);
+    if (detail >= WIDE) this.#widen(id, detail);
     return id;
   }
 
@@ -174,9 +177,7 @@ export class Trace {
   }
 
   message(id: MessageId): TracedMessage {
-    const message = this.#messages[id - 1];
-    if (message === undefined) throw new RangeError(`no message ${id}; the trace has 1 … ${this.#messages.length}`);
-    return message;
+    return this.#messages[id - 1] ?? this.#unpacked(id);
   }
 
   time(id: FactId): Micros {
@@ -281,17 +282,24 @@ export class Trace {
    */
   take(since: FactId, sinceMessage: MessageId): TracePart {
     const firstChunk = Math.floor(since / CHUNK);
+    const wide: (readonly [FactId, number])[] = [];
+    for (let i = this.#wideFacts.length - 1; i >= 0; i--) {
+      const id = this.#wideFacts[i] as FactId;
+      if (id <= since) break;
+      wide.push([id, this.#wide.get(id) as number]);
+    }
+    const messages: TracedMessage[] = [];
+    for (let id = sinceMessage + 1; id <= this.messageCount; id++) messages.push(this.message(id));
     return {
       count: this.count,
       digest: this.digest,
       endedAtUs: this.endedAtUs,
       firstChunk,
       chunks: this.#chunks.slice(firstChunk).map(({ buffer, base, carries }) => ({ buffer, base, carries })),
-      wide: [...this.#wide].filter(([id]) => id > since),
+      wide: wide.reverse(),
       actors: this.actors,
       places: this.places,
-      firstMessage: sinceMessage + 1,
-      messages: this.#messages.slice(sinceMessage),
+      messages: packMessages(messages, sinceMessage + 1),
     };
   }
 
@@ -299,13 +307,40 @@ export class Trace {
   give(part: TracePart): void {
     this.#chunks.length = part.firstChunk;
     for (const { buffer, base, carries } of part.chunks) this.#chunks.push(chunkOver(buffer, base, [...carries]));
-    for (const [id, detail] of part.wide) this.#wide.set(id, detail);
+    for (const [id, detail] of part.wide) if (!this.#wide.has(id)) this.#widen(id, detail);
     this.actors.splice(0, this.actors.length, ...part.actors);
     this.places.splice(0, this.places.length, ...part.places);
-    this.#messages.length = part.firstMessage - 1;
-    for (const message of part.messages) this.#messages.push(message);
+    const { messages } = part;
+    while ((this.#packed.at(-1)?.first ?? 0) >= messages.first) this.#packed.pop();
+    this.#packed.push(messages);
+    this.#messages.length = messages.first - 1;
+    // One by one, so that the array stays an array.
+    for (let i = 0; i < messages.count; i++) this.#messages.push(undefined);
     this.count = part.count;
     this.endedAtUs = part.endedAtUs;
+  }
+
+  #widen(id: FactId, detail: number): void {
+    this.#wide.set(id, detail);
+    this.#wideFacts.push(id);
+  }
+
+  /** A message that came packed, remembered from now on. */
+  #unpacked(id: MessageId): TracedMessage {
+    let low = 0;
+    let high = this.#packed.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#packed[middle] as PackedMessages).first <= id) low = middle;
+      else high = middle - 1;
+    }
+    const part = this.#packed[low];
+    const i = id - (part?.first ?? 0);
+    if (part === undefined || i < 0 || i >= part.count)
+      throw new RangeError(`no message ${id}; the trace has 1 … ${this.#messages.length}`);
+    const message = unpackMessage(part, i);
+    this.#messages[id - 1] = message;
+    return message;
   }
 
   #word(id: FactId, word: number): number {

@@ -1,7 +1,7 @@
 /** The trace: what goes in comes out, however long the run and however large the numbers; and it travels in parts. */
 import { describe, expect, it } from 'vitest';
 import { F } from '../../core/facts.ts';
-import { CHUNK, Trace } from '../../sim/trace.ts';
+import { CHUNK, Trace, type TracedMessage } from '../../sim/trace.ts';
 
 const HOUR = 3_600_000_000;
 
@@ -71,6 +71,38 @@ describe('a trace', () => {
     expect(there.count).toBe(here.count);
     expect(there.digest).toBe(here.digest);
     for (const id of [1, 399, 5000, 5001, CHUNK, CHUNK + 100]) expect(there.fact(id)).toEqual(here.fact(id));
+  });
+
+  it('has the same messages when it is handed over in parts, also when a part comes again', () => {
+    const here = new Trace();
+    const there = new Trace();
+    const made = (id: number): TracedMessage => ({
+      id,
+      producer: 1 + (id % 2),
+      sequence: Math.ceil(id / 2),
+      key: id % 3 === 0 ? null : `key ${id % 5}`,
+      routingKey: id % 7 === 0 ? 'order.placed' : '',
+      attributes: id % 4 === 0 ? { amount: id, urgent: true, city: 'nyc' } : {},
+      amount: id % 4 === 0 ? id / 8 : 1,
+      sizeBytes: 100 + id,
+      poison: id % 11 === 0,
+      producedAtUs: id * 5_000_000_000,
+    });
+    for (const [from, to, since] of [
+      [1, 40, 0],
+      [41, 41, 40],
+      [42, 90, 20],
+      [91, 200, 90],
+    ] as const) {
+      for (let id = from; id <= to; id++) here.addMessage(made(id));
+      there.give(here.take(0, since));
+      expect(there.messageCount).toBe(to);
+      expect(there.message(to)).toEqual(made(to));
+    }
+    for (let id = 200; id >= 1; id--) expect(there.message(id)).toEqual(made(id));
+    expect(there.message(7)).toBe(there.message(7));
+    expect(() => there.message(201)).toThrow('no message 201; the trace has 1 … 200');
+    expect(() => there.message(0)).toThrow('no message 0');
   });
 
   it('does not know facts that are not there', () => {
