@@ -11,6 +11,8 @@ export type Command =
   | 'faster'
   | 'slower'
   | 'scenarios'
+  | 'open'
+  | 'share'
   | 'tab'
   | 'wide'
   | 'larger'
@@ -45,6 +47,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'faster', keys: ['+', '='], shown: ['+'], does: 'twice as fast' },
   { command: 'slower', keys: ['-'], shown: ['−'], does: 'half as fast' },
   { command: 'scenarios', keys: ['s'], shown: ['s'], does: 'open the scenarios' },
+  { command: 'open', keys: ['o'], shown: ['o'], does: 'open a file: a scenario or a trace' },
+  { command: 'share', keys: ['l'], shown: ['l'], does: 'link, pictures and files to share' },
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
   { command: 'wide', keys: ['w'], shown: ['w'], does: 'wider or narrower panel' },
   { command: 'larger', keys: ['z'], shown: ['z'], does: 'larger stage' },

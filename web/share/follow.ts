@@ -1,0 +1,52 @@
+/** Follows the file that `queuelab open` serves beside the page: it is fetched at the start and whenever the server says that it has changed. */
+import { type OpenedFile, readFile } from './files.ts';
+
+/** As in the server. */
+const FILE = './queuelab-open/file';
+const EVENTS = './queuelab-open/events';
+
+export interface Followed {
+  stop(): void;
+}
+
+/** `hear` hears what the file holds, each time anew; also when it cannot be had. */
+export function follow(hear: (opened: OpenedFile) => void): Followed {
+  let isStopped = false;
+  let events: EventSource | null = null;
+  const tell = (opened: OpenedFile): void => {
+    if (!isStopped) hear(opened);
+  };
+  const load = async (): Promise<boolean> => {
+    try {
+      const answer = await fetch(FILE, { cache: 'no-store' });
+      if (answer.status === 410) tell({ type: 'refused', problem: 'The file is gone. The last run of it stays.' });
+      if (!answer.ok) return false;
+      const name = decodeURIComponent(answer.headers.get('x-file-name') ?? 'scenario.yaml');
+      tell(await readFile([new File([await answer.blob()], name)]));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  void load().then((isThere) => {
+    if (isStopped) return;
+    if (!isThere)
+      return tell({
+        type: 'refused',
+        problem:
+          'There is no local file here to follow. Start `queuelab open FILE` and open the address that it prints.',
+      });
+    events = new EventSource(EVENTS);
+    events.addEventListener('changed', () => void load());
+    events.addEventListener('error', () => {
+      events?.close();
+      tell({ type: 'refused', problem: '`queuelab open` has ended, so the file is no longer followed.' });
+    });
+  });
+  return {
+    stop: () => {
+      isStopped = true;
+      events?.close();
+    },
+  };
+}
