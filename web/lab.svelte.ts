@@ -8,6 +8,7 @@ import { Keyframes } from '../sim/folds/keyframes.ts';
 import { type Topology, topologyAt } from '../sim/folds/topology.ts';
 import { TransitIndex } from '../sim/folds/transit.ts';
 import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
+import { parseDuration } from '../sim/scenario/duration.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
@@ -18,7 +19,7 @@ import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnde
 import type { Inspected } from './questions.ts';
 import { factWords } from './speech.ts';
 import { CaptionFinder } from './stage/captions.ts';
-import { lineText } from './stage/describe.ts';
+import { lineText, seconds } from './stage/describe.ts';
 import { KeyLooks } from './stage/keys.ts';
 
 /** A run and what is looked up in it. */
@@ -83,7 +84,7 @@ const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
 const FOLD_FACTS = 2_048;
 const FOLD_MS = 8;
 /** While a long run is being folded, the panels follow so often. */
-const SHOW_MS = 120;
+const SHOW_MS = 200;
 
 export class Lab {
   /** Name in the library; '' for a scenario from elsewhere. */
@@ -94,6 +95,8 @@ export class Lab {
   source = $state('');
   /** The file with changes, as it ran. */
   text = $state('');
+  /** `text` is that of the newest run: false from an act until its file has been read. */
+  isRead = $state(false);
   seed = $state<string | null>(null);
   sets = $state.raw<readonly string[]>([]);
   changes = $state.raw<readonly TimelineLine[]>([]);
@@ -131,6 +134,8 @@ export class Lab {
   message = $state<MessageId>(0);
   /** What the inspector shows instead of the selected message; null for that one. */
   inspected = $state.raw<Inspected | null>(null);
+  /** Why the last act could not be done; '' when it could. */
+  actProblem = $state('');
   /** Said by the polite live region. */
   spoken = $state('');
 
@@ -141,6 +146,8 @@ export class Lab {
   /** After the new run has come so far, it is shown. */
   #keepUs: Micros = 0;
   #folding = false;
+  /** What was just done is to be said as soon as the line has been read. */
+  #announces = false;
   #shownAt = 0;
   /** Where the link wanted to go, until the run is there. */
   #wantedUs: Micros | null = null;
@@ -229,7 +236,10 @@ export class Lab {
   /** Adds a line to the timeline, at the moment that it names or at the playhead. */
   intervene(line: TimelineLine): void {
     const recipe = { ...this.recipe, changes: [...this.changes, line] };
-    this.#act('line', lineText(line), recipe, this.timeUs);
+    const { at } = line;
+    this.#announces = true;
+    // A line about a hop that is on its way stands where the hop was sent.
+    this.#act('line', lineText(line), recipe, Math.min(this.timeUs, parseDuration(String(at ?? '')) ?? this.timeUs));
   }
 
   /** Takes back the added line of that position. */
@@ -237,6 +247,7 @@ export class Lab {
     const line = this.changes[index];
     if (line === undefined) return;
     const changes = this.changes.filter((_, i) => i !== index);
+    this.spoken = `Undone: ${lineText(line)}. That future is kept.`;
     this.#act('undo', `without ${lineText(line)}`, { ...this.recipe, changes });
   }
 
@@ -249,7 +260,9 @@ export class Lab {
   /** Shows a future that was made before, at the present moment. */
   returnTo(id: number): void {
     const future = this.futures.find((one) => one.id === id);
-    if (future !== undefined && id !== this.future) this.#take(future, this.timeUs);
+    if (future === undefined || id === this.future) return;
+    this.spoken = `Returned to: ${future.what}.`;
+    this.#take(future, this.timeUs);
   }
 
   /** Drops a future that is not shown. */
@@ -333,6 +346,7 @@ export class Lab {
 
   /** A new future, unless there is one of the same recipe. */
   #act(kind: ActKind, what: string, recipe: Recipe, atUs: Micros = 0, keepUs: Micros = this.timeUs): void {
+    this.actProblem = '';
     const old = this.futures.find((one) => sameRecipe(one.recipe, recipe));
     if (old !== undefined) return this.#take(old, keepUs);
     const now = this.futures.find(({ id }) => id === this.future);
@@ -343,6 +357,27 @@ export class Lab {
     const before = replaces ? this.futures.filter((one) => one !== now) : this.futures;
     this.futures = withFuture(before, future);
     this.#take(future, keepUs);
+  }
+
+  /** Says what an act has come to, in the words of the line itself. True when it could not be read: then all is as it was before. */
+  #announce(scenario: Scenario | null): boolean {
+    this.#announces = false;
+    const now = this.futures.find(({ id }) => id === this.future);
+    if (now === undefined) return false;
+    const label = scenario?.timeline.at(-1)?.label;
+    if (label !== undefined) {
+      this.futures = this.futures.map((one) => (one === now ? { ...one, what: label } : one));
+      this.spoken = `At ${seconds(now.atUs)}: ${label}. The old future is kept.`;
+      return false;
+    }
+    const parent = this.futures.find(({ id }) => id === now.parent);
+    const message = this.diagnostics.find(({ severity }) => severity === 'error')?.message ?? '';
+    if (scenario !== null || parent === undefined || now.kind !== 'line') return false;
+    this.actProblem = `This cannot be done: ${message}`;
+    this.spoken = this.actProblem;
+    this.futures = this.futures.filter((one) => one !== now);
+    this.#take(parent, this.timeUs);
+    return true;
   }
 
   #take({ id, recipe }: Future, keepUs: Micros): void {
@@ -368,6 +403,7 @@ export class Lab {
 
   #start(keepUs: Micros): void {
     this.#keepUs = keepUs;
+    this.isRead = false;
     this.running = true;
     this.progress = 0;
     this.problem = '';
@@ -383,10 +419,12 @@ export class Lab {
       case 'parsed':
         this.diagnostics = report.diagnostics;
         this.text = report.text;
+        this.isRead = true;
         this.knobStarts = report.knobStarts;
         this.lanes = report.under;
         this.underProblem = report.problem;
         if (report.problem !== '') this.under = null;
+        if (this.#announces && this.#announce(report.scenario)) return;
         this.#coming = report.scenario === null ? null : new ShownRun(report.scenario);
         if (report.scenario === null) this.running = false;
         return;
@@ -480,32 +518,32 @@ export class Lab {
     this.#wanted = message === null || found !== 0 ? null : { message, thing: null };
   }
 
-  /** Follows the trace with keyframes and index in slices, so that no frame is missed. */
+  /** Follows the trace with keyframes and index, and the panels with it: each a little at a time and in turns of its own, so that no frame is missed. */
   #fold(): void {
     if (this.#folding) return;
     this.#folding = true;
-    const slice = (): void => {
+    const turn = (): void => {
       const run = this.#run;
-      this.#folding = run !== null && this.#foldSlice(run);
+      const isBehind = run !== null && run.reached < run.trace.count;
       const now = performance.now();
-      if (!this.#folding || now - this.#shownAt > SHOW_MS) {
+      if (now - this.#shownAt > SHOW_MS || (!isBehind && !this.running)) {
         this.#shownAt = now;
         this.#version++;
-      }
-      if (this.#folding) setTimeout(slice, 0);
+        this.#folding = isBehind;
+      } else if (isBehind) this.#foldSlice(run);
+      else this.#folding = false;
+      if (this.#folding) setTimeout(turn, 0);
     };
-    slice();
+    setTimeout(turn, 0);
   }
 
-  /** True while there is more to fold. */
-  #foldSlice(run: ShownRun): boolean {
+  #foldSlice(run: ShownRun): void {
     const until = performance.now() + FOLD_MS;
     do {
       run.reached = Math.min(run.trace.count, run.reached + FOLD_FACTS);
       run.keyframes.extend(run.reached);
       run.index.extend(FOLD_FACTS);
     } while (run.reached < run.trace.count && performance.now() < until);
-    return run.reached < run.trace.count;
   }
 }
 
