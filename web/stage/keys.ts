@@ -1,6 +1,6 @@
 /**
- * The looks of keys: the n-th key that appears in a run has the n-th colour and the n-th shape, so two keys never differ by colour alone until
- * twelve are in play. Messages without a key look alike.
+ * The looks of keys: the n-th key that appears in a run has the n-th colour and a shape, so that two keys whose colours some eyes take for one differ in
+ * shape. Messages without a key look alike.
  */
 import type { MessageId } from '../../core/types.ts';
 import type { Trace } from '../../sim/trace.ts';
@@ -17,10 +17,13 @@ export interface Look {
 const PLAIN: Look = { colour: 0, shape: 'square' };
 const COLOURS = 6;
 
-/** Twelve looks: with six colours, the shape changes by one more after each round. */
-const LOOKS: readonly Look[] = Array.from({ length: 24 }, (_, i) => ({
+/** Shapes of the six colours, of `SHAPES`: two that some eyes take for one colour never have the same. */
+const FIRST_SHAPES = [0, 1, 2, 3, 1, 0] as const;
+
+/** All looks there are, in the order in which keys get them: after each round of colours the shapes change by one. */
+export const LOOKS: readonly Look[] = Array.from({ length: COLOURS * SHAPES.length }, (_, i) => ({
   colour: i % COLOURS,
-  shape: SHAPES[(i + Math.floor(i / COLOURS)) % SHAPES.length] as Shape,
+  shape: SHAPES[((FIRST_SHAPES[i % COLOURS] ?? 0) + Math.floor(i / COLOURS)) % SHAPES.length] as Shape,
 }));
 
 export class KeyLooks {

@@ -495,12 +495,12 @@ function path(on: Pen, shape: Shape, size: number): void {
 }
 
 /** White or near black, whichever is read better on a colour such as `#0072b2`. */
-function readable(colour: string): string {
+export function readable(colour: string): string {
   const n = Number.parseInt(colour.slice(1), 16);
   const light = [n >> 16, (n >> 8) & 255, n & 255].map((value) => {
     const c = value / 255;
     return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   });
   const luminance = 0.2126 * (light[0] ?? 0) + 0.7152 * (light[1] ?? 0) + 0.0722 * (light[2] ?? 0);
-  return luminance > 0.26 ? '#14171b' : '#ffffff';
+  return luminance > 0.2 ? '#14171b' : '#ffffff';
 }
