@@ -72,6 +72,11 @@ export class Network {
     this.#decider = decider;
   }
 
+  /** Whether hops of this link simply happen now: nothing to judge, no latency. */
+  isIdeal(from: ActorId, to: ActorId): boolean {
+    return this.#calm && (this.#links[from]?.[to] ?? this.#link(from, to)).ideal;
+  }
+
   /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS, `messages` what it carries (0 for none). */
   judge(
     from: ActorId,

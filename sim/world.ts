@@ -428,14 +428,18 @@ export class World {
     messages: MessageId | readonly MessageId[],
     cause: FactId,
   ): void {
+    const target = this.#processes[to & ACTOR];
+    if (target === undefined)
+      throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
+    const many = typeof messages !== 'number' && messages.length > 1;
+    if (!many && this.#network.isIdeal(from & ACTOR, to & ACTOR)) {
+      this.#agenda.scheduleNow(EVENT.hop, to, from, target.incarnation, cause, wire);
+      return;
+    }
     const { trace } = this;
     const now = this.#agenda.now;
     const hopIndex = hopIndexOf(hop);
     const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
-    const many = typeof messages !== 'number' && messages.length > 1;
-    const target = this.#processes[to & ACTOR];
-    if (target === undefined)
-      throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const judgement = this.#network.judgement;
     this.#network.judge(from & ACTOR, to & ACTOR, hopIndex, messages, wire, now);
     const { fate, latencyUs } = judgement;
@@ -875,7 +879,7 @@ class Voice implements Out {
     if (message === 0 || cause === 0) return cause;
     // A hop that carried several messages has one `sent` fact each, one after the other.
     const trace = this.#trace;
-    if (trace.messageOf(cause) === message || trace.kind(cause) !== F.sent) return cause;
+    if (trace.kind(cause) !== F.sent || trace.messageOf(cause) === message) return cause;
     const time = trace.time(cause);
     for (let id = cause + 1; id <= trace.count && trace.kind(id) === F.sent && trace.time(id) === time; id++) {
       if (trace.messageOf(id) === message) return id;
