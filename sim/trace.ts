@@ -133,7 +133,7 @@ export class Trace {
   }
 
   addMessage(message: TracedMessage): void {
-    this.#messages.push(message);
+    this.#messages[this.#messages.length] = message;
   }
 
   /** Rolling hash over all facts so far, as `9f3c41ae-0b1d22f7`. Only what has come since it was last asked for is hashed, many facts in one go. */

@@ -110,7 +110,6 @@ interface Heartbeat extends Wire {
 
 /** A worker that poison has killed comes back after this long, unless `crash:` says otherwise. */
 const POISON_RESTART_US = 5_000_000;
-const SETTLED_AS: Readonly<Record<Settlement, number>> = { ack: 0, requeue: 1, reject: 2, leave: 3 };
 const NO_ROWS: readonly OutboxRow[] = [];
 
 export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
@@ -641,7 +640,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   }
 
   #settle(delivery: Delivery, how: Settlement, out: Out): void {
-    out.fact(F.settled, delivery.message.id, delivery.place, 0, SETTLED_AS[how], delivery.attempt);
+    out.fact(F.settled, delivery.message.id, delivery.place, 0, settledAs(how), delivery.attempt);
     this.port.settle(delivery, how, out);
   }
 
@@ -684,6 +683,21 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     if (dedup === null) return false;
     const seen = dedup.durable ? this.#outside.seenAtUs.get(message.id) : this.#memory.get(message.id);
     return seen !== undefined && now - seen < dedup.windowUs;
+  }
+}
+
+function settledAs(how: Settlement): number {
+  switch (how) {
+    case 'ack':
+      return 0;
+    case 'requeue':
+      return 1;
+    case 'reject':
+      return 2;
+    case 'leave':
+      return 3;
+    default:
+      return how satisfies never;
   }
 }
 

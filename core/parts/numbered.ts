@@ -23,8 +23,8 @@ export class Numbered<T> {
 
   /** Keeps an item, and a number of the owner's beside it; returns the item's own number, from 1. */
   add(item: T, mark = 0): number {
-    this.#slots.push(item);
-    // Not `push`: engines inline that only where all lists hold the same kind of numbers.
+    // Not `push`: engines inline that only where all lists hold the same kind of things.
+    this.#slots[this.#slots.length] = item;
     this.#marks[this.#marks.length] = mark;
     this.size++;
     return this.#base + this.#slots.length - 1;
