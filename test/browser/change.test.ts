@@ -8,7 +8,7 @@ it('a crash by click becomes a line of the scenario, at the same moment, and can
   await settled(page);
   const before = await digestOf(page);
   await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
-  await page.getByRole('menuitem', { name: 'Crash now, restart after 5 s' }).click();
+  await page.getByRole('button', { name: 'Crash', exact: true }).click();
   await page.getByRole('button', { name: /^Consumer worker-2, crashed/ }).waitFor();
   await page
     .getByText('at: 9s 500ms, crash: worker-2, restart: 5s')

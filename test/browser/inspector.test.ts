@@ -31,7 +31,7 @@ it('a consumer is inspected from its menu: what it holds, and what it did last, 
   await settled(page);
   await page.getByRole('button', { name: /^Consumer resizer-1/ }).focus();
   await page.keyboard.press('Enter');
-  await page.getByRole('menuitem', { name: 'Inspect resizer-1' }).click();
+  await page.getByRole('button', { name: 'Inspect resizer-1' }).click();
   const inspector = page.getByRole('region', { name: 'Inspector' });
   await inspector.getByRole('heading', { name: /^In hand\s+1$/ }).waitFor();
   await inspector.getByText(/^in work, /).waitFor();

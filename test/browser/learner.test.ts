@@ -73,7 +73,7 @@ it('a phone shows the caption, and the line that a click added, without covering
   await settled(page);
   await page.getByRole('complementary', { name: 'What to look at' }).getByText('Ana is told').waitFor();
   await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
-  await page.getByRole('menuitem', { name: 'Crash now, restart after 5 s' }).click();
+  await page.getByRole('button', { name: 'Crash', exact: true }).click();
   const line = page.getByText('- { at: 4.3s, crash: worker-2, restart: 5s }');
   await line.waitFor();
   const stage = await page.getByRole('region', { name: 'Stage' }).boundingBox();

@@ -126,10 +126,10 @@ export function consumerActs(here: Here, declared: string): readonly Act[] {
   return [
     act(
       'add',
-      `Add ${declared} instances`,
+      `Add ${declared}`,
       (values) => ({ ...momentOf(here), scale: declared, count: there + numberIn(values, 'more') }),
       {
-        params: [whole('more', 'by', 1, 'more', 1, MOST_BY_MENU)],
+        params: [whole('more', '', 1, 'more', 1, MOST_BY_MENU)],
         refusal: there >= MOST_BY_MENU ? `there are ${there} already` : '',
         remark: isAutoscaled ? 'Its scaling rule may undo it.' : '',
       },
