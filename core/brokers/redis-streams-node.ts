@@ -683,25 +683,20 @@ export class RedisStreamsNode implements Machine {
 
   #answer(
     to: ActorId,
-    { token, ...request }: XRead | XReadGroup,
+    request: XRead | XReadGroup,
     streams: readonly StreamRead[] | null,
     out: Out,
     because?: FactId,
   ): void {
+    const { token } = request;
     const claims = request.type === 'XREADGROUP' && request.claimMs >= 0;
-    const reply: ReadReply = { type: 'read', token, streams, claims, sizeBytes: 0 };
+    const first = streams?.[0]?.entries;
+    const only = streams?.length === 1 && first?.length === 1 ? (first[0] as Handed).message : null;
+    const reply: ReadReply = { type: 'read', token, streams, claims, sizeBytes: only === null ? 0 : only.sizeBytes };
     if (streams === null) return out.send(to, 'control', reply, 0, because);
-    const first = streams[0]?.entries;
-    const only = streams.length === 1 && first?.length === 1 ? (first[0] as Handed).message : null;
-    if (only !== null) {
-      return out.send(to, 'delivery', { ...reply, sizeBytes: only.sizeBytes } as ReadReply, only.id);
-    }
-    this.#hand(
-      to,
-      { ...reply, sizeBytes: 0 },
-      streams.flatMap(({ entries }) => entries),
-      out,
-    );
+    if (only !== null) return out.send(to, 'delivery', reply, only.id);
+    const handed = streams.flatMap(({ entries }) => entries);
+    this.#hand(to, reply, handed, out);
   }
 
   /** Sends entries to a client: one hop that carries all of their messages. */
