@@ -53,7 +53,7 @@ it('a first visit has one producer, one queue and one button; keys alone lead th
   expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('Consumer packer');
   await keyboard.press('Enter');
   await page
-    .getByRole('menuitem', { name: /^Crash/ })
+    .getByRole('button', { name: 'Crash', exact: true })
     .first()
     .press('Enter');
   await asked(page, 'watch the ring');
