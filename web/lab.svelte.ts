@@ -79,7 +79,7 @@ export interface Wanted {
 
 /** Number of the future that is the file as it was opened. */
 export const FIRST = 1;
-const NOTHING: Judgement = { verdicts: [], expectations: [], goals: [] };
+const NOTHING: Judgement = { totals: null, verdicts: [], expectations: [], goals: [] };
 /** Facts that are folded between two looks at the clock, and how long the page may be kept busy with them. */
 const FOLD_FACTS = 2_048;
 const FOLD_MS = 8;
@@ -393,11 +393,12 @@ export class Lab {
   /** How the shown future came out, as soon as it is known. */
   #conclude(run: ShownRun | null): void {
     if (run === null) return;
-    const { verdicts, expectations } = this.judgement;
+    const { verdicts, expectations, totals } = this.judgement;
     const broken =
       verdicts.filter(({ verdict, stated }) => verdict === 'violated' && stated !== 'violated').length +
       expectations.filter(({ holds }) => !holds).length;
-    const outcome = { digest: this.digest, endedAtUs: run.trace.endedAtUs, facts: run.trace.count, broken };
+    const { digest } = this;
+    const outcome = { digest, endedAtUs: run.trace.endedAtUs, facts: run.trace.count, broken, totals };
     this.futures = this.futures.map((one) => (one.id === this.future ? { ...one, outcome } : one));
   }
 
@@ -457,6 +458,7 @@ export class Lab {
         this.charted = true;
         return;
       case 'failed':
+        this.isRead = true;
         this.running = false;
         this.problem = report.message;
         return;
