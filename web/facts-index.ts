@@ -85,6 +85,16 @@ const TONES = FACT_NAMES.map((name) => {
   const { tone } = FACTS[name];
   return tone === 'quiet' ? 0 : tone === 'normal' ? LOUD : LOUD | NOTABLE;
 });
+const DEPARTURES: ReadonlySet<number> = new Set([
+  F.expired,
+  F.evicted,
+  F.lost,
+  F.unroutable,
+  F.shed,
+  F['gave-up'],
+  F.rejected,
+  F.skipped,
+]);
 /** Hops whose length is sampled for the speed of playing. */
 const SAMPLES = 2_000;
 /** A quiet stretch takes at most so long on the wall. */
@@ -107,6 +117,8 @@ export class FactsIndex {
   readonly lostHops = new Numbers();
   /** Messages that went from one queue to another: dead-lettered, or moved back. */
   readonly transfers = new Numbers();
+  /** Facts of messages that were refused, or left for good without having been worked on. */
+  readonly departures = new Numbers();
   /** Messages that were lost for good, by the place that lost them; 0 for those lost elsewhere. */
   readonly losses = new Map<PlaceId, Numbers>();
   readonly spans: Span[] = [];
@@ -189,6 +201,7 @@ export class FactsIndex {
     const isTransfer = kind === F['dead-lettered'] || kind === F.redriven;
     const isHop = (kind === F.sent || isTransfer) && trace.messageOf(id) !== 0;
     if (isTransfer) this.transfers.push(id);
+    else if (DEPARTURES.has(kind)) this.departures.push(id);
     if (tone & LOUD) this.loud.push(id);
     if (tone & NOTABLE) this.notable.push(id);
     if (tone & LOUD || isHop) {

@@ -42,6 +42,18 @@ export interface InHand {
   endsUs: Micros;
   /** It was settled before it was processed. */
   settled: boolean;
+  /** Kept back until the message of its key with this number comes; 0 when it is not. */
+  heldFor: number;
+}
+
+/** A circuit breaker between a consumer and what it calls. */
+export interface Breaker {
+  readonly state: 'open' | 'half-open';
+  /** The store or service that is not called. */
+  readonly place: PlaceId;
+  /** When it will be tried again; 0 while it is. */
+  readonly untilUs: Micros;
+  readonly sinceUs: Micros;
 }
 
 export interface ActorState {
@@ -58,6 +70,10 @@ export interface ActorState {
   hand: InHand[];
   /** A producer waits because it may not send. */
   blocked: boolean;
+  /** Null while it is closed, or where there is none. */
+  breaker: Breaker | null;
+  /** Whom it does not call, because they failed their health checks. */
+  shunned: readonly ActorId[];
   produced: number;
   confirmed: number;
   retried: number;
@@ -114,6 +130,10 @@ export interface StoreState {
   twice: number;
   unchanged: number;
   refused: number;
+  /** What producers wrote here for messages of their own. */
+  recorded: number;
+  /** Rows of its outbox that are not marked as published. */
+  outbox: number;
   /** Last value of the first 64 keys; the key is the message's, `''` for none. */
   rows: Map<string, number>;
   lastMessage: MessageId;
@@ -287,6 +307,7 @@ export class Topology {
           inHand(actor, message, place, trace.detail(id)) ?? newInHand(message, place, trace.detail(id), time);
         if (!actor.hand.includes(held)) actor.hand.push(held);
         held.step = 'begun';
+        held.heldFor = 0;
         held.sinceUs = time;
         held.endsUs = time + trace.value(id) * 1000;
         return;
@@ -295,10 +316,38 @@ export class Topology {
         const store = this.#store(place);
         store.lastUs = time;
         store.lastMessage = message;
+        if (trace.detail(id) > 0) store.outbox++;
         // A row of the outbox alone changes no other row.
-        if (trace.detail(id) !== 2) keepRow(store, trace, id);
+        if (trace.detail(id) === 2) return;
+        store.recorded++;
+        keepRow(store, trace, id);
         return;
       }
+      case F.marked: {
+        const store = this.#store(place);
+        if (store.outbox > 0) store.outbox--;
+        return;
+      }
+      case F.held: {
+        const held = actor.hand.find((one) => one.message === message && one.step === 'received');
+        if (held !== undefined) held.heldFor = trace.detail(id);
+        return;
+      }
+      case F['breaker-opened']:
+        actor.breaker = { state: 'open', place, untilUs: time + trace.value(id) * 1000, sinceUs: time };
+        return;
+      case F['breaker-half-opened']:
+        actor.breaker = { state: 'half-open', place, untilUs: 0, sinceUs: time };
+        return;
+      case F['breaker-closed']:
+        actor.breaker = null;
+        return;
+      case F.unhealthy:
+        if (!actor.shunned.includes(peer)) actor.shunned = [...actor.shunned, peer];
+        return;
+      case F.healthy:
+        actor.shunned = actor.shunned.filter((one) => one !== peer);
+        return;
       case F.applied:
         this.#store(place).lastUs = time;
         this.#applied(trace, id, message, place);
@@ -423,6 +472,8 @@ export class Topology {
         setStatus(actor, 'down', time, id);
         actor.hand = [];
         actor.blocked = false;
+        actor.breaker = null;
+        actor.shunned = [];
         return;
       case F.started:
       case F.restarted:
@@ -593,7 +644,8 @@ export class Topology {
     while (this.stores.length <= place) this.stores.push(undefined);
     let store = this.stores[place];
     if (store === undefined) {
-      store = { place, applied: 0, twice: 0, unchanged: 0, refused: 0, rows: new Map(), lastMessage: 0, lastUs: 0 };
+      const none = { applied: 0, twice: 0, unchanged: 0, refused: 0, recorded: 0, outbox: 0 };
+      store = { place, ...none, rows: new Map(), lastMessage: 0, lastUs: 0 };
       this.stores[place] = store;
     }
     return store;
@@ -727,6 +779,8 @@ function newActor(id: ActorId): ActorState {
     pace: 100,
     hand: [],
     blocked: false,
+    breaker: null,
+    shunned: [],
     produced: 0,
     confirmed: 0,
     retried: 0,
@@ -746,7 +800,8 @@ function setStatus(actor: ActorState, status: ActorStatus, time: Micros, fact: F
 }
 
 function newInHand(message: MessageId, place: PlaceId, attempt: number, time: Micros): InHand {
-  return { message, place, attempt, step: 'received', sinceUs: time, receivedUs: time, endsUs: 0, settled: false };
+  const settled = false;
+  return { message, place, attempt, step: 'received', sinceUs: time, receivedUs: time, endsUs: 0, settled, heldFor: 0 };
 }
 
 function inHand(actor: ActorState, message: MessageId, place: PlaceId, attempt: number): InHand | undefined {

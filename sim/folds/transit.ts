@@ -54,6 +54,22 @@ export class TransitIndex {
     return hops.reverse();
   }
 
+  /** Calls `visit` with each hop with departure ≤ time < arrival, the latest first: for those who count and need no objects. */
+  each(time: Micros, visit: (fact: FactId, departureUs: Micros, lengthUs: Micros) => void): void {
+    const trace = this.#trace;
+    this.#extend();
+    const last = trace.lastAt(time);
+    for (let block = Math.floor((last - 1) / BLOCK); block >= 0; block--) {
+      if ((this.#arrivals[block] ?? 0) <= time) continue;
+      for (let id = Math.min(last, (block + 1) * BLOCK); id > block * BLOCK; id--) {
+        if (trace.kind(id) !== F.sent) continue;
+        const departure = trace.time(id);
+        const length = trace.value(id);
+        if (departure + length > time) visit(id, departure, length);
+      }
+    }
+  }
+
   #extend(): void {
     const trace = this.#trace;
     for (let id = this.#indexed + 1; id <= trace.count; id++) {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { run } from '../../sim/world.ts';
-import { type Layout, layoutStage } from '../../web/stage/layout.ts';
+import type { Layout } from '../../web/stage/boxes.ts';
+import { layoutStage } from '../../web/stage/layout.ts';
 
 function layoutOf(file: string, width: number, height: number): Layout {
   const { scenario } = parseScenario(readFileSync(`scenarios/${file}.yaml`, 'utf8'), { file });

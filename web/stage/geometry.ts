@@ -1,6 +1,7 @@
-/** Curves between boxes: where a link leaves and arrives, and where on it a hop is. */
-import type { Box, Layout } from './layout.ts';
+/** Where links run between boxes: where each leaves and arrives, which way it takes, and where on it a hop is. */
+import { type Box, boxKey, type Layout, type Link } from './boxes.ts';
 
+/** A piece of a link, as canvas and SVG draw it: from 0 to 3, bent towards 1 and 2. */
 export interface Curve {
   readonly x0: number;
   readonly y0: number;
@@ -17,35 +18,24 @@ export interface Point {
   readonly y: number;
 }
 
-/** From box to box: side to side in columns, bottom to top in rows. `lane` in −1…1 moves the ends apart where many links meet. */
-export function curveBetween(from: Box, to: Box, stacked: boolean, lane = 0): Curve {
-  if (stacked) {
-    const down = from.y <= to.y;
-    const x0 = from.x + from.w / 2 + lane * from.w * 0.3;
-    const x3 = to.x + to.w / 2;
-    const y0 = down ? from.y + from.h : from.y;
-    const y3 = down ? to.y : to.y + to.h;
-    const bend = (y3 - y0) / 2;
-    // A wide box is left straight below or above the other's middle.
-    const start = from.w > to.w * 1.5 ? clamp(x3, from.x + 20, from.x + from.w - 20) : x0;
-    const end = to.w > from.w * 1.5 ? clamp(x0, to.x + 20, to.x + to.w - 20) : x3;
-    return { x0: start, y0, x1: start, y1: y0 + bend, x2: end, y2: y3 - bend, x3: end, y3 };
-  }
-  if (from.type === 'queue' && to.type === 'queue') {
-    const x = from.x + from.w / 2;
-    const y0 = from.y + from.h;
-    return { x0: x, y0, x1: x, y1: y0, x2: x, y2: to.y, x3: x, y3: to.y };
-  }
-  const forwards = from.x <= to.x;
-  const x0 = forwards ? from.x + from.w : from.x;
-  const x3 = forwards ? to.x : to.x + to.w;
-  const y0 = from.y + from.h / 2 + lane * from.h * 0.3;
-  const y3 = to.y + to.h / 2;
-  const bend = (x3 - x0) * 0.5;
-  return { x0, y0, x1: x0 + bend, y1: y0, x2: x3 - bend, y2: y3, x3, y3 };
+/** A whole link: its pieces in order, where each ends as a share of the whole, and how long it is, px. */
+export interface Path {
+  readonly pieces: readonly Curve[];
+  readonly ends: readonly number[];
+  readonly length: number;
 }
 
-export function pointOn(curve: Curve, t: number): Point {
+/** The point at a share t in 0…1 of the way. */
+export function pointOn(path: Path, t: number): Point {
+  const { pieces, ends } = path;
+  let i = 0;
+  while (i < pieces.length - 1 && t > (ends[i] as number)) i++;
+  const from = i === 0 ? 0 : (ends[i - 1] as number);
+  const to = ends[i] as number;
+  return pointOf(pieces[i] as Curve, to > from ? (t - from) / (to - from) : 0);
+}
+
+function pointOf(curve: Curve, t: number): Point {
   const u = 1 - t;
   const a = u * u * u;
   const b = 3 * u * u * t;
@@ -57,36 +47,13 @@ export function pointOn(curve: Curve, t: number): Point {
   };
 }
 
-/** All links of a layout as curves, by `from→to`; links that leave one box are fanned out. */
-export function curvesOf(layout: Layout): ReadonlyMap<string, Curve> {
-  const curves = new Map<string, Curve>();
-  const leaving = new Map<string, string[]>();
-  for (const link of layout.links) {
-    const list = leaving.get(link.from) ?? [];
-    list.push(link.to);
-    leaving.set(link.from, list);
-  }
-  for (const link of layout.links) {
-    const from = layout.byKey.get(link.from);
-    const to = layout.byKey.get(link.to);
-    if (from === undefined || to === undefined) continue;
-    const siblings = (leaving.get(link.from) ?? [])
-      .map((key) => layout.byKey.get(key))
-      .filter((box) => box !== undefined)
-      .sort((a, b) => (layout.stacked ? a.x - b.x : a.y - b.y));
-    const at = siblings.indexOf(to);
-    const lane = siblings.length < 2 ? 0 : (at / (siblings.length - 1)) * 2 - 1;
-    curves.set(`${link.from}→${link.to}`, curveBetween(from, to, layout.stacked, lane));
-  }
-  return curves;
-}
-
-/** How far a point is from a curve, in px; about, by pieces. */
-export function distanceTo(curve: Curve, x: number, y: number): number {
+/** How far a point is from a link, in px; about, by short straight pieces. */
+export function distanceTo(path: Path, x: number, y: number): number {
   let nearest = Number.POSITIVE_INFINITY;
-  let before = pointOn(curve, 0);
-  for (let i = 1; i <= PIECES; i++) {
-    const after = pointOn(curve, i / PIECES);
+  let before = pointOn(path, 0);
+  const parts = STRAIGHT * path.pieces.length;
+  for (let i = 1; i <= parts; i++) {
+    const after = pointOn(path, i / parts);
     const [dx, dy] = [after.x - before.x, after.y - before.y];
     const along = clamp(((x - before.x) * dx + (y - before.y) * dy) / Math.max(1e-6, dx * dx + dy * dy), 0, 1);
     nearest = Math.min(nearest, Math.hypot(before.x + dx * along - x, before.y + dy * along - y));
@@ -95,8 +62,258 @@ export function distanceTo(curve: Curve, x: number, y: number): number {
   return nearest;
 }
 
-const PIECES = 12;
+const STRAIGHT = 12;
+
+/** A path of these pieces. */
+export function pathOf(pieces: readonly Curve[]): Path {
+  const lengths = pieces.map(lengthOf);
+  const length = lengths.reduce((all, one) => all + one, 0);
+  let sum = 0;
+  const ends = lengths.map((one) => {
+    sum += one;
+    return length === 0 ? 1 : sum / length;
+  });
+  return { pieces, ends, length };
+}
+
+function lengthOf(curve: Curve): number {
+  let length = 0;
+  let before = pointOf(curve, 0);
+  for (let i = 1; i <= 8; i++) {
+    const after = pointOf(curve, i / 8);
+    length += Math.hypot(after.x - before.x, after.y - before.y);
+    before = after;
+  }
+  return length;
+}
 
 export function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(high, value));
+}
+
+// Ways
+
+type Side = 'left' | 'right' | 'top' | 'bottom';
+
+interface End {
+  readonly box: Box;
+  readonly side: Side;
+  /** Where the other end is: ends at one side stand in this order. */
+  readonly towards: number;
+}
+
+/** All links of a layout, by key. */
+export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
+  const paths = new Map<string, Path>();
+  const ways = layout.links.flatMap((link) => {
+    const from = layout.byKey.get(link.from);
+    const to = layout.byKey.get(link.to);
+    return from === undefined || to === undefined ? [] : [{ link, from, to }];
+  });
+  if (layout.stacked) {
+    for (const { link, from, to } of ways)
+      paths.set(link.key, pathOf([downwards(from, to, laneOf(ways, link, from, to))]));
+    return paths;
+  }
+  const lefts = [...new Set(layout.boxes.map(({ x }) => Math.round(x)))].sort((a, b) => a - b);
+  const columnOf = (box: Box): number => lefts.indexOf(Math.round(box.x));
+  const ends = new Map<string, readonly [End, End]>();
+  for (const { link, from, to } of ways)
+    ends.set(link.key, endsOf(from, to, columnOf(to) - columnOf(from), layout.boxes));
+  const ports = portsOf(ends);
+  const floor = layout.height - FLOOR;
+  for (const { link, from, to } of ways) {
+    const [a, b] = ends.get(link.key) as readonly [End, End];
+    const start = ports.get(`${link.key} a`) as Point;
+    const end = ports.get(`${link.key} b`) as Point;
+    const isFar = Math.abs(columnOf(to) - columnOf(from)) > 1;
+    if (isFar) paths.set(link.key, around(start, a.side, end, b.side, floor - (a.side === 'left' ? 8 : 0)));
+    else if (a.side === 'left' && b.side === 'left') paths.set(link.key, besides(start, end));
+    else paths.set(link.key, pathOf([across(start, a.side, end, b.side)]));
+  }
+  return paths;
+}
+
+/** From the lower edge of the stage to the lane that far links take. */
+const FLOOR = 26;
+const BEND = 26;
+
+/** At which sides a link leaves and arrives. Neighbours face each other; what is farther is reached from below, if nothing stands there; in one column straight, or around what stands between. */
+function endsOf(from: Box, to: Box, columns: number, boxes: readonly Box[]): readonly [End, End] {
+  const isBetween = (box: Box, low: number, high: number): boolean =>
+    Math.round(box.x) === Math.round(to.x) && box.y >= low && box.y < high;
+  if (columns === 0) {
+    const [upper, lower] = from.y < to.y ? [from, to] : [to, from];
+    const isStraight = !boxes.some((box) => isBetween(box, upper.y + upper.h, lower.y));
+    const side: Side = isStraight ? (from === upper ? 'bottom' : 'top') : 'left';
+    const other: Side = side === 'left' ? 'left' : side === 'bottom' ? 'top' : 'bottom';
+    return [
+      { box: from, side, towards: to.x },
+      { box: to, side: other, towards: from.x },
+    ];
+  }
+  const forwards = columns > 0;
+  const side: Side = forwards ? 'right' : 'left';
+  const facing: Side = forwards ? 'left' : 'right';
+  const isFar = Math.abs(columns) > 1;
+  const isLowest = !boxes.some((box) => isBetween(box, to.y + to.h, Number.POSITIVE_INFINITY));
+  return [
+    { box: from, side, towards: isFar ? Number.POSITIVE_INFINITY : to.y + to.h / 2 },
+    {
+      box: to,
+      side: isFar && isLowest ? 'bottom' : facing,
+      towards: isFar ? Number.POSITIVE_INFINITY : from.y + from.h / 2,
+    },
+  ];
+}
+
+/** More ends than this at one side of a box share one place. */
+const ENDS_APART = 8;
+
+/** Each end at its own place on its side, in the order of where it goes; by key of the link and `a` or `b`. */
+function portsOf(ends: ReadonlyMap<string, readonly [End, End]>): ReadonlyMap<string, Point> {
+  const sides = new Map<string, { readonly name: string; readonly end: End; readonly isIn: boolean }[]>();
+  for (const [key, pair] of ends) {
+    pair.forEach((end, i) => {
+      const at = `${boxKey(end.box)} ${end.side}`;
+      const list = sides.get(at);
+      const one = { name: `${key} ${i === 0 ? 'a' : 'b'}`, end, isIn: i === 1 };
+      if (list === undefined) sides.set(at, [one]);
+      else list.push(one);
+    });
+  }
+  const ports = new Map<string, Point>();
+  for (const list of sides.values()) {
+    // Many that arrive together meet in one point; many that leave are fanned out.
+    const shared = list.length > ENDS_APART ? list.filter(({ isIn }) => isIn) : [];
+    const single = shared.length > 1 ? shared[0] : undefined;
+    const apart = list.filter((one) => single === undefined || one === single || !one.isIn);
+    apart.sort((a, b) => a.end.towards - b.end.towards);
+    for (const [i, { name, end }] of apart.entries())
+      ports.set(name, portAt(end, apart.length === 1 ? 0.5 : spread(i, apart.length)));
+    const meeting = single === undefined ? undefined : ports.get(single.name);
+    if (meeting !== undefined) for (const { name } of shared) ports.set(name, meeting);
+  }
+  return ports;
+}
+
+/** Shares of a side, away from its corners: closer to the middle when there are few. */
+function spread(i: number, of: number): number {
+  const reach = Math.min(0.7, 0.22 * (of - 1));
+  return 0.5 - reach / 2 + (reach * i) / (of - 1);
+}
+
+function portAt({ box, side }: End, share: number): Point {
+  switch (side) {
+    case 'left':
+      return { x: box.x, y: box.y + box.h * share };
+    case 'right':
+      return { x: box.x + box.w, y: box.y + box.h * share };
+    case 'top':
+      return { x: box.x + box.w * share, y: box.y };
+    case 'bottom':
+      return { x: box.x + box.w * share, y: box.y + box.h };
+    default:
+      return side satisfies never;
+  }
+}
+
+/** From side to side in one sweep. */
+function across(start: Point, from: Side, end: Point, to: Side): Curve {
+  const isUpright = from === 'top' || from === 'bottom';
+  const bend = isUpright ? Math.abs(end.y - start.y) * 0.4 : Math.abs(end.x - start.x) * 0.5;
+  const a = leave(start, from, bend);
+  const b = leave(end, to, bend);
+  return { x0: start.x, y0: start.y, x1: a.x, y1: a.y, x2: b.x, y2: b.y, x3: end.x, y3: end.y };
+}
+
+function leave({ x, y }: Point, side: Side, by: number): Point {
+  switch (side) {
+    case 'left':
+      return { x: x - by, y };
+    case 'right':
+      return { x: x + by, y };
+    case 'top':
+      return { x, y: y - by };
+    case 'bottom':
+      return { x, y: y + by };
+    default:
+      return side satisfies never;
+  }
+}
+
+/** Past the boxes of its own column, on their left. */
+function besides(start: Point, end: Point): Path {
+  const x = Math.min(start.x, end.x) - 16;
+  return pathOf([
+    corner(start, { x, y: start.y }, { x, y: start.y + BEND }),
+    line({ x, y: start.y + BEND }, { x, y: end.y - BEND }),
+    corner({ x, y: end.y - BEND }, { x, y: end.y }, end),
+  ]);
+}
+
+/** Down between the columns, along the floor, and up: to the box from below, or between the columns to its side. */
+function around(start: Point, side: Side, end: Point, to: Side, floor: number): Path {
+  const x = leave(start, side, BEND).x;
+  const turn = end.x < start.x ? -BEND : BEND;
+  const away = Math.min(start.y + BEND, floor - BEND);
+  const pieces = [
+    corner(start, { x, y: start.y }, { x, y: away }),
+    line({ x, y: away }, { x, y: floor - BEND }),
+    corner({ x, y: floor - BEND }, { x, y: floor }, { x: x + turn, y: floor }),
+  ];
+  const up = to === 'bottom' ? end.x : end.x - turn;
+  pieces.push(
+    line({ x: x + turn, y: floor }, { x: up - turn, y: floor }),
+    corner({ x: up - turn, y: floor }, { x: up, y: floor }, { x: up, y: floor - BEND }),
+  );
+  if (to === 'bottom') pieces.push(line({ x: up, y: floor - BEND }, end));
+  else {
+    const near = Math.min(end.y + BEND, floor - BEND);
+    pieces.push(
+      line({ x: up, y: floor - BEND }, { x: up, y: near }),
+      corner({ x: up, y: near }, { x: up, y: end.y }, end),
+    );
+  }
+  return pathOf(pieces);
+}
+
+function line(from: Point, to: Point): Curve {
+  const x1 = from.x + (to.x - from.x) / 3;
+  const y1 = from.y + (to.y - from.y) / 3;
+  const x2 = from.x + ((to.x - from.x) * 2) / 3;
+  const y2 = from.y + ((to.y - from.y) * 2) / 3;
+  return { x0: from.x, y0: from.y, x1, y1, x2, y2, x3: to.x, y3: to.y };
+}
+
+function corner(from: Point, at: Point, to: Point): Curve {
+  return { x0: from.x, y0: from.y, x1: at.x, y1: at.y, x2: at.x, y2: at.y, x3: to.x, y3: to.y };
+}
+
+// In rows
+
+/** −1 … 1: links that leave one box are fanned out. */
+function laneOf(
+  ways: readonly { readonly link: Link; readonly from: Box; readonly to: Box }[],
+  link: Link,
+  from: Box,
+  to: Box,
+): number {
+  const siblings = ways.filter((way) => way.link.from === link.from && way.from === from).map((way) => way.to);
+  siblings.sort((a, b) => a.x - b.x);
+  return siblings.length < 2 ? 0 : (siblings.indexOf(to) / (siblings.length - 1)) * 2 - 1;
+}
+
+/** From below the one to above the other. `lane` moves the ends apart where many links meet. */
+function downwards(from: Box, to: Box, lane: number): Curve {
+  const down = from.y <= to.y;
+  const x0 = from.x + from.w / 2 + lane * from.w * 0.3;
+  const x3 = to.x + to.w / 2;
+  const y0 = down ? from.y + from.h : from.y;
+  const y3 = down ? to.y : to.y + to.h;
+  const bend = (y3 - y0) / 2;
+  // A wide box is left straight below or above the other's middle.
+  const start = from.w > to.w * 1.5 ? clamp(x3, from.x + 20, from.x + from.w - 20) : x0;
+  const end = to.w > from.w * 1.5 ? clamp(x0, to.x + 20, to.x + to.w - 20) : x3;
+  return { x0: start, y0, x1: start, y1: y0 + bend, x2: end, y2: y3 - bend, x3: end, y3 };
 }

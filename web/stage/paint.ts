@@ -2,10 +2,22 @@
  * A scene onto a canvas. Cells and tokens are drawn once per look and size on small canvases of their own and then copied, so thousands of them fit
  * into a frame. It knows colours and pixels, nothing of messages.
  */
-import type { Curve } from './geometry.ts';
+import { type Curve, type Path, pointOn } from './geometry.ts';
 import type { Look, Shape } from './keys.ts';
+import {
+  type Bar,
+  BREAKER_AT,
+  type Dot,
+  type Ink,
+  type Mark,
+  type Scene,
+  type Stream,
+  type Stroke,
+  type Token,
+  type Wire,
+  type Word,
+} from './marks.ts';
 import type { Pen } from './pen.ts';
-import type { Bar, Dot, Ink, Mark, Scene, Stroke, Token, Wire, Word } from './scene.ts';
 
 export interface Palette {
   readonly keys: readonly string[];
@@ -41,10 +53,10 @@ const TEXT = 'ui-sans-serif, system-ui, sans-serif';
 const MONO = 'ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const TOKEN = 18;
 const FULL = Math.PI * 2;
-/** From so many messages on, a link shows a band. */
-const BAND_FROM = 25;
-/** From so many tokens on they are small and plain: there is no room for more, nor time in a frame. */
-const DENSE_FROM = 400;
+/** What would have to be written smaller is left to the words of a pointer. */
+const LABEL_MIN = 8.9;
+/** A band is at most so wide, px. */
+const BAND = 22;
 /** Shapes of about 9 pixels made of upright rectangles, which are filled many times faster than curves. */
 const COARSE: Readonly<Record<Shape, readonly (readonly [number, number, number, number])[]>> = {
   square: [[-4, -4, 8, 8]],
@@ -72,6 +84,7 @@ export class Painter {
   /** A canvas takes copies of small canvases; any other pen gets every shape itself. */
   readonly #copies: CanvasRenderingContext2D | null;
   readonly #sprites = new Map<string, HTMLCanvasElement>();
+  readonly #inksOver = new Map<string, string>();
 
   constructor(context: Pen | CanvasRenderingContext2D, palette: Palette, ratio: number) {
     this.#context = context;
@@ -80,67 +93,125 @@ export class Painter {
     this.#ratio = ratio;
   }
 
-  /** `selected` gets a ring; 0 for none. */
-  paint(scene: Scene, width: number, height: number, selected: number): void {
+  /** `selected` gets a ring; 0 for none. `x` and `y` are what of the scene is at the canvas's upper left corner, `scale` how large it is drawn. */
+  paint(
+    scene: Scene,
+    view: {
+      readonly x: number;
+      readonly y: number;
+      readonly width: number;
+      readonly height: number;
+      readonly scale: number;
+    },
+    selected: number,
+  ): void {
     const context = this.#context;
-    context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
+    const ratio = this.#ratio;
+    context.setTransform(ratio, 0, 0, ratio, -view.x * ratio, -view.y * ratio);
+    context.clearRect(view.x, view.y, view.width, view.height);
     for (const wire of scene.wires) this.#wire(wire);
+    for (const stream of scene.streams) this.#stream(stream);
     for (const stroke of scene.strokes) this.#stroke(stroke);
     for (const bar of scene.bars) this.#bar(bar);
     for (const mark of scene.marks) this.#mark(mark, mark.message === selected && selected !== 0);
     for (const dot of scene.dots) this.#dot(dot);
     context.imageSmoothingEnabled = false;
-    if (scene.tokens.length > DENSE_FROM) this.#dense(scene.tokens);
+    this.#dense(scene.tokens, selected);
     for (const token of scene.tokens) {
       const isSelected = token.message === selected && selected !== 0;
-      if (isSelected || scene.tokens.length <= DENSE_FROM) this.#token(token, isSelected);
+      if (isSelected || !token.small) this.#token(token, isSelected);
     }
     context.imageSmoothingEnabled = true;
     for (const word of scene.words) this.#word(word);
   }
 
-  #wire({ curve, dashed, ink, cut, load }: Wire): void {
+  #wire({ path, dashed, ink, cut, breaker }: Wire): void {
     const context = this.#context;
-    if (load >= BAND_FROM) {
-      context.globalAlpha = 0.16;
-      context.strokeStyle = this.#palette.keys[0] ?? '';
-      context.lineWidth = Math.min(22, 4 + Math.sqrt(load));
-      this.#curve(curve);
-      context.globalAlpha = 1;
-    }
     context.strokeStyle = this.#palette.inks[ink];
     context.lineWidth = dashed ? 1.5 : 1.25;
     context.setLineDash(dashed ? [2, 4] : []);
-    this.#curve(curve);
+    this.#path(path);
     context.setLineDash([]);
-    this.#arrow(curve);
-    if (!cut) return;
-    // A gap across the link, with the two ends of the cut.
-    const x = (curve.x0 + curve.x3 + 3 * (curve.x1 + curve.x2)) / 8;
-    const y = (curve.y0 + curve.y3 + 3 * (curve.y1 + curve.y2)) / 8;
+    const last = path.pieces.at(-1);
+    if (last !== undefined) this.#arrow(last);
+    if (!cut && breaker === '') return;
+    const { x, y } = pointOn(path, cut ? 0.5 : BREAKER_AT);
     context.fillStyle = this.#palette.paper;
-    context.fillRect(x - 9, y - 14, 18, 28);
-    context.lineWidth = 2;
-    context.beginPath();
-    context.moveTo(x - 11, y + 10);
-    context.lineTo(x - 5, y - 10);
-    context.moveTo(x + 5, y + 10);
-    context.lineTo(x + 11, y - 10);
-    context.stroke();
+    if (cut) {
+      // A gap, with the two ends of the cut.
+      context.fillRect(x - 9, y - 14, 18, 28);
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(x - 11, y + 10);
+      context.lineTo(x - 5, y - 10);
+      context.moveTo(x + 5, y + 10);
+      context.lineTo(x + 11, y - 10);
+      context.stroke();
+    } else this.#breaker(x, y, breaker === 'open');
   }
 
-  #curve(curve: Curve): void {
+  /** A switch between two contacts: lifted while it is open, dashed while it is tried. */
+  #breaker(x: number, y: number, isOpen: boolean): void {
+    const context = this.#context;
+    context.fillRect(x - 13, y - 10, 26, 20);
+    context.lineWidth = 2;
+    context.setLineDash(isOpen ? [] : [3, 3]);
+    context.beginPath();
+    context.moveTo(x - 11, y);
+    context.lineTo(x + (isOpen ? 7 : 11), y - (isOpen ? 9 : 0));
+    context.stroke();
+    context.setLineDash([]);
+    for (const at of [x - 11, x + 11]) {
+      context.beginPath();
+      context.arc(at, y, 2.5, 0, FULL);
+      context.fillStyle = this.#palette.inks.fault;
+      context.fill();
+    }
+  }
+
+  /** As wide as the messages are dense there; a piece of the way at a time. */
+  #stream({ path, parts, colour, kind }: Stream): void {
+    const context = this.#context;
+    const isAnswers = kind === 'answers';
+    const ink = isAnswers ? this.#palette.inks.good : (this.#palette.keys[colour] ?? this.#palette.inks.soft);
+    context.fillStyle = ink;
+    context.globalAlpha = isAnswers ? 0.4 : 0.6;
+    const n = parts.length;
+    const halves = parts.map((count) => (count === 0 ? 0.5 : Math.min(BAND, 2 + 3 * Math.sqrt(count)) / 2));
+    const shift = isAnswers ? 9 : 0;
+    const up: [number, number][] = [];
+    const down: [number, number][] = [];
+    for (let i = 0; i <= n; i++) {
+      const at = pointOn(path, i / n);
+      const next = pointOn(path, Math.min(1, i / n + 0.01));
+      const before = pointOn(path, Math.max(0, i / n - 0.01));
+      const [dx, dy] = [next.x - before.x, next.y - before.y];
+      const length = Math.hypot(dx, dy) || 1;
+      const [nx, ny] = [-dy / length, dx / length];
+      const half = ((halves[Math.max(0, i - 1)] ?? 0) + (halves[Math.min(n - 1, i)] ?? 0)) / 2;
+      up.push([at.x + nx * (shift + half), at.y + ny * (shift + half)]);
+      down.push([at.x + nx * (shift - half), at.y + ny * (shift - half)]);
+    }
+    context.beginPath();
+    for (const [x, y] of up) context.lineTo(x, y);
+    for (const [x, y] of down.reverse()) context.lineTo(x, y);
+    context.closePath();
+    context.fill();
+    context.globalAlpha = 1;
+  }
+
+  #path({ pieces }: Path): void {
     const context = this.#context;
     context.beginPath();
-    context.moveTo(curve.x0, curve.y0);
-    context.bezierCurveTo(curve.x1, curve.y1, curve.x2, curve.y2, curve.x3, curve.y3);
+    const first = pieces[0];
+    if (first !== undefined) context.moveTo(first.x0, first.y0);
+    for (const { x1, y1, x2, y2, x3, y3 } of pieces) context.bezierCurveTo(x1, y1, x2, y2, x3, y3);
     context.stroke();
   }
 
-  #arrow({ x2, y2, x3, y3 }: Curve): void {
-    const dx = x3 - x2;
-    const dy = y3 - y2;
+  #arrow({ x0, y0, x2, y2, x3, y3 }: Curve): void {
+    const dx = x3 - x2 || (x3 - x0) * 0.1;
+    const dy = y3 - y2 || (y3 - y0) * 0.1;
     const length = Math.hypot(dx, dy) || 1;
     const [ux, uy] = [dx / length, dy / length];
     const context = this.#context;
@@ -193,8 +264,10 @@ export class Painter {
     const held = state === 'held';
     const cell = held && mark.ring >= 0 ? size * 0.86 : size;
     context.globalAlpha = mark.alpha;
-    const key = `${state} ${look.shape} ${look.colour} ${cell} ${mark.poison} ${mark.label}`;
+    const key = `${state} ${look.shape} ${look.colour} ${cell} ${mark.poison}`;
     this.#stamp(key, x - (cell + 4) / 2, y - (cell + 4) / 2, cell + 4, (on) => this.#drawCell(on, cell, mark));
+    // Not in the copy: in a busy run each message would need one of its own, for a frame or two.
+    if (mark.label !== '') this.#label(mark, cell);
     context.globalAlpha = 1;
     if (held && mark.ring >= 0) this.#ring(mark);
     if (mark.attempt > 1 && size >= 18) this.#attempt(x + size / 2, y - size / 2, mark.attempt);
@@ -202,7 +275,7 @@ export class Painter {
 
   #ring({ x, y, size, ring, look }: Mark): void {
     const context = this.#context;
-    const r = size * 0.5 + 7;
+    const r = size * 0.5 + (size < 20 ? 4 : 7);
     context.lineWidth = 2.5;
     context.strokeStyle = this.#palette.inks.line;
     context.globalAlpha = 0.6;
@@ -216,11 +289,12 @@ export class Painter {
     context.stroke();
   }
 
-  /** Many tokens, a colour at a time. */
-  #dense(tokens: readonly Token[]): void {
+  /** Small tokens, a colour at a time. */
+  #dense(tokens: readonly Token[], selected: number): void {
     const context = this.#context;
     const groups = new Map<string, Token[]>();
     for (const token of tokens) {
+      if (!token.small || (token.message === selected && selected !== 0)) continue;
       const colour = this.#colourOf(token);
       const group = groups.get(colour);
       if (group === undefined) groups.set(colour, [token]);
@@ -232,7 +306,7 @@ export class Painter {
         context.globalAlpha = alpha;
         const left = Math.round(x);
         const top = Math.round(y);
-        for (const [dx, dy, w, h] of kind === 'message' ? COARSE[look.shape] : COARSE_TICK) {
+        for (const [dx, dy, w, h] of kind === 'message' || kind === 'delivery' ? COARSE[look.shape] : COARSE_TICK) {
           context.fillRect(left + dx, top + dy, w, h);
         }
       }
@@ -277,21 +351,26 @@ export class Painter {
     context.stroke();
   }
 
-  #drawCell(on: Pen, size: number, { state, look, poison, label }: Mark): void {
+  #drawCell(on: Pen, size: number, { state, look, poison }: Mark): void {
     const colour = this.#palette.keys[look.colour] ?? '';
     const middle = size / 2 + 2;
     on.translate(middle, middle);
     path(on, look.shape, size);
-    let ink = readable(colour);
     if (state === 'solid') {
       on.fillStyle = colour;
       on.fill();
+    } else if (state === 'gone') {
+      on.fillStyle = this.#palette.paper;
+      on.fill();
+      on.strokeStyle = this.#palette.inks.fault;
+      on.lineWidth = 1.25;
+      path(on, look.shape, size - 1.5);
+      on.stroke();
     } else if (state === 'faded') {
       on.globalAlpha = 0.34;
       on.fillStyle = colour;
       on.fill();
       on.globalAlpha = 1;
-      ink = this.#palette.inks.ink;
     } else {
       on.fillStyle = state === 'outline' || state === 'delayed' ? this.#palette.panel : this.#palette.lane;
       on.fill();
@@ -301,27 +380,41 @@ export class Painter {
       path(on, look.shape, size - 1.5);
       on.stroke();
       on.setLineDash([]);
-      ink = this.#palette.inks.ink;
     }
-    if (poison) this.#hatch(on, look.shape, size, state === 'solid' ? ink : this.#palette.inks.fault);
-    if (label === '') return;
-    const font = Math.min(
-      12,
-      size * 0.5,
-      (size * (look.shape === 'square' || look.shape === 'circle' ? 1.5 : 1.25)) / label.length + 1,
-    );
-    if (font < 7.5) return;
-    on.font = `600 ${font}px ${TEXT}`;
-    on.textAlign = 'center';
-    on.textBaseline = 'middle';
+    if (poison) this.#hatch(on, look.shape, size, state === 'solid' ? this.#over(colour) : this.#palette.inks.fault);
+  }
+
+  /** The ink of words over a colour. */
+  #over(colour: string): string {
+    let ink = this.#inksOver.get(colour);
+    if (ink === undefined) {
+      ink = readable(colour);
+      this.#inksOver.set(colour, ink);
+    }
+    return ink;
+  }
+
+  #label({ x, y, state, look, poison, label }: Mark, size: number): void {
+    const broad = look.shape === 'square' || look.shape === 'circle' ? 1.5 : 1.25;
+    const most = Math.min(12, size * 0.5, (size * broad) / label.length + 1);
+    if (most < LABEL_MIN) return;
+    // In halves, so that there are few fonts.
+    const font = Math.floor(2 * most) / 2;
+    const colour = this.#palette.keys[look.colour] ?? '';
+    const { inks, panel } = this.#palette;
+    const context = this.#context;
+    context.font = `600 ${font}px ${TEXT}`;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
     if (poison) {
       // Words stay readable on the hatching.
-      on.lineWidth = 3.5;
-      on.strokeStyle = state === 'solid' ? colour : this.#palette.panel;
-      on.strokeText(label, 0, 0.5);
+      context.lineWidth = 3.5;
+      context.strokeStyle = state === 'solid' ? colour : panel;
+      context.strokeText(label, x, y + 0.5);
     }
-    on.fillStyle = ink;
-    on.fillText(label, 0, 0.5);
+    context.fillStyle = state === 'solid' ? this.#over(colour) : state === 'gone' ? inks.fault : inks.ink;
+    context.fillText(label, x, y + 0.5);
+    context.textBaseline = 'alphabetic';
   }
 
   #hatch(on: Pen, shape: Shape, size: number, ink: string): void {
@@ -350,12 +443,12 @@ export class Painter {
       this.#drawToken(on, kind, look),
     );
     if (token.label !== '') {
-      const inside = kind === 'message' || kind === 'effect';
-      const font = inside ? Math.max(7, Math.min(9.5, 17 / token.label.length + 2)) : 11;
+      const inside = kind === 'message' || kind === 'delivery' || kind === 'effect';
+      const font = inside ? Math.max(7, Math.min(kind === 'delivery' ? 8.5 : 9.5, 17 / token.label.length + 2)) : 11;
       context.font = `600 ${font}px ${TEXT}`;
       context.textAlign = inside ? 'center' : 'left';
-      context.fillStyle = inside ? readable(this.#palette.keys[look.colour] ?? '') : this.#palette.inks.soft;
-      if (kind === 'message') context.fillText(token.label, x, y + font * 0.36);
+      context.fillStyle = inside ? this.#over(this.#palette.keys[look.colour] ?? '') : this.#palette.inks.soft;
+      if (kind === 'message' || kind === 'delivery') context.fillText(token.label, x, y + font * 0.36);
       else if (kind === 'tick') {
         context.font = `400 11px ${TEXT}`;
         context.textAlign = 'center';
@@ -375,6 +468,16 @@ export class Painter {
         path(on, look.shape === 'square' ? 'circle' : look.shape, TOKEN - 1);
         on.fillStyle = colour;
         on.fill();
+        return;
+      case 'delivery':
+        // A copy: the message within a frame, while its place in the queue is kept.
+        path(on, look.shape === 'square' ? 'circle' : look.shape, TOKEN - 6);
+        on.fillStyle = colour;
+        on.fill();
+        on.strokeStyle = colour;
+        on.lineWidth = 1.5;
+        path(on, look.shape === 'square' ? 'circle' : look.shape, TOKEN);
+        on.stroke();
         return;
       case 'effect':
         on.fillStyle = colour;

@@ -7,8 +7,9 @@ export function stageText(topology: Topology, run: ShownRun): string {
   const lines: string[] = [`fact ${topology.fact} at ${topology.timeUs}`];
   for (const actor of topology.actors) {
     const hand = actor.hand.map(({ message, attempt, step }) => `${message}#${attempt} ${step}`).join(', ');
+    const breaker = actor.breaker === null ? '' : ` breaker ${actor.breaker.state}`;
     lines.push(
-      `${trace.actorName(actor.id)} ${actor.status} made ${actor.produced} settled ${actor.settled} [${hand}]`,
+      `${trace.actorName(actor.id)} ${actor.status}${breaker} made ${actor.produced} settled ${actor.settled} [${hand}]`,
     );
   }
   for (const queue of topology.queues) {
@@ -39,7 +40,9 @@ export function stageText(topology: Topology, run: ShownRun): string {
   }
   for (const store of topology.stores) {
     if (store !== undefined)
-      lines.push(`store ${trace.placeName(store.place)} applied ${store.applied} twice ${store.twice}`);
+      lines.push(
+        `store ${trace.placeName(store.place)} applied ${store.applied} twice ${store.twice} recorded ${store.recorded} outbox ${store.outbox}`,
+      );
   }
   return lines.join('\n');
 }

@@ -1,0 +1,220 @@
+/** Logs: a partition as a tape of records with its flags, and many partitions as a line each. */
+import type { PartitionState, Topology } from '../../sim/folds/topology.ts';
+import type { PartitionBox, TapesBox } from './boxes.ts';
+import { count, short } from './describe.ts';
+import { clamp } from './geometry.ts';
+import { niceCeiling, type Sheet, type State, widthOf } from './marks.ts';
+
+export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topology): void {
+  const partition = topology.partitions[box.place];
+  if (partition === undefined) return;
+  const { cell } = box;
+  const gap = cell >= 20 ? 6 : 3;
+  const step = cell + gap;
+  const margin = box.h < 30 ? 26 : 12;
+  const left = box.x + margin;
+  const room = Math.max(1, Math.floor((box.w - 12 - margin) / step));
+  const first = Math.max(partition.logStart, partition.end - room);
+  const committed = lowestCommitted(partition);
+  const y = box.y + box.h / 2;
+  const isNumbered = fitsIn(cell, String(partition.end));
+  for (let offset = first; offset < partition.end; offset++) {
+    const message = partition.records.get(offset, 0);
+    const x = left + (offset - first) * step + cell / 2;
+    const isDone = committed !== null && offset < committed;
+    const state: State =
+      offset >= partition.watermark && partition.hasWatermark ? 'outline' : isDone ? 'faded' : 'solid';
+    if (message === 0) {
+      sheet.word(x, y + 4, '·', 'faint', 'center', false, true);
+      continue;
+    }
+    sheet.cell(message, x, y, cell, state, 0, -1, {
+      label: isNumbered ? String(offset) : '',
+      hint: `offset ${offset}${state === 'outline' ? ', not yet replicated' : isDone ? ', committed' : ''}`,
+    });
+  }
+  /** Where the flag of an offset stands; the left edge for one that lies before what is shown. */
+  const flagAt = (offset: number): number => left + (Math.max(offset, first) - first) * step - gap / 2;
+  for (const { offset } of partition.committed) {
+    if (offset >= first) sheet.stroke(flagAt(offset), box.y + 3, flagAt(offset), box.y + box.h + 2, 'good', 2);
+  }
+  const isBehind = partition.hasWatermark && partition.watermark < partition.end;
+  if (isBehind && partition.watermark >= first) {
+    const x = flagAt(partition.watermark);
+    sheet.stroke(x, box.y - 2, x, box.y + box.h - 4, 'accent', 1.5, true);
+  }
+  if (box.h < 30) {
+    drawLowWords(sheet, box, partition, topology);
+    return;
+  }
+  drawFoot(sheet, box, partition, topology, first, flagAt, room);
+  const range = isNumbered || partition.end === first ? '' : `${count(first)} to ${count(partition.end - 1)}`;
+  drawHead(sheet, box, partition, range, isBehind ? flagAt(partition.watermark) : null);
+}
+
+/** Under the tape: each group's committed offset at its flag, and how far the slowest lags. */
+function drawFoot(
+  sheet: Sheet,
+  box: PartitionBox,
+  partition: PartitionState,
+  topology: Topology,
+  first: number,
+  flagAt: (offset: number) => number,
+  room: number,
+): void {
+  const y = box.y + box.h + (box.h < 50 ? 11 : 15);
+  let right = box.x + box.w;
+  const lag = worstLag(partition, topology);
+  if (lag !== null) {
+    const isWorrying = lag > room || isAlerted(sheet, topology, box);
+    const text = `lag ${count(lag)}`;
+    sheet.word(right, y, text, isWorrying ? 'fault' : 'soft', 'right', isWorrying);
+    right -= widthOf(text) + 12;
+  }
+  const isOne = partition.committed.length === 1;
+  const flags = partition.committed
+    .map(({ group, offset }) => {
+      const name = isOne ? '' : `${sheet.run.trace.placeName(group)} `;
+      const isOff = offset < first;
+      const text = `${isOff ? '‹ ' : ''}${name}committed ${count(offset)}`;
+      return { text, brief: `${isOff ? '‹ ' : ''}${name}${count(offset)}`, x: isOff ? box.x : flagAt(offset), isOff };
+    })
+    .sort((a, b) => a.x - b.x);
+  // All that fits, from the left; with fewer words where there are many groups.
+  const isTight = flags.reduce((all, { text }) => all + widthOf(text) + 12, 0) > right - box.x;
+  let at = box.x;
+  flags.forEach(({ text, brief, x, isOff }, i) => {
+    const words = isTight ? brief : isOff && isOne ? `${text}, off to the left` : text;
+    const wide = widthOf(words);
+    if (at + wide > right) {
+      if (flags.length > 1 && at + 30 <= right) sheet.word(at, y, `+${flags.length - i}`, 'good', 'left');
+      at = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const start = isOff ? at : clamp(x - wide / 2, at, Math.max(at, right - wide));
+    sheet.word(start, y, words, 'good', 'left');
+    at = start + wide + 12;
+  });
+}
+
+/** A low tape has no room under it: the slowest lag stands in it. */
+function drawLowWords(sheet: Sheet, box: PartitionBox, partition: PartitionState, topology: Topology): void {
+  const number = box.name.slice(box.name.lastIndexOf('/') + 1);
+  sheet.word(box.x + 20, box.y + box.h / 2 + 4, number, 'soft', 'right');
+  const lag = worstLag(partition, topology);
+  if (lag === null || lag === 0) return;
+  sheet.word(box.x + box.w - 6, box.y + box.h / 2 + 4, `lag ${short(lag)}`, 'fault', 'right', true);
+}
+
+/** Whether a number can be written into a cell so that it can be read. */
+function fitsIn(cell: number, text: string): boolean {
+  return (cell * 1.25) / text.length + 1 >= 9 && cell >= 14;
+}
+
+/** "partition 0  ●b1 ◉b2 ○b3  epoch 2", and at its flag the high watermark. */
+function drawHead(
+  sheet: Sheet,
+  box: PartitionBox,
+  partition: PartitionState,
+  range: string,
+  watermarkX: number | null,
+): void {
+  const { trace } = sheet.run;
+  const y = box.y - 7;
+  const isStream = box.name === trace.places[box.place]?.parent;
+  const number = isStream ? '' : `partition ${box.name.slice(box.name.lastIndexOf('/') + 1)}`;
+  const text = [number, range === '' ? '' : `offsets ${range}`].filter((one) => one !== '').join(', ');
+  sheet.word(box.x + 12, y, text, 'soft', 'left');
+  let x = box.x + 12 + (text === '' ? 0 : widthOf(text) + 16);
+  if (partition.leader === 0 && partition.epoch > 0) {
+    sheet.word(x, y, 'no leader', 'fault', 'left', true);
+    x += 66;
+  }
+  if (partition.replicas.length > 1) {
+    for (const { node, end } of partition.replicas) {
+      const name = trace.actorName(node);
+      const isLeader = node === partition.leader;
+      const inSync =
+        isLeader ||
+        ((partition.inSync >>> replicaBit(name)) & 1) === 1 ||
+        (partition.inSync === 0 && end >= partition.watermark);
+      sheet.dot(x + 4, y - 4, 4, inSync ? 'good' : 'faint', isLeader);
+      if (inSync && !isLeader) sheet.dot(x + 4, y - 4, 1.5, 'good', true);
+      const behind = partition.end - end;
+      const label = inSync || behind <= 0 ? name : `${name} −${short(behind)}`;
+      sheet.word(x + 12, y, label, inSync ? 'soft' : 'fault', 'left');
+      x += 12 + widthOf(label) + 12;
+    }
+    if (partition.epoch > 0) {
+      const epoch = `epoch ${partition.epoch}`;
+      sheet.word(x, y, epoch, 'soft', 'left');
+      x += widthOf(epoch) + 14;
+    }
+  }
+  if (watermarkX === null) return;
+  const words = [`high watermark ${count(partition.watermark)}`, `hw ${short(partition.watermark)}`];
+  const fitting = words.find((one) => x + widthOf(one) <= box.x + box.w);
+  if (fitting === undefined) return;
+  const half = widthOf(fitting) / 2;
+  sheet.word(clamp(watermarkX, x + half, box.x + box.w - half), y, fitting, 'accent', 'center');
+}
+
+/** A line a partition: how long it is against the longest, of that what is committed faded, and the lag in full colour. */
+export function drawTapes(sheet: Sheet, box: TapesBox, topology: Topology): void {
+  const states = box.places.map((place) => topology.partitions[place]);
+  const longest = niceCeiling(Math.max(10, ...states.map((state) => (state?.end ?? 0) - (state?.logStart ?? 0))));
+  const left = box.x + 30;
+  const w = box.x + box.w - 12 - left;
+  const h = Math.max(2, Math.min(10, box.step - 2));
+  let lagging = 0;
+  let worst = 0;
+  states.forEach((state, i) => {
+    const y = box.y + 6 + i * box.step;
+    if (box.step >= 10 || i % 8 === 0) sheet.word(left - 6, y + h / 2 + 4, String(i), 'soft', 'right');
+    sheet.bar(left, y, w, h, 'line', 0.6);
+    if (state === undefined) return;
+    const committed = lowestCommitted(state) ?? state.logStart;
+    const length = state.end - state.logStart;
+    const lag = Math.max(0, state.end - Math.max(committed, state.logStart));
+    const scale = w / longest;
+    sheet.bar(left, y, length * scale, h, 'good', 0.45);
+    if (lag > 0) sheet.bar(left + (length - lag) * scale, y, Math.max(1.5, lag * scale), h, 'soft');
+    if (state.leader === 0 && state.epoch > 0) sheet.bar(left, y, 4, h, 'fault');
+    if (lag > 0) lagging++;
+    worst = Math.max(worst, lag);
+  });
+  const y = box.y + box.h + 13;
+  sheet.word(box.x, y, `${box.places.length} partitions, to ${short(longest)} records`, 'soft', 'left');
+  const text = lagging === 0 ? 'no lag' : `${lagging} lag, at most ${count(worst)}`;
+  sheet.word(box.x + box.w, y, text, lagging === 0 ? 'soft' : 'fault', 'right', lagging > 0);
+}
+
+function isAlerted(sheet: Sheet, topology: Topology, box: PartitionBox): boolean {
+  const topic = box.name.slice(0, box.name.lastIndexOf('/'));
+  return topology.alerts.some((alert) => {
+    const when = sheet.run.scenario.alerts[alert]?.when ?? '';
+    return when.includes('lag') && (when.includes(topic) || when.includes(box.name) || !when.includes('/'));
+  });
+}
+
+function lowestCommitted(partition: PartitionState): number | null {
+  let lowest: number | null = null;
+  for (const { offset } of partition.committed) if (lowest === null || offset < lowest) lowest = offset;
+  return lowest;
+}
+
+function worstLag(partition: PartitionState, topology: Topology): number | null {
+  let worst: number | null = null;
+  for (const { group } of partition.committed) {
+    const lag = topology.lag(partition, group);
+    if (worst === null || lag > worst) worst = lag;
+  }
+  if (worst !== null) return worst;
+  const isRead = topology.groups.some((group) => group?.assignment.some((one) => one.partition === partition.place));
+  return isRead ? Math.max(0, partition.watermark - partition.logStart) : null;
+}
+
+/** Position of a node's bit in an in-sync mask: `b1` is bit 0. */
+export function replicaBit(name: string): number {
+  return Math.max(0, Number(/(\d+)$/.exec(name)?.[1] ?? '1') - 1);
+}

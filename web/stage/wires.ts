@@ -1,0 +1,157 @@
+/** The links of a moment: which are there, what is wrong with them, and the gap of a split network across all that it cuts. */
+import type { Topology } from '../../sim/folds/topology.ts';
+import type { ShownRun } from '../lab.svelte.ts';
+import type { Layout, Link } from './boxes.ts';
+import { seconds } from './describe.ts';
+import { type Path, pointOn } from './geometry.ts';
+import { BREAKER_AT, type Sheet } from './marks.ts';
+
+/** Where more breakers than this are open there is no room to say for how long. */
+const BREAKERS_NAMED = 4;
+
+export function drawWires(
+  sheet: Sheet,
+  layout: Layout,
+  paths: ReadonlyMap<string, Path>,
+  topology: Topology,
+  now: number,
+  isBusy: (key: string) => boolean,
+): void {
+  const { run } = sheet;
+  const hasTapes = layout.stacked && layout.boxes.filter(({ type }) => type === 'partition').length > 1;
+  const breakers = topology.actors.reduce((all, actor) => all + Number(actor.breaker !== null), 0);
+  const cuts: { readonly x: number; readonly y: number }[] = [];
+  for (const link of layout.links) {
+    const path = paths.get(link.key);
+    if (path === undefined) continue;
+    const busy = isBusy(link.key);
+    if (link.dynamic && !busy && !isAssigned(topology, link)) continue;
+    // One above the other, links would run through all the tapes between: only what travels is shown.
+    if (layout.stacked && !busy && (hasTapes || runsThrough(layout, link))) continue;
+    const cut = isCut(run, topology, link);
+    const breaker = breakerOf(run, topology, link);
+    const isShunned = topology.actors[numberOf(link.from)]?.shunned.includes(numberOf(link.to)) === true;
+    const isWrong = cut || breaker !== null || (isShunned && link.from.startsWith('actor'));
+    sheet.wires.push({
+      key: link.key,
+      path,
+      dashed: link.dashed || isShunned,
+      ink: isWrong ? 'fault' : 'line',
+      cut,
+      breaker: breaker === null ? '' : breaker.state,
+    });
+    const middle = pointOn(path, 0.5);
+    if (cut) cuts.push(middle);
+    if (breaker !== null && breakers <= BREAKERS_NAMED) {
+      const at = pointOn(path, BREAKER_AT);
+      const words = breaker.state === 'open' ? `open ${seconds(Math.max(0, breaker.untilUs - now))}` : 'tries again';
+      sheet.word(at.x, at.y - 14, words, 'fault', 'center', true);
+    }
+    if (link.label !== '' && !layout.stacked) {
+      const end = pointOn(path, 1);
+      link.label.split(', ').forEach((line, i) => {
+        sheet.word(end.x - 12, end.y - 8 - i * 13, line, 'soft', 'right', false, true);
+      });
+    }
+  }
+  drawSplit(sheet, layout, topology, cuts);
+}
+
+/** One gap over all links that are cut, with its name, and a stroke between nodes that cannot hear each other. */
+function drawSplit(
+  sheet: Sheet,
+  layout: Layout,
+  topology: Topology,
+  cuts: readonly { readonly x: number; readonly y: number }[],
+): void {
+  const sorted = [...cuts].sort((a, b) => a.y - b.y || a.x - b.x);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (first !== undefined && last !== undefined && !layout.stacked) {
+    // Through the middles of what is cut, a little beyond the first and the last.
+    let [x, y] = [first.x + 6, first.y - 30];
+    for (const cut of sorted) {
+      if (Math.abs(cut.x - x) > 60) {
+        sheet.stroke(x, y, x - 4, y + 44, 'fault', 1.5, true);
+        [x, y] = [cut.x + 6, cut.y - 30];
+      }
+      sheet.stroke(x, y, cut.x, cut.y, 'fault', 1.5, true);
+      [x, y] = [cut.x, cut.y];
+    }
+    sheet.stroke(x, y, x - 6, y + 30, 'fault', 1.5, true);
+    sheet.word(first.x + 8, first.y - 36, 'split', 'fault', 'center', true);
+  }
+  const sides = splitSides(sheet.run, topology);
+  if (sides === null) return;
+  layout.nodes.forEach((node, i) => {
+    const next = layout.nodes[i + 1];
+    if (next === undefined || next.y !== node.y) return;
+    const [a, b] = [sideOfActor(sheet.run, sides, node.actor), sideOfActor(sheet.run, sides, next.actor)];
+    if (a === b || a < 0 || b < 0) return;
+    const x = (node.x + node.w + next.x) / 2;
+    sheet.stroke(x + 2, node.y - 4, x - 2, node.y + 24, 'fault', 2);
+  });
+}
+
+type Sides = readonly (readonly string[])[];
+
+/** The sides of the first split that lasts; null for none. */
+function splitSides(run: ShownRun, topology: Topology): Sides | null {
+  for (const { kind, entry } of topology.faults) {
+    const action = kind === 'split' ? run.scenario.timeline[entry]?.action : undefined;
+    if (action?.type === 'split') return action.sides;
+  }
+  return null;
+}
+
+function isCut(run: ShownRun, topology: Topology, link: Link): boolean {
+  const sides = splitSides(run, topology);
+  if (sides === null) return false;
+  const a = sideOf(run, sides, link.from, topology);
+  const b = sideOf(run, sides, link.to, topology);
+  return a >= 0 && b >= 0 && a !== b;
+}
+
+/** The side of a split that a box is on; a queue or partition is where its broker or leader is. −1 for none. */
+function sideOf(run: ShownRun, sides: Sides, key: string, topology: Topology): number {
+  const { trace } = run;
+  const id = numberOf(key);
+  if (key.startsWith('actor')) return sideOfActor(run, sides, id);
+  const leader = topology.partitions[id]?.leader ?? 0;
+  return sideOfActor(run, sides, leader > 0 ? leader : (trace.actors.find(({ kind }) => kind === 'broker')?.id ?? 0));
+}
+
+function sideOfActor({ trace }: ShownRun, sides: Sides, id: number): number {
+  const actor = trace.actors[id];
+  if (actor === undefined || id === 0) return -1;
+  return sides.findIndex((side) => side.includes(actor.name) || side.includes(actor.group));
+}
+
+/** The breaker on the way from a consumer to its store; null when it is closed. */
+function breakerOf(run: ShownRun, topology: Topology, link: Link) {
+  const breaker = link.from.startsWith('actor') ? topology.actors[numberOf(link.from)]?.breaker : undefined;
+  if (breaker === undefined || breaker === null || !link.to.startsWith('actor')) return null;
+  return run.trace.actorName(numberOf(link.to)) === run.trace.placeName(breaker.place) ? breaker : null;
+}
+
+function isAssigned(topology: Topology, { from, to }: Link): boolean {
+  const place = numberOf(from);
+  const consumer = numberOf(to);
+  return topology.groups.some(
+    (group) => group?.assignment.some((one) => one.partition === place && one.consumer === consumer) ?? false,
+  );
+}
+
+/** In rows: whether a row of queues lies between two boxes. */
+function runsThrough(layout: Layout, { from, to }: Link): boolean {
+  const upper = layout.byKey.get(from);
+  const lower = layout.byKey.get(to);
+  if (upper === undefined || lower === undefined) return false;
+  return layout.boxes.some(
+    (box) => box.type === 'queue' && box.y >= upper.y + upper.h && box.y + box.h <= lower.y && !box.deadLetter,
+  );
+}
+
+/** The number in a key such as `actor 3`. */
+function numberOf(key: string): number {
+  return Number(key.slice(6));
+}
