@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
@@ -53,10 +54,50 @@ const library: Plugin = {
   },
 };
 
+// Tells the service worker what to keep: all that was built, under a name that changes when any of it does.
+const offline: Plugin = {
+  name: 'offline',
+  enforce: 'post',
+  apply: 'build',
+  generateBundle: {
+    order: 'post',
+    handler(_, bundle) {
+      const worker = bundle['service-worker.js'];
+      if (worker?.type !== 'chunk') return this.error('there is no service worker');
+      const hash = createHash('sha256');
+      const files = Object.keys(bundle)
+        .filter((name) => name !== worker.fileName)
+        .sort();
+      for (const name of files) {
+        const file = bundle[name];
+        hash.update(`${name}\n`).update(file === undefined ? '' : file.type === 'chunk' ? file.code : file.source);
+      }
+      worker.code = worker.code
+        .replace('__QUEUELAB_FILES__', () => JSON.stringify(files))
+        .replace('__QUEUELAB_CONTENTS__', hash.digest('hex').slice(0, 16));
+    },
+  },
+};
+
 export default defineConfig({
   root: 'web',
   base: './',
-  plugins: [svelte({ configFile: false }), library, policy],
+  plugins: [svelte({ configFile: false }), library, policy, offline],
   worker: { format: 'es' },
-  build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2023' },
+  build: {
+    outDir: '../dist/web',
+    emptyOutDir: true,
+    target: 'es2023',
+    rolldownOptions: {
+      input: {
+        index: 'web/index.html',
+        embed: 'web/embed.html',
+        'service-worker': 'web/offline/service-worker.ts',
+      },
+      output: {
+        // Browsers look for a service worker at an address that stays.
+        entryFileNames: ({ name }) => (name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
+    },
+  },
 });

@@ -1,0 +1,98 @@
+/**
+ * One player as its parts share it: what its author wishes of the look, and, as soon as somebody comes near, the lab that runs and the playhead in it. It knows
+ * neither the element nor the page around it.
+ */
+import type { Micros } from '../../core/types.ts';
+import { NO_ADDRESS, writeLink } from '../address.ts';
+import type { Workers } from '../client.ts';
+import { Lab } from '../lab.svelte.ts';
+import { Panels } from '../panels.svelte.ts';
+import { Player } from '../player.svelte.ts';
+import type { Opening } from '../share/opening.svelte.ts';
+import { commandOf } from '../shortcuts.ts';
+import { Theme } from '../theme.svelte.ts';
+import { obey } from './obey.ts';
+import type { PanelName } from './panels.ts';
+
+export type Controls = 'all' | 'few' | 'none';
+
+export const CONTROLS: readonly Controls[] = ['all', 'few', 'none'];
+
+/** What runs, and where one is in it. */
+export interface Live {
+  readonly lab: Lab;
+  readonly player: Player;
+  readonly panels: Panels;
+}
+
+/** What the notices tell: of a player that opens no links only what is wrong with what was asked for. */
+class Words implements Told {
+  problem = $state('');
+  isDismissed = false;
+  readonly reading = null;
+  readonly check = null;
+}
+
+type Told = Pick<Opening, 'problem' | 'reading' | 'check' | 'isDismissed'>;
+
+export class Embed {
+  readonly theme = new Theme();
+  /** Null until somebody comes near. */
+  live = $state.raw<Live | null>(null);
+  /** In this order; with none there is only the stage. */
+  names = $state.raw<readonly PanelName[]>([]);
+  /** The one that is open. */
+  open = $state<PanelName | null>(null);
+  controls = $state<Controls>('all');
+  /** Address of the whole app, for "Open in queuelab"; '' for no such link. */
+  app = $state('');
+  /** Its height is given from outside. */
+  isSized = $state(false);
+  /** What the notices on the stage tell beside what the lab does. */
+  told = $state.raw<Told>(new Words());
+
+  /** The panel that is shown: the one that was opened, or the first. */
+  get shown(): PanelName | null {
+    return this.open !== null && this.names.includes(this.open) ? this.open : (this.names[0] ?? null);
+  }
+
+  /** Makes the lab, which asks for a worker at once. */
+  begin(workers: Workers): Live {
+    const lab = new Lab(workers);
+    const live = { lab, player: new Player(lab), panels: new Panels() };
+    this.live = live;
+    return live;
+  }
+
+  end(): void {
+    this.live?.player.pause();
+    this.live?.lab.simulator.end();
+    this.live = null;
+  }
+
+  /** Does what the key asks for, if it means something in a player; then the page around it does not get it. */
+  onkey(event: KeyboardEvent): void {
+    const command = commandOf(event);
+    if (command === null || this.live === null) return;
+    if (command === 'tab') {
+      if (this.names.length < 2 || this.shown === null) return;
+      this.open = this.names[(this.names.indexOf(this.shown) + 1) % this.names.length] ?? null;
+    } else if (!obey(command, this.live)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The address of what is shown, at this moment, in the app; '' when there is none. */
+  async link(): Promise<string> {
+    if (this.app === '' || this.live === null) return this.app;
+    const { name, original, source, text, seed, sets, changes, under } = this.live.lab;
+    const timeUs: Micros = Math.floor(this.live.lab.timeUs);
+    const isNamed = name !== '' && source === original;
+    const hash = await writeLink(
+      isNamed
+        ? { scenario: name, seed, sets, lines: changes, under, timeUs }
+        : { ...NO_ADDRESS, yaml: changes.length + sets.length > 0 ? text : source, seed, under, timeUs },
+    );
+    return `${this.app.split('#')[0]}${hash}`;
+  }
+}
