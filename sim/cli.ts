@@ -8,14 +8,18 @@ import { cac } from 'cac';
 import pc from 'picocolors';
 import type { Micros } from '../core/types.ts';
 import { conformLines, DEVIATIONS_FILE, readCases, readDeviations } from './cli-conform.ts';
+import { exportLines, FORMATS, type Format, timeOf } from './cli-export.ts';
+import { type OpenOptions, openPage } from './cli-open.ts';
 import { conform, conforms } from './conform/index.ts';
+import type { Exported } from './exports/index.ts';
 import { explainWhy } from './folds/why.ts';
 import { type Grade, grade } from './grade.ts';
-import { traceLines } from './jsonl.ts';
+import { type TraceAbout, TraceReader, traceLines } from './jsonl.ts';
 import { compareLanes, type Lane, lanesLines, lanesPass } from './lanes.ts';
 import { clockTime, logLines, passes, type RunReport, report } from './report.ts';
 import { type Diagnostic, renderDiagnostics } from './scenario/diagnostics.ts';
 import { formatDuration, parseDuration } from './scenario/duration.ts';
+import { setInText } from './scenario/edit.ts';
 import { type Parsed, parseScenario } from './scenario/parse.ts';
 import type { Scenario } from './scenario/types.ts';
 import { type Run, World } from './world.ts';
@@ -37,6 +41,13 @@ interface CommonOptions {
 interface RunOptions extends CommonOptions {
   readonly log?: boolean | string;
   readonly trace?: string;
+}
+
+interface ExportOptions extends CommonOptions {
+  readonly format?: string;
+  readonly from?: string | number;
+  readonly to?: string | number;
+  readonly out?: string;
 }
 
 const cli = cac('queuelab');
@@ -68,6 +79,23 @@ cli
   )
   .action(gradeCommand);
 cli
+  .command('export <file>', 'Write a run, or a stretch of it, as a file for other tools')
+  .option('--format <format>', 'jsonl, csv, mermaid, perfetto, or yaml for the scenario as it runs')
+  .option('--from <time>', 'Leave out what happens earlier, such as 19.4s')
+  .option('--to <time>', 'Leave out what happens later')
+  .option('--out <file>', 'Write to a file instead of the terminal')
+  .option('--seed <seed>', "Another seed than the file's")
+  .option('--under <broker>', 'For a file in neutral words: under which broker')
+  .option('--set <path=value>', 'Change a value of the file; may be repeated')
+  .example('  queuelab export scenarios/why-queues/photo-queue.yaml --format perfetto --out photo-queue.perfetto.json')
+  .action(exportCommand);
+cli
+  .command('open [file]', 'Show a scenario or a trace in the browser, and again whenever the file changes')
+  .option('--port <number>', 'The port to serve on; the first free one from 4173 on by default')
+  .option('--no-browser', 'Only print the address')
+  .example('  queuelab open scenarios/why-queues/photo-queue.yaml')
+  .action(openCommand);
+cli
   .command('conform <...paths>', 'Replay vectors and recordings of real brokers')
   .option('--json', 'Print one JSON object and nothing else')
   .example('  queuelab conform test/conformance')
@@ -88,7 +116,8 @@ function main(): void {
     if (cli.options['help'] === true) return;
     if (cli.matchedCommand === undefined) {
       const [asked] = cli.args;
-      if (asked !== undefined) complain(`there is no command "${asked}"; there are: run, why, grade, conform.`);
+      if (asked !== undefined)
+        complain(`there is no command "${asked}"; there are: run, why, grade, export, open, conform.`);
       cli.outputHelp();
       process.exitCode = STATUS.badInput;
       return;
@@ -109,8 +138,7 @@ function runCommand(file: string, options: RunOptions): void {
   if (lanes.length > 1) return runLanes(file, options, lanes);
   const { scenario } = parsed;
   const run = simulate(scenario, options);
-  if (options.trace !== undefined)
-    writeLines(options.trace, traceLines(run.trace, { title: scenario.title, seed: seedOf(scenario, options) }));
+  if (options.trace !== undefined) writeLines(options.trace, traceLines(run.trace, aboutOf(file, parsed, options)));
   if (options.log !== undefined && options.json !== true)
     for (const line of logLines(run.trace, scenario, options.log === 'all')) print(line);
   const result = report(run, seedOf(scenario, options));
@@ -187,6 +215,70 @@ function gradeCommand(file: string, options: CommonOptions): void {
   process.exitCode = result.won ? STATUS.holds : STATUS.fails;
 }
 
+function exportCommand(file: string, options: ExportOptions): void {
+  const format = String(options.format ?? '');
+  if (!FORMATS.includes(format))
+    throw new UsageError(
+      `export wants --format with one of ${FORMATS.join(', ')}${format === '' ? '.' : `, not "${format}".`}`,
+    );
+  const text = readText(file);
+  const isTrace = /^\s*\{/.test(text);
+  if (isTrace && (options.seed !== undefined || options.set !== undefined || options.under !== undefined))
+    throw new UsageError(`${file} is a trace, which is not run again: --seed, --set and --under are for scenarios.`);
+  const what = isTrace ? exportedTrace(file, text) : exportedRun(file, options);
+  if (what === null) return;
+  const fromUs = unless(timeOf('--from', options.from, 0));
+  const toUs = unless(timeOf('--to', options.to, Math.max(what.trace.endedAtUs, fromUs)));
+  if (toUs < fromUs) throw new UsageError(`--from ${options.from ?? 0} is later than --to ${options.to}.`);
+  const lines = exportLines(format as Format, { ...what, stretch: { fromUs, toUs } });
+  if (options.out !== undefined) writeLines(options.out, lines);
+  else printLines(lines);
+}
+
+type ExportedRun = Omit<Exported, 'stretch'>;
+
+/** Runs a scenario; null when it cannot be run, which has been said. */
+function exportedRun(file: string, options: ExportOptions): ExportedRun | null {
+  const parsed = read(file, options, underOf(options)[0]);
+  if (parsed === null) return null;
+  const { trace, ending } = simulate(parsed.scenario, options);
+  if (ending !== 'duration') {
+    complain(`the run was cut short at its ${ending}; \`limits:\` in the file can raise it.`);
+    process.exitCode = STATUS.limit;
+  }
+  return { trace, scenario: parsed.scenario, about: aboutOf(file, parsed, options) };
+}
+
+/** Reads a trace with the scenario that it holds. */
+function exportedTrace(file: string, text: string): ExportedRun | null {
+  const reader = new TraceReader();
+  for (const line of text.split('\n')) {
+    const error = reader.line(line);
+    if (error !== '') throw new UsageError(`${file}: ${error}.`);
+  }
+  const error = reader.end();
+  if (error !== '') throw new UsageError(`${file}: ${error}.`);
+  const { scenario: source = '', under = null, title = '', seed = '' } = reader.header ?? {};
+  if (source === '')
+    throw new UsageError(`${file} does not hold its scenario; write it again with \`queuelab run FILE --trace\`.`);
+  const { scenario, diagnostics } = parseScenario(source, { file, ...(under === null ? {} : { under }) });
+  if (!accept(scenario, diagnostics)) return null;
+  return { trace: reader.trace, scenario, about: { title, seed, scenario: source, under } };
+}
+
+/** The value, unless it is a complaint. */
+function unless(time: Micros | string): Micros {
+  if (typeof time === 'string') throw new UsageError(time);
+  return time;
+}
+
+async function openCommand(file: string | undefined, options: OpenOptions): Promise<void> {
+  const problem = await openPage(file ?? null, options, print);
+  if (problem === '') return;
+  complain(problem);
+  process.exitCode = STATUS.badInput;
+}
+
 function conformCommand(paths: readonly string[], options: CommonOptions): void {
   const files = readCases(paths);
   if (typeof files === 'string') throw new UsageError(files);
@@ -212,6 +304,13 @@ function read(
   const parsed = parseScenario(readText(file), { file, sets, ...(under === undefined ? {} : { under }) });
   const { scenario, diagnostics } = parsed;
   return accept(scenario, diagnostics) ? { ...parsed, scenario } : null;
+}
+
+/** What a trace says of its run. */
+function aboutOf(file: string, parsed: Parsed & { scenario: Scenario }, options: CommonOptions): TraceAbout {
+  const { scenario, under } = parsed;
+  const { text } = setInText(readText(file), setsOf(options));
+  return { title: scenario.title, seed: seedOf(scenario, options), scenario: text, under: under?.profile.name ?? null };
 }
 
 /** Names of profiles that were asked for. */
@@ -257,6 +356,17 @@ function readText(file: string): string {
     if (code === 'EISDIR') throw new UsageError(`${file} is a folder; name one scenario file in it.`);
     throw new UsageError(`${file} cannot be read (${code ?? 'unknown reason'}).`);
   }
+}
+
+function printLines(lines: Iterable<string>): void {
+  let block = '';
+  for (const line of lines) {
+    block += `${line}\n`;
+    if (block.length < 100_000) continue;
+    process.stdout.write(block);
+    block = '';
+  }
+  process.stdout.write(block);
 }
 
 function writeLines(file: string, lines: Iterable<string>): void {
