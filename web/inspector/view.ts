@@ -8,7 +8,7 @@ import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
 import { clock, count, seconds } from '../stage/describe.ts';
-import { replicaBit } from '../stage/scene.ts';
+import { replicaBit } from '../stage/tape-scene.ts';
 
 /** A message in a list, with what is to be said of it there. */
 export interface Held {
