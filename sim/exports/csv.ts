@@ -3,6 +3,8 @@
  * apostrophe in front, because names come from files that anybody may have written.
  */
 import { FACTS, type FactSpec, REASONS } from '../../core/facts.ts';
+import { toldSentence } from '../folds/told.ts';
+import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { factsIn, type Stretch } from './stretch.ts';
 
@@ -25,7 +27,7 @@ export const CSV_COLUMNS = [
 ] as const;
 
 /** The lines, without line ends; the first names the columns. Fields that a fact does not have are empty. */
-export function* csvLines(trace: Trace, stretch: Stretch): Generator<string> {
+export function* csvLines(trace: Trace, scenario: Pick<Scenario, 'timeline'>, stretch: Stretch): Generator<string> {
   yield CSV_COLUMNS.join(',');
   const { first, last } = factsIn(trace, stretch);
   for (let id = first; id <= last; id++) {
@@ -48,7 +50,7 @@ export function* csvLines(trace: Trace, stretch: Stretch): Generator<string> {
       detail,
       reason,
       cause === 0 ? '' : cause,
-      cell(trace.sentence(id)),
+      cell(toldSentence(trace, scenario, id)),
     ].join(',');
   }
 }

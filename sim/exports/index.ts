@@ -44,7 +44,7 @@ export const EXPORTS: Readonly<Record<ExportFormat, FormatSpec>> = {
     mime: 'text/csv',
     title: 'CSV',
     about: 'Every fact as a row, for spreadsheets and data frames.',
-    lines: ({ trace, stretch }) => csvLines(trace, stretch),
+    lines: ({ trace, scenario, stretch }) => csvLines(trace, scenario, stretch),
   },
   mermaid: {
     ending: 'mmd',

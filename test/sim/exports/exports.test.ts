@@ -24,12 +24,12 @@ const WHOLE = { fromUs: 0, toUs: trace.endedAtUs };
 const about = { title: scenario.title, seed: '1', scenario: YAML };
 
 it('a table has one row for each fact of the stretch', () => {
-  expect([...csvLines(trace, WHOLE)]).toHaveLength(trace.count + 1);
-  const cut = [...csvLines(trace, { fromUs: 1_000_000, toUs: 2_000_000 })].slice(1);
+  expect([...csvLines(trace, scenario, WHOLE)]).toHaveLength(trace.count + 1);
+  const cut = [...csvLines(trace, scenario, { fromUs: 1_000_000, toUs: 2_000_000 })].slice(1);
   const times = cut.map((line) => Number(line.split(',')[1]));
   expect(Math.min(...times)).toBeGreaterThanOrEqual(1_000_000);
   expect(Math.max(...times)).toBeLessThanOrEqual(2_000_000);
-  const row = [...csvLines(trace, WHOLE)].find((line) => line.includes(',produced,')) ?? '';
+  const row = [...csvLines(trace, scenario, WHOLE)].find((line) => line.includes(',produced,')) ?? '';
   expect(row).toMatch(/^\d+,\d+,produced,shop,1,shop,1,/);
 });
 
