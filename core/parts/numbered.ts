@@ -1,58 +1,62 @@
 /**
- * Things under consecutive numbers, most of which live for a short time: an array that slides along with the oldest that is still there. Faster than a
- * map, and a number is never given twice.
+ * Things under consecutive numbers, most of which live for a short time: a ring that reaches from the oldest that is still there to the newest. Faster
+ * than a map, takes no new memory while it is used, and a number is never given twice.
  */
 export class Numbered<T> {
-  #slots: (T | undefined)[] = [];
-  #marks: number[] = [];
-  /** The number of slot 0. */
-  #base = 1;
-  /** Slots before this one are empty. */
-  #first = 0;
+  /** Capacity is a power of two; number n lies at n modulo the capacity. */
+  #slots: (T | undefined)[] = new Array(16).fill(undefined);
+  #marks = new Float64Array(16);
+  /** Numbers before this one are not there any more. */
+  #first = 1;
+  #next = 1;
   size = 0;
 
   /** The number that the next item will have. */
   get next(): number {
-    return this.#base + this.#slots.length;
+    return this.#next;
   }
 
   /** The oldest that is still there. */
   get first(): T | undefined {
-    return this.#slots[this.#first];
+    return this.get(this.#first);
   }
 
   /** Keeps an item, and a number of the owner's beside it; returns the item's own number, from 1. */
   add(item: T, mark = 0): number {
-    // Not `push`: engines inline that only where all lists hold the same kind of things.
-    this.#slots[this.#slots.length] = item;
-    this.#marks[this.#marks.length] = mark;
+    if (this.#next - this.#first === this.#slots.length) this.#grow();
+    const number = this.#next++;
+    const at = number & (this.#slots.length - 1);
+    this.#slots[at] = item;
+    this.#marks[at] = mark;
     this.size++;
-    return this.#base + this.#slots.length - 1;
+    return number;
   }
 
   get(number: number): T | undefined {
-    return this.#slots[number - this.#base];
+    if (number < this.#first || number >= this.#next) return undefined;
+    return this.#slots[number & (this.#slots.length - 1)];
   }
 
   /** What `add` was given beside the item. */
   mark(number: number): number {
-    return this.#marks[number - this.#base] ?? 0;
+    if (number < this.#first || number >= this.#next) return 0;
+    return this.#marks[number & (this.#slots.length - 1)] as number;
   }
 
   /** Takes the item out; undefined when it is not there (any more). */
   take(number: number): T | undefined {
-    const i = number - this.#base;
-    const item = this.#slots[i];
+    const item = this.get(number);
     if (item === undefined) return undefined;
-    this.#slots[i] = undefined;
+    const mask = this.#slots.length - 1;
+    this.#slots[number & mask] = undefined;
     this.size--;
-    if (i === this.#first) this.#slide();
+    while (this.#first < this.#next && this.#slots[this.#first & mask] === undefined) this.#first++;
     return item;
   }
 
-  /** Those that are there, in the order of their numbers; taking them out on the way is allowed, although the array may slide. */
+  /** Those that are there, in the order of their numbers; taking them out on the way is allowed. */
   *entries(): Generator<[number, T]> {
-    for (let number = this.#base + this.#first; number < this.#base + this.#slots.length; number++) {
+    for (let number = this.#first; number < this.#next; number++) {
       const item = this.get(number);
       if (item !== undefined) yield [number, item];
     }
@@ -60,21 +64,22 @@ export class Numbered<T> {
 
   /** Forgets all; numbering goes on. */
   clear(): void {
-    this.#base += this.#slots.length;
-    this.#slots = [];
-    this.#marks = [];
-    this.#first = 0;
+    this.#slots.fill(undefined);
+    this.#first = this.#next;
     this.size = 0;
   }
 
-  #slide(): void {
-    const end = this.#slots.length;
-    while (this.#first < end && this.#slots[this.#first] === undefined) this.#first++;
-    if (this.#first > 255 && this.#first * 2 > end) {
-      this.#slots = this.#slots.slice(this.#first);
-      this.#marks = this.#marks.slice(this.#first);
-      this.#base += this.#first;
-      this.#first = 0;
+  #grow(): void {
+    const capacity = this.#slots.length;
+    const slots: (T | undefined)[] = new Array(2 * capacity).fill(undefined);
+    const marks = new Float64Array(2 * capacity);
+    for (let number = this.#first; number < this.#next; number++) {
+      const from = number & (capacity - 1);
+      const to = number & (2 * capacity - 1);
+      slots[to] = this.#slots[from];
+      marks[to] = this.#marks[from] as number;
     }
+    this.#slots = slots;
+    this.#marks = marks;
   }
 }
