@@ -2,6 +2,7 @@
  * One SQS queue as data: what is in it, what is visible, who holds what until when. It decides and changes; `sqs.ts` records the facts, sends the
  * answers and sets the timers. Standard and FIFO differ in one thing only: which visible message may be handed out next.
  */
+import { Fifo } from '../parts/fifo.ts';
 import { Heap } from '../parts/heap.ts';
 import { Numbered } from '../parts/numbered.ts';
 import type { FactId, Message, Micros, PlaceId } from '../types.ts';
@@ -47,8 +48,7 @@ export class SqsQueue {
   /** Everything in order of arrival, by sequence. */
   readonly #all = new Numbered<Entry>();
   /** Standard: visible for the first time, in order of arrival. */
-  #fresh: Entry[] = [];
-  #nextFresh = 0;
+  readonly #fresh = new Fifo<Entry>();
   /** Standard: visible again, or after a delay, by arrival. */
   readonly #returned = new Heap<Entry>();
   readonly #groups = new Map<string, Group>();
@@ -106,7 +106,7 @@ export class SqsQueue {
     entry.state = 'visible';
     this.visible++;
     if (this.fifo) this.#openIfFirst(entry);
-    else this.#fresh[this.#fresh.length] = entry;
+    else this.#fresh.push(entry);
     return entry;
   }
 
@@ -114,12 +114,8 @@ export class SqsQueue {
   peek(): Entry | undefined {
     if (this.fifo) return this.#peekGroups();
     while (this.#returned.size > 0 && this.#returned.least?.state !== 'visible') this.#returned.pop();
-    while (this.#nextFresh < this.#fresh.length && this.#fresh[this.#nextFresh]?.state !== 'visible') this.#nextFresh++;
-    if (this.#nextFresh > 255 && this.#nextFresh * 2 > this.#fresh.length) {
-      this.#fresh = this.#fresh.slice(this.#nextFresh);
-      this.#nextFresh = 0;
-    }
-    const fresh = this.#fresh[this.#nextFresh];
+    let fresh = this.#fresh.first;
+    for (; fresh !== undefined && fresh.state !== 'visible'; fresh = this.#fresh.first) this.#fresh.shift();
     const returned = this.#returned.least;
     if (fresh === undefined || returned === undefined) return returned ?? fresh;
     return returned.sequence < fresh.sequence ? returned : fresh;
@@ -215,6 +211,11 @@ export class SqsQueue {
     const first = firstOf(group);
     if (first === undefined) this.#groups.delete(entry.group);
     else if (first.state === 'visible') this.#openIfFirst(first);
+  }
+
+  /** No message becomes visible before this time; Infinity when none will. Quicker than `nextDeadline`, as deadlines that are void count too. */
+  get earliestDeadline(): Micros {
+    return this.#deadlines.leastKey;
   }
 
   /** When the next delayed or in-flight message becomes visible; Infinity when none will. */

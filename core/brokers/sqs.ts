@@ -642,6 +642,7 @@ export class Sqs implements Machine {
   }
 
   #armVisible(live: Live, out: Out): void {
+    if (live.queue.earliestDeadline >= live.visibleAtUs) return;
     const next = live.queue.nextDeadline();
     if (next >= live.visibleAtUs) return;
     live.visibleAtUs = next;
