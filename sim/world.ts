@@ -451,6 +451,7 @@ export class World {
     // The trace keeps the actors of the two addresses.
     const latency = latencyUs < 4294967295 ? latencyUs : 4294967295;
     const sent = trace.append(now, F.sent, from, first, 0, to, latency, detail, cause);
+    this.#voice.hopsLeaveFacts = true;
     if (many) {
       for (let i = 1; i < messages.length; i++) {
         trace.append(
@@ -795,6 +796,8 @@ class Voice implements Out {
   mute = false;
   crashAsked = false;
   restartUs: Micros | null = null;
+  /** Whether there is a `sent` fact in the trace; on an ideal network there is none, and causes need no look at the trace. */
+  hopsLeaveFacts = false;
   readonly fired: { readonly index: number; readonly cause: FactId }[] = [];
   #lastFact: FactId = 0;
   #lastMessage: MessageId = 0;
@@ -876,10 +879,10 @@ class Voice implements Out {
   causeOf(message: MessageId): FactId {
     if (this.#lastFact !== 0 && this.#lastMessage === message) return this.#lastFact;
     const { cause } = this;
-    if (message === 0 || cause === 0) return cause;
+    if (message === 0 || !this.hopsLeaveFacts) return cause;
     // A hop that carried several messages has one `sent` fact each, one after the other.
     const trace = this.#trace;
-    if (trace.kind(cause) !== F.sent || trace.messageOf(cause) === message) return cause;
+    if (cause === 0 || trace.kind(cause) !== F.sent || trace.messageOf(cause) === message) return cause;
     const time = trace.time(cause);
     for (let id = cause + 1; id <= trace.count && trace.kind(id) === F.sent && trace.time(id) === time; id++) {
       if (trace.messageOf(id) === message) return id;

@@ -345,7 +345,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
       tries: 0,
       further: null,
     };
-    this.#jobs.push(job);
+    this.#jobs[this.#jobs.length] = job;
     if (this.#remembers(message, out.now)) {
       job.fact = out.fact(F.deduplicated, message.id, delivery.place);
       return this.#done(job, out);
