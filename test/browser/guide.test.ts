@@ -52,10 +52,7 @@ it('a first visit has one producer, one queue and one button; keys alone lead th
   await asked(page, 'and crash it');
   expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('Consumer packer');
   await keyboard.press('Enter');
-  await page
-    .getByRole('button', { name: 'Crash', exact: true })
-    .first()
-    .press('Enter');
+  await page.getByRole('button', { name: 'Crash', exact: true }).first().press('Enter');
   await asked(page, 'watch the ring');
   expect(await hooks(page, 'stage')).toContain('packer down');
   await page.getByRole('button', { name: 'Play', exact: true }).focus();

@@ -26,6 +26,7 @@ const NOTHING: Seen = {
   begun1: 0,
   acked1: 0,
   begun2: 0,
+  crashed2: 0,
   again2: 0,
   fact: 0,
   made: 0,
@@ -71,7 +72,7 @@ it('controls that have come stay, and each step asks for something that is there
 it('a step that waits for a fact is done at that fact and not one before it', () => {
   const { marks } = after(FIRST, START, SECOND, CRASH);
   for (const { goal, isDone } of STEPS) {
-    if (goal === undefined) continue;
+    if (goal === undefined || goal === 'crashed2') continue;
     expect(isDone({ ...NOTHING, ...marks, fact: marks[goal] - 1 })).toBe(false);
     expect(isDone({ ...NOTHING, ...marks, fact: marks[goal] })).toBe(true);
   }

@@ -16,7 +16,7 @@ import {
   TOUR,
 } from './steps.ts';
 
-const NONE: Landmarks = { stored1: 0, begun1: 0, acked1: 0, begun2: 0, again2: 0 };
+const NONE: Landmarks = { stored1: 0, begun1: 0, acked1: 0, begun2: 0, crashed2: 0, again2: 0 };
 /** A shop that is asked for a message makes it so soon. */
 const SOON = '50ms';
 const SOON_RATE = '20/s';

@@ -43,6 +43,8 @@ export interface Landmarks {
   readonly begun1: FactId;
   readonly acked1: FactId;
   readonly begun2: FactId;
+  /** The packer died with the second message in its hands. */
+  readonly crashed2: FactId;
   /** The second message handed out for the second time. */
   readonly again2: FactId;
 }
@@ -151,7 +153,9 @@ export const STEPS: readonly Step[] = [
     asks: 'Open the packer’s menu (click, tap or Enter), and crash it.',
     points: '[aria-label^="Consumer packer"]',
     reveals: ['play', 'step'],
-    isDone: ({ packer, holds2 }) => packer === 'down' && holds2,
+    goal: 'crashed2',
+    // What is done at the playhead happens after it: the goal takes the playhead there.
+    isDone: ({ crashed2, running }) => crashed2 > 0 && !running,
     offer: (seen) => {
       if (seen.running || (seen.holds2 && seen.packer === 'up')) return null;
       return seen.begun2 > 0 && seen.fact !== seen.begun2
@@ -205,11 +209,22 @@ export function landmarksOf(trace: Trace): Landmarks {
     }
     return 0;
   };
+  const begun2 = first(F.begun, 2);
   return {
     stored1: first(F.appended, 1),
     begun1: first(F.begun, 1),
     acked1: first(F.acked, 1),
-    begun2: first(F.begun, 2),
+    begun2,
+    crashed2: crashAfter(trace, begun2, first(F.acked, 2)),
     again2: first(F.delivered, 2, 2),
   };
+}
+
+/** The first crash of a consumer after one fact and before another; 0 for none. A later fact of 0 is none. */
+function crashAfter(trace: Trace, from: FactId, to: FactId): FactId {
+  const end = to === 0 ? trace.count : to;
+  for (let id = from + 1; from > 0 && id <= end; id++) {
+    if (trace.kind(id) === F.crashed && trace.actors[trace.actor(id)]?.kind === 'consumer') return id;
+  }
+  return 0;
 }
