@@ -1,4 +1,5 @@
 /** What tests, the benchmark and curious people may call from the console: `window.queuelab`. */
+import { Topology } from '../sim/folds/topology.ts';
 import type { Lab } from './lab.svelte.ts';
 import { type LibraryFile, loadLibrary } from './library.ts';
 import type { Player } from './player.svelte.ts';
@@ -9,12 +10,16 @@ export interface QueuelabHooks {
   run(text: string, seed?: string | null, under?: string): Promise<string>;
   /** Names of the library's scenarios, with their texts. */
   library(): Promise<readonly LibraryFile[]>;
-  /** Shows a scenario's text, as a link with it does. */
-  open(text: string): void;
+  /** Shows a scenario's text, as a link with it does; one in neutral words under its first broker or the named one. */
+  open(text: string, under?: string): void;
+  /** Plays from the start, at so many virtual µs in a ms. */
+  play(speed: number): void;
   /** What the stage shows now, as text. */
   stage(): string;
   /** The same, folded from the first fact on. */
   stageFromStart(): string;
+  /** What the stage would show after each of some facts, which rise: one fold from the first fact to the last of these. */
+  stagesFromStart(facts: readonly number[]): readonly string[];
   /** The run has ended, is judged and charted, and every fact of it can be sought. */
   idle(): boolean;
   /** Where the playhead is, and how much there is. */
@@ -41,10 +46,24 @@ export function exposeHooks(lab: Lab, player: Player): void {
   window.queuelab = {
     run: (text, seed, under) => lab.simulator.digest(text, seed ?? null, under ?? null),
     library: loadLibrary,
-    open: (text) => lab.open('', text),
+    open: (text, under) => lab.open('', text, { under: under ?? null }),
+    play: (speed) => {
+      player.toFact(0);
+      player.speedChosen = speed;
+      player.play();
+    },
     stage: () => (lab.moment === null ? '' : stageText(lab.moment.topology, lab.moment.run)),
     stageFromStart: () =>
       lab.moment === null ? '' : stageText(lab.moment.run.fromStart(lab.moment.fact), lab.moment.run),
+    stagesFromStart: (facts) => {
+      const { run } = lab;
+      if (run === null) return [];
+      const topology = new Topology(run.scenario);
+      return facts.map((fact) => {
+        for (let next = topology.fact + 1; next <= fact; next++) topology.apply(run.trace, next);
+        return stageText(topology, run);
+      });
+    },
     idle: () =>
       !lab.running && lab.judged && lab.charted && lab.run !== null && lab.run.reached === lab.run.trace.count,
     moment: () => ({
