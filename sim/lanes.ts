@@ -2,6 +2,8 @@
  * One scenario in neutral words under several brokers: a run each, on the same seed, and what differs between them. Messages and work times are the same in every lane, because
  * chance is keyed by who decides and about which message; so each difference is the broker's.
  */
+import type { Micros } from '../core/types.ts';
+import type { MetricsSummary } from './folds/summary.ts';
 import { passes, type RunReport } from './report.ts';
 import type { Mapped } from './scenario/neutral/translate.ts';
 
@@ -52,12 +54,31 @@ const ABREAST = 4;
 /** Stands for an outcome that one lane was not asked for. */
 const NOT_ASKED = '–';
 
-/** Puts lanes beside each other. There is at least one. */
-export function compareLanes(lanes: readonly Lane[]): LanesReport {
+/** What is measured of one system: numbers that say nothing between two brokers, and much between two runs of the same one. */
+const MEASURES: readonly (readonly [string, (metrics: MetricsSummary) => string])[] = [
+  ['latency, median', ({ latency }) => secondsText(latency.p50Us)],
+  ['latency, 95 of 100', ({ latency }) => secondsText(latency.p95Us)],
+  ['latency, longest', ({ latency }) => secondsText(latency.maxUs)],
+  ['waiting, 95 of 100', ({ waiting }) => secondsText(waiting.p95Us)],
+  ['redelivered', ({ redelivered }) => String(redelivered)],
+  ['sent again', ({ retried }) => String(retried)],
+  ['refused', ({ rejected }) => String(rejected)],
+  ['expired', ({ expired }) => String(expired)],
+  ['attempts that failed', ({ errorRate }) => `${Math.round(errorRate * 1000) / 10} %`],
+];
+
+function secondsText(us: Micros): string {
+  return `${(us / 1_000_000).toFixed(3)} s`;
+}
+
+/** Puts lanes beside each other. There is at least one. `measured`: measures are compared as well as counts. */
+export function compareLanes(lanes: readonly Lane[], measured = false): LanesReport {
   const outcomes: Outcome[] = COUNTS.map(([what, count]) => ({
     what,
     values: lanes.map(({ run }) => String(run.messages[count])),
   }));
+  for (const [what, measure] of measured ? MEASURES : [])
+    outcomes.push({ what, values: lanes.map(({ run }) => measure(run.metrics)) });
   const [first] = lanes;
   const row = (what: string, outcomeOf: (run: RunReport) => string | undefined): void => {
     outcomes.push({ what, values: lanes.map(({ run }) => outcomeOf(run) ?? NOT_ASKED) });

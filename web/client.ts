@@ -47,7 +47,8 @@ export class Simulator {
   #digests = new Map<number, { resolve: (digest: string) => void; reject: (error: Error) => void }>();
   #asked = new Map<number, (answer: Answer | null) => void>();
   #nextId = 1;
-  #lanes: { readonly id: number; readonly hear: (report: LanesReport) => void } | null = null;
+  /** Lanes that are being run, and how many there will be. */
+  #lanes: { readonly id: number; readonly all: number; readonly hear: (report: LanesReport) => void } | null = null;
   #reading: { readonly id: number; readonly hear: (report: TraceReport) => void } | null = null;
   #export: { readonly id: number; readonly hear: (report: ExportReport) => void } | null = null;
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
@@ -123,8 +124,25 @@ export class Simulator {
   /** Runs lanes beside whatever else is run, and forgets those before. `hear` hears how far they are. */
   lanes(request: Omit<LanesRequest, 'type' | 'id'>, hear: (report: LanesReport) => void): void {
     const id = this.#nextId++;
-    this.#lanes = { id, hear };
+    const before = this.#lanes;
+    this.#lanes = { id, all: request.lanes.length, hear };
+    before?.hear({
+      type: 'lanes',
+      id: before.id,
+      done: 0,
+      title: '',
+      progress: 0,
+      view: null,
+      problem: 'Another comparison took its place.',
+    });
     this.#ask({ type: 'lanes', id, ...request });
+  }
+
+  #hearLanes(report: LanesReport): void {
+    if (this.#lanes === null || report.id !== this.#lanes.id) return;
+    const { hear, all } = this.#lanes;
+    if (report.problem !== '' || report.done === all) this.#lanes = null;
+    hear(report);
   }
 
   stopLanes(): void {
@@ -249,7 +267,7 @@ export class Simulator {
         break;
       }
       case 'lanes':
-        if (report.id === this.#lanes?.id) this.#lanes.hear(report);
+        this.#hearLanes(report);
         break;
       case 'trace-read': {
         const reading = this.#reading;

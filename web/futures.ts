@@ -3,6 +3,7 @@
  * future out of the one before it; nothing that was run is forgotten, so an act can be undone and two futures can be compared.
  */
 import type { Micros } from '../core/types.ts';
+import type { LedgerTotals } from '../sim/folds/ledger.ts';
 import type { TimelineLine } from './protocol.ts';
 
 /** All that a run depends on. Two equal recipes give the same run, to the digest. */
@@ -26,6 +27,8 @@ export interface Outcome {
   readonly facts: number;
   /** Claims that are broken and were not said to be, and expectations that do not hold. */
   readonly broken: number;
+  /** What became of all messages; null when it is not known. */
+  readonly totals: LedgerTotals | null;
 }
 
 /** Futures of one kind that follow each other are one: who drags a knob or types a line wants no lane for each step. */

@@ -129,6 +129,9 @@ export class Lab {
   grading = $state.raw<Grading | null>(null);
   library = $state.raw<readonly LibraryEntry[]>([]);
 
+  /** Moments that are marked on the timeline, in order. */
+  bookmarks = $state.raw<readonly Micros[]>([]);
+
   timeUs = $state<Micros>(0);
   fact = $state<FactId>(0);
   message = $state<MessageId>(0);
@@ -202,6 +205,7 @@ export class Lab {
     this.series = null;
     this.#wantedUs = options.timeUs ?? null;
     this.futures = [];
+    this.bookmarks = [];
     const { seed = null, sets = [], under = null, changes = [] } = options;
     this.#recorded = options.recorded ?? null;
     this.#wanted = options.wanted ?? null;
@@ -290,6 +294,13 @@ export class Lab {
   }
 
   // Where the playhead is
+
+  /** Marks the present moment, or takes its mark away. */
+  toggleBookmark(): void {
+    const at = Math.floor(this.timeUs);
+    const others = this.bookmarks.filter((one) => one !== at);
+    this.bookmarks = others.length < this.bookmarks.length ? others : [...others, at].sort((a, b) => a - b);
+  }
 
   goToFact(fact: FactId): void {
     this.#wantedUs = null;

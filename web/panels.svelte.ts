@@ -3,11 +3,21 @@ import { createContext } from 'svelte';
 import type { ActorId } from '../core/types.ts';
 import type { Fate } from '../sim/folds/ledger.ts';
 import type { Writing } from './editor/writing.svelte.ts';
+import { Pictures } from './share/offers.ts';
 import type { Point } from './stage/geometry.ts';
 import type { Thing } from './stage/thing.ts';
-import { Pictures } from './share/offers.ts';
 
-export type Tab = 'Exercise' | 'Lanes' | 'Log' | 'Inspector' | 'Diagram' | 'Ledger' | 'Verdicts' | 'Charts' | 'Editor';
+export type Tab =
+  | 'Exercise'
+  | 'Lanes'
+  | 'Log'
+  | 'Inspector'
+  | 'Diagram'
+  | 'Ledger'
+  | 'Verdicts'
+  | 'Charts'
+  | 'Editor'
+  | 'Futures';
 
 export class LogView {
   /** 0 is anybody. */

@@ -4,6 +4,7 @@
  */
 import type { FactId, Micros } from '../core/types.ts';
 import type { ExportFormat } from '../sim/exports/index.ts';
+import type { LedgerTotals } from '../sim/folds/ledger.ts';
 import type { Diagnostic } from '../sim/scenario/diagnostics.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { TracePart } from '../sim/trace.ts';
@@ -97,12 +98,22 @@ export interface ExportReport {
   readonly problem: string;
 }
 
-/** Runs several lanes of a file in neutral words without showing them. */
-export interface LanesRequest extends Omit<RunRequest, 'type' | 'run' | 'under' | 'recorded'> {
+/** One of several runs that are put side by side: what it is made from, and what it is called there. */
+export interface LaneRecipe extends Pick<RunRequest, 'text' | 'seed' | 'sets' | 'lines' | 'under'> {
+  /** Unique among them; at the head of its column. */
+  readonly name: string;
+  readonly title: string;
+}
+
+/** Runs several recipes without showing them: a file under each of its brokers, or two futures of one file. */
+export interface LanesRequest {
   readonly type: 'lanes';
   readonly id: number;
-  /** Names of profiles. */
-  readonly lanes: readonly string[];
+  /** Named in diagnostics. */
+  readonly file: string;
+  readonly lanes: readonly LaneRecipe[];
+  /** They are runs of one system: it is said where the first two part, and measures are compared as well as counts. */
+  readonly parts: boolean;
 }
 
 /** How far the lanes are. */
@@ -185,6 +196,8 @@ export interface ShownExpectation {
 }
 
 export interface Judgement {
+  /** What became of all messages; null before the run was judged. */
+  readonly totals: LedgerTotals | null;
   readonly verdicts: readonly ShownVerdict[];
   readonly expectations: readonly ShownExpectation[];
   readonly goals: readonly ShownExpectation[];

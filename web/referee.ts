@@ -2,6 +2,7 @@
  * What a run is worth: its claims judged, its expectations evaluated, an exercise's goals, and the grade over seeds that were not shown.
  */
 import { judge } from '../sim/checks/index.ts';
+import { Metrics } from '../sim/folds/metrics.ts';
 import { grade } from '../sim/grade.ts';
 import { claimsIn, evaluateAll } from '../sim/scenario/expect.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
@@ -23,7 +24,8 @@ export function judgeRun(scenario: Scenario, trace: Trace): Judgement {
   const goals = scenario.exercise?.goals ?? [];
   const texts = [...scenario.expect.map(({ text }) => text), ...goals.map(({ expect }) => expect)];
   const asked = judge(trace, scenario, claimsIn(texts));
-  const evaluated = evaluateAll(texts, { trace, scenario, verdicts: asked });
+  const metrics = new Metrics(scenario);
+  const evaluated = evaluateAll(texts, { trace, scenario, verdicts: asked }, metrics);
   const shown = (text: string, i: number): ShownExpectation => ({
     text,
     holds: evaluated[i]?.holds ?? false,
@@ -31,6 +33,7 @@ export function judgeRun(scenario: Scenario, trace: Trace): Judgement {
     fact: evaluated[i]?.witness ?? 0,
   });
   return {
+    totals: metrics.totals(trace),
     verdicts,
     expectations: scenario.expect.map(({ text }, i) => shown(text, i)),
     goals: goals.map(({ text }, i) => shown(text, scenario.expect.length + i)),

@@ -3,6 +3,7 @@
  * was recorded as it goes. Verdicts, expectations, grades and the numbers of charts are made here too. Errors become plain messages.
  */
 import type { Exported } from '../sim/exports/index.ts';
+import { type Divergence, divergenceOf } from '../sim/folds/divergence.ts';
 import { report as reportOf } from '../sim/report.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
@@ -181,18 +182,20 @@ async function write({ id, run, format, fromUs, toUs }: ExportRequest, mine: num
 }
 
 async function lanes(request: LanesRequest, mine: number): Promise<void> {
-  const { id, lanes: names, ...rest } = request;
+  const { id, file, lanes: recipes, parts } = request;
   const runs: RunLane[] = [];
+  /** The first run, while it is looked where the second one parts from it. */
+  let first: Trace | null = null;
+  let parting: Divergence | null = null;
   const tell = (title: string, progress: number, view: LanesView | null, problem = ''): void =>
     report({ type: 'lanes', id, done: runs.length, title, progress, view, problem });
   try {
-    for (const name of names) {
-      const { scenario, diagnostics, under, problem } = readScenario({ ...rest, under: name });
-      if (scenario === null || under === null || problem !== '')
-        return tell(name, 0, null, problem || (diagnostics[0]?.message ?? 'This scenario has no lanes.'));
-      const { title, always } = under.profile;
+    for (const { name, title, ...recipe } of recipes) {
+      const { scenario, diagnostics, under, problem } = readScenario({ file, ...recipe });
+      if (scenario === null || problem !== '')
+        return tell(title, 0, null, problem || (diagnostics[0]?.message ?? 'This cannot be run.'));
       tell(title, 0, null);
-      const world = new World(scenario, request.seed === null ? {} : { seed: request.seed });
+      const world = new World(scenario, recipe.seed === null ? {} : { seed: recipe.seed });
       let more = true;
       while (more) {
         const until = performance.now() + SLICE_MS;
@@ -201,16 +204,19 @@ async function lanes(request: LanesRequest, mine: number): Promise<void> {
         await breath();
         if (lanesTurn !== mine) return;
       }
-      const run = { scenario, trace: world.trace, ending: world.ending ?? 'duration' };
+      const { trace } = world;
+      const run = { scenario, trace, ending: world.ending ?? 'duration' };
       const lane = {
         under: name,
         title,
-        mapping: under.mapped,
-        note: always.note,
-        run: reportOf(run, request.seed ?? scenario.seed),
+        mapping: under?.mapped ?? [],
+        note: under?.profile.always.note ?? '',
+        run: reportOf(run, recipe.seed ?? scenario.seed),
       };
-      runs.push({ lane, strip: stripOf(world.trace, scenario) });
-      tell(title, 1, viewOf(runs));
+      runs.push({ lane, strip: stripOf(trace, scenario) });
+      if (parts && first !== null) parting ??= divergenceOf(first, trace);
+      first = parts && runs.length === 1 ? trace : null;
+      tell(title, 1, viewOf(runs, parts, parting));
       await breath();
       if (lanesTurn !== mine) return;
     }

@@ -1,10 +1,18 @@
 /**
- * The runs of all lanes of the open scenario, and how far they are. They belong to the file with its seed and changes, not to the lane that is shown: who goes
- * from one to another, or to another panel and back, finds them as they were.
+ * Several runs side by side, and how far they are. They belong to what they are made from, not to the run that is shown: who goes from one to another, or to another panel and back, finds
+ * them as they were.
  */
 import { createContext } from 'svelte';
 import type { Lab } from '../lab.svelte.ts';
+import type { LaneRecipe } from '../protocol.ts';
 import type { LanesView } from './view.ts';
+
+/** What is to be compared. */
+export interface Compared {
+  readonly lanes: readonly LaneRecipe[];
+  /** See `LanesRequest.parts`. */
+  readonly parts: boolean;
+}
 
 export class Comparison {
   /** Of the lanes that have been run; null before the first. */
@@ -20,21 +28,26 @@ export class Comparison {
   problem = $state('');
 
   readonly #lab: Lab;
+  readonly #wanted: () => Compared | null;
   #of = '';
 
-  constructor(lab: Lab) {
+  /** `wanted` says what is to be compared now; null for nothing. */
+  constructor(lab: Lab, wanted: () => Compared | null) {
     this.#lab = lab;
+    this.#wanted = wanted;
   }
 
   /** Runs the lanes unless they have been run already, or somebody stopped them. */
   follow(): void {
-    if (this.#key !== this.#of) this.start();
+    const wanted = this.#wanted();
+    if (wanted !== null && this.#key(wanted) !== this.#of) this.start();
   }
 
   start(): void {
+    const wanted = this.#wanted();
+    if (wanted === null) return;
     const lab = this.#lab;
-    const lanes = lab.lanes?.lanes.map(({ name }) => name) ?? [];
-    this.#of = this.#key;
+    this.#of = this.#key(wanted);
     this.view = null;
     this.running = true;
     this.stopped = false;
@@ -42,14 +55,13 @@ export class Comparison {
     this.title = '';
     this.progress = 0;
     this.problem = '';
-    const { source: text, seed, sets, changes: lines } = lab;
-    lab.simulator.lanes({ file: lab.file, text, seed, sets, lines, lanes }, (report) => {
+    lab.simulator.lanes({ file: lab.file, ...wanted }, (report) => {
       if (report.view !== null) this.view = report.view;
       this.done = report.done;
       this.title = report.title;
       this.progress = report.progress;
       this.problem = report.problem;
-      this.running = report.problem === '' && report.done < lanes.length;
+      this.running = report.problem === '' && report.done < wanted.lanes.length;
     });
   }
 
@@ -60,10 +72,16 @@ export class Comparison {
     this.stopped = true;
   }
 
-  get #key(): string {
-    const { name, source, seed, sets, changes, lanes } = this.#lab;
-    return JSON.stringify([name, source, seed, sets, changes, lanes?.lanes]);
+  #key(wanted: Compared): string {
+    return JSON.stringify([this.#lab.name, wanted]);
   }
+}
+
+/** The open file under each of its brokers; null for a file that names its own. */
+export function brokersOf({ lanes, source: text, seed, sets, changes: lines }: Lab): Compared | null {
+  if (lanes === null) return null;
+  const recipes = lanes.lanes.map(({ name, title }) => ({ name, title, text, seed, sets, lines, under: name }));
+  return { lanes: recipes, parts: false };
 }
 
 export const [getComparison, setComparison] = createContext<Comparison>();

@@ -1,4 +1,5 @@
 /** What the page shows of several lanes: plain words and numbers, made in the worker from the runs that `sim/lanes.ts` puts side by side. */
+import type { Divergence } from '../../sim/folds/divergence.ts';
 import { becameText, compareLanes, type Lane, type Outcome } from '../../sim/lanes.ts';
 import type { LaneName } from '../protocol.ts';
 import type { LaneStrip } from './strip.ts';
@@ -25,6 +26,8 @@ export interface LanesView {
   readonly differs: readonly Outcome[];
   readonly same: readonly Outcome[];
   readonly words: readonly WordView[];
+  /** Where the first two part; null for lanes that never were the same, and until both have been run. */
+  readonly parting: Divergence | null;
 }
 
 export interface RunLane {
@@ -32,10 +35,10 @@ export interface RunLane {
   readonly strip: LaneStrip;
 }
 
-/** There is at least one. */
-export function viewOf(done: readonly RunLane[]): LanesView {
+/** There is at least one. `measured`: they are runs of one system, whose measures can be compared. */
+export function viewOf(done: readonly RunLane[], measured = false, parting: Divergence | null = null): LanesView {
   const lanes = done.map(({ lane }) => lane);
-  const { differs, same } = compareLanes(lanes);
+  const { differs, same } = compareLanes(lanes, measured);
   return {
     lanes: done.map(({ lane: { under, title, note, run }, strip }) => ({
       name: under,
@@ -48,6 +51,7 @@ export function viewOf(done: readonly RunLane[]): LanesView {
     differs,
     same,
     words: wordsOf(lanes),
+    parting,
   };
 }
 

@@ -1,0 +1,52 @@
+/** The futures of a file as lanes on one clock: in which order they stand, where each leaves its parent, and how far it goes. Sums only, no drawing. */
+import type { Micros } from '../../core/types.ts';
+import type { Future } from '../futures.ts';
+
+export interface FutureLane {
+  readonly future: Future;
+  /** Its row, from 0. */
+  readonly row: number;
+  /** Of the one that it left; its own for the first. */
+  readonly parentRow: number;
+  /** Where it leaves its parent. */
+  readonly fromUs: Micros;
+  /** Where it ends; where the longest one does as long as it has not been run to its end. */
+  readonly toUs: Micros;
+}
+
+/** Each after the one that it came from, and before whatever came from an earlier one. */
+export function lanesOfFutures(futures: readonly Future[]): readonly FutureLane[] {
+  const ids = new Set(futures.map(({ id }) => id));
+  const endUs = Math.max(1, ...futures.map(({ outcome }) => outcome?.endedAtUs ?? 0));
+  const lanes: FutureLane[] = [];
+  const add = (future: Future, parentRow: number): void => {
+    const row = lanes.length;
+    const toUs = future.outcome?.endedAtUs ?? endUs;
+    lanes.push({ future, row, parentRow: parentRow < 0 ? row : parentRow, fromUs: Math.min(future.atUs, toUs), toUs });
+    for (const child of futures) if (child.parent === future.id) add(child, row);
+  };
+  // One whose parent was forgotten stands by itself.
+  for (const future of futures) if (!ids.has(future.parent)) add(future, -1);
+  return lanes;
+}
+
+/** "2 broken", "all holds", or that it is not known. */
+export function outcomeWords({ outcome }: Future): string {
+  if (outcome === null) return 'not run to its end';
+  return outcome.broken === 0
+    ? 'nothing is broken'
+    : `${outcome.broken} ${outcome.broken === 1 ? 'claim' : 'claims'} broken`;
+}
+
+/** What became of the messages, in few words: only what there is of it. */
+export function countWords({ outcome }: Future): string {
+  const totals = outcome?.totals ?? null;
+  if (totals === null) return '';
+  const { sent, effects, duplicateEffects, deadLettered, dropped, lost } = totals;
+  const words = [`${sent} sent`, `${effects} applied`];
+  if (duplicateEffects > 0) words.push(`${duplicateEffects} twice`);
+  if (deadLettered > 0) words.push(`${deadLettered} dead-lettered`);
+  if (dropped > 0) words.push(`${dropped} dropped`);
+  if (lost > 0) words.push(`${lost} lost`);
+  return words.join(', ');
+}
