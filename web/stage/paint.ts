@@ -85,6 +85,8 @@ export class Painter {
   readonly #copies: CanvasRenderingContext2D | null;
   readonly #sprites = new Map<string, HTMLCanvasElement>();
   readonly #inksOver = new Map<string, string>();
+  /** As it was last set in this picture: to set one again has the page's styles looked at. */
+  #font = '';
 
   constructor(context: Pen | CanvasRenderingContext2D, palette: Palette, ratio: number) {
     this.#context = context;
@@ -107,6 +109,7 @@ export class Painter {
   ): void {
     const context = this.#context;
     const ratio = this.#ratio;
+    this.#font = '';
     context.setTransform(ratio, 0, 0, ratio, -view.x * ratio, -view.y * ratio);
     context.clearRect(view.x, view.y, view.width, view.height);
     for (const wire of scene.wires) this.#wire(wire);
@@ -335,7 +338,7 @@ export class Painter {
     context.lineWidth = 1.25;
     context.stroke();
     context.fillStyle = this.#palette.inks.fault;
-    context.font = `600 11px ${TEXT}`;
+    this.#write(`600 11px ${TEXT}`);
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     context.fillText(attempt > 9 ? '9+' : String(attempt), x, y + 0.5);
@@ -384,6 +387,12 @@ export class Painter {
     if (poison) this.#hatch(on, look.shape, size, state === 'solid' ? this.#over(colour) : this.#palette.inks.fault);
   }
 
+  #write(font: string): void {
+    if (font === this.#font) return;
+    this.#font = font;
+    this.#context.font = font;
+  }
+
   /** The ink of words over a colour. */
   #over(colour: string): string {
     let ink = this.#inksOver.get(colour);
@@ -403,7 +412,7 @@ export class Painter {
     const colour = this.#palette.keys[look.colour] ?? '';
     const { inks, panel } = this.#palette;
     const context = this.#context;
-    context.font = `600 ${font}px ${TEXT}`;
+    this.#write(`600 ${font}px ${TEXT}`);
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     if (poison) {
@@ -445,12 +454,12 @@ export class Painter {
     if (token.label !== '') {
       const inside = kind === 'message' || kind === 'delivery' || kind === 'effect';
       const font = inside ? Math.max(7, Math.min(kind === 'delivery' ? 8.5 : 9.5, 17 / token.label.length + 2)) : 11;
-      context.font = `600 ${font}px ${TEXT}`;
+      this.#write(`600 ${font}px ${TEXT}`);
       context.textAlign = inside ? 'center' : 'left';
       context.fillStyle = inside ? this.#over(this.#palette.keys[look.colour] ?? '') : this.#palette.inks.soft;
       if (kind === 'message' || kind === 'delivery') context.fillText(token.label, x, y + font * 0.36);
       else if (kind === 'tick') {
-        context.font = `400 11px ${TEXT}`;
+        this.#write(`400 11px ${TEXT}`);
         context.textAlign = 'center';
         context.fillText(token.label, x, y - 10);
       }
@@ -522,7 +531,7 @@ export class Painter {
 
   #word({ x, y, text, ink, align, bold, mono }: Word): void {
     const context = this.#context;
-    context.font = `${bold ? 600 : 400} ${mono ? 11 : 11.5}px ${mono ? MONO : TEXT}`;
+    this.#write(`${bold ? 600 : 400} ${mono ? 11 : 11.5}px ${mono ? MONO : TEXT}`);
     context.textAlign = align;
     if (mono) {
       // Keys on links: the link does not run through the letters.
