@@ -12,7 +12,7 @@ const styles: Plugin = {
   generateBundle(_, bundle) {
     let css = '';
     for (const [name, file] of Object.entries(bundle)) {
-      if (file.type !== 'asset' || !name.endsWith('.css')) continue;
+      if (file.type !== 'asset' || !/^parts\/.*\.css$/.test(name)) continue;
       css += typeof file.source === 'string' ? file.source : new TextDecoder().decode(file.source);
       delete bundle[name];
     }

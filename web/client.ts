@@ -79,7 +79,7 @@ export class Simulator {
 
   /** Ends its worker if there is nothing to do; what was run can still be asked about. False when there is. */
   rest(): boolean {
-    if (!this.#isIdle) return false;
+    if (!this.isIdle) return false;
     this.#worker?.terminate();
     this.#worker = null;
     return true;
@@ -186,7 +186,8 @@ export class Simulator {
     });
   }
 
-  get #isIdle(): boolean {
+  /** It has nothing to do, and waits for nothing. */
+  get isIdle(): boolean {
     return (
       !this.#isRunning &&
       this.#waiting.length === 0 &&
@@ -290,7 +291,7 @@ export class Simulator {
       default:
         if (report.run === this.#run) this.#hearRun(report);
     }
-    if (this.#isIdle) this.#workers.spare(this);
+    if (this.isIdle) this.#workers.spare(this);
   }
 
   #hearRun(report: RunReport): void {

@@ -13,8 +13,8 @@ import { readClock } from '../stage/describe.ts';
 import { CONTROLS, Embed, type Live } from './embed.svelte.ts';
 import Frame from './Frame.svelte';
 import { PANEL_NAMES, readPanels } from './panels.ts';
-import { pool } from './pool.ts';
 import { unwatch, watch } from './sight.ts';
+import { pool } from './start-worker.ts';
 import { dedent, type Found, find } from './texts.ts';
 
 /** All styles of the player, put here by the build; a sheet made from them is shared by all players. */

@@ -3,7 +3,6 @@
  * worker up when another one needs it, and gets one again when it is asked something; while all are busy, the next waits for its turn.
  */
 import type { Simulator, Workers } from '../client.ts';
-import workerUrl from '../worker.ts?worker&url';
 
 /** One for the run that is made, and some for the questions of panels. Each is a simulator of its own with its run in memory. */
 export const WORKERS_MOST = 3;
@@ -22,6 +21,8 @@ export class Pool implements Workers {
   }
 
   want(simulator: Simulator): void {
+    // Who wants one beforehand takes it from nobody.
+    if (simulator.isIdle && this.#employed.size >= WORKERS_MOST) return;
     this.#waiting.add(simulator);
     this.#serve();
   }
@@ -62,19 +63,3 @@ export class Pool implements Workers {
     return false;
   }
 }
-
-let line = '';
-
-/**
- * A worker may only be started from the origin of the document. When the script came from another one, a line of code of this document's own origin imports the
- * worker from there, for which that host must allow it (CORS), as it does for the script itself.
- */
-function startWorker(): Worker {
-  const url = new URL(workerUrl, import.meta.url);
-  if (url.origin === location.origin) return new Worker(url, { type: 'module' });
-  if (line === '')
-    line = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
-  return new Worker(line, { type: 'module' });
-}
-
-export const pool = new Pool(startWorker);
