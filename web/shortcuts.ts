@@ -14,6 +14,7 @@ export type Command =
   | 'open'
   | 'share'
   | 'tab'
+  | 'editor'
   | 'wide'
   | 'larger'
   | 'smaller'
@@ -50,6 +51,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'open', keys: ['o'], shown: ['o'], does: 'open a file: a scenario or a trace' },
   { command: 'share', keys: ['l'], shown: ['l'], does: 'link, pictures and files to share' },
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
+  { command: 'editor', keys: ['e'], shown: ['e'], does: 'write the scenario, as text or as a form' },
   { command: 'wide', keys: ['w'], shown: ['w'], does: 'wider or narrower panel' },
   { command: 'larger', keys: ['z'], shown: ['z'], does: 'larger stage' },
   { command: 'smaller', keys: ['Z'], shown: ['Shift z'], does: 'smaller stage' },
@@ -62,7 +64,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
 /** What a key asks for; null while the person types, inside a dialog or menu, with a modifier, or when it means nothing. */
 export function commandOf(event: KeyboardEvent): Command | null {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
-  const target = event.target instanceof Element ? event.target : null;
+  // Not the event's own target, which of a text field that has its styles to itself (the editor) would be only its outside.
+  const [origin] = event.composedPath();
+  const target = origin instanceof Element ? origin : null;
   if (target !== null) {
     if (
       target.closest(

@@ -4,6 +4,7 @@
  */
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
+import { formatDuration, formatSize } from './duration.ts';
 import { flow } from './edit.ts';
 import { BROKER, CONSUMER, EFFECT, EXCHANGE, NETWORK, PRODUCER, QUEUE, STORE, TOPIC } from './grammar.ts';
 import { namesFor } from './hints-names.ts';
@@ -35,6 +36,8 @@ export interface FormField {
   readonly doc: string;
   /** In words, with its limits. */
   readonly takes: string;
+  /** From where to where, such as `0s … 12h`; '' where there is no end to it. */
+  readonly limits: string;
   /** Numbers of the rules that say so; '' for words of the file itself. */
   readonly source: string;
   /** Kind of the broker whose option it is; '' for words of the file itself. */
@@ -163,6 +166,7 @@ function fieldOf(
     required: field.needed === 'required',
     doc: field.doc,
     takes: field.shape.expected,
+    limits: limitsText(field.shape.measure),
     source: isOption ? (field.source ?? '') : '',
     broker: isOption ? kind.kind : '',
   };
@@ -212,6 +216,14 @@ function measureControl({ of, min, max }: Measure): Control {
 /** The greatest numbers that there are are no limits. */
 function limit(value: number | undefined): number | null {
   return value === undefined || !(value > -Number.MAX_SAFE_INTEGER && value < Number.MAX_SAFE_INTEGER) ? null : value;
+}
+
+function limitsText(measure: Measure | undefined): string {
+  if (measure === undefined) return '';
+  const words = measure.of === 'duration' ? formatDuration : measure.of === 'size' ? formatSize : String;
+  const [min, max] = measure.of === 'share' ? [null, null] : [limit(measure.min), limit(measure.max)];
+  if (max !== null) return `${words(min ?? 0)} … ${words(max)}`;
+  return min === null || min === 0 ? '' : `${words(min)} or more`;
 }
 
 function isText({ type }: JsonSchema): boolean {

@@ -42,6 +42,7 @@ describe('the form of a scenario', () => {
       value: '45s',
       otherwise: '30s',
       takes: expect.stringContaining('from 0s to 12h'),
+      limits: '0s … 12h',
       source: 'S2',
       broker: 'sqs',
       control: { type: 'quantity', units: expect.arrayContaining(['s', 'min']) },
@@ -50,7 +51,10 @@ describe('the form of a scenario', () => {
   });
 
   const controls = [
-    ['consumers.resizer.count', { value: '2', control: { type: 'number', min: 1, max: 1000, step: 1 } }],
+    [
+      'consumers.resizer.count',
+      { value: '2', limits: '1 … 1000', control: { type: 'number', min: 1, max: 1000, step: 1 } },
+    ],
     ['consumers.resizer.settle', { value: null, otherwise: 'after-processing', control: { type: 'choice' } }],
     ['consumers.resizer.fail', { value: null, otherwise: '0', control: { type: 'share' } }],
     ['consumers.resizer.from', { value: 'photo-jobs', control: { type: 'text', values: ['photo-jobs', 'photo-dlq'] } }],
