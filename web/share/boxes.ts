@@ -20,6 +20,19 @@ export function drawBoxes(pen: Pen, root: Element, area: Area): void {
   for (const child of root.children) drawElement(pen, child, area, 1);
 }
 
+/** From where to where there are boxes, in px from the upper edge of the area; null when there are none. */
+export function heightOf(root: Element, { top, scale }: Area): { readonly from: number; readonly to: number } | null {
+  let [from, to] = [Number.POSITIVE_INFINITY, 0];
+  for (const child of root.children) {
+    if (child.matches(SKIPPED)) continue;
+    const rect = child.getBoundingClientRect();
+    if (rect.height === 0) continue;
+    from = Math.min(from, (rect.top - top) / scale);
+    to = Math.max(to, (rect.bottom - top) / scale);
+  }
+  return to > from ? { from, to } : null;
+}
+
 function drawElement(pen: Pen, element: Element, area: Area, over: number): void {
   if (element.matches(SKIPPED)) return;
   const style = getComputedStyle(element);
@@ -57,7 +70,11 @@ function drawFrame(pen: Pen, element: Element, style: CSSStyleDeclaration, rect:
     pen.roundRect(x, y, w, h, style.borderTopLeftRadius.endsWith('%') ? Math.min(w, h) / 2 : radius);
     pen.fill();
   }
-  if (line > 0 && style.borderTopStyle !== 'none' && isSeen(style.borderTopColor)) {
+  const isFramed = style.borderLeftStyle !== 'none' && (Number.parseFloat(style.borderLeftWidth) || 0) > 0;
+  if (line > 0 && style.borderTopStyle !== 'none' && isSeen(style.borderTopColor) && !isFramed) {
+    pen.fillStyle = style.borderTopColor;
+    pen.fillRect(x, y, w, line);
+  } else if (line > 0 && style.borderTopStyle !== 'none' && isSeen(style.borderTopColor)) {
     pen.strokeStyle = style.borderTopColor;
     pen.lineWidth = line;
     pen.setLineDash(style.borderTopStyle === 'dashed' ? [4, 3] : style.borderTopStyle === 'dotted' ? [1, 2] : []);

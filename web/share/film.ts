@@ -10,7 +10,7 @@ import { Painter } from '../stage/paint.ts';
 import { drawBoxes } from './boxes.ts';
 import { GifWriter } from './gif.ts';
 import type { Pictures } from './offers.ts';
-import { drawFoot, FOOT } from './pictures.ts';
+import { cutOf, drawFoot, FOOT } from './pictures.ts';
 
 export interface Film {
   readonly fromUs: Micros;
@@ -99,15 +99,16 @@ async function filmed(
   const context = canvas.getContext('2d', { willReadFrequently: true });
   if (first === null || context === null) return null;
   const ratio = width / first.width;
+  const cut = cutOf(first);
   canvas.width = width;
   // Recorders want even numbers.
-  canvas.height = 2 * Math.round(((first.height + FOOT) * ratio) / 2);
+  canvas.height = 2 * Math.round(((cut.height + FOOT) * ratio) / 2);
   // The messages have a paper of their own, because the painter clears its paper.
   const sheet = document.createElement('canvas');
   const onSheet = sheet.getContext('2d');
   if (onSheet === null) return null;
   sheet.width = width;
-  sheet.height = Math.round(first.height * ratio);
+  sheet.height = Math.round(cut.height * ratio);
   const painter = new Painter(onSheet, first.palette, ratio);
   const { timeUs, fact } = lab;
   const title = lab.scenario?.title ?? '';
@@ -116,15 +117,16 @@ async function filmed(
     flushSync();
     const shown = pictures.stage;
     if (shown === null) return;
-    const { palette, floor, height, scene, selected } = shown;
+    const { palette, floor, scene, selected } = shown;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = palette.paper;
-    context.fillRect(0, 0, shown.width, height + FOOT);
+    context.fillRect(0, 0, shown.width, cut.height + FOOT);
     const { left, top } = floor.getBoundingClientRect();
-    drawBoxes(context, floor, { left, top, scale: shown.scale });
-    painter.paint(scene, { x: 0, y: 0, width: shown.width, height, scale: 1 }, selected);
-    context.drawImage(sheet, 0, 0, shown.width, height);
-    drawFoot(context, `${clock(lab.timeUs)}  ${title}`, palette, shown.width, height);
+    drawBoxes(context, floor, { left, top: top + cut.top * shown.scale, scale: shown.scale });
+    const view = { x: 0, y: cut.top, width: shown.width, height: cut.height, scale: 1 };
+    painter.paint(scene, view, selected);
+    context.drawImage(sheet, 0, 0, shown.width, cut.height);
+    drawFoot(context, `${clock(lab.timeUs)}  ${title}`, palette, shown.width, cut.height);
   };
   try {
     return await take({ canvas, context, shoot });

@@ -5,7 +5,7 @@
 import { draw } from '../diagram/draw.ts';
 import { Painter, type Palette } from '../stage/paint.ts';
 import type { Pen } from '../stage/pen.ts';
-import { drawBoxes } from './boxes.ts';
+import { drawBoxes, heightOf } from './boxes.ts';
 import type { DiagramPicture, StagePicture } from './offers.ts';
 import { SvgPen } from './svg.ts';
 
@@ -23,21 +23,36 @@ export interface Picture {
   readonly draw: (pen: Pen) => void;
 }
 
-/** `foot` says what it shows. */
+/** `foot` says what it shows. What is empty above and below the boxes is cut off. */
 export function stagePicture(picture: StagePicture, foot: string): Picture {
-  const { floor, scene, palette, width, height, scale, selected } = picture;
+  const { floor, scene, palette, width, scale, selected } = picture;
+  const { top: cut, height } = cutOf(picture);
   return {
     width,
     height: height + FOOT,
     background: palette.paper,
     draw: (pen) => {
       const { left, top } = floor.getBoundingClientRect();
+      pen.save();
+      pen.translate(0, -cut);
       drawBoxes(pen, floor, { left, top, scale });
+      new Painter(onto(pen), palette, 1).paint(scene, { x: 0, y: 0, width, height: cut + height, scale: 1 }, selected);
+      pen.restore();
       drawFoot(pen, foot, palette, width, height);
-      // The painter wants the whole paper, but clears nothing on these pens.
-      new Painter(onto(pen), palette, 1).paint(scene, { x: 0, y: 0, width, height, scale: 1 }, selected);
     },
   };
+}
+
+/** Words and marks that are drawn around the boxes reach so far. */
+const MARGIN = 56;
+
+/** Which part of the stage has something in it. */
+export function cutOf({ floor, height, scale }: StagePicture): { readonly top: number; readonly height: number } {
+  const { left, top } = floor.getBoundingClientRect();
+  const filled = heightOf(floor, { left, top, scale });
+  if (filled === null) return { top: 0, height };
+  const from = Math.max(0, Math.round(filled.from - MARGIN));
+  return { top: from, height: Math.min(height, Math.round(filled.to + MARGIN)) - from };
 }
 
 export function diagramPicture({ paper, drawing, present }: DiagramPicture, foot: string): Picture {
