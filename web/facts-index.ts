@@ -178,6 +178,11 @@ export class FactsIndex {
     return this.#median.us;
   }
 
+  /** The speed at which a hop takes 400 ms; 0 when no hop takes time. */
+  get hopSpeed(): number {
+    return this.hopUs / HOP_MS;
+  }
+
   /**
    * Virtual µs in a millisecond of watching: a hop takes 400 ms, unless the whole run would then take more than a quarter of an hour; such a run is
    * played in about four minutes.

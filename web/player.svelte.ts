@@ -10,6 +10,7 @@ import { QUIET_MS } from './facts-index.ts';
 import type { Lab, ShownRun } from './lab.svelte.ts';
 import { Commentary, factWords, jumpWords, pauseWords } from './speech.ts';
 import { clock } from './stage/describe.ts';
+import { type Pace, paceAt } from './timeline/slowing.ts';
 
 /** A step takes at most so long on the wall. */
 const GLIDE_MS = 320;
@@ -23,6 +24,8 @@ export class Player {
   /** Virtual µs per ms of watching; null for the run's own default. */
   speedChosen = $state<number | null>(null);
   skipsQuiet = $state(true);
+  /** Near what is notable, no faster than hops can be followed. */
+  slowsDown = $state(false);
 
   readonly #lab: Lab;
   #frame = 0;
@@ -125,6 +128,15 @@ export class Player {
   }
 
   /** A jump; it says where one is then. */
+  /** To the next bookmark; after the last one to the first. */
+  toBookmark(): void {
+    const { bookmarks, timeUs } = this.#lab;
+    const next = bookmarks.find((at) => at > timeUs) ?? bookmarks[0];
+    this.pause();
+    if (next === undefined) this.#lab.spoken = 'There is no bookmark.';
+    else this.#lab.goToTime(next);
+  }
+
   toFact(fact: FactId): void {
     this.pause();
     this.#lab.goToFact(fact);
@@ -219,8 +231,13 @@ export class Player {
       const next = run.index.nextBeat(fact) ?? lab.endUs;
       const isQuiet = this.skipsQuiet && busyUntil <= time;
       const since = Math.max(busyUntil, fact === 0 ? 0 : run.trace.time(fact));
-      const rate = isQuiet ? Math.max(this.speed, (next - since) / QUIET_MS) : this.speed;
-      const until = isQuiet ? next : Math.min(next, busyUntil > time ? busyUntil : next);
+      const pace = this.slowsDown ? this.#paceAt(run, time, fact) : null;
+      const isSlowed = pace?.slowed === true;
+      const speed = pace?.speed ?? this.speed;
+      const rate = isQuiet && !isSlowed ? Math.max(speed, (next - since) / QUIET_MS) : speed;
+      const ends = isQuiet && !isSlowed ? next : Math.min(next, busyUntil > time ? busyUntil : next);
+      // Never to where it stands already: a pace may end within the present µs.
+      const until = Math.min(ends, Math.max(time + 1, Math.ceil(pace?.untilUs ?? ends)));
       const needed = (until - time) / rate;
       if (needed > left) {
         time += left * rate;
@@ -234,6 +251,14 @@ export class Player {
     }
     lab.goToTime(Math.floor(time));
     if (lab.timeUs >= lab.endUs && !lab.running) this.playing = false;
+  }
+
+  #paceAt(run: ShownRun, time: Micros, fact: FactId): Pace {
+    const { notable, hopSpeed } = run.index;
+    const n = notable.countUpTo(fact);
+    const before = n > 0 ? run.trace.time(notable.at(n - 1)) : null;
+    const next = n < notable.length ? run.trace.time(notable.at(n)) : null;
+    return paceAt(time, this.speed, hopSpeed > 0 ? hopSpeed : this.defaultSpeed, before, next);
   }
 }
 

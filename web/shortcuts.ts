@@ -10,6 +10,10 @@ export type Command =
   | 'end'
   | 'faster'
   | 'slower'
+  | 'quiet'
+  | 'slow'
+  | 'bookmark'
+  | 'bookmarked'
   | 'scenarios'
   | 'open'
   | 'share'
@@ -47,6 +51,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'end', keys: ['End'], shown: ['End'], does: 'to the end' },
   { command: 'faster', keys: ['+', '='], shown: ['+'], does: 'twice as fast' },
   { command: 'slower', keys: ['-'], shown: ['−'], does: 'half as fast' },
+  { command: 'quiet', keys: ['q'], shown: ['q'], does: 'skip quiet time, or not' },
+  { command: 'slow', keys: ['i'], shown: ['i'], does: 'slow down for the interesting parts, or not' },
+  { command: 'bookmark', keys: ['b'], shown: ['b'], does: 'bookmark this moment, or take the bookmark away' },
+  { command: 'bookmarked', keys: ['B'], shown: ['Shift b'], does: 'next bookmark' },
   { command: 'scenarios', keys: ['s'], shown: ['s'], does: 'open the scenarios' },
   { command: 'open', keys: ['o'], shown: ['o'], does: 'open a file: a scenario or a trace' },
   { command: 'share', keys: ['l'], shown: ['l'], does: 'link, pictures and files to share' },
