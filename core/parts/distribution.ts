@@ -55,19 +55,19 @@ export function happens(probability: number, chooser: Chooser, site: Site, key?:
 /** A draw from the exponential distribution of this mean: its inverse at (step + ½) / STEPS. */
 export function exponential(mean: Micros, chooser: Chooser, site: Site, key?: number): Micros {
   const step = chooser.choose(site, STEPS, key);
-  return Math.floor(mean * minusLog((step + 0.5) / STEPS) + 0.5);
+  return Math.floor(mean * minusLog(step) + 0.5);
 }
 
 const LN2 = 0.6931471805599453;
 
-/** −ln(u) for 0 < u < 1: halvings are counted, the rest is the series of artanh, which converges fast on [1, 2). */
-function minusLog(u: number): number {
-  let x = u;
-  let halvings = 0;
-  while (x < 1) {
-    x *= 2;
-    halvings++;
-  }
+/**
+ * −ln(u) of u = (step + ½) / STEPS, for a whole step from 0 to STEPS − 1: u is brought to [1, 2) by doubling it, and the rest is the series of artanh,
+ * which converges fast there. How often it is doubled is counted by the leading zeros of the step, as a loop that ends after a random number of turns
+ * is slow; both are exact.
+ */
+function minusLog(step: number): number {
+  const doublings = Math.clz32(step) - 1;
+  const x = step === 0 ? 1 : (step + 0.5) / (1 << (30 - doublings));
   const z = (x - 1) / (x + 1);
   const z2 = z * z;
   let term = z;
@@ -76,7 +76,7 @@ function minusLog(u: number): number {
     sum += term / k;
     term *= z2;
   }
-  return halvings * LN2 - 2 * sum;
+  return doublings * LN2 - 2 * sum;
 }
 
 function unknownDistribution(distribution: never): never {
