@@ -142,9 +142,12 @@ export class Network {
 
   /** Everybody whom this actor has exchanged a hop with. */
   peersOf(actor: ActorId): ActorId[] {
-    const isPeer = (other: ActorId): boolean =>
-      this.#links[actor]?.[other] !== undefined || this.#links[other]?.[actor] !== undefined;
-    return this.#actors.map(({ id }) => id).filter(isPeer);
+    const peers: ActorId[] = [];
+    const to = this.#links[actor];
+    for (let other = 0; other < this.#actors.length; other++) {
+      if (to?.[other] !== undefined || this.#links[other]?.[actor] !== undefined) peers.push(other);
+    }
+    return peers;
   }
 
   split(index: number, sides: readonly (readonly string[])[], oneWay: boolean): void {
