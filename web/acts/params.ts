@@ -73,3 +73,15 @@ export function problemOf(param: Param, value: string): string {
   if (!Number.isFinite(number) || number < min || number > max) return `${named} must be from ${min} to ${max}`;
   return isWhole && !Number.isInteger(number) ? `${named} must be a whole number` : '';
 }
+
+/** What keeps these values from being used, of which the first is told; '' for nothing. */
+export function problemsOf(params: readonly Param[], values: Values): string {
+  for (const param of params) {
+    const value = values[param.id] ?? '';
+    const problem = problemOf(param, value);
+    if (problem !== '') return problem;
+    const chosen = param.choices.find((one) => one.value === value);
+    if (chosen?.fills !== undefined && chosen.fills === values['value']) return 'it is that already';
+  }
+  return '';
+}

@@ -30,12 +30,10 @@ export function lanesOfFutures(futures: readonly Future[]): readonly FutureLane[
   return lanes;
 }
 
-/** "2 broken", "all holds", or that it is not known. */
+/** "2 broken", "nothing is broken", or that it is not known. */
 export function outcomeWords({ outcome }: Future): string {
   if (outcome === null) return 'not run to its end';
-  return outcome.broken === 0
-    ? 'nothing is broken'
-    : `${outcome.broken} ${outcome.broken === 1 ? 'claim' : 'claims'} broken`;
+  return outcome.broken === 0 ? 'nothing is broken' : `${outcome.broken} broken`;
 }
 
 /** What became of the messages, in few words: only what there is of it. */
