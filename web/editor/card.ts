@@ -14,7 +14,8 @@ export function cardOf(doc: Doc): HTMLElement {
   if (doc.takes !== '') card.append(element('p', 'takes', ['Takes ', ...withCode(doc.takes), '.']));
   if (doc.example !== '') card.append(element('p', 'takes', ['For example ', element('code', '', [doc.example])]));
   const sources = sourcesOf(doc.broker, doc.source);
-  if (sources.length > 0) card.append(element('p', 'takes', ['Source: ', ...sourceLinks(doc.broker, doc.source)]));
+  if (sources.length > 0)
+    card.append(element('p', 'takes', [`Source (${doc.broker}): `, ...sourceLinks(doc.broker, doc.source)]));
   return card;
 }
 

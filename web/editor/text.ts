@@ -22,7 +22,7 @@ import {
   type ViewUpdate,
 } from '@codemirror/view';
 import type { Completion, Completions, Hover } from '../../sim/scenario/hints.ts';
-import { cardOf } from './card.ts';
+import { cardOf, withCode } from './card.ts';
 import type { Problem } from './problems.ts';
 import { highlighting, theme } from './theme.ts';
 
@@ -135,6 +135,11 @@ export function marksOf(problems: readonly Problem[], length: number): readonly 
     to: Math.min(to, length),
     severity,
     message,
+    renderMessage: () => {
+      const shown = document.createElement('div');
+      shown.append(...withCode(message));
+      return shown;
+    },
     actions: repairs.map(({ label, insert: text }) => ({
       name: label,
       apply: (view: EditorView, start: number, end: number) =>

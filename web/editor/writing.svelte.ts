@@ -4,7 +4,7 @@
  * return to another future) comes in as one change that can be undone, beside what is being typed. It lives on while the panel is closed.
  */
 
-import { startCompletion } from '@codemirror/autocomplete';
+import { completionStatus, startCompletion } from '@codemirror/autocomplete';
 import { isolateHistory, redo, redoDepth, undo, undoDepth } from '@codemirror/commands';
 import { nextDiagnostic, setDiagnostics } from '@codemirror/lint';
 import { Annotation, ChangeSet, EditorSelection, EditorState, type TransactionSpec } from '@codemirror/state';
@@ -153,6 +153,9 @@ export class Writing implements Owner {
         this.#settle();
       }
     }
+    // What is wrong with half a word is said when the choice has been made.
+    else if (completionStatus(update.startState) === 'active' && completionStatus(update.state) === null)
+      this.#settle();
     if (update.docChanged || update.selectionSet) this.#lookSoon();
   }
 
@@ -267,10 +270,11 @@ export class Writing implements Owner {
       this.#assistant.ask('form', { text }),
     ]);
     if (diagnostics === null || form === null || this.text !== text) return false;
+    const refused = diagnostics.some(({ severity }) => severity === 'error');
+    if (refused && completionStatus(this.#now) === 'active') return false;
     this.problems = problemsIn(text, diagnostics);
     if (form.problem === '' || this.form.groups.length === 0) this.form = form;
     else this.form = { ...this.form, problem: form.problem };
-    const refused = this.problems.some(({ severity }) => severity === 'error');
     this.standing = refused ? 'refused' : text === this.#agreed ? 'run' : 'waiting';
     const view = this.#view;
     if (view !== null) view.dispatch(setDiagnostics(view.state, marksOf(this.problems, view.state.doc.length)));
