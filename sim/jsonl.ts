@@ -3,7 +3,7 @@
  * of numbers. Reading gives the same trace back, to the digest. A file may come from anywhere, so nothing of it is taken unchecked: what cannot be a
  * fact is refused with its line.
  */
-import { F, FACT_NAMES, type FactName } from '../core/facts.ts';
+import { F, FACT_NAMES, type FactKind, type FactName } from '../core/facts.ts';
 import type { Actor, Message, Place } from '../core/types.ts';
 import type { Trace } from './trace.ts';
 import { Trace as EmptyTrace } from './trace.ts';
@@ -104,6 +104,16 @@ export class TraceReader {
     return `the facts do not give the digest of line 1 (${header.digest}); the file was changed or cut`;
   }
 
+  /** What a number can be that counts something so far. */
+  get #mostCount(): number {
+    return COUNTS_AT_FIRST + COUNTS_A_FACT * this.trace.count;
+  }
+
+  #mostValue(kind: FactKind): number {
+    if (kind === F.routed) return this.trace.places.length - 1;
+    return LARGE.has(kind) ? MOST : this.#mostCount;
+  }
+
   #head(parsed: Readonly<Record<string, unknown>>): string {
     const header = headerOf(parsed);
     if (typeof header === 'string') return header;
@@ -135,8 +145,8 @@ export class TraceReader {
     const timeUs = count(parsed['timeUs'], Number.MAX_SAFE_INTEGER);
     const message = count(parsed['message'], trace.messageCount);
     const place = count(parsed['place'], trace.places.length - 1);
-    const value = count(parsed['value'], MOST);
-    const detail = count(parsed['detail'], MOST);
+    const value = count(parsed['value'], this.#mostValue(kind));
+    const detail = count(parsed['detail'], GROUPS.has(kind) ? trace.places.length - 1 : this.#mostCount);
     const cause = count(parsed['cause'], trace.count);
     const wrong = Object.entries({ timeUs, message, place, value, detail, cause }).find(([, number]) => number < 0);
     if (wrong !== undefined) return `${where}: "${wrong[0]}" is not a number that it can be`;
@@ -148,6 +158,30 @@ export class TraceReader {
     return '';
   }
 }
+
+/** Facts whose value is a time, a size, the value of a row, an id or a set of bits. All other values count or place something, and who folds a trace keeps room for that. */
+const LARGE: ReadonlySet<FactKind> = new Set([
+  F.produced,
+  F.sent,
+  F.delivered,
+  F.extended,
+  F.begun,
+  F.applied,
+  F.recorded,
+  F.paused,
+  F.slowed,
+  F['isr-changed'],
+  F['txn-begun'],
+  F['txn-committed'],
+  F['txn-aborted'],
+  F['breaker-opened'],
+  F.sought,
+]);
+/** Facts whose detail is the number of a group. */
+const GROUPS: ReadonlySet<FactKind> = new Set([F.committed, F.assigned, F.revoked, F.sought]);
+/** Each fact adds at most so many of what is counted (records, markers, what a batch holds), after so many at the start. */
+const COUNTS_A_FACT = 8;
+const COUNTS_AT_FIRST = 10_000;
 
 /** Of an unsigned word. */
 const MOST = 0xffff_ffff;

@@ -125,9 +125,10 @@ it('a stretch is saved as a film, which can be given up, and the playhead is bac
   const frames = await page.evaluate(
     async (bytes) => {
       const decoder = new ImageDecoder({ data: Uint8Array.from(bytes), type: 'image/gif' });
+      await decoder.tracks.ready;
       await decoder.completed;
       for (let i = 0; i < (decoder.tracks.selectedTrack?.frameCount ?? 0); i++) await decoder.decode({ frameIndex: i });
-      return decoder.tracks.selectedTrack?.frameCount;
+      return decoder.tracks.selectedTrack?.frameCount ?? 0;
     },
     [...gif.bytes],
   );
