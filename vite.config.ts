@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 import { parse } from 'yaml';
+import { pack } from './web/first/packed.ts';
+import { record } from './web/first/record.ts';
+import { TOUR } from './web/guide/steps.ts';
 
 // The web app. Its base is relative, so that the built folder works under any path, also from a plain file server.
 // `root` hides a svelte.config file from the plugin; Svelte 5 needs none.
@@ -54,6 +57,24 @@ const library: Plugin = {
   },
 };
 
+// The runs that a newcomer, and everybody who comes again, sees first: made here, so that they are there before the simulator is.
+const FIRST_RUNS: Readonly<Record<string, readonly string[]>> = { 'photo-queue': [], [TOUR.scenario]: TOUR.sets };
+const firstRuns: Plugin = {
+  name: 'first-runs',
+  resolveId: (id) => (id.startsWith('virtual:first-run/') ? `\0${id}` : null),
+  load(id) {
+    const name = /^\0virtual:first-run\/(.+)$/.exec(id)?.[1];
+    if (name === undefined) return null;
+    const path = readdirSync('scenarios', { recursive: true, encoding: 'utf8' }).find((file) =>
+      file.endsWith(`${name}.yaml`),
+    );
+    if (path === undefined) return this.error(`there is no scenario ${name}`);
+    this.addWatchFile(`${process.cwd()}/scenarios/${path}`);
+    const text = readFileSync(`scenarios/${path}`, 'utf8');
+    return `export default ${JSON.stringify(pack(record(`${name}.yaml`, text, FIRST_RUNS[name] ?? [])))};`;
+  },
+};
+
 // Tells the service worker what to keep: all that was built, under a name that changes when any of it does.
 const offline: Plugin = {
   name: 'offline',
@@ -82,7 +103,7 @@ const offline: Plugin = {
 export default defineConfig({
   root: 'web',
   base: './',
-  plugins: [svelte({ configFile: false }), library, policy, offline],
+  plugins: [svelte({ configFile: false }), library, firstRuns, policy, offline],
   worker: { format: 'es' },
   build: {
     outDir: '../dist/web',

@@ -28,9 +28,13 @@ export interface Workers {
   leave(simulator: Simulator): void;
 }
 
+/** What is known of a run without running it; null when nothing is. */
+export type Recall = (request: RunRequest) => Promise<readonly RunReport[] | null>;
+
 export class Simulator {
   readonly #workers: Workers;
   readonly #onReport: (report: Report) => void;
+  readonly #recall: Recall | null;
   #worker: Worker | null = null;
   #isOver = false;
   /** Waits for a worker, or for the run to be there again. */
@@ -53,11 +57,12 @@ export class Simulator {
   #export: { readonly id: number; readonly hear: (report: ExportReport) => void } | null = null;
   #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
-  /** `onReport` hears all that concerns the newest run. */
-  constructor(workers: Workers, onReport: (report: Report) => void) {
+  /** `onReport` hears all that concerns the newest run. With `recall` a worker is wanted when there is something to do that is not known, else from the first moment on. */
+  constructor(workers: Workers, onReport: (report: Report) => void, recall: Recall | null = null) {
     this.#workers = workers;
     this.#onReport = onReport;
-    workers.want(this);
+    this.#recall = recall;
+    if (recall === null) workers.want(this);
   }
 
   /** Gives it a worker, which has done nothing yet. */
@@ -67,7 +72,12 @@ export class Simulator {
     worker.onmessage = (event: MessageEvent<Report>) => this.#hear(event.data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail(`The simulator stopped with an error: ${event.message || 'it could not be loaded'}.`);
+      const { message } = event;
+      this.#fail(
+        message
+          ? `The simulator stopped with an error: ${message}.`
+          : 'The simulator could not be started: its file cannot be loaded, or the security policy of this page forbids it.',
+      );
     };
     this.#send();
   }
@@ -99,8 +109,24 @@ export class Simulator {
   /** Starts a run and forgets the one before. Returns its number. */
   run(request: Omit<RunRequest, 'type' | 'run'>): number {
     this.#run++;
-    this.#ask({ type: 'run', run: this.#run, ...request });
+    const asked: RunRequest = { type: 'run', run: this.#run, ...request };
+    // Only where nothing is being done yet: what a worker is at would have to be given up first.
+    if (this.#recall === null || this.#worker !== null || this.#waiting.length > 0) this.#ask(asked);
+    else void this.#recalled(this.#recall, asked);
     return this.#run;
+  }
+
+  async #recalled(recall: Recall, request: RunRequest): Promise<void> {
+    this.#isRunning = true;
+    const reports = await recall(request);
+    if (this.#isOver || request.run !== this.#run) return;
+    this.#isRunning = false;
+    if (reports === null) return this.#ask(request);
+    // Who asks about it has it made again, unheard.
+    this.#request = request;
+    this.#held = 'no';
+    for (const report of reports) this.#onReport(report);
+    if (this.#waiting.length > 0) this.#workers.want(this);
   }
 
   /** Ends the run where it is; what it has recorded so far stays and is judged. */

@@ -12,7 +12,7 @@ import { parseDuration } from '../sim/scenario/duration.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
-import { Simulator, type Workers } from './client.ts';
+import { type Recall, Simulator, type Workers } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
 import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
@@ -168,8 +168,8 @@ export class Lab {
     return { run, fact, timeUs: this.timeUs, topology: run.keyframes.seek(fact) };
   });
 
-  constructor(workers: Workers) {
-    this.simulator = new Simulator(workers, (report) => this.#hear(report));
+  constructor(workers: Workers, recall: Recall | null = null) {
+    this.simulator = new Simulator(workers, (report) => this.#hear(report), recall);
   }
 
   /** The run that is shown; reading it follows its growth. */

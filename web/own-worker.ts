@@ -1,4 +1,4 @@
-/** The page's one simulator has a worker of its own, from its first moment on. */
+/** The page's one simulator has a worker of its own, from the first moment at which it wants one. */
 import type { Workers } from './client.ts';
 
 export const ownWorker: Workers = {

@@ -8,3 +8,9 @@ declare module 'virtual:library' {
   };
   export default index;
 }
+
+/** Made there too: a run that comes with the page, as `first/packed.ts` packs it. */
+declare module 'virtual:first-run/*' {
+  const packed: string;
+  export default packed;
+}
