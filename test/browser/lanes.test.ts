@@ -1,6 +1,6 @@
-import axe from 'axe-core';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { findings } from './findings.ts';
 import { at, digestOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
@@ -58,8 +58,9 @@ it('the copied link leads to the same lane', async () => {
   });
   await settled(page);
   const digest = await digestOf(page);
+  await page.getByRole('button', { name: 'Share' }).click();
   await page.getByRole('button', { name: 'Copy link' }).click();
-  await page.getByRole('button', { name: 'Link copied' }).waitFor();
+  await page.getByText('Link copied.').waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(link).toContain('under=rabbitmq-quorum');
   const again = await openPage(new URL(link).hash);
@@ -160,12 +161,6 @@ it('the lanes can be stopped, and run after all', async () => {
   await close();
 });
 
-declare global {
-  interface Window {
-    axe: typeof axe;
-  }
-}
-
 const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
   ['in light', { viewport: { width: 1440, height: 900 }, colorScheme: 'light' }],
   ['in dark', { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' }],
@@ -175,14 +170,7 @@ const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
 it.each(LOOKS)('axe finds nothing serious in the lanes, and nothing is wider than the page %s', async (_, options) => {
   const { page, complaints, close } = await openPage(`${FILE}&under=kafka&t=12s`, options);
   await openLanes(page);
-  await page.evaluate(axe.source);
-  const findings = await page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`));
-  });
-  expect(findings).toEqual([]);
+  expect(await findings(page)).toEqual([]);
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);
   await page.getByRole('combobox', { name: 'Under' }).waitFor();
