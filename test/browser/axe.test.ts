@@ -52,6 +52,10 @@ it.each(LOOKS)('axe finds nothing serious in any panel %s', async (_, options) =
   await page.keyboard.press('?');
   await page.getByRole('dialog').waitFor();
   expect(await findings(page), 'the keys').toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('l');
+  await page.getByRole('dialog', { name: 'Share' }).waitFor();
+  expect(await findings(page), 'what can be shared').toEqual([]);
   expect(complaints).toEqual([]);
   await close();
 });
