@@ -348,6 +348,33 @@ it('keys are heard by the player that has the focus, and by no other', async () 
   await close();
 });
 
+it('the reader breaks things in it, gets the focus back, and takes it back', async () => {
+  const { page, complaints, close } = await openHost(
+    '<queuelab-player id="a" scenario="worker-crash" at="2s" panels="log" style="width: 1000px"></queuelab-player>',
+  );
+  const { digest } = await ready(page, 'a');
+  const opener = player(page, 'a').getByRole('button', { name: /resizer-1.*Open its menu/ });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  const menu = player(page, 'a').getByRole('dialog', { name: 'What to do to resizer-1' });
+  await menu.waitFor();
+  await page.keyboard.press('Escape');
+  await menu.waitFor({ state: 'detached' });
+  expect(await opener.evaluate((node) => (node.getRootNode() as ShadowRoot).activeElement === node)).toBe(true);
+  await opener.click();
+  await menu.getByRole('button', { name: 'Crash' }).click();
+  const changes = player(page, 'a').getByRole('region', { name: 'Your changes' });
+  await changes.getByText('crash: resizer-1').waitFor();
+  await page.waitForFunction((before) => {
+    const { digest } = document.getElementById('a') as QueuelabPlayer;
+    return digest !== '' && digest !== before;
+  }, digest);
+  await changes.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction((before) => (document.getElementById('a') as QueuelabPlayer).digest === before, digest);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 it('the page for frames takes the fragment of the app, plays by its keys, and leads to the app at the same moment', async () => {
   const { page, complaints, close } = await openPage(
     `${host.origin}/lab/embed.html#scenario=photo-queue&seed=7&t=19.4s&panels=verdicts&theme=dark`,

@@ -39,10 +39,7 @@ export class Embed {
   readonly theme = new Theme();
   /** Null until somebody comes near. */
   live = $state.raw<Live | null>(null);
-  /** In this order; with none there is only the stage. */
-  names = $state.raw<readonly PanelName[]>([]);
-  /** The one that is open. */
-  open = $state<PanelName | null>(null);
+  #names = $state.raw<readonly PanelName[]>([]);
   controls = $state<Controls>('all');
   /** Address of the whole app, for "Open in queuelab"; '' for no such link. */
   app = $state('');
@@ -51,9 +48,24 @@ export class Embed {
   /** What the notices on the stage tell beside what the lab does. */
   told = $state.raw<Told>(new Words());
 
-  /** The panel that is shown: the one that was opened, or the first. */
+  /** The panels, in this order; with none there is only the stage. */
+  get names(): readonly PanelName[] {
+    return this.#names;
+  }
+
+  /** The first is opened. */
+  set names(names: readonly PanelName[]) {
+    this.#names = names;
+    this.show(names[0]);
+  }
+
+  /** The panel that is open; null where there is none. */
   get shown(): PanelName | null {
-    return this.open !== null && this.names.includes(this.open) ? this.open : (this.names[0] ?? null);
+    return this.names.find((name) => name === this.live?.panels.tab) ?? this.names[0] ?? null;
+  }
+
+  show(name: PanelName | undefined): void {
+    if (this.live !== null && name !== undefined) this.live.panels.tab = name;
   }
 
   /** Makes the lab, which asks for a worker at once. */
@@ -61,6 +73,7 @@ export class Embed {
     const lab = new Lab(workers);
     const live = { lab, player: new Player(lab), panels: new Panels() };
     this.live = live;
+    this.show(this.names[0]);
     return live;
   }
 
@@ -76,7 +89,7 @@ export class Embed {
     if (command === null || this.live === null) return;
     if (command === 'tab') {
       if (this.names.length < 2 || this.shown === null) return;
-      this.open = this.names[(this.names.indexOf(this.shown) + 1) % this.names.length] ?? null;
+      this.show(this.names[(this.names.indexOf(this.shown) + 1) % this.names.length]);
     } else if (!obey(command, this.live)) return;
     event.preventDefault();
     event.stopPropagation();

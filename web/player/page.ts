@@ -35,6 +35,7 @@ function open(): void {
   player.speedChosen = rate > 0 && rate <= 100_000 ? rate * 1000 : null;
   plays = query.has('play') && !prefersReducedMotion.current;
   void opening.address(location.hash).then(() => {
+    if (!query.has('tab')) embed.show(names[0]);
     if (unknown.length > 0 && opening.problem === '') opening.problem = `There is no panel "${unknown[0]}".`;
   });
 }
