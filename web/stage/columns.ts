@@ -45,6 +45,8 @@ const BOTTOM = 52;
 /** Over a queue's box: its name and its settings; over a low one its name alone. */
 const QUEUE_HEAD = 40;
 const QUEUE_HEAD_LOW = 19;
+/** From this height on a queue's box has more than its name over it. */
+const TITLED = 50;
 /** Over a topic's first partition. */
 const TOPIC_HEAD = 46;
 /** Over each partition, and under it for its flags. */
@@ -99,9 +101,11 @@ export function columns(
 
   // The nodes stand beside the first title where there is room for them, else in lines of their own above it.
   const chipsW = sum(parts.nodes, (node) => chipWidth(node) + 6);
-  const isBeside = chipsW < middleW - 190;
-  const lines = chipLines(parts.nodes, isBeside ? middleW : middleX + middleW - left - producerW - 12);
-  const chipsH = hasMiddle && !isBeside ? lines.length * CHIP_LINE + 2 : 0;
+  // Low queues have their counts there.
+  const isBeside = ({ queue }: Sizes): boolean =>
+    chipsW < middleW - 190 && (queue >= TITLED || parts.queues.length === 0);
+  const lines = chipLines(parts.nodes, chipsW < middleW ? middleW : middleX + middleW - left - producerW - 12);
+  const chipsHigh = (sizes: Sizes): number => (hasMiddle && !isBeside(sizes) ? lines.length * CHIP_LINE + 2 : 0);
 
   let room = height - top - BOTTOM;
   const sized = (itemsOf: (sizes: Sizes) => readonly Item[]): { items: readonly Item[]; sizes: Sizes } => {
@@ -109,7 +113,15 @@ export function columns(
     return { items: itemsOf(sizes), sizes };
   };
   const middle = sized((sizes) =>
-    middleItems(scenario, parts, links, sizes, room, chipsH, isBeside ? middleW - chipsW - 4 : middleW - 8),
+    middleItems(
+      scenario,
+      parts,
+      links,
+      sizes,
+      room,
+      chipsHigh(sizes),
+      isBeside(sizes) ? middleW - chipsW - 4 : middleW - 8,
+    ),
   );
   const order = new Map(middle.items.map(({ key }, i) => [key, i]));
   const consumers = sized((sizes) => consumerItems(scenario, parts, links, sizes, room, consumerW, order));
@@ -148,8 +160,9 @@ export function columns(
   const firstBox = hasMiddle ? boxes[producers.items.length + exchanges.length] : undefined;
   const nodes: NodeChip[] = [];
   if (firstBox !== undefined) {
+    const chipsH = chipsHigh(middle.sizes);
     const head = (middle.items[0]?.head ?? 0) - chipsH;
-    const chipsTop = isBeside ? firstBox.y - head - 5 + Math.max(0, head - 45) : firstBox.y - head - chipsH - 2;
+    const chipsTop = chipsH === 0 ? firstBox.y - head - 5 + Math.max(0, head - 45) : firstBox.y - head - chipsH - 2;
     nodes.push(...chipsAt(lines, middleX + middleW, chipsTop));
   }
   return {
@@ -191,7 +204,7 @@ function middleItems(
   titleW: number,
 ): Item[] {
   const items: Item[] = [];
-  const queueHead = sizes.queue >= 50 ? QUEUE_HEAD : QUEUE_HEAD_LOW;
+  const queueHead = sizes.queue >= TITLED ? QUEUE_HEAD : QUEUE_HEAD_LOW;
   const queue = (place: Place, deadLetter: boolean): void => {
     items.push({
       key: placeKey(place.id),
@@ -366,7 +379,7 @@ function producerItems(
   const teams = teamsOf(parts.producers);
   return teamItems('producer', teams, sizes, room, w, () => 0).flatMap((item) => {
     const stores = [...own].flatMap(([{ id }, list]) => (actorKey(id) === item.key ? list : []));
-    return [item, ...stores.map((store) => storeItem(store, 46, 1))];
+    return [item, ...stores.map((store) => ({ ...storeItem(store, 56, 1), head: 6 }))];
   });
 }
 

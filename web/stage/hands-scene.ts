@@ -20,7 +20,8 @@ export function drawHand(sheet: Sheet, box: ActorBox, topology: Topology, now: M
     return;
   }
   const x = box.x + 14 + HAND / 2;
-  const y = box.y + 36 + HAND / 2;
+  // Of many at a time the words say how many, under them.
+  const y = box.y + (working.length > 1 ? 31 : 36) + HAND / 2;
   const first = working[0] ?? waiting[0];
   if (first === undefined) return;
   const abreast = Math.max(1, Math.floor((box.w - 58 - 26) / 28));

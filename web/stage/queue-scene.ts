@@ -101,8 +101,10 @@ function drawWaiting(
   sheet.bar(left, y, w, h, 'line');
   sheet.bar(left + w * (1 - total / peak), y, (w * total) / peak, h, 'soft');
   if (isSmall) return;
-  sheet.word(right, y + 22, `${count(total)} waiting`, 'ink', 'right', true);
-  sheet.word(left, y + 22, `of ${short(peak)}`, 'soft', 'left');
+  const words = `${count(total)} waiting`;
+  const scale = `of ${short(peak)}`;
+  sheet.word(right, y + 22, words, 'ink', 'right', true);
+  if (widthOf(words) + widthOf(scale) + 16 < w) sheet.word(left, y + 22, scale, 'soft', 'left');
 }
 
 /** Its place stays, with a ring that unwinds; what has no clock stands closer. Where they are too many, those that end first, and how many more. */

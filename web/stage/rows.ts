@@ -78,8 +78,8 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
   const isBeside = chipsW < inner - 160;
   if (hasMiddle) {
     const lines = chipLines(parts.nodes, inner);
-    if (!isBeside) y += (lines.length - 1) * CHIP_LINE + 14;
-    nodes.push(...chipsAt(lines, width - MARGIN, y - 21 - (isBeside ? 0 : (lines.length - 1) * CHIP_LINE + 8)));
+    if (!isBeside) y += (lines.length - 1) * CHIP_LINE + 24;
+    nodes.push(...chipsAt(lines, width - MARGIN, y - 21 - (isBeside ? 0 : (lines.length - 1) * CHIP_LINE + 21)));
   }
   const titleW = (isFirst: boolean): number => (isFirst && isBeside ? inner - chipsW - 8 : inner - 8);
   const twoAbreast = parts.queues.length > 2;

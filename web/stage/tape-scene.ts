@@ -184,8 +184,8 @@ export function drawTapes(sheet: Sheet, box: TapesBox, topology: Topology): void
     worst = Math.max(worst, lag);
   });
   const y = box.y + box.h + 13;
-  sheet.word(box.x, y, `${box.places.length} partitions, to ${short(longest)} records`, 'soft', 'left');
-  const text = lagging === 0 ? 'no lag' : `${lagging} lag, at most ${count(worst)}`;
+  sheet.word(box.x, y, `a full line is ${short(longest)} records`, 'soft', 'left');
+  const text = lagging === 0 ? 'no lag' : `${lagging} of ${box.places.length} lag, at most ${count(worst)}`;
   sheet.word(box.x + box.w, y, text, lagging === 0 ? 'soft' : 'fault', 'right', lagging > 0);
 }
 
