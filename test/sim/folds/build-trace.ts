@@ -72,7 +72,6 @@ export function stage(
           sizeBytes: fields.value ?? 100,
           poison: fields.detail === 1,
           producedAtUs: timeUs,
-          decisionKey: message,
         });
       }
       trace.endedAtUs = timeUs;
