@@ -1,16 +1,19 @@
 /** The table of acts against the parser and the world: whatever is offered is read without complaint, and leaves all that was before it as it was. */
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { BROKERS } from '../../core/brokers/index.ts';
 import { divergenceOf } from '../../sim/folds/divergence.ts';
 import { topologyAt } from '../../sim/folds/topology.ts';
 import { TransitIndex } from '../../sim/folds/transit.ts';
+import { formatDuration } from '../../sim/scenario/duration.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { settingsOf } from '../../sim/scenario/settings.ts';
 import { type Run, run } from '../../sim/world.ts';
 import type { Act } from '../../web/acts/act.ts';
 import { actsOf } from '../../web/acts/acts.ts';
-import type { Here } from '../../web/acts/here.ts';
+import { type Here, momentOf, nameOf } from '../../web/acts/here.ts';
 import { firstValues, problemOf, type Values } from '../../web/acts/params.ts';
+import { refusesRedrive, refusesSeek } from '../../web/acts/place-acts.ts';
 import type { TimelineLine } from '../../web/protocol.ts';
 import { readScenario } from '../../web/reading.ts';
 import type { Thing } from '../../web/stage/thing.ts';
@@ -50,7 +53,12 @@ function open(name: string): Opened {
   const text = libraryText(name);
   const { scenario, under } = parseScenario(text, { file: name });
   if (scenario === null) throw new Error(`${name} cannot be read`);
-  const one = { text, done: run(scenario), settings: settingsOf(under?.text ?? text, scenario), isNeutral: under !== null };
+  const one = {
+    text,
+    done: run(scenario),
+    settings: settingsOf(under?.text ?? text, scenario),
+    isNeutral: under !== null,
+  };
   opened.set(name, one);
   return one;
 }
@@ -70,7 +78,8 @@ function thingsOf({ trace, fact, transit, timeUs }: Here): Thing[] {
   for (const { id, kind } of trace.places) if (kind !== 'none') things.push({ type: 'place', id });
   const places = trace.places.filter(({ kind }) => kind === 'queue' || kind === 'partition').slice(0, 2);
   for (const place of places)
-    for (const { id } of actors.slice(0, 8)) things.push({ type: 'link', from: `actor ${id}`, to: `place ${place.id}` });
+    for (const { id } of actors.slice(0, 8))
+      things.push({ type: 'link', from: `actor ${id}`, to: `place ${place.id}` });
   const message = trace.messageOf(fact);
   if (message > 0) things.push({ type: 'message', id: message, hop: 0 });
   for (const hop of transit.at(timeUs).slice(0, 2))
@@ -83,7 +92,8 @@ function linesOf(act: Act): TimelineLine[] {
   const first = firstValues(act.params);
   const values: Values[] = [first];
   for (const { id, choices } of act.params) {
-    for (const { value, fills } of choices) values.push({ ...first, [id]: value, ...(fills === undefined ? {} : { value: fills }) });
+    for (const { value, fills } of choices)
+      values.push({ ...first, [id]: value, ...(fills === undefined ? {} : { value: fills }) });
   }
   return values
     .filter((one) => act.params.every((param) => problemOf(param, one[param.id] ?? '') === ''))
@@ -147,6 +157,119 @@ describe.each(NAMES)('in %s', (name) => {
       if (read.scenario === null) throw new Error('it cannot be read');
       const { fact: parts } = divergenceOf(trace, run(read.scenario, { untilUs: here.timeUs + 5_000_000 }).trace);
       expect(parts === 0 || parts > fact, JSON.stringify(one.line)).toBe(true);
+    }
+  });
+});
+
+/** The act of that id; an error when there is none. */
+function actOf(here: Here, thing: Thing, id: string): Act {
+  const found = actsOf(here, thing).acts.find((one) => one.id === id);
+  if (found === undefined) throw new Error(`there is no act ${id}`);
+  return found;
+}
+
+const nthOf = ({ done: { trace } }: Opened, name: string, nth: number): number => {
+  let left = nth;
+  for (let id = 1; id <= trace.count; id++) if (trace.name(id) === name && --left === 0) return id;
+  throw new Error(`no ${name}`);
+};
+
+describe('the moment of a line', () => {
+  const photo = open('photo-sync');
+
+  it('is the time of the playhead where nothing happens, and just after what has happened there', () => {
+    const fact = nthOf(photo, 'applied', 1);
+    const time = photo.done.trace.time(fact);
+    expect(momentOf(hereAt('photo-sync', fact, time + 500))).toEqual({ at: formatDuration(time + 500) });
+    const last = photo.done.trace.lastAt(time);
+    expect(momentOf(hereAt('photo-sync', last))).toEqual({ at: formatDuration(time + 1) });
+  });
+
+  it('is the fact itself where others follow in the same instant', () => {
+    const crash = open('worker-crash');
+    const { trace } = crash.done;
+    const fact = nthOf(crash, 'applied', 2);
+    expect(trace.time(fact + 1), 'the test needs one that follows').toBe(trace.time(fact));
+    const line = momentOf(hereAt('worker-crash', fact));
+    expect(line).toMatchObject({ when: 'applied' });
+    const of = String(line['of']);
+    const read = readScenario({
+      file: 'test',
+      text: crash.text,
+      sets: [],
+      lines: [{ ...line, crash: nameOf(trace, trace.actor(fact)) }],
+      under: null,
+    });
+    if (read.scenario === null) throw new Error(`${of}: it cannot be read`);
+    const other = run(read.scenario).trace;
+    const parts = divergenceOf(trace, other).fact;
+    expect(parts).toBe(fact + 1);
+    expect(other.name(parts)).toBe('fault-begun');
+  });
+});
+
+describe('a hop that is on its way', () => {
+  const crash = open('worker-crash');
+  const { trace, scenario } = crash.done;
+
+  it('is the very one that is lost, late or twice', () => {
+    const sent: number[] = [];
+    for (let id = 1; id <= trace.count && sent.length < 40; id++)
+      if (trace.name(id) === 'sent' && trace.messageOf(id) > 0 && trace.value(id) > 1) sent.push(id);
+    expect(sent.length).toBeGreaterThan(6);
+    for (const fact of [sent[2], sent[5]]) {
+      if (fact === undefined) throw new Error('too few hops');
+      const here = hereAt('worker-crash', trace.lastAt(trace.time(fact) + 1), trace.time(fact) + 1);
+      const line = actOf(here, { type: 'message', id: trace.messageOf(fact), hop: fact }, 'lose-hop-0').line({});
+      const read = readScenario({ file: 'test', text: crash.text, sets: [], lines: [line], under: null });
+      if (read.scenario === null) throw new Error('it cannot be read');
+      const other = run(read.scenario).trace;
+      expect(other.name(fact + 1), 'one fact later: the line itself').toBe('sent');
+      expect([other.messageOf(fact + 1), other.detail(fact + 1) >> 3]).toEqual([trace.messageOf(fact), 3]);
+    }
+  });
+
+  it('cannot be taken when it is lost already, and no later one when there is none', () => {
+    const here = hereAt('worker-crash', trace.count - 1, scenario.durationUs - 1);
+    expect(actOf(here, { type: 'message', id: 1, hop: 0 }, 'lose-next').refusal).toBe('no hop carries it any more');
+  });
+});
+
+describe('an instance', () => {
+  it('that is one of several is meant alone, and a first one that has got others too', () => {
+    const crash = open('worker-crash');
+    const read = readScenario({
+      file: 'test',
+      text: crash.text,
+      sets: [],
+      lines: [{ at: '1s', scale: Object.keys(crash.done.scenario.consumers)[0] ?? '', count: 3 }],
+      under: null,
+    });
+    if (read.scenario === null) throw new Error('it cannot be read');
+    const { trace } = run(read.scenario);
+    const names = trace.actors.flatMap(({ id, kind }) => (kind === 'consumer' ? [nameOf(trace, id)] : []));
+    expect(new Set(names).size).toBe(3);
+    expect(names.every((name) => /-\d$/.test(name))).toBe(true);
+  });
+
+  it('that is down can only be restarted; at the end of the run nothing can be done', () => {
+    const crash = open('worker-crash');
+    const fact = nthOf(crash, 'crashed', 1);
+    const id = crash.done.trace.actor(fact);
+    const here = hereAt('worker-crash', fact);
+    expect(actOf(here, { type: 'actor', id }, 'crash').refusal).toBe('it is down already');
+    expect(actOf(here, { type: 'actor', id }, 'restart').refusal).toBe('');
+    const over = hereAt('worker-crash', crash.done.trace.count, crash.done.scenario.durationUs);
+    for (const { refusal } of actsOf(over, { type: 'actor', id }).acts) expect(refusal).toBe('the run ends here');
+  });
+});
+
+describe('what a broker cannot do', () => {
+  it('is said by name for each kind of broker', () => {
+    for (const kind of Object.keys(BROKERS)) {
+      const { commands = [] } = BROKERS[kind] ?? {};
+      expect(refusesSeek(kind) === '', `seek of ${kind}`).toBe(commands.includes('seek'));
+      expect(refusesRedrive(kind) === '', `redrive of ${kind}`).toBe(commands.includes('redrive'));
     }
   });
 });

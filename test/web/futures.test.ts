@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { countWords, lanesOfFutures, outcomeWords } from '../../web/futures/tree.ts';
 import { type Future, MOST_FUTURES, type Recipe, sameRecipe, withFuture } from '../../web/futures.ts';
 
 const recipe: Recipe = { source: 'title: a', seed: null, sets: [], changes: [], under: null };
@@ -29,5 +30,49 @@ describe('futures', () => {
     let all: readonly Future[] = [future(1, 0)];
     for (let id = 2; id <= MOST_FUTURES + 2; id++) all = withFuture(all, future(id, id - 1));
     expect(all).toHaveLength(MOST_FUTURES + 2);
+  });
+});
+
+describe('the tree of futures', () => {
+  const totals = {
+    sent: 6,
+    confirmed: 6,
+    delivered: 8,
+    effects: 6,
+    settled: 6,
+    deadLettered: 1,
+    dropped: 0,
+    lost: 0,
+    duplicateEffects: 2,
+  };
+  const ended = (id: number, parent: number, atUs: number, broken = 0): Future => ({
+    ...future(id, parent),
+    atUs,
+    outcome: { digest: 'd', endedAtUs: 30, facts: 9, broken, totals },
+  });
+
+  it('has each future after the one that it came from, and leaves that one where something was done', () => {
+    const lanes = lanesOfFutures([ended(1, 0, 0), ended(2, 1, 10), ended(3, 1, 20), ended(4, 2, 15)]);
+    expect(lanes.map(({ future: { id }, row, parentRow, fromUs }) => [id, row, parentRow, fromUs])).toEqual([
+      [1, 0, 0, 0],
+      [2, 1, 0, 10],
+      [4, 2, 1, 15],
+      [3, 3, 0, 20],
+    ]);
+  });
+
+  it('lets one whose parent was forgotten stand by itself, and one that still runs go as far as the longest', () => {
+    const lanes = lanesOfFutures([ended(1, 0, 0), { ...future(5, 2), atUs: 12 }]);
+    expect(lanes.map(({ row, parentRow, fromUs, toUs }) => [row, parentRow, fromUs, toUs])).toEqual([
+      [0, 0, 0, 30],
+      [1, 1, 12, 30],
+    ]);
+  });
+
+  it('says how one came out', () => {
+    expect(outcomeWords(future(1, 0))).toBe('not run to its end');
+    expect(outcomeWords(ended(1, 0, 0))).toBe('nothing is broken');
+    expect(outcomeWords(ended(1, 0, 0, 2))).toBe('2 broken');
+    expect(countWords(ended(1, 0, 0))).toBe('6 sent, 6 applied, 2 twice, 1 dead-lettered');
   });
 });

@@ -16,18 +16,20 @@ const KINDS: Readonly<Partial<Record<Place['kind'], string>>> = {
   group: 'Consumer group',
 };
 
-/** Where a group can be sent, by the broker's kind: what there is, or why there is nothing. */
-const SEEKS: Readonly<Record<string, { readonly offset: boolean } | string>> = {
-  kafka: { offset: true },
-  pulsar: { offset: false },
-  'google-pubsub': { offset: false },
-  'redis-streams': { offset: true },
+/** Whose groups can be sent elsewhere, by the broker's kind; else why not. */
+const SEEKS: Readonly<Record<string, string>> = {
+  kafka: '',
+  pulsar: '',
+  'google-pubsub': '',
+  'redis-streams': '',
   sqs: 'SQS deletes what was acked: there is no place to go back to',
   rabbitmq: 'RabbitMQ keeps no position of a group',
   sns: 'SNS stores nothing',
   'redis-pubsub': 'Redis Pub/Sub stores nothing',
   direct: 'a direct call stores nothing',
 };
+/** Where a place can be named by its offset; elsewhere only by time and by the ends. */
+const OFFSETS: ReadonlySet<string> = new Set(['kafka', 'redis-streams']);
 
 /** Whose dead letters can be moved back, by the broker's kind; else why not. */
 const REDRIVES: Readonly<Record<string, string>> = {
@@ -41,6 +43,16 @@ const REDRIVES: Readonly<Record<string, string>> = {
   'redis-pubsub': 'Redis Pub/Sub has no dead letters',
   direct: 'a direct call has no dead letters',
 };
+
+/** Why groups of a kind of broker cannot be sent elsewhere; '' when they can. */
+export function refusesSeek(kind: string): string {
+  return SEEKS[kind] ?? 'this broker keeps no position';
+}
+
+/** Why dead letters of a kind of broker cannot be moved back; '' when they can. */
+export function refusesRedrive(kind: string): string {
+  return REDRIVES[kind] ?? 'this broker has no redrive';
+}
 
 export function placeActs(here: Here, id: PlaceId): ActsOfThing {
   const place = here.trace.places[id];
@@ -112,7 +124,7 @@ function named(acts: readonly Act[], whose: string, number: number): readonly Ac
 function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
   const depth = here.topology.queues[id]?.depth ?? 0;
   const isDeclared = here.scenario.queues[name] !== undefined;
-  const refusal = REDRIVES[kind] ?? 'this broker has no redrive';
+  const refusal = refusesRedrive(kind);
   return act(
     'redrive',
     'Redrive',
@@ -132,8 +144,8 @@ function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
 /** `whose` tells the group where there are several. */
 function seekActs(here: Here, group: string, whose: string, number: number): readonly Act[] {
   const spec = Object.values(here.scenario.consumers).find((one) => one.group === group);
-  const can = SEEKS[kindOf(here, spec?.broker ?? '')] ?? 'this broker keeps no position';
-  const refusal = typeof can === 'string' ? can : '';
+  const kind = kindOf(here, spec?.broker ?? '');
+  const refusal = refusesSeek(kind);
   const seek = (id: string, label: string, line: Act['line'], params: Act['params'] = []): Act =>
     act(`${id}-${number}`, whose === '' ? label : `${label}: ${whose}`, line, { params, refusal });
   const now = Math.floor(here.timeUs);
@@ -142,7 +154,7 @@ function seekActs(here: Here, group: string, whose: string, number: number): rea
     seek: group,
     to: 'earliest',
   }));
-  if (typeof can === 'string') return [{ ...earliest, label: whose === '' ? 'Seek' : `Seek: ${whose}` }];
+  if (refusal !== '') return [{ ...earliest, label: whose === '' ? 'Seek' : `Seek: ${whose}` }];
   return [
     earliest,
     seek('seek-end', 'Skip to the end', () => ({ ...momentOf(here), seek: group, to: 'latest' })),
@@ -156,7 +168,7 @@ function seekActs(here: Here, group: string, whose: string, number: number): rea
       }),
       [seconds('back', 'by', 10)],
     ),
-    ...(can.offset
+    ...(OFFSETS.has(kind)
       ? [
           seek(
             'seek-offset',

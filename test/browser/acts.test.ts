@@ -1,0 +1,151 @@
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { findings } from './findings.ts';
+import { at, digestOf, hooks, settled } from './lab.ts';
+import { openPage } from './page.ts';
+
+const FILE = '#scenario=photo-queue';
+
+/** The last line that was added, as the page shows it. */
+async function added(page: Page): Promise<string> {
+  return page.getByRole('region', { name: 'Your changes' }).locator('li code').last().innerText();
+}
+
+it('an act has its numbers in line, is said aloud, and leaves the moment as it was', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`);
+  await settled(page);
+  const before = await digestOf(page);
+  await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
+  const menu = page.getByRole('dialog', { name: 'What to do to worker-2' });
+  await menu.getByRole('textbox', { name: 'Crash: back after, in s' }).fill('2');
+  await menu.getByText('{ at: 9.5s, crash: worker-2, restart: 2s }').waitFor();
+  await menu.getByRole('button', { name: 'Crash', exact: true }).click();
+  await page.getByRole('button', { name: /^Consumer worker-2, crashed/ }).waitFor();
+  await page
+    .getByText('At 9.5 s: worker-2 crashes, back after 2s. The old future is kept.')
+    .waitFor({ state: 'attached' });
+  expect(await added(page)).toBe('- { at: 9.5s, crash: worker-2, restart: 2s }');
+  await settled(page);
+  expect((await at(page)).timeUs).toBe(9_500_000);
+  expect(await digestOf(page)).not.toBe(before);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect.poll(() => digestOf(page)).toBe(before);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('says why something cannot be done, and refuses a number that is none', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`);
+  await settled(page);
+  await page.getByRole('button', { name: /^Consumer worker-1, crashed/ }).click();
+  const crash = page.getByRole('button', { name: 'Crash', exact: true });
+  expect(await crash.getAttribute('aria-disabled')).toBe('true');
+  await page.getByText('it is down already').first().waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('Consumer worker-1');
+
+  await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
+  await page.getByRole('textbox', { name: 'Slow down: takes, in times as long' }).fill('fast');
+  await page.getByText('"takes" must be from').waitFor();
+  await page.getByRole('button', { name: 'Slow down', exact: true }).press('Enter');
+  expect(await page.getByRole('region', { name: 'Your changes' }).count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('by keyboard alone a link is cut, and healed from its broker', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`);
+  await settled(page);
+  await page.getByRole('button', { name: 'Link upload-page to photo-jobs. Open its menu' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'What to do to upload-page to photo-jobs' }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Cut');
+  await page.keyboard.press('ArrowDown');
+  expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Slow down');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => added(page)).toBe('- { at: 9.5s, split: [[upload-page], [sqs]], heal: 10s }');
+  await settled(page);
+  await page.getByRole('button', { name: /^Broker sqs/ }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Heal the network' }).press('Enter');
+  await expect.poll(() => added(page)).toMatch(/^- \{ at: 9\.50000\ds, heal: true \}$/);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a message is taken on its way: the very hop that is seen is lost', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.25s&message=upload-page/5`);
+  await settled(page);
+  const { fact } = await at(page);
+  await page.getByRole('tab', { name: 'Inspector' }).click();
+  await page.getByRole('button', { name: 'Act on it' }).click();
+  const menu = page.getByRole('dialog', { name: 'What to do to 5' });
+  await menu.getByRole('button', { name: /^Lose this \w+ to worker-2$/ }).click();
+  await expect
+    .poll(() => added(page))
+    .toMatch(/^- \{ at: 9\.2\d+s, lose: \w+, from: sqs, to: worker-2, message: 5 \}$/);
+  await settled(page);
+  expect((await at(page)).timeUs).toBe(9_250_000);
+  expect((await at(page)).fact, 'one fact more: the line').toBe(fact + 1);
+  expect(await hooks(page, 'stage')).not.toContain('[5 begun');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a setting of a queue changes from now on, asked for by right click', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`);
+  await settled(page);
+  await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).click({ button: 'right' });
+  const value = page.getByRole('textbox', { name: 'Set from now on: to' });
+  await value.waitFor();
+  expect(await value.inputValue()).toBe('10s');
+  await page.getByText('it is that already').waitFor();
+  await value.fill('2s');
+  await value.press('Enter');
+  await expect.poll(() => added(page)).toBe('- { at: 9.5s, set: { queues.photo-jobs.VisibilityTimeout: 2s } }');
+
+  await settled(page);
+  await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).click({ button: 'right' });
+  await page.getByRole('textbox', { name: 'Set from now on: to' }).fill('soon');
+  await page.getByRole('textbox', { name: 'Set from now on: to' }).press('Enter');
+  await page
+    .getByText(/^This cannot be done: /)
+    .first()
+    .waitFor();
+  await settled(page);
+  expect(await added(page), 'what cannot be read is not kept').toContain('VisibilityTimeout: 2s');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('on a phone the menu is a sheet that fingers can use, and axe finds nothing serious in it', async () => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`, {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  await page.getByRole('button', { name: /^Consumer worker-2/ }).tap();
+  const menu = page.getByRole('dialog', { name: 'What to do to worker-2' });
+  await menu.waitFor();
+  const box = await menu.boundingBox();
+  expect((box?.y ?? 0) + (box?.height ?? 0)).toBeCloseTo(844, 0);
+  expect(box?.width).toBe(390);
+  for (const button of await menu.getByRole('button').all())
+    expect((await button.boundingBox())?.height, await button.innerText()).toBeGreaterThanOrEqual(44);
+  expect(await findings(page)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it.each(['light', 'dark'] as const)('axe finds nothing serious in a menu in %s', async (colorScheme) => {
+  const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`, { colorScheme, reducedMotion: 'reduce' });
+  await settled(page);
+  await page.getByRole('button', { name: /^Consumer worker-1/ }).click();
+  await page.getByRole('dialog').waitFor();
+  expect(await findings(page)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await close();
+});
