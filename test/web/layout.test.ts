@@ -1,18 +1,29 @@
-import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { parseScenario } from '../../sim/scenario/parse.ts';
-import { run } from '../../sim/world.ts';
 import type { Layout } from '../../web/stage/boxes.ts';
-import { layoutStage } from '../../web/stage/layout.ts';
+import { pathsOf, pointOn } from '../../web/stage/geometry.ts';
+import { type StagedRun, staged, stagedFile } from './stage-run.ts';
+
+const stagedRuns = new Map<string, StagedRun>();
 
 function layoutOf(file: string, width: number, height: number): Layout {
-  const { scenario } = parseScenario(readFileSync(`scenarios/${file}.yaml`, 'utf8'), { file });
-  if (scenario === null) throw new Error(`${file} is no scenario`);
-  const { trace } = run(scenario, { untilUs: 1 });
-  return layoutStage(scenario, trace, width, height, true);
+  let one = stagedRuns.get(file);
+  if (one === undefined) {
+    one = stagedFile(file, 300_000);
+    stagedRuns.set(file, one);
+  }
+  return one.layout(width, height);
 }
 
 const FILES = [
+  'delivery/acked-one-by-one',
+  'pipelines/outbox',
+  'pipelines/write-back-cache',
+  'pipelines/order-services',
+  'pipelines/video-upload',
+  'poison/share-group',
+  'replication/bookie-down',
+  'routing/sns-locked-door',
+  'routing/stream-late-reader',
   'why-queues/photo-queue',
   'why-queues/photo-sync',
   'ordering/rides-by-city',
@@ -32,6 +43,74 @@ it('no two boxes of a wide stage cover each other, and all stand on it', () => {
         expect(apart, `${file}: ${a.type} ${a.name} and ${b.type} ${b.name}`).toBe(true);
       }
     });
+  }
+});
+
+function textOf(consumers: number, topic: string): string {
+  return `
+title: Many
+broker: kafka
+duration: 100ms
+topics: { ${topic}: { partitions: 64 } }
+producers: { app: { to: ${topic}, rate: 10/s } }
+consumers: { worker: { from: ${topic}, count: ${consumers} } }
+`;
+}
+
+it('three hundred instances and sixty-four partitions stay on the stage, each a cell or a line of one box', () => {
+  const { layout, run } = staged(textOf(300, 'rides'));
+  for (const { boxes, height, byKey, links, width } of [layout(1000, 680), layout(390, 400)]) {
+    if (width > 390) expect(height).toBe(680);
+    const swarm = boxes.find((box) => box.type === 'swarm');
+    const tapes = boxes.find((box) => box.type === 'tapes');
+    expect([swarm?.actors.length, tapes?.places.length]).toEqual([300, 64]);
+    if (swarm === undefined || tapes === undefined) throw new Error('no boxes');
+    const lines = Math.ceil(swarm.actors.length / swarm.perLine);
+    expect(30 + lines * swarm.step).toBeLessThanOrEqual(swarm.h);
+    expect(tapes.places.length * tapes.step).toBeLessThanOrEqual(tapes.h);
+    expect(byKey.get(`actor ${run.trace.actors.findLast(({ kind }) => kind === 'consumer')?.id}`)).toBe(swarm);
+    expect(links.map(({ from, to }) => [byKey.get(from)?.type, byKey.get(to)?.type])).toEqual([
+      ['producer', 'tapes'],
+      ['tapes', 'swarm'],
+    ]);
+  }
+});
+
+it('the outputs of a consumer are linked to their queue, a producer’s own store to it, and a subscription to its topic', () => {
+  const linked = (file: string): string[] => {
+    const { links, byKey } = layoutOf(file, 1060, 720);
+    return links.map(({ from, to }) => `${byKey.get(from)?.name} → ${byKey.get(to)?.name}`);
+  };
+  expect(linked('pipelines/video-upload')).toEqual(
+    expect.arrayContaining(['transcoder-1 → transcoded', 'thumbnailer → thumbnails', 'thumbnails → notifier']),
+  );
+  expect(linked('pipelines/outbox')).toContain('checkout → order-book');
+  expect(linked('routing/late-subscriber')).toEqual(
+    expect.arrayContaining(['goals → goals/phone', 'goals/phone → phone']),
+  );
+  expect(linked('routing/late-subscriber')).not.toContain('goals/phone → screen');
+  expect(linked('routing/stream-late-reader')).toContain('readings → student');
+  expect(linked('pipelines/order-services')).toContain('stock-keeper → events');
+});
+
+it('every link keeps to the stage, also those that go around what stands between', () => {
+  for (const file of FILES) {
+    const layout = layoutOf(file, 1060, 720);
+    for (const [key, path] of pathsOf(layout)) {
+      for (let i = 0; i <= 20; i++) {
+        const { x, y } = pointOn(path, i / 20);
+        expect(x >= 0 && x <= layout.width && y >= 0 && y <= layout.height, `${file}: ${key}`).toBe(true);
+      }
+      const from = layout.byKey.get(key.split('→')[0] ?? '');
+      const start = pointOn(path, 0);
+      const isAtEdge =
+        from !== undefined &&
+        start.x >= from.x - 1 &&
+        start.x <= from.x + from.w + 1 &&
+        start.y >= from.y - 1 &&
+        start.y <= from.y + from.h + 1;
+      expect(isAtEdge, `${file}: ${key}`).toBe(true);
+    }
   }
 });
 

@@ -1,0 +1,108 @@
+import { expect, it } from 'vitest';
+import type { ShownRun } from '../../web/lab.svelte.ts';
+import { hitIn } from '../../web/stage/scene.ts';
+import { staged, stagedFile } from './stage-run.ts';
+
+const FLOOD = `
+title: A flood
+duration: 1500ms
+broker: rabbitmq
+queues: { jobs: {} }
+network: { latency: 250ms }
+producers: { app: { to: jobs, rate: 8000/s, key: user, attributes: { user: 2 } } }
+consumers: { worker: { from: jobs, prefetch: 1, process: 1s } }
+`;
+
+/** When the first message goes on its way. */
+function departureOf({ trace }: ShownRun): number {
+  for (let id = 1; id <= trace.count; id++) {
+    if (trace.name(id) === 'sent' && trace.messageOf(id) > 0) return trace.time(id);
+  }
+  throw new Error('nothing was sent');
+}
+
+it('a few on a link are single, with their numbers', () => {
+  const { at, run } = stagedFile('why-queues/photo-queue', 3_000_000);
+  const scene = at(departureOf(run) + 1);
+  expect(scene.streams).toEqual([]);
+  expect(scene.tokens).toHaveLength(1);
+  expect(scene.tokens[0]).toMatchObject({ message: 1, kind: 'message', label: '1', small: false });
+});
+
+it('thousands on a link are a band with their number; the selected one alone stays single', () => {
+  const { at, run } = staged(FLOOD);
+  const there = run.transit.at(1_400_000).filter(({ message }) => message > 0);
+  expect(there.length).toBeGreaterThan(1_900);
+  const selected = there[1_000]?.message ?? 0;
+  const scene = at(1_400_000, selected);
+  const counted = scene.streams.reduce((all, { count }) => all + count, 0);
+  expect(counted + scene.tokens.length).toBeGreaterThanOrEqual(there.length);
+  expect(scene.streams[0]?.parts.reduce((all, one) => all + one, 0)).toBe(scene.streams[0]?.count);
+  expect(scene.tokens.map(({ message }) => message)).toContain(selected);
+  expect(scene.tokens.length).toBeLessThan(30);
+});
+
+it('deliveries, acks and answers look different from requests', () => {
+  const { run, at } = stagedFile('delivery/visibility-too-short', 20_000_000);
+  const kinds = new Set<string>();
+  for (let id = 1; id <= run.trace.count; id++) {
+    if (run.trace.name(id) !== 'sent') continue;
+    for (const { kind } of at(run.trace.time(id)).tokens) kinds.add(kind);
+  }
+  expect([...kinds].sort()).toEqual(['delivery', 'effect', 'message', 'reply', 'tick']);
+});
+
+it('a lock keeps its place, with a ring that has unwound as far as its time has run', () => {
+  const { at } = stagedFile('delivery/visibility-too-short', 20_000_000);
+  const held = at(3_500_000).marks.find(({ state }) => state === 'held');
+  expect(held?.ring).toBeGreaterThan(0.4);
+  expect(held?.ring).toBeLessThan(0.6);
+  expect(held?.hint).toContain('locked for 2.6 s more');
+});
+
+it('an open breaker stands on the link to its store, and says for how long', () => {
+  const { at } = stagedFile('pipelines/circuit-breaker', 25_000_000);
+  const scene = at('breaker-opened');
+  const [wire] = scene.wires.filter(({ breaker }) => breaker === 'open');
+  expect(wire?.ink).toBe('fault');
+  expect(scene.words.some(({ text }) => /^open \d/.test(text))).toBe(true);
+});
+
+it('a split cuts the links across it and stands between the nodes that cannot hear each other', () => {
+  const { at } = stagedFile('replication/split-and-serve', 20_000_000);
+  const scene = at(15_000_000);
+  expect(scene.wires.filter(({ cut }) => cut)).toHaveLength(1);
+  expect(scene.words.map(({ text }) => text)).toContain('split');
+  expect(at(5_000_000).wires.some(({ cut }) => cut)).toBe(false);
+});
+
+it('what leaves for good falls out of its box, with the reason, and is gone a little later', () => {
+  const { at, run } = stagedFile('routing/late-subscriber', 15_000_000);
+  const scene = at('lost');
+  const gone = scene.marks.filter(({ state }) => state === 'gone');
+  expect(gone.length).toBeGreaterThan(0);
+  expect(scene.words.some(({ text }) => text.startsWith('lost: '))).toBe(true);
+  const last = run.index.departures.at(run.index.departures.length - 1);
+  const later = at(run.trace.time(last) + run.index.hopUs * 50);
+  expect(later.marks.filter(({ state }) => state === 'gone')).toEqual([]);
+});
+
+it('a partition has its flags: what is committed, the lag, and the high watermark where it is behind', () => {
+  const { at } = stagedFile('replication/leader-crash-acks-all', 30_000_000);
+  const words = at(20_000_000).words.map(({ text }) => text);
+  expect(words).toEqual(
+    expect.arrayContaining([expect.stringMatching(/committed \d+/), expect.stringMatching(/^lag /)]),
+  );
+});
+
+it('a message is hit before the link under it, and a link where there is no message', () => {
+  const { at, run } = stagedFile('why-queues/photo-queue', 3_000_000);
+  const scene = at(departureOf(run) + 1);
+  const token = scene.tokens[0];
+  expect(token === undefined ? null : hitIn(scene, token.x, token.y)?.thing).toMatchObject({ type: 'message', id: 1 });
+  const piece = scene.wires[0]?.path.pieces[0];
+  if (piece === undefined) throw new Error('no link');
+  const [x, y] = [(piece.x0 + piece.x3) / 2, (piece.y0 + piece.y3) / 2];
+  expect(hitIn({ ...scene, tokens: [], marks: [] }, x, y)?.thing).toMatchObject({ type: 'link' });
+  expect(hitIn(scene, 5, 5)).toBeNull();
+});
