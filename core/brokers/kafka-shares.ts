@@ -276,11 +276,12 @@ export class ShareManager {
       if (read.records.length === 0) break;
       const filter = new AbortedFilter(read.aborted);
       for (const record of read.records) {
+        // First, because a window in which nothing is left has room again.
+        if (offset < record.offset) state.archiveMissing(offset, record.offset);
         if (records.length >= limit || (record.offset >= state.endOffset && !state.hasRoom)) {
           offset = end;
           break;
         }
-        if (info.config.log.compaction !== undefined) state.archiveMissing(offset, record.offset);
         offset = record.offset + 1;
         if (!filter.passes(record) || record.value === null) {
           state.skip(record.offset, record.offset + 1);

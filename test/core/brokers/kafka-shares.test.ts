@@ -1,0 +1,114 @@
+/** What a share group makes of offsets that hold nothing for it (K107): they are passed over, and that is told, since nobody will acknowledge them. */
+import { beforeEach, expect, it } from 'vitest';
+import type { ClientRequest, ProduceRequest, ShareFetchAnswer } from '../../../core/brokers/kafka-wires.ts';
+import type { AcknowledgeType } from '../../../core/parts/share-partition.ts';
+import type { Message } from '../../../core/types.ts';
+import { type HandClient, KafkaBench, produce } from './kafka-bench.ts';
+
+const SECOND = 1_000_000;
+
+let bench: KafkaBench;
+let client: HandClient;
+
+beforeEach(() => {
+  bench = new KafkaBench({
+    nodes: 1,
+    broker: { 'group.share.partition.max.record.locks': 2 },
+    topics: { rides: { 'cleanup.policy': 'compact', 'segment.bytes': 150, 'min.cleanable.dirty.ratio': 0 } },
+  });
+  client = bench.client('worker');
+  const spec = { name: 'worker', declared: 'worker', instance: 1, from: ['rides'], group: 'billing', prefetch: 1 };
+  // A group exists for the cluster once a consumer of it is declared.
+  bench.cluster.consumerPort(
+    { ...spec, options: {}, settle: 'after-processing' },
+    { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+    bench.setup,
+  );
+  bench.start();
+});
+
+function publish(...keys: string[]): void {
+  for (const key of keys) client.ask('b1', produce(bench, [bench.message({ key })]));
+}
+
+/** A record that says only that its key is gone. */
+function bury(key: string): void {
+  const request = produce(bench, [bench.message({ key })]) as unknown as ProduceRequest;
+  const batches = request.batches.map(({ partition, batch }) => ({
+    partition,
+    batch: { ...batch, records: batch.records.map((record) => ({ ...record, value: null })) },
+  }));
+  client.ask('b1', { ...request, batches } as Omit<ClientRequest, 'id'>);
+}
+
+const request = (maxWaitUs: number) =>
+  ({
+    type: 'kafka/ShareFetch',
+    group: 'billing',
+    memberId: 'w',
+    acks: [],
+    partitions: [bench.partition('rides')],
+    maxRecords: 10,
+    maxWaitUs,
+    settings: { reset: 'earliest', isolation: 'read_uncommitted', lockUs: 0 },
+  }) as Omit<ClientRequest, 'id'>;
+
+const idsIn = (answer: ShareFetchAnswer | undefined) =>
+  answer?.partitions.flatMap(({ records }) => records.map(({ value }) => (value as Message).id));
+
+const acquire = (maxWaitUs = 0) => idsIn(client.ask<ShareFetchAnswer>('b1', request(maxWaitUs)));
+
+function say(type: AcknowledgeType, from: number, to: number): void {
+  const acks = [{ partition: bench.partition('rides'), ranges: [{ from, to, type }] }];
+  const wire = { type: 'kafka/ShareAcknowledge', group: 'billing', memberId: 'w', acks, closes: false };
+  client.ask('b1', wire as Omit<ClientRequest, 'id'>);
+}
+
+it('tells that its start moved over an offset that compaction emptied while it was available', () => {
+  publish('a', 'b');
+  expect(acquire()).toEqual([1, 2]);
+  say('RELEASE', 0, 1);
+  publish('a', 'c');
+  bench.wait(16 * SECOND);
+  expect(bench.story('evicted', 'committed')).toEqual([
+    'b1 committed rides/0 @0',
+    'b1 evicted m1 rides/0 (compaction)',
+  ]);
+  expect(acquire()).toEqual([2, 3]);
+  expect(bench.story('committed')).toEqual(['b1 committed rides/0 @1']);
+});
+
+it('tells that its start moved over a tombstone', () => {
+  publish('a');
+  acquire();
+  say('ACCEPT', 0, 0);
+  bury('a');
+  bench.story();
+  expect(acquire()).toEqual([]);
+  expect(bench.story('committed')).toEqual(['b1 committed rides/0 @2']);
+});
+
+it('goes beyond a full window of which compaction has left nothing', () => {
+  publish('a', 'b');
+  acquire();
+  say('RELEASE', 0, 1);
+  publish('a', 'b', 'c');
+  bench.wait(16 * SECOND);
+  bench.story();
+  expect(acquire(SECOND)).toEqual([3, 4]);
+  expect(bench.story('committed')).toEqual(['b1 committed rides/0 @2']);
+});
+
+it('leaves a fetch waiting while what it gave back was emptied and its window is full again, until there is room', () => {
+  publish('a', 'b');
+  acquire();
+  say('RELEASE', 0, 0);
+  publish('a', 'a');
+  bench.wait(16 * SECOND);
+  expect(acquire()).toEqual([3]);
+  const waiting = client.send('b1', request(20 * SECOND));
+  bench.wait(SECOND);
+  expect(client.answer(waiting)).toBeUndefined();
+  say('ACCEPT', 1, 1);
+  expect(idsIn(client.answer<ShareFetchAnswer>(waiting))).toEqual([4]);
+});
