@@ -8,7 +8,7 @@ import {
 } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
-import { bracketMatching, indentUnit } from '@codemirror/language';
+import { bracketMatching, indentService, indentUnit } from '@codemirror/language';
 import { lintGutter, lintKeymap, type Diagnostic as Mark } from '@codemirror/lint';
 import { EditorState, type Extension } from '@codemirror/state';
 import {
@@ -23,6 +23,7 @@ import {
 } from '@codemirror/view';
 import type { Completion, Completions, Hover } from '../../sim/scenario/hints.ts';
 import { cardOf, withCode } from './card.ts';
+import { indentAfter } from './indent.ts';
 import type { Problem } from './problems.ts';
 import { highlighting, theme } from './theme.ts';
 
@@ -53,6 +54,7 @@ export function extensions(owner: Owner): Extension {
     bracketMatching(),
     yaml(),
     indentUnit.of('  '),
+    indentService.of((context, position) => indentAfter(context.lineAt(position, -1).text)),
     EditorState.tabSize.of(2),
     EditorView.lineWrapping,
     highlighting,
