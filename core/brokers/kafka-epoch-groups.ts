@@ -67,6 +67,17 @@ export class EpochGroups {
     return this.#groups.get(name)?.state.commitError(memberId, memberEpoch);
   }
 
+  /** Whether a partition is a consumer's: it may read it, or has not yet given it up. Source: K59. */
+  holds(name: string, consumer: ActorId, partition: PartitionName): boolean {
+    const group = this.#groups.get(name);
+    if (group === undefined) return false;
+    for (const [memberId, actor] of group.consumers) {
+      const member = actor === consumer ? group.state.member(memberId) : undefined;
+      if (member?.assigned.includes(partition) || member?.revoking.includes(partition)) return true;
+    }
+    return false;
+  }
+
   heartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
     const kind: EpochGroupKind = request.type === 'kafka/ShareGroupHeartbeat' ? 'share' : 'consumer';
     const group = this.#group(request.group, kind);

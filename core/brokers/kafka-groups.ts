@@ -64,7 +64,7 @@ interface HeldOffset {
   readonly partition: PartitionIndex;
   readonly offset: number;
   readonly consumer: ActorId;
-  /** The group's generation when it was accepted. */
+  /** The group's generation when it was accepted; `EPOCHS` when it followed the consumer protocol, which has none. */
   readonly generation: number;
 }
 
@@ -75,6 +75,7 @@ export interface GroupTimer extends Wire {
 }
 
 const NEVER = Number.MAX_SAFE_INTEGER;
+const EPOCHS = -1;
 
 const REFUSED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
   ILLEGAL_GENERATION: 'fenced',
@@ -117,7 +118,7 @@ export class GroupCoordinator {
       group.state.restore(value.snapshot, out.now);
       group.consumers.clear();
       for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
-    } else if (record.transactional) this.#hold(group, record.producerId, value, group.state.generation);
+    } else if (record.transactional) this.#hold(group, record.producerId, value, this.#generationOf(group));
     else group.offsets.set(value.partition, value.offset);
   }
 
@@ -206,7 +207,7 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
-    const { generation } = group.state;
+    const generation = this.#generationOf(group);
     // What waits for replicas is still caused by the consumer's request.
     const because = out.cause;
     this.#log.append(records, -1, 0, out, (failed, later) => {
@@ -229,7 +230,7 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
-    const { generation } = group.state;
+    const generation = this.#generationOf(group);
     this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
       if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record, generation);
       else this.#refuse(group, from, request.offsets, failed, later);
@@ -385,11 +386,20 @@ export class GroupCoordinator {
     return { type: 'offset', group: group.name, partition, offset, consumer };
   }
 
-  /** The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more. */
+  #generationOf(group: Group): number {
+    return this.#epochs.isActive(group.name) ? EPOCHS : group.state.generation;
+  }
+
+  /**
+   * The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more; under the consumer protocol,
+   * one for a partition that the member has lost meanwhile.
+   */
   #apply(group: Group, { partition, offset, consumer, generation }: HeldOffset, because: FactId, out: Out): void {
     group.offsets.set(partition, offset);
-    const peer = generation === group.state.generation ? consumer : 0;
-    out.fact(F.committed, 0, this.#log.cluster.partition(partition).place, peer, offset, group.place, because);
+    const { name, place } = this.#log.cluster.partition(partition);
+    const isOwn =
+      generation === EPOCHS ? this.#epochs.holds(group.name, consumer, name) : generation === group.state.generation;
+    out.fact(F.committed, 0, place, isOwn ? consumer : 0, offset, group.place, because);
   }
 
   #hold(group: Group, producerId: number, record: OffsetRecord, generation: number): void {

@@ -127,6 +127,11 @@ export class KafkaBench {
     return this.#info.partitionsOf(topic)[number] as number;
   }
 
+  /** Index of a group's coordinator, where the group is the first thing with a coordinator that was declared. */
+  groupPartition(group: string): number {
+    return this.#info.groupPartition(group);
+  }
+
   client(name: string): HandClient {
     const inbox: Wire[] = [];
     const id = this.#sit(name, {

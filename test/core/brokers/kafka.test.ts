@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type {
   Answer,
   ClientRequest,
+  EpochHeartbeatAnswer,
   InitProducerIdAnswer,
   ListOffsetsAnswer,
   ProduceRequest,
@@ -481,6 +482,82 @@ describe('the offsets of a group without members (K72)', () => {
     expect(seek({ end: 'earliest' })).toEqual([0, 0, 0]);
     expect(seek({ offset: 2 })).toEqual([1, 2, 2]);
     expect(seek({ timeUs: 0 })).toEqual([0, 0, 0]);
+  });
+});
+
+describe('offsets in a transaction under the consumer protocol (K38, K59)', () => {
+  let bench: KafkaBench;
+  let clients: HandClient[];
+
+  const beat = (client: HandClient, memberId: string, memberEpoch: number, owned: readonly string[] = []) =>
+    client.ask<EpochHeartbeatAnswer>('b1', {
+      type: 'kafka/ConsumerGroupHeartbeat',
+      group: 'billing',
+      memberId,
+      instanceId: undefined,
+      memberEpoch,
+      topics: ['rides'],
+      rebalanceTimeoutUs: 60 * SECOND,
+      assignor: undefined,
+      owned,
+      reason: 'left the group',
+    } as Omit<ClientRequest, 'id'>);
+  const ask = (client: HandClient, request: object) =>
+    client.ask<Answer>('b1', request as Omit<ClientRequest, 'id'>)?.error;
+  const identity = { transactionalId: 'ledger', producerId: 1, epoch: 0 };
+  /** Offset 5 of the first partition, held back by an open transaction. */
+  const hold = (client: HandClient, memberId: string, generation: number) => {
+    const partitions = [bench.groupPartition('billing')];
+    expect(ask(client, { type: 'kafka/AddPartitionsToTxn', ...identity, partitions })).toBe('NONE');
+    const member = { group: 'billing', memberId, instanceId: undefined, generation };
+    const offsets = [{ partition: bench.partition('rides'), offset: 5 }];
+    expect(ask(client, { type: 'kafka/TxnOffsetCommit', ...member, producerId: 1, epoch: 0, offsets })).toBe('NONE');
+    expect(bench.story('committed')).toEqual([]);
+  };
+  const commit = (client: HandClient) => {
+    expect(ask(client, { type: 'kafka/EndTxn', ...identity, result: 'COMMIT' })).toBe('NONE');
+    return bench.story('assigned', 'committed');
+  };
+
+  beforeEach(() => {
+    bench = new KafkaBench({
+      nodes: 1,
+      broker: { 'transaction.state.log.min.isr': 1 },
+      topics: { rides: { partitions: 2 } },
+    });
+    clients = [bench.client('c1'), bench.client('c2')];
+    // The group and the transactional id exist for the cluster once their clients are declared.
+    const client = { name: 'c1', declared: 'billing', instance: 1 };
+    bench.cluster.consumerPort(
+      { ...client, options: {}, from: ['rides'], group: 'billing', settle: 'after-processing', prefetch: 1 },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    bench.cluster.producerPort(
+      { ...client, options: { 'transactional.id': 'ledger' }, to: ['rides'] },
+      { confirmed() {}, failed() {}, retrying() {} },
+      bench.setup,
+    );
+    bench.start();
+    const [first] = clients as [HandClient];
+    ask(first, { type: 'kafka/InitProducerId', transactionalId: 'ledger', timeoutUs: 60 * SECOND });
+    expect(beat(first, 'one', 0)?.partitions).toEqual(['rides-0', 'rides-1']);
+    hold(first, 'one', 1);
+  });
+
+  it('are still the member’s own when others have joined meanwhile', () => {
+    const [first, second] = clients as [HandClient, HandClient];
+    beat(second, 'two', 0);
+    expect(beat(first, 'one', 1, ['rides-0', 'rides-1'])?.partitions).toEqual(['rides-0']);
+    expect(beat(first, 'one', 1, ['rides-0'])?.memberEpoch).toBe(2);
+    expect(commit(first)).toContain('b1 committed rides/0 → c1 @5');
+  });
+
+  it('count, but are nobody’s own any more, when the partition has another owner by then', () => {
+    const [first, second] = clients as [HandClient, HandClient];
+    beat(first, 'one', -1);
+    beat(second, 'two', 0);
+    expect(commit(first)).toEqual(['b1 assigned rides/0 → c2', 'b1 assigned rides/1 → c2', 'b1 committed rides/0 @5']);
   });
 });
 
