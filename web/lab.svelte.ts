@@ -21,6 +21,7 @@ import { factWords } from './speech.ts';
 import { CaptionFinder } from './stage/captions.ts';
 import { lineText, seconds } from './stage/describe.ts';
 import { KeyLooks } from './stage/keys.ts';
+import type { Thing } from './stage/thing.ts';
 
 /** A run and what is looked up in it. */
 export class ShownRun {
@@ -327,6 +328,11 @@ export class Lab {
   select(message: MessageId): void {
     this.message = message;
     this.inspected = null;
+  }
+
+  /** The thing or message that is selected; null for nothing. */
+  get selected(): Thing | null {
+    return this.inspected ?? (this.message === 0 ? null : { type: 'message', id: this.message, hop: 0 });
   }
 
   inspect(what: Inspected): void {

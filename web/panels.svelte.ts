@@ -88,6 +88,11 @@ export class Panels {
     this.diagram.hidden = new Set();
   }
 
+  /** Asks for the menu of what is selected, over the middle of the page. */
+  actOn(thing: Thing): void {
+    this.acting = { thing, at: { x: innerWidth / 2 - 230, y: innerHeight / 6 } };
+  }
+
   /** So many times as large as now; 0 fits it again. */
   scaleStage(by: number): void {
     const scale = Math.max(1, Math.min(LARGEST, this.stageScale * by));

@@ -24,6 +24,8 @@ export type Command =
   | 'smaller'
   | 'fit'
   | 'theme'
+  | 'act'
+  | 'undo'
   | 'help'
   | 'unselect';
 
@@ -65,6 +67,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'smaller', keys: ['Z'], shown: ['Shift z'], does: 'smaller stage' },
   { command: 'fit', keys: ['0'], shown: ['0'], does: 'fit the stage' },
   { command: 'theme', keys: ['d'], shown: ['d'], does: 'dark or light' },
+  { command: 'act', keys: ['a'], shown: ['a'], does: 'act on what is selected: crash, lose, delay, change' },
+  { command: 'undo', keys: ['u'], shown: ['u'], does: 'undo the last change' },
   { command: 'unselect', keys: ['Escape'], shown: ['Esc'], does: 'let go of the selected message' },
   { command: 'help', keys: ['?'], shown: ['?'], does: 'signs and keys' },
 ];

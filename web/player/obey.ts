@@ -41,6 +41,12 @@ export function obey(command: Command, { lab, player, panels }: Live): boolean {
     case 'fit':
       panels.scaleStage(0);
       return true;
+    case 'act':
+      if (lab.selected !== null) panels.actOn(lab.selected);
+      return true;
+    case 'undo':
+      lab.undo(lab.changes.length - 1);
+      return true;
     case 'unselect':
       lab.select(0);
       return true;
