@@ -225,7 +225,7 @@ it('what is moved goes on, and what is removed takes its worker with it', async 
   });
   await gone;
   expect(page.workers()).toHaveLength(0);
-  await page.evaluate(() => document.getElementById('one')?.append(Reflect.get(window, 'kept') as Element));
+  await page.evaluate(() => document.getElementById('one')?.append(Reflect.get(window, 'kept') as unknown as Element));
   await ready(page, 'a');
   expect(await timeOf(page, 'a')).toBe(5_000_000);
   expect(complaints).toEqual([]);
@@ -353,7 +353,7 @@ it('the reader breaks things in it, gets the focus back, and takes it back', asy
     '<queuelab-player id="a" scenario="worker-crash" at="2s" panels="log" style="width: 1000px"></queuelab-player>',
   );
   const { digest } = await ready(page, 'a');
-  const opener = player(page, 'a').getByRole('button', { name: /resizer-1.*Open its menu/ });
+  const opener = player(page, 'a').getByRole('button', { name: /^Consumer resizer-1/ });
   await opener.focus();
   await page.keyboard.press('Enter');
   const menu = player(page, 'a').getByRole('dialog', { name: 'What to do to resizer-1' });
@@ -361,6 +361,11 @@ it('the reader breaks things in it, gets the focus back, and takes it back', asy
   await page.keyboard.press('Escape');
   await menu.waitFor({ state: 'detached' });
   expect(await opener.evaluate((node) => (node.getRootNode() as ShadowRoot).activeElement === node)).toBe(true);
+  await opener.click();
+  await menu.getByRole('button', { name: 'Inspect resizer-1' }).click();
+  await player(page, 'a').getByRole('tabpanel', { name: 'Inspector' }).getByText('resizer-1').first().waitFor();
+  await player(page, 'a').getByRole('button', { name: 'Close the inspector' }).click();
+  expect(await player(page, 'a').getByRole('tab').count()).toBe(0);
   await opener.click();
   await menu.getByRole('button', { name: 'Crash' }).click();
   const changes = player(page, 'a').getByRole('region', { name: 'Your changes' });

@@ -25,12 +25,12 @@ class FakeWorker {
   /** The whole of a run, as the worker reports it. */
   run(run: number): void {
     this.say({ type: 'ended', run, digest: 'd', ending: 'duration' });
-    this.say({ type: 'judged', run, judgement: { verdicts: [], expectations: [], goals: [] } });
+    this.say({ type: 'judged', run, judgement: { totals: null, verdicts: [], expectations: [], goals: [] } });
     this.say({ type: 'failed', run, message: 'stands for the charts, after which nothing comes' });
   }
 }
 
-const REQUEST = { file: 'f', text: 't', seed: null, sets: [], lines: [], under: null } as const;
+const REQUEST = { file: 'f', text: 't', seed: null, sets: [], lines: [], under: null, recorded: null } as const;
 
 let workers: FakeWorker[];
 let pool: Pool;
@@ -83,8 +83,8 @@ it('who gave its worker up has its run made again, unheard, before it is asked a
   expect(heard.length).toBe(before);
   const asked = fresh?.asked[1];
   if (asked?.type !== 'ask') throw new Error('nothing was asked');
-  fresh?.say({ type: 'answer', id: asked.id, answer: { of: 'facts', answer: new Int32Array([7]) } });
-  expect(await answer).toEqual(new Int32Array([7]));
+  fresh?.say({ type: 'answer', id: asked.id, answer: { of: 'facts', answer: new Uint32Array([7]) } });
+  expect(await answer).toEqual(new Uint32Array([7]));
 });
 
 it('who is over leaves its worker to the next, and is heard no more', () => {

@@ -39,7 +39,7 @@ export class Embed {
   readonly theme = new Theme();
   /** Null until somebody comes near. */
   live = $state.raw<Live | null>(null);
-  #names = $state.raw<readonly PanelName[]>([]);
+  #wished = $state.raw<readonly PanelName[]>([]);
   controls = $state<Controls>('all');
   /** Address of the whole app, for "Open in queuelab"; '' for no such link. */
   app = $state('');
@@ -48,20 +48,29 @@ export class Embed {
   /** What the notices on the stage tell beside what the lab does. */
   told = $state.raw<Told>(new Words());
 
-  /** The panels, in this order; with none there is only the stage. */
+  /** The panels, in this order; with none there is only the stage. The inspector is one of them while something leads to it. */
   get names(): readonly PanelName[] {
-    return this.#names;
+    return this.isExtra ? [...this.#wished, 'Inspector'] : this.#wished;
   }
 
   /** The first is opened. */
   set names(names: readonly PanelName[]) {
-    this.#names = names;
+    this.#wished = names;
     this.show(names[0]);
+  }
+
+  /** The inspector is shown although nobody wished for it, because the reader did just now. */
+  get isExtra(): boolean {
+    return this.live?.panels.tab === 'Inspector' && !this.#wished.includes('Inspector');
   }
 
   /** The panel that is open; null where there is none. */
   get shown(): PanelName | null {
     return this.names.find((name) => name === this.live?.panels.tab) ?? this.names[0] ?? null;
+  }
+
+  closeExtra(): void {
+    if (this.live !== null) this.live.panels.tab = this.#wished[0] ?? 'Log';
   }
 
   show(name: PanelName | undefined): void {
@@ -73,7 +82,7 @@ export class Embed {
     const lab = new Lab(workers);
     const live = { lab, player: new Player(lab), panels: new Panels() };
     this.live = live;
-    this.show(this.names[0]);
+    this.show(this.#wished[0]);
     return live;
   }
 
