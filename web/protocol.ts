@@ -31,8 +31,8 @@ export interface RunRequest {
   readonly lines: readonly TimelineLine[];
   /** For a file in neutral words: name of a profile; null for the file's first. */
   readonly under: string | null;
-  /** A trace in a file, which is shown instead of running anything; null to run. */
-  readonly recorded: RecordedTrace | null;
+  /** A trace in a file, which is shown instead of running anything; none to run. */
+  readonly recorded?: RecordedTrace | null;
 }
 
 export interface RecordedTrace {

@@ -102,8 +102,9 @@ async function run(request: RunRequest, mine: number): Promise<void> {
     const answerer = new Answerer(trace, scenario, under?.text ?? text);
     held = { run: request.run, answerer, trace, scenario, about };
   };
-  if (request.recorded !== null) {
-    const trace = await traceOf(request.recorded);
+  const shownTrace = request.recorded ?? null;
+  if (shownTrace !== null) {
+    const trace = await traceOf(shownTrace);
     if (turn !== mine) return;
     hold(trace);
     const { endedAtUs } = trace;

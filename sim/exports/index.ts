@@ -62,7 +62,3 @@ export const EXPORTS: Readonly<Record<ExportFormat, FormatSpec>> = {
     lines: ({ trace, scenario, about, stretch }) => perfettoLines(trace, scenario, about, stretch),
   },
 };
-
-export function isExportFormat(name: string): name is ExportFormat {
-  return Object.hasOwn(EXPORTS, name);
-}

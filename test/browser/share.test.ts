@@ -137,7 +137,7 @@ it('a stretch is saved as a film, which can be given up, and the playhead is bac
   expect(film.bytes.subarray(0, 4).toString('hex')).toBe('1a45dfa3');
   await page.getByLabel('Moving picture lasts, in seconds').fill('20');
   await page.getByRole('button', { name: 'Save GIF' }).click();
-  await page.getByRole('button', { name: 'Give up' }).click();
+  await page.getByRole('button', { name: 'Give up', exact: true }).click();
   await page.getByText('Given up.').waitFor();
   expect((await at(page)).timeUs).toBe(8_050_000);
   expect(complaints).toEqual([]);
