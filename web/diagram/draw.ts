@@ -35,12 +35,16 @@ const FULL = Math.PI * 2;
 /** A lost hop comes so far. */
 const LOST_AT = 0.62;
 const OTHERS = 0.22;
+const NUMBER = /^\d+$/;
+const WIDTHS_MOST = 2_000;
+/** More cells than a row of the picture has. */
+const ROW_OF_CELLS = 10_000;
 
 export function draw(paper: Paper, drawing: Drawing, present: Present): void {
   const { context, ratio, width, height, left, gutter } = paper;
   const [first, second] = drawing.columns;
   const step = first === undefined || second === undefined ? 100 : second.x - first.x;
-  const inner = { ...paper, taken: new Set<string>(), present, step };
+  const inner = { ...paper, taken: new Set<number>(), present, step };
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   context.save();
@@ -66,7 +70,7 @@ export function draw(paper: Paper, drawing: Drawing, present: Present): void {
 
 interface Inner extends Paper {
   /** Cells of the picture that hold a word already. */
-  readonly taken: Set<string>;
+  readonly taken: Set<number>;
   readonly present: Present;
   /** Between two lifelines. */
   readonly step: number;
@@ -199,7 +203,7 @@ function number(inner: Inner, { x0, y0, x1, y1, kind, lost, message }: Arrow): v
   else {
     const words = lost.replace(/^lost:? /, '');
     // Where it came from there is the line; beyond it there may be no room.
-    const wide = context.measureText(words).width;
+    const wide = wideIs(context, words);
     const isRight = x1 > x0 ? x + 8 + wide < inner.width + inner.left : x - 8 - wide < inner.gutter + inner.left;
     const above = isRight === x1 > x0 ? 4 : -7;
     label(inner, words, x + (isRight ? 8 : -8), y + above, isRight ? 'left' : 'right', palette.inks.fault, 1);
@@ -249,7 +253,7 @@ function fact(inner: Inner, { x, y, kind, message, fact: id }: Dot): void {
 function word(inner: Inner, { x, y, word: text, kind, message }: Dot): void {
   const ink = kind === 'fault' || kind === 'lost' ? inner.palette.inks.fault : inner.palette.inks.soft;
   inner.context.font = TEXT;
-  const wide = inner.context.measureText(text).width;
+  const wide = wideIs(inner.context, text);
   const isRight = x + 10 + wide < inner.width + inner.left;
   label(
     inner,
@@ -269,6 +273,21 @@ function troubleName(inner: Inner, { x, y0, y1, label: text }: TroubleBand, from
   label(inner, text, from + 4, y, 'left', inner.palette.inks.fault, 1);
 }
 
+/** How wide a text is in the font that is set, which is always the same one: to have each number measured takes longer than to draw it. */
+const WIDTHS = new Map<string, number>();
+
+function wideIs(context: Pen, text: string): number {
+  // All digits are about as wide as a naught.
+  const alike = NUMBER.test(text) ? '0'.repeat(text.length) : text;
+  let wide = WIDTHS.get(alike);
+  if (wide === undefined) {
+    if (WIDTHS.size > WIDTHS_MOST) WIDTHS.clear();
+    wide = context.measureText(alike).width;
+    WIDTHS.set(alike, wide);
+  }
+  return wide;
+}
+
 /** Words do not cover each other: the first one stays. */
 function label(
   inner: Inner,
@@ -280,13 +299,13 @@ function label(
   alpha: number,
 ): void {
   const { context, palette, taken } = inner;
-  const wide = context.measureText(text).width;
+  const wide = wideIs(context, text);
   const from = align === 'left' ? x : align === 'right' ? x - wide : x - wide / 2;
-  const cells: string[] = [];
-  const row = Math.round(y / 13);
-  for (let cell = Math.floor(from / 10); cell <= Math.floor((from + wide) / 10); cell++) cells.push(`${row} ${cell}`);
-  if (cells.some((cell) => taken.has(cell))) return;
-  for (const cell of cells) taken.add(cell);
+  const row = Math.round(y / 13) * ROW_OF_CELLS;
+  const first = row + Math.floor(from / 10);
+  const last = row + Math.floor((from + wide) / 10);
+  for (let cell = first; cell <= last; cell++) if (taken.has(cell)) return;
+  for (let cell = first; cell <= last; cell++) taken.add(cell);
   context.globalAlpha = alpha;
   context.textAlign = align;
   context.lineJoin = 'round';
