@@ -115,11 +115,88 @@ it('the stage is drawn larger by key and by button, is pointed at there too, and
   const large = await queue.boundingBox();
   if (small === null || large === null) throw new Error('no queue');
   expect(large.width / small.width).toBeCloseTo(2.25, 1);
-  // The ready message next to the middle of the lane, which is at 53 of 296 px from its right end.
-  await page.mouse.move(large.x + large.width * 0.475, large.y + large.height * 0.3, { steps: 2 });
+  // The ready message next to the middle of the lane.
+  await page.mouse.move(large.x + large.width * 0.45, large.y + large.height * 0.235, { steps: 2 });
   await page.locator('.hint').getByText('essage').waitFor();
   await page.keyboard.press('0');
   expect(await queue.boundingBox()).toEqual(small);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('moments are marked by key and button, found again, and marked on the timeline with the captions', async () => {
+  const { page, complaints, close } = await openPage('#scenario=visibility-too-short&t=3s', {
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  await page.keyboard.press('b');
+  await page.getByRole('button', { name: 'Remove the bookmark here' }).waitFor();
+  await page.keyboard.press('End');
+  await page.getByRole('button', { name: 'Bookmark this moment' }).click();
+  await page.keyboard.press('Shift+B');
+  expect((await at(page)).timeUs).toBe(3_000_000);
+  await page.keyboard.press('Home');
+  await page.getByRole('button', { name: 'Bookmark at 0:03.000: go there' }).click();
+  expect((await at(page)).timeUs).toBe(3_000_000);
+  await page.getByRole('button', { name: 'Remove the bookmark here' }).click();
+  expect(await page.getByRole('button', { name: /^Bookmark at/ }).count()).toBe(1);
+  await page
+    .getByRole('button', { name: /^Caption at/ })
+    .first()
+    .click();
+  expect(await page.getByRole('complementary', { name: 'What to look at' }).innerText()).toContain('two converters');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('at a high speed it slows down for what is notable, when that is wished', async () => {
+  const { page, complaints, close } = await openPage('#scenario=visibility-too-short&t=5.5s');
+  await settled(page);
+  await page.keyboard.press('i');
+  expect(await page.getByRole('checkbox', { name: /slow at interesting parts/ }).isChecked()).toBe(true);
+  for (let i = 0; i < 9; i++) await page.keyboard.press('+');
+  await page.keyboard.press('Space');
+  await page.waitForFunction(() => window.queuelab.moment().timeUs > 6_060_000);
+  await page.keyboard.press('Space');
+  // A tenth of a second at this speed would be far beyond what the lock's end led to.
+  expect((await at(page)).timeUs).toBeLessThan(9_000_000);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('where there are hundreds of them, instances are cells of one box, and the stage fits', async () => {
+  const text = [
+    'title: Many',
+    'broker: sqs',
+    'duration: 3s',
+    'queues: { jobs: {} }',
+    'producers: { app: { to: jobs, rate: 100/s } }',
+    'consumers: { worker: { from: jobs, count: 300, process: 300ms } }',
+  ].join('\n');
+  const { page, complaints, close } = await openPage();
+  await settled(page);
+  await page.evaluate((yaml) => window.queuelab.open(yaml), text);
+  await page.getByRole('article', { name: /^300 consumers worker/ }).waitFor();
+  await settled(page);
+  await page.keyboard.press('End');
+  const fits = await page.locator('.scroller').evaluate((one) => one.scrollHeight <= one.clientHeight + 1);
+  expect(fits).toBe(true);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('a message of a pipeline leads to what was made of it', async () => {
+  const { page, complaints, close } = await openPage('#scenario=video-upload&t=30s');
+  await settled(page);
+  await page.getByRole('tab', { name: 'Inspector' }).click();
+  await page.getByRole('textbox', { name: 'message' }).fill('1');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await page
+    .getByRole('button', { name: /^Led to message \d+ in thumbnails/ })
+    .first()
+    .click();
+  await page.getByRole('button', { name: 'Made of message 1 in uploads: select it' }).click();
+  await page.getByRole('heading', { name: 'Message 1', exact: true }).waitFor();
   expect(complaints).toEqual([]);
   await close();
 });

@@ -53,3 +53,13 @@ export function rowsOf(bars: readonly Labelled[], width: number, rowsMax: number
     return { row, named };
   });
 }
+
+/** Where marks at these places, in rising order, are to stand so that each can be hit: moved on until they are `gap` apart, and back from the end where that is too far. */
+export function apart(places: readonly number[], gap: number, width: number): readonly number[] {
+  const moved: number[] = [];
+  for (const x of places) moved.push(Math.max(x, (moved.at(-1) ?? Number.NEGATIVE_INFINITY) + gap));
+  for (let i = moved.length - 1, most = width; i >= 0; i--, most -= gap) {
+    moved[i] = Math.min(moved[i] as number, Math.max(most, places[i] as number));
+  }
+  return moved;
+}
