@@ -5,7 +5,7 @@
  */
 import { F } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
-import type { Actor, ActorId, FactId, PlaceId } from '../../core/types.ts';
+import type { Actor, ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import { HOLDINGS, holdingsOf } from '../folds/holdings.ts';
 import { toldSentence, toneOf } from '../folds/told.ts';
 import { Topology } from '../folds/topology.ts';
@@ -24,7 +24,7 @@ const PROCESSES: readonly (readonly [kind: Actor['kind'], name: string])[] = [
   ['world', 'timeline'],
 ];
 /** Threads of one actor: its facts, then its bars. */
-const THREADS = 100;
+const THREADS = 1000;
 const HELD = { [HOLDINGS.locked]: 'lock on', [HOLDINGS.waiting]: 'waiting:', [HOLDINGS.working]: 'work on' };
 
 /** The lines of one JSON object, without line ends. */
@@ -85,22 +85,29 @@ function* names(trace: Trace): Generator<Event> {
 
 /** Locks and work, as far as they lie in the stretch. */
 function* bars(trace: Trace, scenario: Scenario, { fromUs, toUs }: Stretch): Generator<Event> {
-  const { count, kinds, actors, messages, facts, ends, lanes } = holdingsOf(trace, scenario);
-  const named = new Set<number>();
+  const { count, kinds, actors, messages, facts, ends } = holdingsOf(trace, scenario);
+  /** By actor: when each of its threads is free again. Slices of one thread may lie within each other, but not overlap. */
+  const busy = new Map<ActorId, Micros[]>();
   for (let i = 0; i < count; i++) {
     const end = ends[i] as FactId;
     const from = Math.max(fromUs, trace.time(facts[i] as FactId));
     const to = Math.min(toUs, end === 0 ? trace.endedAtUs : trace.time(end));
     if (from > to) continue;
     const actor = actors[i] as ActorId;
-    const tid = actor * THREADS + 1 + (lanes[i] as number);
+    const threads = busy.get(actor) ?? [];
+    busy.set(actor, threads);
+    const free = threads.findIndex((until) => until <= from);
+    const lane = free < 0 ? threads.length : free;
+    // Beyond that nobody looks.
+    if (lane > THREADS - 2) continue;
     const pid = process(trace, actor);
-    if (!named.has(tid)) {
-      named.add(tid);
-      const name = `${trace.actorName(actor)}, bar ${1 + (lanes[i] as number)}`;
+    const tid = actor * THREADS + 1 + lane;
+    if (lane === threads.length) {
+      const name = `${trace.actorName(actor)}, bar ${1 + lane}`;
       yield { ph: 'M', pid, tid, name: 'thread_name', args: { name } };
       yield { ph: 'M', pid, tid, name: 'thread_sort_index', args: { sort_index: tid } };
     }
+    threads[lane] = to;
     const name = `${HELD[kinds[i] as keyof typeof HELD]} message ${messages[i]}`;
     yield { ph: 'X', cat: 'held', name, pid, tid, ts: from, dur: to - from, args: { message: messages[i] } };
   }

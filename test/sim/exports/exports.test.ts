@@ -124,9 +124,22 @@ it('a trace for Perfetto names every process and thread that has slices', () => 
   for (const { ph, pid, tid } of events) if (ph === 'X') expect(named).toContain(`${pid} ${tid}`);
 });
 
+it('however many messages are held at once, slices of one thread never overlap in part', () => {
+  const many = YAML.replace('rate: 1/s, messages: 3', 'rate: 50/s, messages: 60').replace(
+    'from: jobs, process: 1s',
+    'from: jobs, count: 40, process: 3s..9s',
+  );
+  const held = [...perfettoLines(traceOf(many), scenarioOf(many), about, { fromUs: 0, toUs: 40_000_000 })];
+  expectNoOverlap(JSON.parse(held.join('\n')).traceEvents);
+});
+
 it('slices of one thread never overlap in part', () => {
+  expectNoOverlap(eventsOf());
+});
+
+function expectNoOverlap(events: readonly TraceEvent[]): void {
   const threads = new Map<string, TraceEvent[]>();
-  for (const event of eventsOf()) {
+  for (const event of events) {
     if (event.ph !== 'X') continue;
     const thread = `${event.pid} ${event.tid}`;
     threads.set(thread, [...(threads.get(thread) ?? []), event]);
@@ -140,7 +153,7 @@ it('slices of one thread never overlap in part', () => {
       expect(next.ts + next.dur).toBeLessThanOrEqual(one.ts + one.dur);
     });
   }
-});
+}
 
 it('every flow arrow has both ends, and none goes back in time, wherever it is cut', () => {
   for (const [from, to] of [
