@@ -76,6 +76,7 @@ export function extensions(owner: Owner): Extension {
       ...defaultKeymap,
     ]),
     EditorView.contentAttributes.of({
+      tabindex: '0',
       'aria-label': 'Scenario as YAML',
       'aria-description':
         'Control and Space suggests what may come next. Control and Enter runs it. Tab moves on to the next control.',
@@ -93,7 +94,6 @@ async function suggestions(owner: Owner, context: CompletionContext): Promise<Co
   if (found === null || context.aborted) return null;
   // Who has not begun a word gets suggestions only when asking for them.
   if (!context.explicit && found.from === pos) return null;
-  const typed = state.sliceDoc(found.from, pos);
   const options = found.options.map((option, i) => ({
     label: option.label,
     type: option.type,
@@ -104,7 +104,8 @@ async function suggestions(owner: Owner, context: CompletionContext): Promise<Co
       insert(view, option, from, Math.max(found.to, view.state.selection.main.head)),
     ...(option.doc === null ? {} : { info: infoOf(option) }),
   }));
-  return { from: found.from, options, ...(/^\d/.test(typed) ? {} : { validFor: /^[\w-]*$/ }) };
+  // After a number other things are offered: its units.
+  return { from: found.from, options, validFor: /^(?:[A-Za-z_][\w-]*)?$/ };
 }
 
 function infoOf({ doc }: Completion): () => Node | null {
