@@ -98,9 +98,34 @@ const googlePubsub = (more: Document): Document =>
     },
     more,
   );
+const redisStreams = (more: Document): Document =>
+  base(
+    { kind: 'redis-streams', appendonly: 'yes', appendfsync: 'always' },
+    'jobs',
+    { topics: { jobs: {} }, consumers: { worker: { 'min-idle-time': '3s', 'claim-interval': '1s' } } },
+    more,
+  );
+const redisPubSub = (more: Document): Document =>
+  base('redis-pubsub', 'news', { topics: { news: {} }, consumers: { worker: { count: 1 } } }, more);
+const pulsar = (more: Document): Document =>
+  base(
+    { kind: 'pulsar' },
+    'jobs',
+    {
+      topics: { jobs: { subscriptions: ['worker'] } },
+      producers: { maker: { batchingEnabled: false } },
+      consumers: { worker: { subscriptionType: 'Key_Shared', negativeAckRedeliveryDelay: '1s' } },
+    },
+    more,
+  );
 const direct = (more: Document): Document => base('direct', 'work', {}, more);
 
 const worksBefore: Document = { consumers: { worker: { settle: 'before-processing' } } };
+/** The only worker dies of each poison message, and gets it again first. */
+const killed: Document = {
+  producers: { maker: { poison: '20%' } },
+  consumers: { worker: { count: 1, 'on-poison': 'crash' } },
+};
 const crashesAtWork: readonly Document[] = [
   { when: 'begun', nth: 4, of: 'worker-1', crash: 'worker-1', restart: '3s' },
 ];
@@ -290,6 +315,155 @@ const BREACHES: readonly Breach[] = [
     }),
   },
 
+  // Redis Streams
+  {
+    claim: 'at-least-once',
+    setting: 'settle: before-processing',
+    system: redisStreams(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claim: 'at-least-once',
+    setting: 'on-failure: reject (without a dead-letter-stream',
+    system: redisStreams({ consumers: { worker: { fail: '20%', 'on-failure': 'reject' } } }),
+  },
+  { claim: 'confirmed-durable', setting: 'appendonly: no', system: redisStreams({ broker: { appendonly: 'no' } }) },
+  {
+    claim: 'confirmed-durable',
+    setting: 'appendfsync: everysec',
+    system: redisStreams({ broker: { appendfsync: 'everysec' } }),
+  },
+  {
+    claim: 'confirmed-durable',
+    setting: 'replica-lag',
+    system: redisStreams({ broker: { 'replica-lag': '300ms' } }),
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'retries of the producer without IDMP',
+    system: redisStreams({ consumers: { worker: { settle: 'on-delivery' } } }),
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'settle: after-processing',
+    system: redisStreams({ producers: { maker: { retries: 0 } } }),
+  },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: redisStreams({}) },
+  { claim: 'key-order', setting: 'a consumer group hands each entry to any', system: redisStreams({}) },
+  {
+    claim: 'stale-ack-fencing',
+    setting: 'XACK takes an entry off the list',
+    system: redisStreams({ consumers: { worker: { process: '4s' } } }),
+  },
+  {
+    claim: 'poison-isolation',
+    setting: 'no dead-letter-stream',
+    system: redisStreams(killed),
+  },
+
+  // Redis Pub/Sub
+  { claim: 'at-least-once', setting: 'Redis Pub/Sub stores nothing', system: redisPubSub({}) },
+  { claim: 'confirmed-durable', setting: 'Redis Pub/Sub stores nothing', system: redisPubSub({}) },
+  {
+    claim: 'at-most-once',
+    setting: 'retries of the publisher',
+    system: redisPubSub({ producers: { maker: { retries: 2 } } }),
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'patterns: who matches twice',
+    system: redisPubSub({ consumers: { worker: { patterns: ['news', 'n*'] } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'Redis Pub/Sub keeps the order of a connection',
+    system: redisPubSub({ producers: { maker: { retries: 2 } } }),
+  },
+
+  // Pulsar
+  {
+    claim: 'at-least-once',
+    setting: 'settle: before-processing',
+    system: pulsar(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claim: 'at-least-once',
+    setting: 'cumulativeAck',
+    system: pulsar({
+      consumers: { worker: { subscriptionType: 'Failover', cumulativeAck: true, fail: '20%' } },
+    }),
+  },
+  {
+    claim: 'at-least-once',
+    setting: 'persistent: false of jobs',
+    system: pulsar({ topics: { jobs: { persistent: false } } }),
+  },
+  {
+    claim: 'confirmed-durable',
+    setting: 'managedLedgerDefaultAckQuorum: 1',
+    system: pulsar({
+      broker: { bookies: 3, managedLedgerDefaultAckQuorum: 1 },
+      network: {
+        links: [
+          { from: 'b1', to: 'bookie-2', latency: '200ms..400ms' },
+          { from: 'b1', to: 'bookie-3', latency: '200ms..400ms' },
+        ],
+      },
+    }),
+    timeline: [{ when: 'appended', nth: 6, crash: ['b1', 'bookie-1'], disk: 'lost', restart: '5s' }],
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'deduplicationEnabled: false of jobs',
+    system: pulsar({ consumers: { worker: { settle: 'on-delivery' } } }),
+    // Stored, and its sender is not told.
+    timeline: [{ at: '5s', lose: 'reply', from: 'b1', to: 'maker', for: '1s' }],
+  },
+  {
+    claim: 'at-most-once',
+    setting: 'settle: after-processing',
+    system: pulsar({ topics: { jobs: { deduplicationEnabled: true } } }),
+  },
+  { claim: 'exactly-once-effect', setting: 'effect: increment', system: pulsar({}) },
+  {
+    claim: 'key-order',
+    setting: 'subscriptionType: Shared',
+    system: pulsar({ consumers: { worker: { subscriptionType: 'Shared' } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'ackTimeout: what is asked for again',
+    system: pulsar({ consumers: { worker: { ackTimeout: '1s' } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'allowOutOfOrderDelivery: true',
+    system: pulsar({ consumers: { worker: { allowOutOfOrderDelivery: true } } }),
+    timeline: [{ at: '5500ms', stop: 'worker-2', for: '200ms' }],
+  },
+  {
+    claim: 'key-order',
+    setting: 'batchingEnabled: true without KEY_BASED',
+    system: pulsar({ producers: { maker: { batchingEnabled: true, batchingMaxPublishDelay: '500ms' } } }),
+  },
+  {
+    claim: 'key-order',
+    setting: 'what follows a failed message goes on',
+    system: pulsar({ producers: { maker: { poison: '30%' } } }),
+    timeline: [{ at: '7s', fix: 'worker' }],
+  },
+  {
+    claim: 'poison-isolation',
+    setting: 'no deadLetterPolicy',
+    system: pulsar(killed),
+  },
+  {
+    claim: 'poison-isolation',
+    setting: 'subscriptionType: Failover has no dead-letter policy',
+    system: pulsar(merged(killed, { consumers: { worker: { subscriptionType: 'Failover' } } })),
+  },
+
   // SNS
   {
     claim: 'at-most-once',
@@ -316,14 +490,10 @@ it.each(BREACHES)('$claim can break, and $setting is blamed', (breach) => {
 /** 'found', or what the search saw instead. */
 function searched({ claim, scope = '', setting, system, timeline = [] }: Breach): string {
   const others = new Set<string>();
-  const { broker, brokers } = system;
-  const several = Object.keys(typeof brokers === 'object' && brokers !== null ? brokers : {});
-  const nodes = several.length > 0 ? several : [typeof broker === 'string' ? broker : 'rabbitmq'];
-  const isKafka = JSON.stringify(broker ?? null).includes('kafka');
   const whole: Cast = {
     makers: ['maker'],
     workers: ['worker'],
-    nodes: isKafka ? ['b1', 'b2', 'b3'] : nodes.filter((name) => name !== 'direct'),
+    nodes: nodesOf(system),
     nodeSteps: ['appended', 'delivered', 'confirmed'],
   };
   const schedules = fc.sample(fc.record({ seed: fc.nat({ max: 9999 }), faults }), { numRuns: MOST_RUNS, seed: 5 });
@@ -334,4 +504,17 @@ function searched({ claim, scope = '', setting, system, timeline = [] }: Breach)
     if (found !== '') others.add(found);
   }
   return `not found in ${MOST_RUNS} runs; blamed instead: ${[...others].join('; ') || 'nothing'}`;
+}
+
+/** The processes of the brokers, by the names that they have in a scenario. */
+function nodesOf({ broker, brokers }: Document): readonly string[] {
+  if (typeof brokers === 'object' && brokers !== null) return Object.keys(brokers);
+  if (typeof broker === 'string') return broker === 'direct' ? [] : [broker];
+  const { kind, nodes, bookies } = broker as Document;
+  if (kind !== 'kafka' && kind !== 'pulsar') return [String(kind)];
+  return [...numbered('b', Number(nodes ?? 1)), ...numbered('bookie-', Number(bookies ?? 0))];
+}
+
+function numbered(name: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `${name}${i + 1}`);
 }
