@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import { settled } from './lab.ts';
 import { openPage } from './page.ts';
 
-const TABS = ['Log', 'Inspector', 'Diagram', 'Ledger', 'Charts', 'Verdicts'] as const;
 const WIDE = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
@@ -31,31 +30,100 @@ const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
   ['on a phone', { viewport: PHONE, hasTouch: true }],
 ];
 
-it.each(LOOKS)('axe finds nothing serious in any panel %s', async (_, options) => {
-  const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
-    ...options,
+it.each(LOOKS)(
+  'axe finds nothing serious in any panel or dialog %s',
+  async (_, options) => {
+    const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
+      ...options,
+      reducedMotion: 'reduce',
+    });
+    await settled(page);
+    // An act, so that there are two futures to show.
+    await page.getByRole('button', { name: /^Consumer counter-1/ }).press('Enter');
+    await page.getByRole('dialog', { name: 'What to do to counter-1' }).waitFor();
+    expect(await findings(page), 'acts').toEqual([]);
+    await page.keyboard.press('Enter');
+    await settled(page);
+    await page.locator('.log li button').nth(2).click();
+    const tabs = await page.getByRole('tab').allInnerTexts();
+    expect(tabs).toEqual(expect.arrayContaining(['Log', 'Inspector', 'Diagram', 'Ledger', 'Charts', 'Verdicts']));
+    for (const tab of tabs) {
+      await page.getByRole('tab', { name: tab, exact: true }).press('Enter');
+      await page.locator('#panel section').locator('visible=true').first().waitFor();
+      expect(await findings(page), tab).toEqual([]);
+    }
+    await page.getByRole('button', { name: 'Inspect queue' }).first().press('Enter');
+    await page
+      .getByRole('region', { name: /^Settings of / })
+      .first()
+      .waitFor();
+    expect(await findings(page), 'a queue').toEqual([]);
+    for (const key of ['?', 's', 'l']) {
+      await page.keyboard.press(key);
+      await page.getByRole('dialog').waitFor();
+      expect(await findings(page), key).toEqual([]);
+      await page.keyboard.press('Escape');
+    }
+    expect(complaints).toEqual([]);
+    await close();
+  },
+  120_000,
+);
+
+it.each(LOOKS)(
+  'axe finds nothing serious in the tour %s',
+  async (_, options) => {
+    const { page, complaints, close } = await openPage('', { ...options, firstVisit: true });
+    await page.getByRole('region', { name: 'Tour' }).waitFor();
+    await settled(page);
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Send a message' }).click();
+    await page.getByText('Let a packer come to work.').waitFor();
+    expect(await findings(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
+  },
+  120_000,
+);
+
+it('on a phone whatever is in a panel, a dialog or the time bar is large enough for a finger', async () => {
+  const { page, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
+    viewport: PHONE,
+    hasTouch: true,
     reducedMotion: 'reduce',
   });
   await settled(page);
-  await page.locator('.log li button').nth(2).click();
-  for (const tab of TABS) {
-    await page.getByRole('tab', { name: tab }).click();
-    await page.getByRole('region', { name: tab === 'Diagram' ? 'Space-time diagram' : tab, exact: true }).waitFor();
-    expect(await findings(page), tab).toEqual([]);
+  const tabs = await page.getByRole('tab').allInnerTexts();
+  for (const tab of tabs) {
+    await page.getByRole('tab', { name: tab, exact: true }).press('Enter');
+    await page.locator('#panel section').locator('visible=true').first().waitFor();
+    expect(await smallTargets(page), tab).toEqual([]);
   }
-  await page.getByRole('button', { name: 'Inspect queue' }).first().click();
-  await page
-    .getByRole('region', { name: /^Settings of / })
-    .first()
-    .waitFor();
-  expect(await findings(page), 'a queue').toEqual([]);
-  await page.keyboard.press('?');
-  await page.getByRole('dialog').waitFor();
-  expect(await findings(page), 'the keys').toEqual([]);
-  await page.keyboard.press('Escape');
-  await page.keyboard.press('l');
-  await page.getByRole('dialog', { name: 'Share' }).waitFor();
-  expect(await findings(page), 'what can be shared').toEqual([]);
-  expect(complaints).toEqual([]);
+  for (const key of ['?', 's', 'l']) {
+    await page.keyboard.press(key);
+    await page.getByRole('dialog').waitFor();
+    expect(await smallTargets(page), key).toEqual([]);
+    await page.keyboard.press('Escape');
+  }
   await close();
-});
+}, 120_000);
+
+/** What can be pressed and is lower than 44 px, or so narrow that a finger has no room for it. A row or a label counts with all that is pressed with it. */
+async function smallTargets(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.panel, .time, dialog')].flatMap((part) =>
+      [...part.querySelectorAll('button, a[href], input, select, textarea, summary, [role="tab"]')]
+        .map((element) => ({ element, box: (element.closest('label, td') ?? element).getBoundingClientRect() }))
+        .filter(({ element, box }) => {
+          const isThere = element.getBoundingClientRect().width > 0 && element.closest('.unseen, .cm-editor') === null;
+          // A mark on the timeline is as wide as its moment allows.
+          const isNarrow = box.width < 36 && element.closest('.timeline') === null;
+          return isThere && (box.height < 43.5 || isNarrow);
+        })
+        .map(
+          ({ element, box }) =>
+            `${box.width.toFixed(0)} × ${box.height.toFixed(0)}: ${element.outerHTML.slice(0, 160)}`,
+        ),
+    ),
+  );
+}
