@@ -55,6 +55,8 @@ export default defineConfig({
           globalSetup: ['test/browser/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // What is waited for comes soon, but not always within a second while another file keeps the browser busy.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
     ],

@@ -10,7 +10,8 @@ async function openDiagram(page: Page): Promise<void> {
   await page.getByRole('tab', { name: 'Diagram' }).click();
   const plane = page.getByRole('slider', { name: PLANE });
   await plane.waitFor();
-  await page.waitForFunction(() => (document.querySelector<HTMLElement>('.plane')?.offsetHeight ?? 0) > 500);
+  // Before it is drawn it is as high as the panel, and says so in three dots.
+  await page.waitForFunction(() => !/^\s*(…|Drawn when|$)/.test(document.querySelector('.told')?.textContent ?? ''));
 }
 
 /** How many points of the canvas are drawn on. */
