@@ -185,6 +185,18 @@ const BREACHES: readonly Breach[] = [
     ],
   },
 
+  // A producer that writes to its own store, too
+  {
+    claim: 'atomic-publish-and-commit',
+    setting: 'publish: after-effect (a dual write)',
+    system: sqs({ producers: { maker: { effect: { insert: 'orders' } } } }),
+  },
+  {
+    claim: 'atomic-publish-and-commit',
+    setting: 'publish: before-effect (a dual write)',
+    system: sqs({ producers: { maker: { effect: { insert: 'orders' }, publish: 'before-effect' } } }),
+  },
+
   // RabbitMQ
   {
     claim: 'at-least-once',

@@ -1,5 +1,6 @@
 /** Every family of generated systems, by the name that `npm run props -- --broker` takes. */
 import type fc from 'fast-check';
+import { clientPatterns } from './client-patterns.ts';
 import { direct } from './direct.ts';
 import type { Document } from './document.ts';
 import { googlePubsub } from './google-pubsub.ts';
@@ -21,4 +22,5 @@ export const FAMILIES: Readonly<Record<string, fc.Arbitrary<Document>>> = {
   'redis-streams': redisStreams,
   'redis-pubsub': redisPubSub,
   kafka,
+  'client-patterns': clientPatterns,
 };

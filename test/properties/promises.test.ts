@@ -7,7 +7,7 @@ import { FAMILIES } from './families.ts';
 import { brokenLaw, brokenRecord } from './laws.ts';
 import { breachOf } from './report.ts';
 
-const RUNS: Readonly<Record<string, number>> = { kafka: 150 };
+const RUNS: Readonly<Record<string, number>> = { kafka: 150, 'client-patterns': 60 };
 const RUNS_OTHERWISE = 250;
 
 it.each(Object.keys(FAMILIES))('%s keeps what its settings promise, whatever fails', (name) => {
