@@ -81,7 +81,7 @@ it('a message is taken on its way: the very hop that is seen is lost', async () 
   const { fact } = await at(page);
   await page.getByRole('tab', { name: 'Inspector' }).click();
   await page.getByRole('button', { name: 'Act on it' }).click();
-  const menu = page.getByRole('dialog', { name: 'What to do to 5' });
+  const menu = page.getByRole('dialog', { name: 'What to do to message 5' });
   await menu.getByRole('button', { name: /^Lose this \w+ to worker-2$/ }).click();
   await expect
     .poll(() => added(page))

@@ -12,7 +12,15 @@ import { type Run, run } from '../../sim/world.ts';
 import type { Act } from '../../web/acts/act.ts';
 import { actsOf } from '../../web/acts/acts.ts';
 import { type Here, momentOf, nameOf } from '../../web/acts/here.ts';
-import { firstValues, problemOf, type Values } from '../../web/acts/params.ts';
+import {
+  choice,
+  firstValues,
+  problemOf,
+  problemsOf,
+  seconds,
+  text as textParam,
+  type Values,
+} from '../../web/acts/params.ts';
 import { refusesRedrive, refusesSeek } from '../../web/acts/place-acts.ts';
 import type { TimelineLine } from '../../web/protocol.ts';
 import { readScenario } from '../../web/reading.ts';
@@ -271,5 +279,28 @@ describe('what a broker cannot do', () => {
       expect(refusesSeek(kind) === '', `seek of ${kind}`).toBe(commands.includes('seek'));
       expect(refusesRedrive(kind) === '', `redrive of ${kind}`).toBe(commands.includes('redrive'));
     }
+  });
+});
+
+describe('what is written into the fields', () => {
+  it('is a number within its limits, or nothing where nothing means something', () => {
+    const params = [seconds('for', 'for', 10), seconds('heal', 'heals after', 5, 'never')];
+    expect(problemsOf(params, { for: '10', heal: '' })).toBe('');
+    expect(problemsOf(params, { for: '', heal: '5' })).toBe('"for" is empty');
+    expect(problemsOf(params, { for: 'soon', heal: '5' })).toMatch(/^"for" must be from/);
+    expect(problemsOf(params, { for: '-1', heal: '5' })).toMatch(/^"for" must be from/);
+  });
+
+  it('is another value of a setting than the one that it has', () => {
+    const params = [
+      choice('path', '', [
+        { value: 'a', label: 'a', fills: '5s' },
+        { value: 'b', label: 'b', fills: '' },
+      ]),
+      textParam('value', 'to', '5s'),
+    ];
+    expect(problemsOf(params, firstValues(params))).toBe('it is that already');
+    expect(problemsOf(params, { path: 'a', value: '6s' })).toBe('');
+    expect(problemsOf(params, { path: 'b', value: '' })).toBe('say what it should be');
   });
 });

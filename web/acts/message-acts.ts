@@ -24,10 +24,13 @@ export function messageActs(here: Here, id: MessageId, pointed: FactId): ActsOfT
     .at(Math.floor(here.timeUs))
     .filter((hop) => hop.message === id && (pointed === 0 || hop.fact === pointed))
     .slice(-MOST_HOPS);
+  const holders = here.topology.actors.flatMap(({ id: actor, hand }) =>
+    hand.some(({ message }) => message === id) ? [actor] : [],
+  );
   return {
-    kind: 'Message',
-    name: String(id),
-    acts: [...hops.flatMap((hop, i) => hopActs(here, hop, i)), ...nextActs(here, id), ...holderActs(here, id)],
+    kind: whereWords(here, hops.length > 0, holders),
+    name: `message ${id}`,
+    acts: [...hops.flatMap((hop, i) => hopActs(here, hop, i)), ...nextActs(here, id), ...holderActs(here, holders)],
   };
 }
 
@@ -91,9 +94,13 @@ function laterKinds({ trace, fact }: Here, message: MessageId): readonly string[
   return [...kinds].flatMap((kind) => HOPS[kind] ?? []);
 }
 
-function holderActs(here: Here, message: MessageId): readonly Act[] {
-  const holders: ActorId[] = [];
-  for (const { id, hand } of here.topology.actors) if (hand.some((held) => held.message === message)) holders.push(id);
+function whereWords({ trace }: Here, isOnItsWay: boolean, holders: readonly ActorId[]): string {
+  const [holder] = holders;
+  if (isOnItsWay) return 'On its way';
+  return holder === undefined ? 'In nobody’s hands' : `In the hands of ${trace.actorName(holder)}`;
+}
+
+function holderActs(here: Here, holders: readonly ActorId[]): readonly Act[] {
   return holders.slice(0, MOST_HOPS).flatMap((id) =>
     processActs(here, id)
       .filter((one) => one.id === 'crash' || one.id === 'pause')

@@ -66,6 +66,7 @@ export function problemOf(param: Param, value: string): string {
   const { kind, label, min, max, isWhole, empty, choices } = param;
   const trimmed = value.trim();
   const named = label === '' ? 'the value' : `"${label}"`;
+  if (trimmed === '' && kind === 'text') return 'say what it should be';
   if (trimmed === '') return empty === '' ? `${named} is empty` : '';
   if (kind === 'choice') return choices.some((one) => one.value === value) ? '' : `${named} is none of the choices`;
   if (kind === 'text') return '';
@@ -81,7 +82,8 @@ export function problemsOf(params: readonly Param[], values: Values): string {
     const problem = problemOf(param, value);
     if (problem !== '') return problem;
     const chosen = param.choices.find((one) => one.value === value);
-    if (chosen?.fills !== undefined && chosen.fills === values['value']) return 'it is that already';
+    if (chosen?.fills !== undefined && chosen.fills !== '' && chosen.fills === values['value'])
+      return 'it is that already';
   }
   return '';
 }
