@@ -43,7 +43,10 @@ it('edits make it a packed link, which is read as it was too', async () => {
     ...WHOLE,
     scenario: '',
     yaml: 'title: "Grüße <b>&amp;</b> 📷"\n'.repeat(50),
-    lines: [{ at: '19.4s', crash: 'resizer-2', times: 2 }],
+    lines: [
+      { at: '19.4s', split: [['b1', 'b2'], ['b3']], for: '5s' },
+      { at: '20s', set: { 'queues.a.b': 2 } },
+    ],
   };
   const link = await writeLink(edited);
   expect(link).toMatch(/^#v=1&z=[\w-]+$/);
@@ -98,7 +101,8 @@ it('what is damaged, cut off, random or of another shape is said to be damaged',
     packed([]),
     packed({ seed: 'a' }),
     packed({ yaml: 'a', sets: [1] }),
-    packed({ yaml: 'a', lines: [{ at: { deep: 1 } }] }),
+    packed({ yaml: 'a', lines: [{ at: { deep: { deeper: { still: 1 } } } }] }),
+    packed({ yaml: 'a', lines: [{ at: null }] }),
     packed({ yaml: 'a', lines: Array.from({ length: 1001 }, () => ({})) }),
     `#v=1&z=${deflateRawSync(Buffer.from([0xff, 0xfe, 0xc3])).toString('base64url')}`,
   ];
