@@ -223,7 +223,7 @@ function limitsText(measure: Measure | undefined): string {
   const words = measure.of === 'duration' ? formatDuration : measure.of === 'size' ? formatSize : String;
   const [min, max] = measure.of === 'share' ? [null, null] : [limit(measure.min), limit(measure.max)];
   if (max !== null) return `${words(min ?? 0)} … ${words(max)}`;
-  return min === null || min === 0 ? '' : `${words(min)} or more`;
+  return min === null || min <= 1 ? '' : `${words(min)} or more`;
 }
 
 function isText({ type }: JsonSchema): boolean {

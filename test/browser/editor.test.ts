@@ -211,16 +211,22 @@ it('what is done on the stage comes into the text as one change, beside what is 
   const { page, editor, field, complaints, close } = await opened(EXAMPLE, '&t=5s');
   const before = await digestOf(page);
   await behind(page, 'title: Photos');
-  await page.keyboard.type(' and more');
+  // Not a text that could be run.
+  await page.keyboard.type(' and more: [');
+  await editor
+    .getByText(/^Not run: /)
+    .first()
+    .waitFor();
+  await page.evaluate(() => window.queuelab.goToFact(100));
   await page.getByRole('button', { name: /^Consumer resizer-1/ }).click();
   await page.getByRole('button', { name: 'Crash', exact: true }).click();
   await expect.poll(() => written(page)).toMatch(/crash: resizer-1/);
-  expect(await written(page)).toContain('title: Photos and more');
+  expect(await written(page)).toContain('title: Photos and more: [');
   await settled(page);
   await field.focus();
   await page.keyboard.press('Control+z');
   await expect.poll(() => written(page)).not.toMatch(/crash/);
-  expect(await written(page)).toContain('title: Photos and more');
+  expect(await written(page)).toContain('title: Photos and more: [');
   await editor.getByRole('button', { name: 'As opened' }).click();
   await expect.poll(() => digestOf(page)).toBe(before);
   // It is still there after another panel has been open.
