@@ -363,7 +363,10 @@ it('the reader breaks things in it, gets the focus back, and takes it back', asy
   expect(await opener.evaluate((node) => (node.getRootNode() as ShadowRoot).activeElement === node)).toBe(true);
   await opener.click();
   await menu.getByRole('button', { name: 'Inspect resizer-1' }).click();
-  await player(page, 'a').getByRole('tabpanel', { name: 'Inspector' }).getByText('resizer-1').first().waitFor();
+  const inspected = player(page, 'a').getByRole('tabpanel', { name: 'Inspector' }).getByRole('combobox').first();
+  await expect
+    .poll(() => inspected.evaluate((node) => (node as HTMLSelectElement).selectedOptions[0]?.text))
+    .toBe('resizer-1');
   await player(page, 'a').getByRole('button', { name: 'Close the inspector' }).click();
   expect(await player(page, 'a').getByRole('tab').count()).toBe(0);
   await opener.click();
