@@ -1,122 +1,161 @@
-// `npm run screenshots`: pictures of the running app for the documentation, in light and dark, wide and narrow, into docs/images/. Each is a moment of a
-// scenario of the library, opened by its link; so they can be made again whenever the app looks different.
+// `npm run screenshots`: pictures of the running app for the documentation, into docs/screenshots/: each state wide and narrow, in light and dark. A state is a moment of a scenario of the
+// library, opened by its link, and what is done there; so all can be taken again whenever the app looks different. A choice is kept in the repository, the others lie in `more/`. `-- why editor` takes only these; QUEUELAB_WEB names a folder with
+// the built app, which is then not built anew.
 import { mkdirSync, statSync } from 'node:fs';
-import { chromium, type Page } from 'playwright-core';
-import { build, preview } from 'vite';
-import { chromiumLaunchOptions } from './chromium.mjs';
+import type { Page } from 'playwright-core';
+import { openBuiltPage } from './built-page.ts';
 
-interface Shot {
+interface State {
   readonly name: string;
   readonly link: string;
-  readonly mode: 'light' | 'dark';
-  readonly narrow?: boolean;
   /** Done before the picture is taken. */
-  readonly act?: (page: Page) => Promise<void>;
+  readonly act?: (page: Page, isWide: boolean) => Promise<void>;
 }
 
-const SHOTS: readonly Shot[] = [
-  { name: 'queue-light', link: '#scenario=photo-queue&t=6.55s', mode: 'light' },
-  { name: 'queue-dark', link: '#scenario=photo-queue&t=6.12s', mode: 'dark' },
-  { name: 'lock-light', link: '#scenario=visibility-too-short&t=9.3s', mode: 'light' },
-  { name: 'kafka-dark', link: '#scenario=rides-by-city&t=20s', mode: 'dark' },
-  { name: 'replication-light', link: '#scenario=leader-crash-acks-all&t=15.1s', mode: 'light' },
-  { name: 'exchange-light', link: '#scenario=order-fan-out&t=1.15s', mode: 'light' },
+const STATES: readonly State[] = [
+  { name: 'start', link: '#scenario=photo-queue' },
   {
-    name: 'why-light',
-    link: '#scenario=crash-after-effect-increment',
-    mode: 'light',
-    act: (page) =>
-      page
-        .getByRole('button', { name: /exactly once effect/ })
-        .first()
-        .click(),
-  },
-  {
-    name: 'exercise-dark',
-    link: '#scenario=retry-limit&t=40s',
-    mode: 'dark',
+    name: 'tour',
+    link: '',
     act: async (page) => {
-      await page.getByRole('button', { name: 'Run', exact: true }).click();
-      await page.locator('.exercise li.missed').first().waitFor();
+      await page.getByRole('button', { name: 'Send a message' }).click();
+      await page.getByRole('button', { name: 'Start the packer' }).click();
+      await page.getByText('see what removes it').waitFor({ timeout: 60_000 });
     },
   },
+  { name: 'queue', link: '#scenario=photo-queue&t=6.55s' },
+  { name: 'poison', link: '#scenario=with-dlq&t=36.15s' },
+  { name: 'rebalance', link: '#scenario=rebalance-storm&t=70s' },
+  { name: 'split', link: '#scenario=split-and-refuse&t=19.3s' },
   {
-    name: 'diagram-light',
+    name: 'diagram',
     link: '#scenario=visibility-too-short&t=9.3s',
-    mode: 'light',
-    act: (page) => panel(page, 'Diagram'),
-  },
-  {
-    name: 'diagram-dark',
-    link: '#scenario=ack-lost&t=4s',
-    mode: 'dark',
-    act: async (page) => {
-      await panel(page, 'Diagram');
-      await page.keyboard.press('w');
+    act: async (page, isWide) => {
+      await panel(page, 'Diagram', 'Space-time diagram');
+      if (isWide) await page.keyboard.press('w');
     },
   },
   {
-    name: 'ledger-light',
-    link: '#scenario=with-dlq&t=60s',
-    mode: 'light',
+    name: 'charts',
+    link: '#scenario=outrun-no-limit&t=14s',
     act: async (page) => {
-      await panel(page, 'Ledger');
+      await panel(page, 'Charts', 'Charts');
+      await page.locator('.charts svg path, .chart svg path, #panel svg path').first().waitFor();
+    },
+  },
+  {
+    name: 'why',
+    link: '#scenario=crash-after-effect-increment',
+    act: async (page) => {
+      await page.getByRole('button', { name: /exactly-once-effect is violated/ }).press('Enter');
+      await page.locator('.log button[aria-current="step"]').press('Enter');
+      await page.getByRole('heading', { name: /why/ }).waitFor();
+    },
+  },
+  {
+    name: 'ledger',
+    link: '#scenario=with-dlq&t=60s',
+    act: async (page) => {
+      await panel(page, 'Ledger', 'Ledger');
       await page.getByRole('button', { name: /^[1-9]\d* dead-lettered$/ }).waitFor();
     },
   },
   {
-    name: 'inspector-dark',
-    link: '#scenario=photo-queue&t=6.3s',
-    mode: 'dark',
-    act: async (page) => {
-      await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).click();
-      await page.getByRole('region', { name: 'Settings of photo-jobs' }).waitFor();
+    name: 'lanes',
+    link: '#scenario=one-corrupt-photo&t=30s',
+    act: async (page, isWide) => {
+      await panel(page, 'Lanes', 'Lanes');
+      await page.getByRole('button', { name: 'Stop the lanes' }).waitFor({ state: 'detached', timeout: 60_000 });
+      if (isWide) await page.keyboard.press('w');
     },
   },
-  { name: 'library-light', link: '', mode: 'light', act: (page) => page.keyboard.press('s') },
-  { name: 'phone-light', link: '#scenario=visibility-too-short&t=6.1s', mode: 'light', narrow: true },
   {
-    name: 'phone-diagram',
-    link: '#scenario=worker-crash&t=9.3s',
-    mode: 'light',
-    narrow: true,
-    act: (page) => panel(page, 'Diagram'),
+    name: 'editor',
+    link: '#scenario=visibility-too-short&t=9.3s',
+    act: async (page, isWide) => {
+      await panel(page, 'Editor', 'Scenario editor');
+      await page
+        .locator('#panel section.editor select, #panel section.editor input')
+        .first()
+        .waitFor({ state: 'attached' });
+      if (isWide) await page.keyboard.press('w');
+    },
   },
-  { name: 'phone-dark', link: '#scenario=photo-queue&t=6.55s', mode: 'dark', narrow: true },
+  {
+    name: 'act',
+    link: '#scenario=photo-queue&t=4.3s',
+    act: async (page) => {
+      await page.getByRole('button', { name: /^Consumer worker-2/ }).press('Enter');
+      await page.getByRole('dialog', { name: 'What to do to worker-2' }).waitFor();
+    },
+  },
+  {
+    name: 'futures',
+    link: '#scenario=photo-queue&t=4.3s',
+    act: async (page, isWide) => {
+      await page.getByRole('button', { name: /^Consumer worker-2/ }).press('Enter');
+      await page.getByRole('dialog', { name: 'What to do to worker-2' }).waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByRole('tab', { name: 'Futures' }).waitFor();
+      await page.waitForFunction(() => window.queuelab.idle());
+      await panel(page, 'Futures', 'Futures');
+      if (isWide) await page.keyboard.press('w');
+      await page
+        .getByRole('button', { name: /^Compare/ })
+        .first()
+        .click();
+      await page.getByRole('region', { name: /side by side/ }).waitFor();
+    },
+  },
+  { name: 'flood', link: '#scenario=burst&t=5.4s' },
 ];
+
+const LOOKS = [
+  { suffix: 'light', size: { width: 1440, height: 900 }, colorScheme: 'light' },
+  { suffix: 'dark', size: { width: 1440, height: 900 }, colorScheme: 'dark' },
+  { suffix: 'phone-light', size: { width: 390, height: 844 }, colorScheme: 'light' },
+  { suffix: 'phone-dark', size: { width: 390, height: 844 }, colorScheme: 'dark' },
+] as const;
+/** Pictures that the repository keeps; the others are for looking at. */
+const KEPT = /-light$|^(queue|poison|split|futures)-dark$/;
 const KILOBYTES_MAX = 300;
 
 /** Opens a panel and waits until it is there. */
-async function panel(page: Page, name: 'Diagram' | 'Ledger'): Promise<void> {
-  await page.getByRole('tab', { name }).click();
-  await page.getByRole('region', { name: name === 'Diagram' ? 'Space-time diagram' : name }).waitFor();
+async function panel(page: Page, tab: string, region: string): Promise<void> {
+  await page.getByRole('tab', { name: tab, exact: true }).click();
+  await page.getByRole('region', { name: region, exact: true }).first().waitFor();
 }
 
-const root = process.cwd();
-const folder = `${root}/docs/images`;
-mkdirSync(folder, { recursive: true });
-await build({ configFile: `${root}/vite.config.ts`, root: `${root}/web`, logLevel: 'warn' });
-const server = await preview({
-  configFile: `${root}/vite.config.ts`,
-  root: `${root}/web`,
-  logLevel: 'warn',
-  preview: { host: '127.0.0.1', port: 0 },
-});
-const browser = await chromium.launch(await chromiumLaunchOptions());
-for (const { name, link, mode, narrow, act } of SHOTS) {
-  const viewport = narrow === true ? { width: 390, height: 844 } : { width: 1440, height: 900 };
-  const page = await browser.newPage({ viewport, colorScheme: mode, reducedMotion: 'reduce' });
-  await page.goto(`${server.resolvedUrls?.local[0]}${link}`);
-  await page.waitForFunction(() => window.queuelab?.idle() === true);
-  await act?.(page);
-  await page.waitForTimeout(300);
-  const path = `${folder}/${name}.png`;
-  await page.screenshot({ path });
-  await page.close();
-  const kilobytes = Math.round(statSync(path).size / 1000);
-  console.log(`docs/images/${name}.png  ${kilobytes} kB`);
-  if (kilobytes > KILOBYTES_MAX)
-    throw new Error(`${name}.png has ${kilobytes} kB; at most ${KILOBYTES_MAX} are wanted`);
+const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'));
+const unknown = wanted.filter((name) => !STATES.some((state) => state.name === name));
+if (unknown.length > 0)
+  throw new Error(`There is no state ${unknown.join(', ')}; there are ${STATES.map(({ name }) => name).join(', ')}.`);
+
+const folder = 'docs/screenshots';
+mkdirSync(`${folder}/more`, { recursive: true });
+const built = await openBuiltPage();
+let total = 0;
+for (const { name, link, act } of STATES.filter((state) => wanted.length === 0 || wanted.includes(state.name))) {
+  for (const { suffix, size, colorScheme } of LOOKS) {
+    const context = await built.browser.newContext({ viewport: size, colorScheme, reducedMotion: 'reduce' });
+    if (link !== '') await context.addInitScript(() => localStorage.setItem('queuelab.tour', 'taken'));
+    const page = await context.newPage();
+    await page.goto(`${built.url}${link}`);
+    await page.waitForFunction(() => window.queuelab?.idle() === true);
+    await act?.(page, size.width > 600);
+    await page.waitForFunction(() => window.queuelab.idle());
+    // What comes from the worker, and the last frame.
+    await page.waitForTimeout(500);
+    await page.mouse.move(1, 1);
+    const picture = `${name}-${suffix}`;
+    const path = `${folder}/${KEPT.test(picture) ? '' : 'more/'}${picture}.png`;
+    await page.screenshot({ path, caret: 'hide' });
+    await context.close();
+    const kilobytes = Math.round(statSync(path).size / 1000);
+    total += kilobytes;
+    console.log(`${path}  ${kilobytes} kB`);
+    if (kilobytes > KILOBYTES_MAX) throw new Error(`${path} has ${kilobytes} kB; at most ${KILOBYTES_MAX} are wanted`);
+  }
 }
-await browser.close();
-await server.close();
+console.log(`${total} kB in all`);
+await built.close();
