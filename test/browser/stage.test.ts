@@ -144,7 +144,9 @@ it('moments are marked by key and button, found again, and marked on the timelin
     .getByRole('button', { name: /^Caption at/ })
     .first()
     .click();
-  expect(await page.getByRole('complementary', { name: 'What to look at' }).innerText()).toContain('Five seconds are over');
+  expect(await page.getByRole('complementary', { name: 'What to look at' }).innerText()).toContain(
+    'Five seconds are over',
+  );
   expect(complaints).toEqual([]);
   await close();
 });
