@@ -175,8 +175,11 @@ export const TOPIC_OPTIONS: OptionTable = {
   },
 };
 
+/** What a publisher to SQS can be told and one to SNS cannot: it sends each message by itself, and nothing waits in a topic. */
+const OF_QUEUES: readonly string[] = ['DelaySeconds', 'maxBatchSize', 'sendRequestFrequency'];
+
 export const PRODUCER_OPTIONS: OptionTable = Object.fromEntries(
-  Object.entries(SQS_PRODUCER_OPTIONS).filter(([name]) => name !== 'DelaySeconds'),
+  Object.entries(SQS_PRODUCER_OPTIONS).filter(([name]) => !OF_QUEUES.includes(name)),
 );
 
 export const CONSUMER_OPTIONS: OptionTable = {

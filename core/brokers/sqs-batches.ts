@@ -5,7 +5,7 @@ import { SQS_ERRORS as ERROR, type SqsBatch } from './sqs-verbs.ts';
 
 const ENTRIES_MAX = 10;
 /** The sum of a batch's messages. */
-const BYTES_MAX = 1_048_576;
+export const BATCH_BYTES_MAX = 1_048_576;
 /** Ids of entries: 1–80 letters, digits, hyphens and underscores. */
 const ENTRY_ID = /^[A-Za-z0-9_-]{1,80}$/;
 
@@ -18,5 +18,5 @@ export function errorOfBatch(request: SqsBatch): string {
   if (new Set(entries.map(({ id }) => id)).size < entries.length) return ERROR.notDistinct;
   let bytes = 0;
   for (const { request: one } of entries) if (one.type === 'SendMessage') bytes += one.sizeBytes;
-  return bytes > BYTES_MAX ? ERROR.batchTooLong : '';
+  return bytes > BATCH_BYTES_MAX ? ERROR.batchTooLong : '';
 }

@@ -1,5 +1,6 @@
 /** SQS's attributes and the settings of its clients, under their real names, with defaults and limits. Only tables. */
 import { backoffOptions } from '../clients/backoff.ts';
+import { gatheringOptions } from '../clients/sqs-gathering.ts';
 import type { OptionTable } from '../options.ts';
 import type { Micros } from '../types.ts';
 
@@ -166,6 +167,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
     source: 'AWS SDK: standard retry mode',
   },
   ...backoffOptions('retry-', 'exponential', 20_000_000),
+  ...gatheringOptions('SendMessageBatch'),
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {
@@ -218,4 +220,5 @@ export const CONSUMER_OPTIONS: OptionTable = {
     doc: 'How often a delete is tried again when no answer came.',
     source: 'AWS SDK: standard retry mode',
   },
+  ...gatheringOptions('DeleteMessageBatch'),
 };

@@ -1,7 +1,9 @@
-/** Consuming from SQS: one receive at a time per queue for as many messages as there is room, a delete for each that is done. */
+/** Consuming from SQS: one receive at a time per queue for as many messages as there is room, and a delete for each that is done, or a batch of them. */
 import type {
+  BatchResult,
   ChangeMessageVisibility,
   DeleteMessage,
+  DeleteMessageBatch,
   Hangup,
   PlainResult,
   ReceivedMessage,
@@ -13,6 +15,7 @@ import { numberOf } from '../options.ts';
 import type { ActorId, Delivery, Micros, PlaceId, Settlement } from '../types.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
+import { type Gathered, Gathering } from './sqs-gathering.ts';
 
 /** A request that settles; beside what the service reads, it keeps what is needed to send it again. */
 type Settling = (DeleteMessage | ChangeMessageVisibility) & {
@@ -20,6 +23,17 @@ type Settling = (DeleteMessage | ChangeMessageVisibility) & {
   /** Counts the sendings of this request, from 1. */
   readonly sending: number;
 };
+
+/** A delete that waits for others to travel with. */
+interface Deleting extends DeleteMessage {
+  readonly delivery: Delivery;
+}
+
+/** Deletes on their way together. */
+interface DeletingBatch extends Gathered<Deleting> {
+  /** Counts the sendings of this request, from 1. */
+  readonly sending: number;
+}
 
 /** A queue to receive from. `busy`: a receive is under way, for `asked` messages, or a pause between short polls. */
 interface Source {
@@ -47,6 +61,9 @@ export class SqsConsumerPort implements ConsumerPort {
   readonly #retries: number;
   readonly #polls = new OpenRequests<Source>('sqs/poll-late');
   readonly #settling = new OpenRequests<Settling>('sqs/settle-late');
+  /** Null when each delete goes by itself. */
+  readonly #gathering: Gathering<Deleting> | null;
+  readonly #batches = new OpenRequests<DeletingBatch>('sqs/batch-late');
   #turn = 0;
   #room = 0;
   #asked = 0;
@@ -61,6 +78,10 @@ export class SqsConsumerPort implements ConsumerPort {
     this.#visibilityUs = numberOf(spec.options, 'VisibilityTimeout', -1);
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
+    const most = numberOf(spec.options, 'maxBatchSize', 1);
+    const lingerUs = numberOf(spec.options, 'sendRequestFrequency', 200_000);
+    this.#gathering =
+      most > 1 ? new Gathering(most, lingerUs, (batch, out) => this.#askBatch({ ...batch, sending: 1 }, out)) : null;
   }
 
   start(): void {}
@@ -80,6 +101,8 @@ export class SqsConsumerPort implements ConsumerPort {
     const { message, attempt } = delivery;
     const queue = this.#queueOf(delivery);
     const receipt = receiptOf(delivery);
+    if (how === 'ack' && this.#gathering !== null)
+      return this.#gathering.add({ type: 'DeleteMessage', queue, token: 0, message, receipt, attempt, delivery }, out);
     const token = this.#settling.next;
     this.#ask(
       how === 'ack'
@@ -116,7 +139,7 @@ export class SqsConsumerPort implements ConsumerPort {
       const { token, error } = wire as PlainResult;
       const settling = this.#settling.close(token);
       if (settling !== undefined) this.#host.settled(settling.delivery, error === '', out);
-    }
+    } else if (wire.type === 'BatchResult') this.#batchDone(wire as BatchResult, out);
   }
 
   timer(wire: Wire, out: Out): void {
@@ -133,14 +156,22 @@ export class SqsConsumerPort implements ConsumerPort {
           else this.#ask({ ...settling, token: this.#settling.next, sending: settling.sending + 1 }, out);
         }
         return;
-      default:
+      case 'sqs/batch-late':
+        for (const batch of this.#batches.due(out)) {
+          if (batch.sending <= this.#retries) this.#askBatch({ ...batch, sending: batch.sending + 1 }, out);
+          else for (const { request } of batch.entries) this.#host.settled(request.delivery, false, out);
+        }
         return;
+      default:
+        this.#gathering?.timer(wire, out);
     }
   }
 
   crash(): void {
     this.#polls.clear();
     this.#settling.clear();
+    this.#batches.clear();
+    this.#gathering?.crash();
     for (const source of this.#queues) {
       source.busy = false;
       source.asked = 0;
@@ -150,6 +181,7 @@ export class SqsConsumerPort implements ConsumerPort {
 
   /** Shutting down closes the connections, so that no message is handed to a long poll that nobody waits for. */
   stop(out: Out): void {
+    this.#gathering?.flush(out);
     const hangup: Hangup = { type: 'Hangup' };
     out.send(this.#node, 'control', hangup);
   }
@@ -196,6 +228,26 @@ export class SqsConsumerPort implements ConsumerPort {
     source.busy = false;
     this.#asked -= source.asked;
     source.asked = 0;
+  }
+
+  #askBatch(batch: DeletingBatch, out: Out): void {
+    const { queue, entries, sizeBytes } = batch;
+    const token = this.#batches.open(batch, this.#timeoutUs, out);
+    const request: DeleteMessageBatch = { type: 'DeleteMessageBatch', queue, token, entries, sizeBytes };
+    out.send(
+      this.#node,
+      'ack',
+      request,
+      entries.map(({ request: one }) => one.message.id),
+    );
+  }
+
+  /** Each entry succeeded or failed for itself, unless the batch was refused as a whole (S19). */
+  #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
+    const batch = this.#batches.close(token);
+    batch?.entries.forEach(({ request }, i) => {
+      this.#host.settled(request.delivery, error === '' && results[i]?.result.error === '', out);
+    });
   }
 
   #ask(settling: Settling, out: Out): void {

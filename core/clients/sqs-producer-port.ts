@@ -1,5 +1,8 @@
-/** Publishing to SQS: one SendMessage per queue and message, tried again when no answer comes. An unanswered send may have been stored. */
-import type { SendMessage, SendMessageResult } from '../brokers/sqs-verbs.ts';
+/**
+ * Publishing to SQS: one SendMessage per queue and message, or a SendMessageBatch for several, tried again when no answer comes. An unanswered send may have
+ * been stored.
+ */
+import type { BatchResult, SendMessage, SendMessageBatch, SendMessageResult } from '../brokers/sqs-verbs.ts';
 import { R } from '../facts.ts';
 import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
@@ -7,6 +10,7 @@ import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
+import { type Gathered, Gathering } from './sqs-gathering.ts';
 
 /** A message on its way to one of the queues; beside what the service reads, the request keeps what is needed to send it again. */
 interface Sending extends SendMessage {
@@ -20,6 +24,17 @@ interface RetryTimer extends Wire {
   readonly sending: Sending;
 }
 
+/** A batch on its way, which keeps what is needed to send it again. */
+interface SendingBatch extends Gathered<Sending> {
+  /** Counts the sendings, from 1. */
+  readonly attempt: number;
+}
+
+interface BatchRetryTimer extends Wire {
+  readonly type: 'sqs/batch-retry';
+  readonly batch: SendingBatch;
+}
+
 export class SqsProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
@@ -31,6 +46,9 @@ export class SqsProducerPort implements ProducerPort {
   readonly #delayUs: Micros;
   readonly #ownIds: boolean;
   readonly #open = new OpenRequests<Sending>('sqs/late');
+  /** Null when each message goes by itself. */
+  readonly #gathering: Gathering<Sending> | null;
+  readonly #batches = new OpenRequests<SendingBatch>('sqs/batch-late');
   /** With several queues: how many of them a message still waits for. */
   readonly #left = new Map<number, number>();
 
@@ -44,6 +62,10 @@ export class SqsProducerPort implements ProducerPort {
     this.#jitter = setup.site(`${spec.name}/retry-jitter`);
     this.#delayUs = numberOf(spec.options, 'DelaySeconds', -1);
     this.#ownIds = textOf(spec.options, 'MessageDeduplicationId', 'message') === 'message';
+    const most = numberOf(spec.options, 'maxBatchSize', 1);
+    const lingerUs = numberOf(spec.options, 'sendRequestFrequency', 200_000);
+    this.#gathering =
+      most > 1 ? new Gathering(most, lingerUs, (batch, out) => this.#sendBatch({ ...batch, attempt: 1 }, out)) : null;
   }
 
   start(): void {}
@@ -64,11 +86,13 @@ export class SqsProducerPort implements ProducerPort {
         target,
         attempt: 1,
       };
-      this.#send(sending, out);
+      if (this.#gathering === null) this.#send(sending, out);
+      else this.#gathering.add(sending, out);
     }
   }
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
+    if (wire.type === 'BatchResult') return this.#batchDone(wire as BatchResult, out);
     if (wire.type !== 'SendMessageResult') return;
     const { token, error } = wire as SendMessageResult;
     const sending = this.#open.close(token);
@@ -84,11 +108,23 @@ export class SqsProducerPort implements ProducerPort {
       this.#send({ ...sending, token: this.#open.next }, out);
     } else if (wire.type === 'sqs/late') {
       for (const sending of this.#open.due(out)) this.#late(sending, out);
-    }
+    } else if (wire.type === 'sqs/batch-retry') {
+      const { batch } = wire as BatchRetryTimer;
+      for (const { request } of batch.entries) this.#host.retrying(request.message, batch.attempt, R['timed out'], out);
+      this.#sendBatch(batch, out);
+    } else if (wire.type === 'sqs/batch-late') {
+      for (const batch of this.#batches.due(out)) this.#batchLate(batch, out);
+    } else this.#gathering?.timer(wire, out);
+  }
+
+  stop(out: Out): void {
+    this.#gathering?.flush(out);
   }
 
   crash(): void {
     this.#open.clear();
+    this.#batches.clear();
+    this.#gathering?.crash();
     this.#left.clear();
   }
 
@@ -105,6 +141,38 @@ export class SqsProducerPort implements ProducerPort {
       type: 'sqs/retry',
       sending: { ...sending, attempt: attempt + 1 },
     } as RetryTimer);
+  }
+
+  #sendBatch(batch: SendingBatch, out: Out): void {
+    const { queue, entries, sizeBytes } = batch;
+    const token = this.#batches.open(batch, this.#timeoutUs, out);
+    const request: SendMessageBatch = { type: 'SendMessageBatch', queue, token, entries, sizeBytes };
+    out.send(
+      this.#node,
+      'request',
+      request,
+      entries.map(({ request: one }) => one.message.id),
+    );
+  }
+
+  /** Each entry was stored or refused for itself; a batch that was refused as a whole stored nothing (S19). */
+  #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
+    const batch = this.#batches.close(token);
+    if (batch === undefined) return;
+    batch.entries.forEach(({ request }, i) => {
+      const refused = error !== '' || results[i]?.result.error !== '';
+      this.#done(request, !refused, refused ? R['refused by the broker'] : 0, out);
+    });
+  }
+
+  #batchLate(batch: SendingBatch, out: Out): void {
+    const { attempt, entries } = batch;
+    if (attempt > this.#retries) {
+      for (const { request } of entries) this.#done(request, false, R['timed out'], out);
+      return;
+    }
+    const wait = backoffUs(this.#backoff, attempt, out, this.#jitter, entries[0]?.request.message.decisionKey);
+    out.timer(wait, { type: 'sqs/batch-retry', batch: { ...batch, attempt: attempt + 1 } } as BatchRetryTimer);
   }
 
   #done(sending: Sending, ok: boolean, reason: number, out: Out): void {

@@ -1,10 +1,12 @@
 /** The SQS clients: one long poll for all that there is room for, retries of what was not answered, and what they make of the answers. */
 import { describe, expect, it } from 'vitest';
 import type {
+  DeleteMessageBatch,
   PlainResult,
   ReceiveMessage,
   ReceiveMessageResult,
   SendMessage,
+  SendMessageBatch,
   SqsRequest,
 } from '../../../core/brokers/sqs-verbs.ts';
 import type { ConsumerHost, ProducerHost } from '../../../core/clients/ports.ts';
@@ -96,6 +98,67 @@ describe('a producer', () => {
     const sent = sends();
     expect(sent.map(({ group }) => group)).toEqual(['New%20York', 'New%20York', 'New%20York']);
     expect(new Set(sent.map(({ dedupId }) => dedupId)).size).toBe(1);
+  });
+});
+
+describe('a producer that gathers (S19)', () => {
+  function gathering(options: OptionValues = {}) {
+    const made = producerOf(['jobs'], { maxBatchSize: 3, ...options });
+    const batches = () => made.bench.takeSent().map(({ wire }) => wire as SendMessageBatch);
+    const idsOf = ({ entries }: SendMessageBatch) => entries.map(({ request }) => request.message.id);
+    const publish = (count: number, sizeBytes = 100) => {
+      for (let i = 0; i < count; i++) made.port.publish(made.bench.message({ sizeBytes }), made.bench.out);
+    };
+    return { ...made, batches, idsOf, publish };
+  }
+
+  it('sends a batch when it is full, and what is left when it has waited', () => {
+    const { bench, batches, idsOf, publish } = gathering();
+    publish(4);
+    expect(batches().map(idsOf)).toEqual([[1, 2, 3]]);
+    bench.wait(190_000);
+    expect(batches()).toEqual([]);
+    bench.wait(20_000);
+    expect(batches().map(idsOf)).toEqual([[4]]);
+  });
+
+  it('begins another batch before one grows beyond 1 MiB', () => {
+    const { batches, idsOf, publish } = gathering();
+    publish(2, 600_000);
+    expect(batches().map(idsOf)).toEqual([[1]]);
+  });
+
+  it('takes each entry’s answer for itself', () => {
+    const { bench, heard, batches, publish } = gathering();
+    publish(3);
+    const [{ token, entries }] = batches() as [SendMessageBatch];
+    const results = entries.map(({ id }, i) => ({
+      id,
+      result: { type: 'SendMessageResult', token: 0, error: i === 1 ? 'InvalidParameterValue' : '', messageId: 1 },
+    }));
+    bench.receive(NODE, { type: 'BatchResult', token, error: '', entries: results } as unknown as Wire);
+    expect(heard).toEqual(['0.0 confirmed m1', '0.0 failed m2: refused by the broker, surely', '0.0 confirmed m3']);
+  });
+
+  it('tries the whole batch again after a silence, and gives up not knowing', () => {
+    const { bench, heard, publish } = gathering({ retries: 1 });
+    publish(3);
+    bench.wait(10 * SECOND);
+    expect(heard).toEqual([
+      ...['2.1 attempt 2 of m1', '2.1 attempt 2 of m2', '2.1 attempt 2 of m3'],
+      ...['4.1 failed m1: timed out', '4.1 failed m2: timed out', '4.1 failed m3: timed out'],
+    ]);
+  });
+
+  it('sends what it has gathered when it is shut down, and forgets it when it dies', () => {
+    const { bench, port, batches, idsOf, publish } = gathering();
+    publish(1);
+    port.stop(bench.out);
+    expect(batches().map(idsOf)).toEqual([[1]]);
+    publish(1);
+    port.crash();
+    bench.wait(SECOND);
+    expect(batches()).toEqual([]);
   });
 });
 
@@ -206,6 +269,23 @@ describe('a consumer', () => {
     expect(heard).toEqual(['m2 settled']);
     bench.receive(NODE, { type: 'PlainResult', token: 1, error: '' } as PlainResult);
     expect(heard).toEqual(['m2 settled', 'm1 settled']);
+  });
+
+  it('deletes several in one batch, each for itself, and again when no answer comes (S19)', () => {
+    const { bench, port, delivered, heard, sent, polls, answer } = consumerOf(['jobs'], 2, { maxBatchSize: 2 });
+    port.room(2, bench.out);
+    answer(polls()[0] as ReceiveMessage, bench.message(), bench.message());
+    for (const delivery of delivered) port.settle(delivery, 'ack', bench.out);
+    const [first, ...others] = sent();
+    expect([first?.type, others]).toEqual(['DeleteMessageBatch', []]);
+    bench.wait(2 * SECOND);
+    const [again] = sent() as [DeleteMessageBatch];
+    const results = again.entries.map(({ id }, i) => ({
+      id,
+      result: { type: 'PlainResult', token: 0, error: i === 0 ? '' : 'ReceiptHandleIsInvalid' },
+    }));
+    bench.receive(NODE, { type: 'BatchResult', token: again.token, error: '', entries: results } as unknown as Wire);
+    expect(heard).toEqual(['m1 settled', 'm2 unknown']);
   });
 
   it('hangs up when it is shut down', () => {
