@@ -81,6 +81,8 @@ export interface Wanted {
 /** Number of the future that is the file as it was opened. */
 export const FIRST = 1;
 const NOTHING: Judgement = { totals: null, verdicts: [], expectations: [], goals: [] };
+/** A line so little after the present moment takes the playhead along. */
+const SOON_US = 1_000;
 /** Facts that are folded between two looks at the clock, and how long the page may be kept busy with them. */
 const FOLD_FACTS = 2_048;
 const FOLD_MS = 8;
@@ -241,10 +243,17 @@ export class Lab {
   /** Adds a line to the timeline, at the moment that it names or at the playhead. */
   intervene(line: TimelineLine): void {
     const recipe = { ...this.recipe, changes: [...this.changes, line] };
-    const { at } = line;
+    const { timeUs } = this;
+    const at = parseDuration(String(line['at'] ?? '')) ?? timeUs;
     this.#announces = true;
-    // A line about a hop that is on its way stands where the hop was sent.
-    this.#act('line', lineText(line), recipe, Math.min(this.timeUs, parseDuration(String(at ?? '')) ?? this.timeUs));
+    // A line about a hop that is on its way stands where the hop was sent; any other just after the present, where what it does is seen at once.
+    this.#act(
+      'line',
+      lineText(line),
+      recipe,
+      Math.min(timeUs, at),
+      at <= timeUs + SOON_US ? Math.max(timeUs, at) : timeUs,
+    );
   }
 
   /** Takes back the added line of that position. */
