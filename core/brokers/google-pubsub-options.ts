@@ -1,4 +1,5 @@
 /** Options of Google Pub/Sub topics, subscriptions and clients under the API's names, with its defaults and limits. Rules: G1–G20. */
+import { backoffOptions } from '../clients/backoff.ts';
 import { numberOf, type OptionTable, type OptionValues, tableOf, textOf } from '../options.ts';
 import { isFilterMistake, parsePubsubFilter } from '../parts/pubsub-filter.ts';
 import type { Micros } from '../types.ts';
@@ -224,9 +225,10 @@ export const PRODUCER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 100_000,
     min: 0,
-    doc: 'Wait before the first retry; it doubles each time, up to 60 s.',
+    doc: 'Wait before the first retry.',
     source: 'client library: retry settings of Publish',
   },
+  ...backoffOptions('retry-', 'exponential', 60_000_000, 'retry-delay'),
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {

@@ -1,4 +1,5 @@
 /** Settings of a Redis server that keeps streams, of each stream, and of the clients that use them, with defaults and limits. Only tables. */
+import { backoffOptions } from '../clients/backoff.ts';
 import { numberOf, type OptionTable, type OptionValues, textOf } from '../options.ts';
 import type { Trim } from '../parts/redis-stream.ts';
 import type { RedisSettings } from './redis-streams-node.ts';
@@ -136,9 +137,10 @@ export const PRODUCER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 100_000,
     min: 0,
-    doc: 'Wait before the first retry; it doubles each time, up to 10 s.',
+    doc: 'Wait before the first retry.',
     source: 'client libraries: exponential backoff',
   },
+  ...backoffOptions('retry-', 'exponential', 10_000_000),
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {

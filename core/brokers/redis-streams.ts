@@ -82,7 +82,7 @@ export const redisStreams: BrokerKind = {
           place: streams.place(key, setup),
           trimming: trimming.get(key) ?? null,
         }));
-        return new RedisStreamsProducerPort(actor, port, targets, host);
+        return new RedisStreamsProducerPort(actor, port, targets, host, setup);
       },
       consumerPort(port, host) {
         for (const key of port.from) streams.add(key, port.group);

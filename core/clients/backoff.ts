@@ -35,9 +35,13 @@ export function backoffUs(settings: BackoffSettings, n: number, chooser: Chooser
   return half + chooser.choose(site, wait - half + 1, mixed);
 }
 
-/** What an option table of a client that retries has beside the number of retries and the first wait. `before` is `retry-` or `retry_`. */
-export function backoffOptions(before: string, growth: BackoffSettings['growth'], maxUs: Micros): OptionTable {
-  const first = `${before}backoff`;
+/** What an option table of a client that retries has beside the number of retries and the first wait, which is called `first`. `before` is `retry-` or `retry_`. */
+export function backoffOptions(
+  before: string,
+  growth: BackoffSettings['growth'],
+  maxUs: Micros,
+  first = `${before}backoff`,
+): OptionTable {
   return {
     [`${before}growth`]: {
       type: 'enum',
@@ -65,8 +69,14 @@ export function backoffOptions(before: string, growth: BackoffSettings['growth']
 }
 
 /** The settings that a table with `backoffOptions` says. */
-export function backoffOf(options: OptionValues, before: string, firstUs: Micros, maxUs: Micros): BackoffSettings {
-  const first = numberOf(options, `${before}backoff`, firstUs);
+export function backoffOf(
+  options: OptionValues,
+  before: string,
+  firstUs: Micros,
+  maxUs: Micros,
+  name = `${before}backoff`,
+): BackoffSettings {
+  const first = numberOf(options, name, firstUs);
   const growth = textOf(options, `${before}growth`);
   const jitter = textOf(options, `${before}jitter`);
   return {

@@ -7,10 +7,11 @@
 import type { Publish, PublishResponse, PubsubMessage } from '../brokers/google-pubsub-verbs.ts';
 import { PUBSUB_ERRORS } from '../brokers/google-pubsub-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Setup, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -45,8 +46,6 @@ type PortTimer =
   | { readonly type: 'pubsub/retry'; readonly batch: Batch }
   | { readonly type: 'pubsub/resume'; readonly lane: Lane };
 
-const BACKOFF_US_MAX: Micros = 60_000_000;
-
 export class PubsubProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
@@ -58,7 +57,8 @@ export class PubsubProducerPort implements ProducerPort {
   readonly #maxLatencyUs: Micros;
   readonly #timeoutUs: Micros;
   readonly #totalUs: Micros;
-  readonly #backoffUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
   /** By topic: what has no key. */
   readonly #plain: Lane[];
   /** By topic and key, while there is anything of it. */
@@ -80,7 +80,8 @@ export class PubsubProducerPort implements ProducerPort {
     this.#maxLatencyUs = numberOf(options, 'max_latency', 10_000);
     this.#timeoutUs = numberOf(options, 'request-timeout', 5_000_000);
     this.#totalUs = numberOf(options, 'total-timeout', 60_000_000);
-    this.#backoffUs = numberOf(options, 'retry-delay', 100_000);
+    this.#backoff = backoffOf(options, 'retry-', 100_000, 60_000_000, 'retry-delay');
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
   }
 
   start(): void {}
@@ -209,9 +210,7 @@ export class PubsubProducerPort implements ProducerPort {
   }
 
   #again(batch: Batch, reason: number, out: Out): void {
-    let backoff = this.#backoffUs;
-    for (let i = 1; i < batch.attempt && backoff < BACKOFF_US_MAX; i++) backoff *= 2;
-    backoff = Math.min(backoff, BACKOFF_US_MAX);
+    const backoff = backoffUs(this.#backoff, batch.attempt, out, this.#jitter, batch.messages[0]?.message.decisionKey);
     if (out.now + backoff - batch.begunAtUs > this.#totalUs) return this.#fail(batch, reason, out);
     for (const { message } of batch.messages) this.#host.retrying(message, batch.attempt + 1, reason, out);
     out.timer(backoff, { type: 'pubsub/retry', batch } as Wire);

@@ -5,10 +5,11 @@
 import type { Trimming } from '../brokers/redis-streams-options.ts';
 import type { IdReply, XAdd } from '../brokers/redis-streams-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf } from '../options.ts';
 import type { Trim } from '../parts/redis-stream.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -31,8 +32,6 @@ interface RetryTimer extends Wire {
   readonly sending: Sending;
 }
 
-const BACKOFF_MAX_US: Micros = 10_000_000;
-
 export class RedisStreamsProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
@@ -41,12 +40,19 @@ export class RedisStreamsProducerPort implements ProducerPort {
   readonly #idempotent: boolean;
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #backoffUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
   readonly #open = new OpenRequests<Sending>('redis/late');
   /** With several streams: how many of them a message still waits for. */
   readonly #left = new Map<number, number>();
 
-  constructor(node: ActorId, spec: ProducerPortSpec, targets: readonly StreamTarget[], host: ProducerHost) {
+  constructor(
+    node: ActorId,
+    spec: ProducerPortSpec,
+    targets: readonly StreamTarget[],
+    host: ProducerHost,
+    setup: Setup,
+  ) {
     const { options } = spec;
     this.#node = node;
     this.#host = host;
@@ -55,7 +61,8 @@ export class RedisStreamsProducerPort implements ProducerPort {
     this.#idempotent = booleanOf(options, 'IDMP');
     this.#timeoutUs = numberOf(options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(options, 'retries', 3);
-    this.#backoffUs = numberOf(options, 'retry-backoff', 100_000);
+    this.#backoff = backoffOf(options, 'retry-', 100_000, 10_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
   }
 
   start(): void {}
@@ -107,10 +114,8 @@ export class RedisStreamsProducerPort implements ProducerPort {
   #late(sending: Sending, out: Out): void {
     const { attempt } = sending;
     if (attempt > this.#retries) return this.#done(sending, false, R['timed out'], out);
-    let backoff = this.#backoffUs;
-    for (let i = 1; i < attempt && backoff < BACKOFF_MAX_US; i++) backoff *= 2;
     const retry: RetryTimer = { type: 'redis/retry', sending: { ...sending, attempt: attempt + 1 } };
-    out.timer(Math.min(backoff, BACKOFF_MAX_US), retry);
+    out.timer(backoffUs(this.#backoff, attempt, out, this.#jitter, sending.message.decisionKey), retry);
   }
 
   #done(sending: Sending, ok: boolean, reason: number, out: Out): void {

@@ -82,6 +82,17 @@ describe('a publisher', () => {
     expect(calls().map(idsOf)).toEqual([[1], [2, 3]]);
   });
 
+  it.each<[string, OptionValues, number[]]>([
+    ['doubles its waits', {}, [1, 2.1, 3.3]],
+    ['waits equally long where that is asked for', { 'retry-growth': 'fixed' }, [1, 2.1, 3.2]],
+    ['waits no longer than retry-max', { 'retry-max': 100_000 }, [1, 2.1, 3.2]],
+  ])('%s before it calls again', (_, options, atS) => {
+    const { bench, heard, publish } = producerOf({ max_latency: 0, 'request-timeout': SECOND, ...options });
+    publish();
+    bench.wait(4 * SECOND);
+    expect(heard).toEqual(atS.map((at, i) => `${at.toFixed(2)} attempt ${i + 2} of m1`));
+  });
+
   it('sends no ordering key unless message ordering is on (G10)', () => {
     const keyOf = (options: OptionValues): string | undefined => {
       const { calls, publish } = producerOf({ max_latency: 0, ...options });
