@@ -49,6 +49,7 @@ export const googlePubsub: BrokerKind = {
     acks: 'Pub/Sub answers a publish request when its messages are stored; there is no acks setting.',
     'auto.offset.reset':
       'Pub/Sub keeps no offsets. A subscription begins with what is published after it was made; `seek` takes it to a time.',
+    offset: 'Pub/Sub keeps no offsets; `seek` takes a subscription to a time (G15).',
     'isolation.level': 'Pub/Sub has no transactions.',
   },
   simplifications: [

@@ -108,6 +108,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     exercise: exercise(file),
   };
   checkSections(source, file, scenario);
+  checkSeeks(source, file, scenario);
   checkDeclarations(source, file, scenario);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
@@ -693,6 +694,19 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
     if (entry.max !== undefined && entry.min > entry.max) {
       source.error(entry.spot, `\`min\` is above \`max\` for \`${name}\`.`, 'min ≤ max');
     }
+  }
+}
+
+/** An offset is a place to read from only where there are offsets. */
+function checkSeeks(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  for (const { action, spot } of file.timeline) {
+    if (action?.type !== 'seek' || !('offset' in action.to)) continue;
+    const consumer = Object.values(scenario.consumers).find(({ group }) => group === action.group);
+    const kind = consumer === undefined ? null : kindOf(source, scenario, consumer.broker);
+    const instead = kind?.lacks['offset'];
+    if (kind === null || instead === undefined) continue;
+    const to = source.child(spot, 'to');
+    source.error(to, `${kind.title} has no offsets to seek to.`, '`earliest`, `latest` or a `time`', instead);
   }
 }
 

@@ -238,3 +238,19 @@ it('several mistakes are said at once, in the order of the file', () => {
   const { diagnostics } = parseScenario(text, { file: 'test.yaml', brokers: KINDS });
   expect(diagnostics.map((diagnostic) => diagnostic.line)).toEqual([3, 6, 8]);
 });
+
+it.each([
+  ['{ offset: 3 }', [{ line: 8, path: 'timeline.0.to', message: 'Google Pub/Sub has no offsets to seek to.' }]],
+  ['{ time: 5s }', []],
+])('a subscription of a broker without offsets is sent to %s: %j', (to, expected) => {
+  const text = `title: Shipping
+broker: google-pubsub
+duration: 30s
+topics: { orders: {} }
+queues: { shipping: { topic: orders } }
+producers: { shop: { to: orders, rate: 1/s } }
+consumers: { packer: { from: shipping } }
+timeline: [{ at: 20s, seek: packer, to: ${to} }]
+`;
+  expect(parseScenario(text, { file: 'test.yaml' }).diagnostics).toMatchObject(expected);
+});
