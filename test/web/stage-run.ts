@@ -7,6 +7,7 @@ import { run } from '../../sim/world.ts';
 import { FactsIndex, lineLooks } from '../../web/facts-index.ts';
 import type { Moment, ShownRun } from '../../web/lab.svelte.ts';
 import type { Layout } from '../../web/stage/boxes.ts';
+import { captionRoom } from '../../web/stage/captions.ts';
 import { pathsOf } from '../../web/stage/geometry.ts';
 import { KeyLooks } from '../../web/stage/keys.ts';
 import { layoutStage } from '../../web/stage/layout.ts';
@@ -28,7 +29,8 @@ export function staged(text: string, untilUs?: number): StagedRun {
   index.extend(trace.count);
   const shown = { scenario, trace, transit: new TransitIndex(trace), index, keys: new KeyLooks(trace) };
   const asRun = shown as unknown as ShownRun;
-  const layout = (width = 1000, height = 680): Layout => layoutStage(scenario, trace, width, height, true);
+  const layout = (width = 1000, height = 680): Layout =>
+    layoutStage(scenario, trace, width, height, captionRoom(scenario, width));
   return {
     run: asRun,
     layout,

@@ -11,6 +11,7 @@ import type { Trace } from '../../sim/trace.ts';
 import { FactsIndex, lineLooks } from '../facts-index.ts';
 import { readScenario } from '../reading.ts';
 import { judgeRun } from '../referee.ts';
+import { captionRoom } from '../stage/captions.ts';
 import { layoutStage } from '../stage/layout.ts';
 
 export interface Recorded {
@@ -74,7 +75,7 @@ function tryOut(trace: Trace, scenario: Scenario): string {
     index.extend(trace.count);
     new TransitIndex(trace).at(trace.endedAtUs);
     const { actors, places } = trace;
-    layoutStage(scenario, { actors, places }, 1000, 600, true);
+    layoutStage(scenario, { actors, places }, 1000, 600, captionRoom(scenario, 1000));
     judgeRun(scenario, trace);
     return '';
   } catch {

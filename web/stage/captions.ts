@@ -29,6 +29,20 @@ export function captionAt(
   return timeUs === 0 && story !== '' ? { text: firstSentence(story), question: restOf(story) } : null;
 }
 
+/** Heights of a card's lines and rims, and widths of their letters, px, as Caption.svelte sets them: on the safe side, since nothing is measured before the layout. */
+const CARD = { rim: 22, dot: 54, text: [7.6, 21], question: [7.0, 20], advice: 24, gaps: 24 } as const;
+
+/** Room that the highest card of a scenario needs over the boxes of a stage so wide; 0 when it has none. It depends on the scenario alone, so that nothing moves when a card comes. */
+export function captionRoom({ story, captions }: Pick<Scenario, 'story' | 'captions'>, width: number): number {
+  const inside = Math.min(900, 0.92 * width) - CARD.dot;
+  const lines = (text: string, [letter, line]: readonly [number, number]): number =>
+    Math.ceil((text.length * letter) / Math.max(100, inside)) * line;
+  const heights = captions.map(({ text, question }) => lines(text, CARD.text) + lines(question, CARD.question));
+  if (story !== '')
+    heights.push(lines(firstSentence(story), CARD.text) + lines(restOf(story), CARD.question) + CARD.advice);
+  return heights.length === 0 ? 0 : Math.max(...heights) + CARD.rim + CARD.gaps;
+}
+
 interface Sought {
   readonly caption: Scenario['captions'][number];
   /** How many matching facts are still to come. */

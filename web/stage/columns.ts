@@ -38,9 +38,9 @@ const SIZES: readonly Sizes[] = [
 ];
 const SMALLEST = SIZES[SIZES.length - 1] as Sizes;
 
-/** Room at the top, with a caption and without, and at the bottom, where the buttons are. */
-const TOP_CAPTION = 84;
+/** Room at the top where there is no card, and at the bottom, where the buttons are. */
 const TOP = 40;
+const MOST_ROOM = 0.3;
 const BOTTOM = 52;
 /** Over a queue's box: its name and its settings; over a low one its name alone. */
 const QUEUE_HEAD = 40;
@@ -76,9 +76,10 @@ export function columns(
   links: readonly Link[],
   width: number,
   height: number,
-  hasCaptions: boolean,
+  cardRoom: number,
 ): Arranged {
-  const top = hasCaptions ? TOP_CAPTION : TOP;
+  // A high card on a low stage must not leave too little for the boxes.
+  const top = Math.max(TOP, Math.min(cardRoom, height * MOST_ROOM));
   const isWide = width > 900;
   const side = width > 980 ? 24 : 16;
   const producerW = isWide ? 148 : 128;

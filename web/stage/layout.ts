@@ -17,19 +17,12 @@ export interface Roster {
 
 const NARROW = 640;
 
-export function layoutStage(
-  scenario: Scenario,
-  roster: Roster,
-  width: number,
-  height: number,
-  hasCaptions: boolean,
-): Layout {
+/** `room`: px that are kept free at the top of a wide stage for what is said there. */
+export function layoutStage(scenario: Scenario, roster: Roster, width: number, height: number, room: number): Layout {
   const parts = partsOf(scenario, roster);
   const links = linksOf(scenario, parts);
   const arranged =
-    width < NARROW
-      ? rows(scenario, parts, width)
-      : columns(scenario, parts, links, width, Math.max(320, height), hasCaptions);
+    width < NARROW ? rows(scenario, parts, width) : columns(scenario, parts, links, width, Math.max(320, height), room);
   const byKey = new Map<string, Box>();
   for (const box of arranged.boxes) {
     byKey.set(boxKey(box), box);
