@@ -232,7 +232,7 @@ it('what is done on the stage comes into the text as one change, beside what is 
   // It is still there after another panel has been open.
   await page.getByRole('tab', { name: 'Log' }).click();
   await page.getByRole('tab', { name: 'Editor' }).click();
-  expect(await written(page)).toBe(EXAMPLE);
+  await expect.poll(() => written(page)).toBe(EXAMPLE);
   await field.focus();
   await page.keyboard.press('Control+z');
   await expect.poll(() => written(page)).toContain('and more');
