@@ -60,6 +60,12 @@ function ordered({ source, seed, sets, changes, under }: Recipe): readonly unkno
   return [source, seed, sets, changes, under];
 }
 
+/** An act takes the place of the future that it starts from: another step of the same knob or edit, from which nothing else came. The file as it was opened stays. */
+export function isReplacedBy(futures: readonly Future[], now: Future, kind: ActKind): boolean {
+  if (now.parent === 0 || now.kind !== kind || (kind !== 'knob' && kind !== 'edit')) return false;
+  return !futures.some(({ parent }) => parent === now.id);
+}
+
 /** The futures with one more; those that nobody needs are dropped. */
 export function withFuture(futures: readonly Future[], added: Future): readonly Future[] {
   const kept = [...futures, added];

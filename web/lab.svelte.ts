@@ -14,7 +14,7 @@ import { Trace } from '../sim/trace.ts';
 import type { RunSeries } from './charts/charts.ts';
 import { type Recall, Simulator, type Workers } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
-import { type ActKind, type Future, type Recipe, sameRecipe, withFuture } from './futures.ts';
+import { type ActKind, type Future, isReplacedBy, type Recipe, sameRecipe, withFuture } from './futures.ts';
 import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
 import { factWords } from './speech.ts';
@@ -376,7 +376,7 @@ export class Lab {
     const old = this.futures.find((one) => sameRecipe(one.recipe, recipe));
     if (old !== undefined) return this.#take(old, keepUs);
     const now = this.futures.find(({ id }) => id === this.future);
-    const replaces = now !== undefined && now.parent !== 0 && now.kind === kind && (kind === 'knob' || kind === 'edit');
+    const replaces = now !== undefined && isReplacedBy(this.futures, now, kind);
     const id = this.futures.reduce((most, one) => Math.max(most, one.id), 0) + 1;
     const parent = replaces ? now.parent : (now?.id ?? 0);
     const future: Future = { id, parent, kind, what, atUs, recipe, outcome: null };

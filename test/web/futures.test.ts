@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countWords, lanesOfFutures, outcomeWords } from '../../web/futures/tree.ts';
-import { type Future, MOST_FUTURES, type Recipe, sameRecipe, withFuture } from '../../web/futures.ts';
+import { type Future, isReplacedBy, MOST_FUTURES, type Recipe, sameRecipe, withFuture } from '../../web/futures.ts';
 
 const recipe: Recipe = { source: 'title: a', seed: null, sets: [], changes: [], under: null };
 
@@ -24,6 +24,16 @@ describe('futures', () => {
     expect(all.map(({ id }) => id)).toContain(2);
     expect(all.map(({ id }) => id)).not.toContain(3);
     expect(all.at(-1)?.id).toBe(MOST_FUTURES + 1);
+  });
+
+  it('makes one future of the steps of a knob, but keeps the one that others came from', () => {
+    const first = future(1, 0);
+    const knob: Future = { ...future(2, 1), kind: 'knob' };
+    expect(isReplacedBy([first, knob], knob, 'knob')).toBe(true);
+    expect(isReplacedBy([first, knob], knob, 'line')).toBe(false);
+    expect(isReplacedBy([first, knob, future(3, 2)], knob, 'knob')).toBe(false);
+    expect(isReplacedBy([first, knob], { ...knob, parent: 0 }, 'knob')).toBe(false);
+    expect(isReplacedBy([first, future(2, 1)], future(2, 1), 'line')).toBe(false);
   });
 
   it('keeps a chain in which each came from the one before', () => {
