@@ -145,6 +145,8 @@ export class Lab {
   /** Said by the polite live region. */
   spoken = $state('');
 
+  /** Futures of this file so far: a number is never used again, so that a comparison means what it meant. */
+  #futuresMade = 0;
   #run = $state.raw<ShownRun | null>(null);
   /** Grows when the shown run's trace does. */
   #version = $state(0);
@@ -208,6 +210,7 @@ export class Lab {
     this.series = null;
     this.#wantedUs = options.timeUs ?? null;
     this.futures = [];
+    this.#futuresMade = 0;
     this.bookmarks = [];
     const { seed = null, sets = [], under = null, changes = [] } = options;
     this.#recorded = options.recorded ?? null;
@@ -377,7 +380,8 @@ export class Lab {
     if (old !== undefined) return this.#take(old, keepUs);
     const now = this.futures.find(({ id }) => id === this.future);
     const replaces = now !== undefined && isReplacedBy(this.futures, now, kind);
-    const id = this.futures.reduce((most, one) => Math.max(most, one.id), 0) + 1;
+    this.#futuresMade++;
+    const id = this.#futuresMade;
     const parent = replaces ? now.parent : (now?.id ?? 0);
     const future: Future = { id, parent, kind, what, atUs, recipe, outcome: null };
     const before = replaces ? this.futures.filter((one) => one !== now) : this.futures;

@@ -160,8 +160,15 @@ export class Opening {
   async #follow(): Promise<void> {
     this.#unfollow();
     const mine = this.#turn;
-    const { follow } = await import('./follow.ts');
+    let loaded: typeof import('./follow.ts');
+    try {
+      loaded = await import('./follow.ts');
+    } catch {
+      if (mine === this.#turn) this.problem = 'The page could not load what follows a file. Reload it to try again.';
+      return;
+    }
     if (mine !== this.#turn) return;
+    const { follow } = loaded;
     let isFirst = true;
     this.followed = follow((opened) => {
       if (this.followed === null) return;
