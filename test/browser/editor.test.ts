@@ -62,6 +62,8 @@ it('what is typed is completed and run, at the same moment and with the same mes
   await page.keyboard.type('DelayS', { delay: 20 });
   await page.getByRole('option', { name: /^DelaySeconds/ }).waitFor();
   expect(await page.getByRole('option').first().innerText()).toMatch(/default 0s/);
+  // A list that has just come up takes no key for a moment, so that nobody accepts what they have not seen.
+  await page.waitForTimeout(150);
   await page.keyboard.press('Enter');
   await page.keyboard.type('2');
   await page.getByRole('option', { name: '2s', exact: true }).click();
