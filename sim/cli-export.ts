@@ -1,22 +1,24 @@
 /** `queuelab export`: a run, or a stretch of it, as a file for other tools. The formats of traces are in `exports/`; the scenario itself is one more. */
 import type { Micros } from '../core/types.ts';
-import { EXPORTS, type Exported, type ExportFormat } from './exports/index.ts';
+import { EXPORTS } from './exports/index.ts';
+import type { TraceAbout } from './jsonl.ts';
 import { parseDuration } from './scenario/duration.ts';
-
-export type Format = ExportFormat | 'yaml';
+import { setInText } from './scenario/edit.ts';
+import { parseScenario } from './scenario/parse.ts';
 
 export const FORMATS: readonly string[] = [...Object.keys(EXPORTS), 'yaml'];
 
-/** The lines of a file in this format, without line ends. */
-export function exportLines(format: Format, what: Exported): Iterable<string> {
-  if (format === 'yaml') return (what.about.scenario ?? '').replace(/\n$/, '').split('\n');
-  return EXPORTS[format].lines(what);
+/** The scenario's file as it ran, without line ends. A seed that is not the file's own is written into it. */
+export function scenarioLines({ scenario = '', seed }: TraceAbout): string[] {
+  const isOwn = parseScenario(scenario, { file: 'scenario' }).scenario?.seed === seed;
+  const { text } = setInText(scenario, isOwn ? [] : [`seed=${JSON.stringify(seed)}`]);
+  return text.replace(/\n$/, '').split('\n');
 }
 
 /** A time on the command line, such as 19.4s; or what is wrong with it. */
-export function timeOf(option: '--from' | '--to', text: string | number | undefined, usual: Micros): Micros | string {
+export function timeOf(option: '--from' | '--to', text: string | undefined, usual: Micros): Micros | string {
   if (text === undefined) return usual;
-  if (String(text) === '0') return 0;
-  const us = parseDuration(String(text));
+  if (text === '0') return 0;
+  const us = parseDuration(text);
   return us === null || us < 0 ? `${option} wants a time such as 19.4s or 2m, not "${text}".` : us;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Served, serve } from './cli-serve.ts';
 
 export interface OpenOptions {
-  readonly port?: string | number;
+  readonly port?: string;
   /** False: the address is only printed. */
   readonly browser?: boolean;
 }

@@ -7,11 +7,13 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { cac } from 'cac';
 import pc from 'picocolors';
 import type { Micros } from '../core/types.ts';
+import { version } from '../package.json';
 import { conformLines, DEVIATIONS_FILE, readCases, readDeviations } from './cli-conform.ts';
-import { exportLines, FORMATS, type Format, timeOf } from './cli-export.ts';
+import { FORMATS, scenarioLines, timeOf } from './cli-export.ts';
 import { type OpenOptions, openPage } from './cli-open.ts';
+import { insteadOf, meantWords, quoted, restoreWords, visible, wrongWords } from './cli-words.ts';
 import { conform, conforms } from './conform/index.ts';
-import type { Exported } from './exports/index.ts';
+import { EXPORTS, type Exported, type ExportFormat } from './exports/index.ts';
 import { explainWhy } from './folds/why.ts';
 import { type Grade, grade } from './grade.ts';
 import { type TraceAbout, TraceReader, traceLines } from './jsonl.ts';
@@ -31,22 +33,23 @@ const EVENTS_A_SLICE = 200_000;
 class UsageError extends Error {}
 
 interface CommonOptions {
-  readonly seed?: string | number;
+  readonly seed?: string;
   readonly set?: string | string[];
-  readonly until?: string | number;
+  readonly until?: string;
   readonly json?: boolean;
   readonly under?: string;
 }
 
 interface RunOptions extends CommonOptions {
-  readonly log?: boolean | string;
+  /** `notable` or `all`. */
+  readonly log?: string;
   readonly trace?: string;
 }
 
 interface ExportOptions extends CommonOptions {
   readonly format?: string;
-  readonly from?: string | number;
-  readonly to?: string | number;
+  readonly from?: string;
+  readonly to?: string;
   readonly out?: string;
 }
 
@@ -100,7 +103,14 @@ cli
   .option('--json', 'Print one JSON object and nothing else')
   .example('  queuelab conform test/conformance')
   .action(conformCommand);
-cli.help();
+cli.help((sections) =>
+  sections.map((section) =>
+    section.title?.startsWith('For more info') === true
+      ? { title: 'More about a command', body: '  $ queuelab help run' }
+      : section,
+  ),
+);
+cli.version(version);
 
 main();
 
@@ -111,19 +121,10 @@ function main(): void {
     complain(`the output cannot be written (${error.code ?? error.message}).`);
     process.exit(STATUS.badInput);
   });
+  // Where complaints cannot be written either, only the status can tell.
+  process.stderr.on('error', () => process.exit(process.exitCode ?? STATUS.badInput));
   try {
-    cli.parse(process.argv, { run: false });
-    if (cli.options['help'] === true) return;
-    if (cli.matchedCommand === undefined) {
-      const [asked] = cli.args;
-      if (asked !== undefined)
-        complain(`there is no command "${asked}"; there are: run, why, grade, export, open, conform.`);
-      cli.outputHelp();
-      process.exitCode = STATUS.badInput;
-      return;
-    }
-    refuseRepeats(cli.options);
-    cli.runMatchedCommand();
+    obey(meantWords(process.argv.slice(2)));
   } catch (error) {
     if (!(error instanceof UsageError) && (error as Error).name !== 'CACError') throw error;
     complain((error as Error).message);
@@ -131,7 +132,30 @@ function main(): void {
   }
 }
 
+function obey(words: readonly string[]): void {
+  const names = cli.commands.map(({ name }) => name);
+  const [asked] = words;
+  if (asked !== undefined && !asked.startsWith('-') && !names.includes(asked)) {
+    const instead = insteadOf(asked, names, 'there are');
+    throw new UsageError(`there is no command "${asked}". ${instead} \`queuelab help\` tells what they do.`);
+  }
+  cli.parse([...process.argv.slice(0, 2), ...words], { run: false });
+  const { matchedCommand: command, options } = cli;
+  if (command === undefined) {
+    if (options['help'] === true || options['version'] === true) return;
+    cli.outputHelp();
+    process.exitCode = STATUS.badInput;
+    return;
+  }
+  restoreWords(cli, words);
+  const wrong = wrongWords(command, cli);
+  if (wrong !== '') throw new UsageError(wrong);
+  cli.runMatchedCommand();
+}
+
 function runCommand(file: string, options: RunOptions): void {
+  if (options.log !== undefined && options.log !== 'notable' && options.log !== 'all')
+    throw new UsageError(`--log stands alone or with \`all\`, not with "${options.log}".`);
   const parsed = read(file, options, underOf(options)[0]);
   if (parsed === null) return;
   const lanes = parsed.under === null ? [] : underOf(options).length > 0 ? underOf(options) : parsed.under.lanes;
@@ -178,8 +202,8 @@ function whyCommand(file: string, factText: string, options: CommonOptions): voi
   const scenario = load(file, options);
   if (scenario === null) return;
   const { trace } = simulate(scenario, options);
-  const fact = Number(factText);
-  if (!Number.isInteger(fact) || fact < 1 || fact > trace.count) {
+  const fact = /^\d{1,10}$/.test(factText) ? Number(factText) : 0;
+  if (fact < 1 || fact > trace.count) {
     throw new UsageError(
       `"${factText}" is no fact of this run: facts are numbered 1 to ${trace.count}; \`queuelab run ${runArguments(file, options)} --log\` shows the numbers.`,
     );
@@ -195,7 +219,7 @@ function whyCommand(file: string, factText: string, options: CommonOptions): voi
 }
 
 function gradeCommand(file: string, options: CommonOptions): void {
-  const text = readText(file);
+  const text = readScenarioText(file);
   const sets = setsOf(options);
   const { scenario, diagnostics } = parseScenario(text, { file, sets });
   if (!accept(scenario, diagnostics)) return;
@@ -206,7 +230,7 @@ function gradeCommand(file: string, options: CommonOptions): void {
   }
   const { grade: result, diagnostics: refused } = grade(text, sets, { file });
   if (result === null) {
-    process.stderr.write(`${renderDiagnostics(refused)}\n`);
+    process.stderr.write(`${visible(renderDiagnostics(refused))}\n`);
     process.exitCode = STATUS.badInput;
     return;
   }
@@ -230,7 +254,10 @@ function exportCommand(file: string, options: ExportOptions): void {
   const fromUs = unless(timeOf('--from', options.from, 0));
   const toUs = unless(timeOf('--to', options.to, Math.max(what.trace.endedAtUs, fromUs)));
   if (toUs < fromUs) throw new UsageError(`--from ${options.from ?? 0} is later than --to ${options.to}.`);
-  const lines = exportLines(format as Format, { ...what, stretch: { fromUs, toUs } });
+  const lines =
+    format === 'yaml'
+      ? scenarioLines(what.about)
+      : EXPORTS[format as ExportFormat].lines({ ...what, stretch: { fromUs, toUs } });
   if (options.out !== undefined) writeLines(options.out, lines);
   else printLines(lines);
 }
@@ -301,7 +328,7 @@ function read(
   under: string | undefined,
 ): (Parsed & { scenario: Scenario }) | null {
   const sets = setsOf(options);
-  const parsed = parseScenario(readText(file), { file, sets, ...(under === undefined ? {} : { under }) });
+  const parsed = parseScenario(readScenarioText(file), { file, sets, ...(under === undefined ? {} : { under }) });
   const { scenario, diagnostics } = parsed;
   return accept(scenario, diagnostics) ? { ...parsed, scenario } : null;
 }
@@ -313,19 +340,15 @@ function aboutOf(file: string, parsed: Parsed & { scenario: Scenario }, options:
   return { title: scenario.title, seed: seedOf(scenario, options), scenario: text, under: under?.profile.name ?? null };
 }
 
-/** Names of profiles that were asked for. */
+/** Names of profiles that were asked for, each once. */
 function underOf({ under }: CommonOptions): readonly string[] {
-  return under === undefined
-    ? []
-    : String(under)
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== '');
+  const names = (under ?? '').split(',').map((name) => name.trim());
+  return [...new Set(names)].filter((name) => name !== '');
 }
 
 /** Prints what is wrong or doubtful; false when the scenario cannot be run. */
 function accept(scenario: Scenario | null, diagnostics: readonly Diagnostic[]): scenario is Scenario {
-  if (diagnostics.length > 0) process.stderr.write(`${renderDiagnostics(diagnostics)}\n`);
+  if (diagnostics.length > 0) process.stderr.write(`${visible(renderDiagnostics(diagnostics))}\n`);
   if (scenario === null) process.exitCode = STATUS.badInput;
   return scenario !== null;
 }
@@ -339,17 +362,33 @@ function simulate(scenario: Scenario, options: CommonOptions): Run {
     if (!live) continue;
     shown = true;
     const percent = Math.floor((100 * world.now) / world.untilUs);
-    process.stderr.write(
-      `\r${clockTime(world.now)} of ${clockTime(world.untilUs)} (${percent} %), ${world.trace.count} facts`,
-    );
+    const told = `${clockTime(world.now)} of ${clockTime(world.untilUs)} (${percent} %), ${world.trace.count} facts`;
+    // A line that is broken by the terminal's edge could not be written over.
+    process.stderr.write(`\r${told.slice(0, (process.stderr.columns ?? 80) - 1)}`);
   }
   if (shown) process.stderr.write('\r\x1b[K');
   return { scenario, trace: world.trace, ending: world.ending ?? 'duration' };
 }
 
 function readText(file: string): string {
+  const text = readBytes(file).toString('utf8');
+  if (text.includes('\0'))
+    throw new UsageError(`${file} is no text in UTF-8, so it is neither a scenario nor a trace.`);
+  return text;
+}
+
+/** A scenario's text. */
+function readScenarioText(file: string): string {
+  const text = readText(file);
+  if (!text.startsWith('{"format":"queuelab/trace@')) return text;
+  throw new UsageError(
+    `${file} is a trace, which has been run already: \`queuelab open\` shows it, \`queuelab export\` writes it in another format.`,
+  );
+}
+
+function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new UsageError(`there is no file ${file}; the library is in scenarios/.`);
@@ -385,39 +424,33 @@ function writeLines(file: string, lines: Iterable<string>): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    throw new UsageError(`${file} cannot be written (${code}).`);
-  }
-}
-
-/** Only `--set` may be given several times; of another option the last would win, or both would run together. */
-function refuseRepeats(options: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (name !== 'set' && name !== '--' && Array.isArray(value)) throw new UsageError(`--${name} is given twice.`);
+    const why = code === 'ENOENT' ? 'its folder does not exist' : code === 'EISDIR' ? 'it is a folder' : code;
+    throw new UsageError(`${file} cannot be written: ${why}.`);
   }
 }
 
 /** What makes the same run again: the file, and the seed and settings that were given. */
 function runArguments(file: string, options: CommonOptions): string {
-  const seed = options.seed === undefined ? '' : ` --seed "${options.seed}"`;
-  const under = options.under === undefined ? '' : ` --under ${options.under}`;
-  return `${file}${seed}${under}${setArguments(setsOf(options))}`;
+  const seed = options.seed === undefined ? '' : ` --seed ${quoted(options.seed)}`;
+  const under = options.under === undefined ? '' : ` --under ${quoted(options.under)}`;
+  return `${quoted(file)}${seed}${under}${setArguments(setsOf(options))}`;
 }
 
 function setArguments(sets: readonly string[]): string {
-  return sets.map((set) => ` --set "${set}"`).join('');
+  return sets.map((set) => ` --set ${quoted(set)}`).join('');
 }
 
 function setsOf({ set }: CommonOptions): string[] {
-  return set === undefined ? [] : [set].flat().map(String);
+  return set === undefined ? [] : [set].flat();
 }
 
 function seedOf(scenario: Scenario, { seed }: CommonOptions): string {
-  return seed === undefined ? scenario.seed : String(seed);
+  return seed ?? scenario.seed;
 }
 
 function untilOf({ until }: CommonOptions): Micros | null {
   if (until === undefined) return null;
-  const us = parseDuration(String(until));
+  const us = parseDuration(until);
   if (us === null || us <= 0) throw new UsageError(`--until wants a time such as 30s or 2m, not "${until}".`);
   return us;
 }
@@ -462,7 +495,10 @@ function printReport(result: RunReport, args: string): void {
 }
 
 function printGrade(result: Grade, file: string, sets: readonly string[]): void {
-  for (const { text, holds, actual } of result.goals) print(`${mark(holds)} ${text}${holds ? '' : `: ${actual}`}`);
+  for (const { text, expect, holds, actual } of result.goals) {
+    print(`${mark(holds)} ${text}`);
+    if (!holds) print(pc.dim(`    wanted ${expect}; came out: ${actual}`));
+  }
   const won = result.hidden.filter(({ holds }) => holds).length;
   print(`hidden seeds: ${won} of ${result.hidden.length}`);
   const failing = result.hidden.find(({ holds }) => !holds);
@@ -470,7 +506,7 @@ function printGrade(result: Grade, file: string, sets: readonly string[]): void 
     const what =
       failing.firstFailure === null ? '' : `: ${failing.firstFailure.goal} fails at fact ${failing.firstFailure.fact}`;
     print(pc.dim(`seed ${failing.seed}${what}`));
-    print(pc.dim(`queuelab run ${file}${setArguments(sets)} --seed "${failing.seed}" --log   shows it`));
+    print(pc.dim(`queuelab run ${quoted(file)}${setArguments(sets)} --seed ${quoted(failing.seed)} --log   shows it`));
   }
   print(result.won ? pc.green('solved') : pc.yellow('not solved yet'));
 }
@@ -480,9 +516,9 @@ function mark(good: boolean): string {
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${visible(line)}\n`);
 }
 
 function complain(message: string): void {
-  process.stderr.write(`queuelab: ${message}\n`);
+  process.stderr.write(`queuelab: ${visible(message)}\n`);
 }

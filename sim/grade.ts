@@ -17,6 +17,8 @@ import { type Ending, run } from './world.ts';
 export interface GradedGoal {
   /** The goal as the learner reads it. */
   readonly text: string;
+  /** The condition that it stands for, as the file has it. */
+  readonly expect: string;
   readonly holds: boolean;
   /** What came out, for people. */
   readonly actual: string;
@@ -106,7 +108,7 @@ function gradeRun(
   const texts = exercise.goals.map(({ expect }) => expect);
   const verdicts = judge(trace, scenario, claimsIn(texts));
   const goals = evaluateAll(texts, { trace, scenario, verdicts }).map(({ holds, actual, witness }, i): GradedGoal => {
-    return { text: exercise.goals[i]?.text ?? '', holds, actual, fact: witness };
+    return { text: exercise.goals[i]?.text ?? '', expect: texts[i] ?? '', holds, actual, fact: witness };
   });
   const failed = goals.find(({ holds }) => !holds);
   const firstFailure = failed === undefined ? null : { goal: failed.text, actual: failed.actual, fact: failed.fact };
