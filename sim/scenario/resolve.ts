@@ -774,7 +774,7 @@ function checkAmounts(source: Source, file: ScenarioEntry, scenario: Scenario): 
     total += count;
     if (largest === null || count > largest.count)
       largest = { spot: byRate >= sent ? source.child(entry.spot, 'rate') : source.child(entry.spot, 'send'), count };
-    if (!source.failed && spec.perSecond === 0 && spec.send.length === 0 && !bursts(scenario, name)) {
+    if (!source.failed && spec.perSecond === 0 && spec.send.length === 0 && !isAsked(scenario, name)) {
       source.warn(
         { ...entry.spot, node: entry.spot.keyNode },
         'this producer makes no messages.',
@@ -784,12 +784,13 @@ function checkAmounts(source: Source, file: ScenarioEntry, scenario: Scenario): 
     }
   }
   for (const { action } of scenario.timeline) {
-    if (action.type !== 'burst') continue;
-    total +=
-      (action.perSecond *
-        Math.min(action.forUs, scenario.durationUs) *
-        (scenario.producers[action.producer]?.count ?? 1)) /
-      1_000_000;
+    if (action.type !== 'burst' && action.type !== 'send') continue;
+    const count = scenario.producers[action.producer]?.count ?? 1;
+    const each =
+      action.type === 'send'
+        ? action.messages
+        : (action.perSecond * Math.min(action.forUs, scenario.durationUs)) / 1_000_000;
+    total += count * each;
   }
   if (total <= scenario.limits.messages) return;
   const spot = largest?.spot ?? source.root;
@@ -803,10 +804,11 @@ function checkAmounts(source: Source, file: ScenarioEntry, scenario: Scenario): 
 
 const MOST_MESSAGES = blank(LIMITS_FIELDS).messages;
 
-function bursts(scenario: Scenario, producer: string): boolean {
+/** Whether a line of the timeline may have it make messages. */
+function isAsked(scenario: Scenario, producer: string): boolean {
   return scenario.timeline.some(
     ({ action }) =>
-      (action.type === 'burst' || action.type === 'set') && (action.type === 'set' || action.producer === producer),
+      action.type === 'set' || ((action.type === 'burst' || action.type === 'send') && action.producer === producer),
   );
 }
 
