@@ -115,11 +115,13 @@ export interface Machine {
 
 /**
  * What the timeline (or the person at the page) asks of a machine.
- * `poison`: the next n messages made are poison. `fix`: the handler bears poison from now on. `burst`: messages per second for a while,
- * instead of the usual rate (`perSecond` 0: none at all). `redrive`: move a dead-letter queue's messages back (to their source when `to` is absent).
- * `seek`: move a group's offsets. `set`: change one option from now on. `slow`: work takes `factor` times as long, for `forUs` (absent: from now on).
+ * `send`: so many messages at once. `poison`: the next n messages made are poison. `fix`: the handler bears poison from now on.
+ * `burst`: messages per second for a while, instead of the usual rate (`perSecond` 0: none at all). `redrive`: move a dead-letter queue's
+ * messages back (to their source when `to` is absent). `seek`: move a group's offsets. `set`: change one option from now on. `slow`: work
+ * takes `factor` times as long, for `forUs` (absent: from now on).
  */
 export type Command =
+  | { readonly type: 'send'; readonly messages: number }
   | { readonly type: 'poison'; readonly messages: number }
   | { readonly type: 'fix' }
   | { readonly type: 'burst'; readonly perSecond: number; readonly forUs: Micros }

@@ -676,6 +676,8 @@ export class World {
         return;
       case 'interfere':
         return this.#network.interfere(index, action);
+      case 'send':
+        return this.#command(this.#resolve([action.producer]), action, begun);
       case 'poison':
         return this.#command(this.#resolve([action.producer]), action, begun);
       case 'fix':

@@ -196,6 +196,9 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
 
   command(command: Command, out: Out): void {
     switch (command.type) {
+      case 'send':
+        for (let i = 0; i < command.messages; i++) this.#arrive(out);
+        return;
       case 'poison':
         this.#poisonNext += command.messages;
         return;

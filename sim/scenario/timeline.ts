@@ -150,6 +150,10 @@ export const VERBS = {
     ...interference,
     by: defaulted(duration(), '1s', '5s', 'How late.'),
   }),
+  send: verb('send', {
+    send: required(reference('producer'), 'shop', 'This producer makes a message at once, besides those of its rate.'),
+    messages: defaulted(integer(1, 1_000_000), '1', '3', 'How many.'),
+  }),
   poison: verb('poison', {
     poison: required(reference('producer'), 'upload-service', 'The next messages of this producer are poison.'),
     messages: defaulted(integer(1, 1_000_000), '1', '3', 'How many.'),
@@ -354,6 +358,16 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
     case 'delay': {
       const entry = VERBS.delay.read(spot);
       return entry?.delay === undefined ? undefined : plain(entry, ...interfere('delay', entry.delay, entry, entry.by));
+    }
+    case 'send': {
+      const entry = VERBS.send.read(spot);
+      if (entry?.send === undefined) return undefined;
+      const { send: producer, messages } = entry;
+      return plain(
+        entry,
+        { type: 'send', producer, messages },
+        `${producer} sends ${messages === 1 ? 'a message' : `${messages} messages`}`,
+      );
     }
     case 'poison': {
       const entry = VERBS.poison.read(spot);

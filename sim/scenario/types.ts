@@ -286,6 +286,7 @@ export type TimelineAction =
       readonly byUs: Micros;
       readonly forUs: Micros | null;
     }
+  | { readonly type: 'send'; readonly producer: string; readonly messages: number }
   | { readonly type: 'poison'; readonly producer: string; readonly messages: number }
   | { readonly type: 'fix'; readonly consumer: string }
   | { readonly type: 'burst'; readonly producer: string; readonly perSecond: number; readonly forUs: Micros }

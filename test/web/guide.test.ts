@@ -16,9 +16,9 @@ function after(...lines: readonly TimelineLine[]): { readonly marks: Landmarks; 
   return { marks: landmarksOf(trace), made: trace.messageCount };
 }
 
-const FIRST: TimelineLine = { at: '0s', burst: 'shop', rate: '20/s', for: '50ms' };
+const FIRST: TimelineLine = { at: '0s', send: 'shop' };
 const START: TimelineLine = { at: '300ms', restart: 'packer' };
-const SECOND: TimelineLine = { at: '4.8s', burst: 'shop', rate: '20/s', for: '50ms' };
+const SECOND: TimelineLine = { at: '4.8s', send: 'shop' };
 const CRASH: TimelineLine = { at: '6s', crash: 'packer', restart: '5s' };
 
 const NOTHING: Seen = {

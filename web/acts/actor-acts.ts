@@ -12,6 +12,7 @@ const KINDS = { world: '', producer: 'Producer', consumer: 'Consumer', broker: '
 const MOST_BY_MENU = 100;
 /** A burst is so many times the usual rate. */
 const BURST = 10;
+const FULL = 'the run has all the messages that it may have';
 
 export function actorActs(here: Here, id: ActorId): ActsOfThing {
   const actor = actorOf(here, id);
@@ -148,6 +149,10 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
   const rate = Math.max(10, Math.round(spec.perSecond * BURST));
   const most = room / (spec.count * 10);
   return [
+    act('send', 'Send', (values) => ({ ...momentOf(here), send: declared, messages: numberIn(values, 'messages') }), {
+      params: [whole('messages', '', 1, 'messages', 1, Math.max(1, Math.floor(room / spec.count)))],
+      refusal: room < spec.count ? FULL : '',
+    }),
     act(
       'poison',
       'Poison',
@@ -171,7 +176,7 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
           amount('rate', '', Math.min(rate, Math.max(1, Math.floor(most))), 'a second', 100_000),
           seconds('for', 'for', 10),
         ],
-        refusal: most < 1 ? 'the run has all the messages that it may have' : '',
+        refusal: most < 1 ? FULL : '',
       },
     ),
     act(
@@ -192,9 +197,13 @@ function roomFor({ scenario }: Here): number {
       count * ((messages > 0 ? Math.min(byRate, messages) : byRate) + send.reduce((all, { times }) => all + times, 0));
   }
   for (const { action } of scenario.timeline) {
-    if (action.type !== 'burst') continue;
+    if (action.type !== 'burst' && action.type !== 'send') continue;
     const count = scenario.producers[action.producer]?.count ?? 1;
-    made += (action.perSecond * Math.min(action.forUs, scenario.durationUs) * count) / 1_000_000;
+    const each =
+      action.type === 'send'
+        ? action.messages
+        : (action.perSecond * Math.min(action.forUs, scenario.durationUs)) / 1_000_000;
+    made += count * each;
   }
   return scenario.limits.messages - made;
 }

@@ -17,9 +17,6 @@ import {
 } from './steps.ts';
 
 const NONE: Landmarks = { stored1: 0, begun1: 0, acked1: 0, begun2: 0, crashed2: 0, again2: 0 };
-/** A shop that is asked for a message makes it so soon. */
-const SOON = '50ms';
-const SOON_RATE = '20/s';
 /** What is sent happens at most so long after the last thing that happened, so that there is time for the rest. */
 const PAUSE_US = 1_000_000;
 
@@ -114,10 +111,8 @@ export class Guide {
     const lab = this.#lab;
     this.#player.pause();
     switch (act) {
-      case 'send': {
-        const at = this.#now();
-        return this.#do({ at, burst: TOUR.producer, rate: SOON_RATE, for: SOON });
-      }
+      case 'send':
+        return this.#do({ at: this.#now(), send: TOUR.producer });
       case 'start':
         return this.#do({ at: this.#now(), restart: TOUR.consumer });
       case 'go-on':

@@ -84,6 +84,14 @@ describe('a producer', () => {
     expect(times()).toEqual([1, 1.75, 2, 2.25, 3.5, 4.5, 5.5]);
   });
 
+  it('makes a message at once when it is asked for one, and keeps its rate', () => {
+    const { bench, producer, times } = producerOf({ perSecond: 1, stopUs: 3 * SECOND });
+    bench.wait(1_500_000);
+    producer.command({ type: 'send', messages: 2 }, bench.out);
+    bench.wait(10 * SECOND);
+    expect(times()).toEqual([1, 1.5, 1.5, 2]);
+  });
+
   it('makes nothing while it is down', () => {
     const { bench, producer, times } = producerOf({ perSecond: 1, stopUs: 8 * SECOND });
     bench.wait(2_500_000);
