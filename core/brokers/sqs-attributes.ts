@@ -1,13 +1,5 @@
 /** Which queues may be created, with which attributes, and which attributes may be set on one that exists. What they do is decided by `sqs.ts`. */
-import {
-  booleanOf,
-  numberOf,
-  type OptionSpec,
-  type OptionValue,
-  type OptionValues,
-  tableOf,
-  textOf,
-} from '../options.ts';
+import { booleanOf, type OptionSpec, type OptionValue, type OptionValues, tableOf, textOf } from '../options.ts';
 import { QUEUE_OPTIONS } from './sqs-options.ts';
 import { SQS_ERRORS as ERROR } from './sqs-verbs.ts';
 
@@ -33,8 +25,19 @@ export function errorOfCreate(
   return errorOfAttributes(options, fifo, fifoOf);
 }
 
+/** Why attributes of a queue that exists cannot be changed so; '' when they can. What kind it is stays. */
+export function errorOfChange(
+  options: OptionValues,
+  fifo: boolean,
+  fifoOf: (queue: string) => boolean | undefined,
+): string {
+  const kind = options['FifoQueue'];
+  if (kind !== undefined && kind !== fifo) return fifo ? ERROR.attributeValue : ERROR.attributeName;
+  return errorOfAttributes(options, fifo, fifoOf);
+}
+
 /** Why attributes are refused on a queue of that kind; '' when they are not (S10, S24). */
-export function errorOfAttributes(
+function errorOfAttributes(
   options: OptionValues,
   fifo: boolean,
   fifoOf: (queue: string) => boolean | undefined,
@@ -49,8 +52,13 @@ export function errorOfAttributes(
   const perGroup = textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId';
   if (perGroup && textOf(options, 'DeduplicationScope') !== 'messageGroup') return ERROR.invalid;
   const redrive = tableOf(options, 'RedrivePolicy');
-  if (redrive === undefined) return '';
-  if (numberOf(redrive, 'maxReceiveCount', 10) < 1) return ERROR.invalid;
+  // A policy with an empty target takes an earlier one away.
+  if (redrive === undefined || redrive['deadLetterTargetArn'] === '') return '';
+  const policy = QUEUE_OPTIONS['RedrivePolicy'];
+  for (const [name, spec] of Object.entries(policy?.type === 'object' ? policy.fields : {})) {
+    const value = redrive[name];
+    if (value !== undefined && !fits(spec, value)) return ERROR.invalid;
+  }
   // S10: the dead-letter queue must exist and be of the same kind.
   return fifoOf(textOf(redrive, 'deadLetterTargetArn')) === fifo ? '' : ERROR.invalid;
 }

@@ -8,6 +8,16 @@ const SECOND = 1_000_000;
 /** A message stays invisible at most this long after a receive (S4). */
 export const LONGEST_INVISIBLE_US: Micros = 43_200 * SECOND;
 
+export const BROKER_OPTIONS: OptionTable = {
+  implementation: {
+    type: 'enum',
+    values: ['aws', 'moto'],
+    default: 'aws',
+    doc: 'Who answers: the service, or moto, an emulator that tests of applications run against. As recorded, moto 5.2.1 tells a deduplicated send a MessageId of its own, and knows the receipt handles of deleted messages no more when their visibility is to be changed. All else here is the service’s.',
+    source: 'S6, S29: recordings of moto 5.2.1 differ',
+  },
+};
+
 export const QUEUE_OPTIONS: OptionTable = {
   VisibilityTimeout: {
     type: 'duration',

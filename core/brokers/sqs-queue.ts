@@ -19,6 +19,8 @@ export interface Entry {
   readonly group: string;
   /** ApproximateReceiveCount (S8). */
   receives: number;
+  /** How many of them were in another queue, before it was moved here: a redrive policy counts those of its own queue (S9). */
+  readonly before: number;
   state: 'delayed' | 'visible' | 'in flight' | 'gone';
   visibleAtUs: Micros;
   /** When the current receive happened; the 12 h of S4 count from here. */
@@ -84,6 +86,7 @@ export class SqsQueue {
       sentAtUs,
       group,
       receives,
+      before: source === 0 ? 0 : receives,
       state: 'delayed',
       visibleAtUs,
       receivedAtUs: 0,

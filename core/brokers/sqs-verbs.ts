@@ -28,6 +28,8 @@ export interface SendMessage extends Request {
   /** MessageDeduplicationId; null when not given, so that only the content tells. */
   readonly dedupId: string | null;
   readonly sizeBytes: number;
+  /** The body is empty, or holds a character that the API does not take; absent for a good one. What bodies say is not known here. */
+  readonly body?: 'empty' | 'unprintable';
 }
 
 export interface SendMessageResult extends Result {
@@ -150,14 +152,15 @@ export interface StartMessageMoveTask extends Request {
 export interface CancelMessageMoveTask extends Wire {
   readonly type: 'CancelMessageMoveTask';
   readonly token: number;
-  /** TaskHandle, as StartMessageMoveTask answered it. */
+  /** TaskHandle, as StartMessageMoveTask answered it; 0 for a text that is none. */
   readonly handle: number;
 }
 
-/** Answer to every action that returns nothing but success or an error; StartMessageMoveTask adds its TaskHandle. */
+/** Answer to every action that returns nothing but success or an error; StartMessageMoveTask adds its TaskHandle, the end of a task how many it moved. */
 export interface PlainResult extends Result {
   readonly type: 'PlainResult';
   readonly handle?: number;
+  readonly moved?: number;
 }
 
 export type SqsRequest =
@@ -179,6 +182,7 @@ export const SQS_ERRORS = {
   noQueue: 'QueueDoesNotExist',
   missing: 'MissingParameter',
   invalid: 'InvalidParameterValue',
+  contents: 'InvalidMessageContents',
   handle: 'ReceiptHandleIsInvalid',
   overLimit: 'OverLimit',
   purging: 'PurgeQueueInProgress',

@@ -14,10 +14,16 @@ import { happens } from '../parts/distribution.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type { BrokerKind, Complaint, Configuration } from './kind.ts';
-import { errorOfAttributes, errorOfCreate, isFifoQueue } from './sqs-attributes.ts';
+import { errorOfChange, errorOfCreate, isFifoQueue } from './sqs-attributes.ts';
 import { errorOfBatch } from './sqs-batches.ts';
 import { isActive, type MoveTask, MoveTasks, TASK_RATE_MAX, TASK_US_MAX, TASKS_MAX } from './sqs-move-tasks.ts';
-import { CONSUMER_OPTIONS, LONGEST_INVISIBLE_US, PRODUCER_OPTIONS, QUEUE_OPTIONS } from './sqs-options.ts';
+import {
+  BROKER_OPTIONS,
+  CONSUMER_OPTIONS,
+  LONGEST_INVISIBLE_US,
+  PRODUCER_OPTIONS,
+  QUEUE_OPTIONS,
+} from './sqs-options.ts';
 import { type Entry, SqsQueue } from './sqs-queue.ts';
 import {
   type BatchResult,
@@ -117,12 +123,19 @@ export class Sqs implements Machine {
   readonly #deleted = new Map<string, Micros>();
   readonly #setup: Setup;
   readonly #chance: { readonly misses: Site; readonly duplicates: Site; readonly stale: Site };
+  /** Answers as the emulator does, where recordings of it differ from the rules. */
+  readonly #isMoto: boolean;
   #messageIds = 0;
   /** While a batch is carried out: the answers to its entries, in their order. */
   #caught: (SendMessageResult | PlainResult)[] | null = null;
 
-  constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[], setup: Setup) {
+  constructor(
+    queues: readonly { readonly name: string; readonly options: OptionValues }[],
+    setup: Setup,
+    options: OptionValues = {},
+  ) {
     this.#setup = setup;
+    this.#isMoto = textOf(options, 'implementation') === 'moto';
     const site = (name: string): Site => setup.site(`sqs/${name}`);
     this.#chance = { misses: site('short-poll-misses'), duplicates: site('duplicates'), stale: site('stale-deletes') };
     for (const { name, options } of queues) this.#addQueue(name, options);
@@ -312,7 +325,8 @@ export class Sqs implements Machine {
   }
 
   #batch(from: ActorId, request: SqsBatch, out: Out): void {
-    const error = this.#queues.has(request.queue) ? errorOfBatch(request) : ERROR.noQueue;
+    const live = this.#queues.get(request.queue);
+    const error = live === undefined ? ERROR.noQueue : errorOfBatch(request, live.queue.fifo, live.contentDedup);
     const answers: (SendMessageResult | PlainResult)[] = [];
     const entries = error === '' ? request.entries : [];
     // The single actions answer into this list meanwhile.
@@ -351,7 +365,7 @@ export class Sqs implements Machine {
       const known = dedup.find(live.dedupPerGroup ? `${group}/${id}` : id, out.now);
       if (known !== undefined) {
         out.fact(F.deduplicated, message.id, live.place, from);
-        return this.#accept(from, message, token, known, 0, out);
+        return this.#accept(from, message, token, this.#isMoto ? ++this.#messageIds : known, 0, out);
       }
     }
     const messageId = ++this.#messageIds;
@@ -402,7 +416,12 @@ export class Sqs implements Machine {
     const live = this.#queues.get(request.queue);
     if (live === undefined) return this.#answer(from, request, NOTHING, ERROR.noQueue, out);
     const waitUs = request.waitUs >= 0 ? request.waitUs : live.waitUs;
-    if (request.max < 1 || request.max > 10 || waitUs > WAIT_US_MAX || request.visibilityUs > LONGEST_INVISIBLE_US) {
+    if (
+      request.max < 1 ||
+      request.max > 10 ||
+      !isTime(request.waitUs, WAIT_US_MAX) ||
+      !isTime(request.visibilityUs, LONGEST_INVISIBLE_US)
+    ) {
       return this.#answer(from, request, NOTHING, ERROR.invalid, out);
     }
     if (live.queue.inFlight >= IN_FLIGHT_MAX && !live.queue.fifo && waitUs === 0) {
@@ -486,7 +505,7 @@ export class Sqs implements Machine {
     while (handed.length < request.max && queue.inFlight < IN_FLIGHT_MAX) {
       const entry: Entry | undefined = (last === undefined ? undefined : queue.successor(last)) ?? queue.peek();
       if (entry === undefined) break;
-      if (live.deadLetter !== '' && entry.receives >= live.maxReceiveCount) {
+      if (live.deadLetter !== '' && entry.receives - entry.before >= live.maxReceiveCount) {
         this.#deadLetter(live, entry, out);
         continue;
       }
@@ -598,9 +617,11 @@ export class Sqs implements Machine {
     const expired =
       entry !== undefined && queue.fifo && (entry.state === 'visible' || !queue.isCurrent(entry, receipt));
     // S4: twelve hours count from the receive; extending does not begin them anew.
-    if (entry === undefined || expired || out.now + timeoutUs > entry.receivedAtUs + LONGEST_INVISIBLE_US) {
+    const tooLong = entry !== undefined && out.now + timeoutUs > entry.receivedAtUs + LONGEST_INVISIBLE_US;
+    if (entry === undefined || expired || tooLong || timeoutUs < 0) {
       out.fact(F['ack-refused'], message.id, place, from, 0, entry === undefined ? R.duplicate : R['lock expired']);
-      return this.#result(from, message.id, token, ERROR.invalid, out);
+      const unknown = entry === undefined && this.#isMoto;
+      return this.#result(from, message.id, token, unknown ? ERROR.handle : ERROR.invalid, out);
     }
     if (timeoutUs > 0) {
       const hides = entry.state === 'visible' ? 1 : 0;
@@ -671,7 +692,7 @@ export class Sqs implements Machine {
 
   // ── Dead letters ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** S9: the receive that would exceed maxReceiveCount moves the message instead. S32: on FIFO what follows it in its group is released. */
+  /** S9: the receive that would exceed maxReceiveCount moves the message instead, each queue counting its own. S32: on FIFO what follows it in its group is released. */
   #deadLetter(live: Live, entry: Entry, out: Out): void {
     const target = this.#queues.get(live.deadLetter);
     live.queue.remove(entry);
@@ -705,9 +726,10 @@ export class Sqs implements Machine {
   /** S12: the task stops at its next step; until then it is CANCELLING. */
   #cancelMove(from: ActorId, { handle, token }: CancelMessageMoveTask, out: Out): void {
     const task = this.#tasks.byHandle(handle);
-    const runs = task?.status === 'RUNNING';
-    if (task !== undefined && runs) end(task, 'CANCELLING');
-    this.#result(from, 0, token, runs ? '' : ERROR.notFound, out);
+    if (task?.status !== 'RUNNING')
+      return this.#result(from, 0, token, handle > 0 ? ERROR.notFound : ERROR.invalid, out);
+    end(task, 'CANCELLING');
+    out.send(from, 'control', { type: 'PlainResult', token, error: '', moved: task.moved } as PlainResult);
   }
 
   /** S12: messages of a dead-letter queue go back to where each came from, or to a named queue, as new messages. */
@@ -770,7 +792,7 @@ export class Sqs implements Machine {
     const live = this.#queues.get(request.queue);
     let error: string = ERROR.noQueue;
     if (live !== undefined) {
-      error = errorOfAttributes(request.attributes as OptionValues, live.queue.fifo, this.#fifoOf);
+      error = errorOfChange(request.attributes as OptionValues, live.queue.fifo, this.#fifoOf);
       if (error === '') this.#change(live, request.attributes, out);
     }
     this.#result(from, 0, request.token, error, out);
@@ -844,11 +866,17 @@ function end(task: MoveTask, status: MoveTask['status'], failure = ''): void {
   task.failure = failure;
 }
 
+/** Whether a time in µs is not given (−1), or within the limits. */
+function isTime(us: Micros, most: Micros): boolean {
+  return us === -1 || (us >= 0 && us <= most);
+}
+
 /** Why a SendMessage is refused; '' when it is not (S16, S24). */
 function errorOfSend({ dedup, contentDedup, maxBytes }: Live, request: SendMessage): string {
-  const { group, dedupId, delayUs, sizeBytes } = request;
-  if (sizeBytes > maxBytes || delayUs > DELAY_US_MAX) return ERROR.invalid;
-  if (dedup === null) return '';
+  const { group, dedupId, delayUs, sizeBytes, body } = request;
+  if (body !== undefined) return body === 'empty' ? ERROR.missing : ERROR.contents;
+  if (sizeBytes > maxBytes || !isTime(delayUs, DELAY_US_MAX)) return ERROR.invalid;
+  if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (group === '') return ERROR.missing;
   if (!ID.test(group) || delayUs > 0) return ERROR.invalid;
   const known = dedupId === null ? contentDedup : ID.test(dedupId);
@@ -888,7 +916,7 @@ export const sqs: BrokerKind = {
   title: 'SQS',
   about:
     'A managed queue. Consumers compete; each receive locks a message by a visibility timeout; what is not deleted in time is handed out again. Standard queues promise no order, FIFO queues order each message group.',
-  options: {},
+  options: BROKER_OPTIONS,
   queues: QUEUE_OPTIONS,
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
@@ -923,7 +951,7 @@ export const sqs: BrokerKind = {
   check,
   build(spec, setup) {
     const name = spec.name === 'broker' ? 'sqs' : spec.name;
-    const node = setup.actor(name, 'broker', new Sqs(spec.queues, setup));
+    const node = setup.actor(name, 'broker', new Sqs(spec.queues, setup, spec.options));
     const fifo = spec.queues.filter((queue) => isFifoQueue(queue.name, queue.options)).map((queue) => queue.name);
     return {
       nodes: [node],

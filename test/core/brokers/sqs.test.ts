@@ -185,7 +185,7 @@ describe('dead letters', () => {
     const sqs = new SqsBench({ jobs: DLQ, dead: {} });
     expect(sqs.startMove('jobs', 'dead')).toBe('InvalidParameterValue');
     expect(sqs.startMove('dead', 'nowhere')).toBe('ResourceNotFoundException');
-    expect(sqs.cancelMove()).toBe('ResourceNotFoundException');
+    expect(sqs.cancelMove(), 'a handle that is none').toBe('InvalidParameterValue');
   });
 });
 
