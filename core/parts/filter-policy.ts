@@ -35,7 +35,8 @@ type Condition =
   | { readonly type: 'is'; readonly value: PolicyJson }
   | { readonly type: 'exists'; readonly must: boolean }
   | { readonly type: 'none-of'; readonly values: readonly PolicyJson[] }
-  | { readonly type: 'no-prefix'; readonly text: string }
+  /** A text that does not begin, end or read so. */
+  | { readonly type: 'no'; readonly of: Condition }
   | { readonly type: 'prefix' | 'suffix' | 'ignore-case'; readonly text: string }
   | { readonly type: 'numeric'; readonly limits: readonly { readonly op: string; readonly than: number }[] }
   | { readonly type: 'cidr'; readonly block: Block | null };
@@ -55,7 +56,7 @@ const OPERATORS: readonly string[] = ['<', '<=', '=', '>', '>='];
 /** Whether the body's JSON is accepted; a body that is no JSON object never is (N8), unless nothing is asked of it. */
 export function acceptsBody(policy: FilterPolicy, body: PolicyJson | undefined): boolean {
   if (policy.keys.length + policy.alternatives.length === 0) return true;
-  return isTable(body) && meets(policy, body);
+  return isTable(body) && meets(policy, body, true);
 }
 
 /** Whether these attributes are accepted. */
@@ -68,12 +69,12 @@ export function acceptsAttributes(
     const value = readAttribute(attribute);
     if (value !== undefined) values[name] = value;
   }
-  return meets(policy, values);
+  return meets(policy, values, false);
 }
 
 /** Whether plain values are accepted, each taken for an attribute of its own type. */
 export function acceptsValues(policy: FilterPolicy, values: PolicyTable): boolean {
-  return meets(policy, values);
+  return meets(policy, values, false);
 }
 
 /** What an attribute is matched as; undefined where it takes no part (Binary, or a Number that is none). */
@@ -89,22 +90,55 @@ function readAttribute({ Type, Value }: MessageAttribute): PolicyJson | undefine
   return Value.trim() === '' || Number.isNaN(number) ? undefined : number;
 }
 
-function meets(policy: FilterPolicy, table: PolicyTable): boolean {
+/** `paths`: a name with dots may also be a path through objects, as in a body (N8); an attribute's name is only a name. */
+function meets(policy: FilterPolicy, table: PolicyTable, paths: boolean): boolean {
   for (const key of policy.keys) {
-    const value = Object.hasOwn(table, key.name) ? table[key.name] : undefined;
-    if (key.nested === null ? !meetsAny(key.conditions, value) : !meetsBelow(key.nested, value)) return false;
+    if (key.nested === null) {
+      const own = Object.hasOwn(table, key.name) ? table[key.name] : undefined;
+      const value = own === undefined && paths ? valueAt(table, key.name) : own;
+      if (!meetsAny(key.conditions, value)) return false;
+    } else if (!meetsBelow(key.nested, Object.hasOwn(table, key.name) ? table[key.name] : below(table, key.name))) {
+      return false;
+    }
   }
-  for (const some of policy.alternatives) if (!some.some((one) => meets(one, table))) return false;
+  for (const some of policy.alternatives) if (!some.some((one) => meets(one, table, paths))) return false;
   return true;
 }
 
 /** N8: an object inside an array is searched like one that stands alone; keys are met together by one and the same object. */
 function meetsBelow(policy: FilterPolicy, value: PolicyJson | undefined): boolean {
   if (isList(value) && value.length > 0) return value.some((item) => meetsBelow(policy, item));
-  return meets(policy, isTable(value) ? value : NOTHING);
+  return meets(policy, isTable(value) ? value : NOTHING, true);
 }
 
 const NOTHING: PolicyTable = {};
+
+/**
+ * What stands under a name that is a path: `a.b` is the key `b` of the object `a`, wherever the dots of the keys are. Of objects in an array, all that
+ * have it give theirs.
+ */
+function valueAt(value: PolicyJson | undefined, path: string): PolicyJson | undefined {
+  if (isList(value)) {
+    const found = value.map((item) => valueAt(item, path)).filter((item) => item !== undefined);
+    return found.length === 0 ? undefined : found;
+  }
+  if (!isTable(value)) return undefined;
+  if (Object.hasOwn(value, path)) return value[path];
+  for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
+    const name = path.slice(0, dot);
+    const found = Object.hasOwn(value, name) ? valueAt(value[name], path.slice(dot + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The object that keys like `a.b` make up for the name `a`; undefined when there are none. */
+function below(table: PolicyTable, name: string): PolicyTable | undefined {
+  const keys = Object.entries(table).filter(([key]) => key.startsWith(`${name}.`));
+  return keys.length === 0
+    ? undefined
+    : Object.fromEntries(keys.map(([key, value]) => [key.slice(name.length + 1), value]));
+}
 
 /** N7: of an array one element is enough, for `anything-but` as well. */
 function meetsAny(conditions: readonly Condition[], value: PolicyJson | undefined): boolean {
@@ -126,8 +160,8 @@ function meetsOne(condition: Condition, value: Leaf): boolean {
       return value === condition.value;
     case 'none-of':
       return value !== null && !condition.values.includes(value);
-    case 'no-prefix':
-      return typeof value === 'string' && !value.startsWith(condition.text);
+    case 'no':
+      return typeof value === 'string' && !meetsOne(condition.of, value);
     case 'prefix':
       return typeof value === 'string' && value.startsWith(condition.text);
     case 'suffix':
@@ -180,7 +214,7 @@ function readCondition(rule: PolicyJson): Condition {
     case 'exists':
       return { type: 'exists', must: value === true };
     case 'anything-but':
-      if (isTable(value)) return { type: 'no-prefix', text: String(value['prefix'] ?? '') };
+      if (isTable(value)) return { type: 'no', of: readCondition(value) };
       return { type: 'none-of', values: isList(value) ? value : [value] };
     case 'prefix':
     case 'suffix':
