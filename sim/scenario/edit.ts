@@ -19,7 +19,8 @@ import {
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { findBrokers, follow } from './paths.ts';
-import { type BrokerKinds, Source, shown } from './source.ts';
+import { shown } from './shown.ts';
+import { type BrokerKinds, Source } from './source.ts';
 
 /** One setting as the command line writes it. */
 export function setText(path: string, value: unknown): string {

@@ -42,7 +42,8 @@ import {
   text,
   unknownKey,
 } from './shapes.ts';
-import { type Spot, shown } from './source.ts';
+import { shown } from './shown.ts';
+import type { Spot } from './source.ts';
 import type { AttributeSpec, ClaimSpec, LossSpec } from './types.ts';
 
 const isMap = (spot: Spot): boolean => spot.source.isMap(spot);

@@ -7,7 +7,8 @@ import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../c
 import { formatDuration, formatSize, parseDuration, parseSize, TIME_UNITS } from './duration.ts';
 import type { Field, Fields, Options, Shape } from './shapes.ts';
 import * as shapes from './shapes.ts';
-import { type Spot, shown } from './source.ts';
+import { shown } from './shown.ts';
+import type { Spot } from './source.ts';
 
 /** Where in a broker's kind an options table is found. */
 export type Section = 'options' | 'queues' | 'topics' | 'exchanges' | 'producers' | 'consumers';

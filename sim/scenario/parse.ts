@@ -11,7 +11,8 @@ import { type Mapped, translate } from './neutral/translate.ts';
 import { findBrokers, isNeutral } from './paths.ts';
 import { resolve } from './resolve.ts';
 import { SCENARIO, type ScenarioEntry } from './root.ts';
-import { type BrokerKinds, Source, shown } from './source.ts';
+import { shown } from './shown.ts';
+import { type BrokerKinds, Source } from './source.ts';
 import type { Scenario } from './types.ts';
 
 export interface ParseOptions {

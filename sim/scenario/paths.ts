@@ -7,7 +7,8 @@ import { nearest } from './nearest.ts';
 import { NEUTRAL } from './neutral/words.ts';
 import { SCENARIO } from './root.ts';
 import { didYouMean, type Shape } from './shapes.ts';
-import { type Source, type Spot, shown } from './source.ts';
+import { shown } from './shown.ts';
+import type { Source, Spot } from './source.ts';
 
 export interface Found {
   readonly path: readonly string[];

@@ -27,7 +27,8 @@ import { follow, quietly } from './paths.ts';
 import { elsewhere } from './places.ts';
 import type { ScenarioEntry } from './root.ts';
 import { blank, didYouMean, type Entry, type Values } from './shapes.ts';
-import { type Reference, type Source, type Spot, shown } from './source.ts';
+import { shown } from './shown.ts';
+import type { Reference, Source, Spot } from './source.ts';
 import { type Line, readWhen } from './timeline.ts';
 import type {
   AlertSpec,

@@ -19,7 +19,8 @@ import {
   TIME_UNITS,
 } from './duration.ts';
 import { nearest } from './nearest.ts';
-import { type BrokerKinds, type Reference, Source, type Spot, shown } from './source.ts';
+import { shown } from './shown.ts';
+import { type BrokerKinds, type Reference, Source, type Spot } from './source.ts';
 
 export type JsonSchema = { readonly [key: string]: unknown };
 

@@ -8,7 +8,9 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
 import type { Diagnostic } from './diagnostics.ts';
+import { shown } from './shown.ts';
 import { LONGEST_FILE } from './size.ts';
+import { syntaxProblems } from './syntax.ts';
 
 export type BrokerKinds = Readonly<Record<string, BrokerKind>>;
 
@@ -53,7 +55,7 @@ export class Source {
     const problem = tooMuch(text);
     this.document = read(problem === null ? text : '', this.lines);
     if (problem !== null) this.reportAt(1, 1, problem.message, problem.expected, problem.hint);
-    else this.reportSyntax();
+    else this.reportSyntax(text);
   }
 
   get root(): Spot {
@@ -226,12 +228,18 @@ export class Source {
   }
 
   private report(severity: Diagnostic['severity'], spot: Spot, message: string, expected: string, hint: string): void {
+    const { file, line, column } = this.place(spot);
+    // A part of the file that is read twice has its mistakes once.
+    const isSaid = this.diagnostics.some(
+      (one) => one.line === line && one.column === column && one.message === message && one.file === file,
+    );
+    if (isSaid) return;
     if (this.diagnostics.length >= MOST_DIAGNOSTICS) {
       this.suppressed++;
       return;
     }
     this.diagnostics.push({
-      ...this.place(spot),
+      ...at(file, line, column),
       severity,
       path: spot.path.map((key) => shown(key)).join('.'),
       message,
@@ -258,27 +266,21 @@ export class Source {
     else this.diagnostics.push({ ...at(this.file, line, column), severity: 'error', message, expected, hint });
   }
 
-  private reportSyntax(): void {
-    for (const error of this.document.errors) {
-      const { line, col } = this.lines.linePos(error.pos[0]);
-      this.reportAt(Math.max(1, line), Math.max(1, col), syntaxMessage(error), '', syntaxHint(error.code));
+  private reportSyntax(text: string): void {
+    for (const { at: offset, message, expected, hint } of syntaxProblems(text, this.document, this.lines)) {
+      const { line, col } = this.lines.linePos(offset);
+      this.reportAt(Math.max(1, line), Math.max(1, col), message, expected, hint);
     }
     for (const warning of this.document.warnings) {
       const { line, col } = this.lines.linePos(warning.pos[0]);
       this.reportAt(
         Math.max(1, line),
         Math.max(1, col),
-        sentence(warning.message),
+        `${shown(warning.message, 200)}.`,
         'plain text, numbers, lists and maps',
       );
     }
   }
-}
-
-/** Text of the user's inside a message: one line, and not too much of it. */
-export function shown(text: string, longest = 60): string {
-  const line = text.slice(0, longest + 1).replace(/\s+/g, ' ');
-  return text.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
 
 function at(file: string, line: number, column: number): Diagnostic {
@@ -289,22 +291,6 @@ function scalarText(node: { readonly value: unknown; readonly source?: string })
   if (typeof node.value === 'string') return node.value;
   if (node.value === null || node.value === undefined) return null;
   return node.source ?? String(node.value);
-}
-
-function sentence(text: string): string {
-  const line = shown(text, 200);
-  return /[.!?…]$/.test(line) ? line : `${line}.`;
-}
-
-function syntaxMessage(error: { readonly code: string; readonly message: string }): string {
-  if (error.code === 'MULTIPLE_DOCS') return 'there is more than one document in this file.';
-  return `this is not YAML: ${sentence(error.message)}`;
-}
-
-function syntaxHint(code: string): string {
-  if (code === 'TAB_AS_INDENT') return 'Indent with spaces.';
-  if (code === 'MULTIPLE_DOCS') return 'Keep one scenario in a file.';
-  return 'Look at the indentation, and for an unclosed quote or bracket.';
 }
 
 /** Measures that need no parser: length, and brackets or dashes nested so deeply that only malice writes them. */

@@ -42,7 +42,8 @@ describe('a hostile file', () => {
     ],
     ['20,000 keys', head + Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join('\n'), 'more mistakes'],
     ['20,000 equal keys', head + 'seed: 1\n'.repeat(20_000), 'given twice'],
-    ['20,000 syntax errors', `${head}${'a: b: c\n'.repeat(20_000)}`, 'not YAML'],
+    ['20,000 syntax errors', `${head}${'a: b: c\n'.repeat(20_000)}`, 'looks like another key'],
+    ['10,000 open brackets', `${head}${'a: { b\nc: }\n'.repeat(10_000)}`, 'not closed'],
     [
       '20,000 queues',
       `${head}queues:\n${Array.from({ length: 20_000 }, (_, i) => `  q${i}: {}`).join('\n')}`,

@@ -96,6 +96,9 @@ describe('the form of a scenario', () => {
   });
 
   it('says why there is none of a text that is no YAML', () => {
-    expect(formOf('a: [')).toEqual({ groups: [], problem: expect.stringMatching(/^Line 1: this is not YAML/) });
+    expect(formOf('a: [')).toEqual({
+      groups: [],
+      problem: expect.stringMatching(/^Line 1: `\[` is opened here and not closed/),
+    });
   });
 });

@@ -61,6 +61,9 @@ describe('formatting', () => {
 
   it('refuses what is no YAML, and says where', () => {
     const text = 'title: a\nqueues: { jobs: [ }\n';
-    expect(formatText(text)).toEqual({ text, problem: expect.stringMatching(/^line 2: this is not YAML/) });
+    expect(formatText(text)).toEqual({
+      text,
+      problem: expect.stringMatching(/^line 2: `\[` is opened here and not closed. Add `]` before `}`/),
+    });
   });
 });
