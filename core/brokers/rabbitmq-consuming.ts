@@ -4,6 +4,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
+import type { HeaderTable } from '../parts/headers-match.ts';
 import type { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
 import type { Definitions } from './rabbitmq-definitions.ts';
 import type { RabbitHost } from './rabbitmq-host.ts';
@@ -15,6 +16,7 @@ import {
   Consumer,
   done,
   frameOf,
+  notAllowed,
   notImplemented,
   type OnChannel,
   preconditionFailed,
@@ -77,8 +79,10 @@ export class Consuming {
     if ((queue.isQuorum || queue.stream !== undefined) && channel.sharedPrefetch > 0)
       return notImplemented(`queue '${queue.name}': a quorum queue or stream has no global prefetch`);
     if (channel.consumers.has(method.consumerTag)) {
-      return { code: 530, name: 'NOT_ALLOWED', text: `consumer tag '${method.consumerTag}' is in use on this channel` };
+      return notAllowed(`consumer tag '${method.consumerTag}' is in use on this channel`);
     }
+    const invalid = consumeRefusal(queue, method.arguments ?? {});
+    if (invalid !== undefined) return preconditionFailed(invalid);
     const consumer = new Consumer(channel, queue, method);
     const single = queue.spec.rules.consumers !== 'competing';
     if (consumers.all().some((other) => other.exclusive) || (consumer.exclusive && (consumers.size > 0 || single))) {
@@ -135,8 +139,7 @@ export class Consuming {
     if (method.global && this.#host.features.since43) return notImplemented('basic.qos: 4.3 has no global prefetch');
     if (method.global) {
       channel.sharedPrefetch = method.prefetchCount;
-      for (const consumer of channel.consumers.values()) consumer.queue.contents.consumers.settled(consumer);
-      for (const consumer of [...channel.consumers.values()]) this.#keeper.dispatch(consumer.queue, out);
+      this.#release(channel, out);
     } else channel.prefetch = method.prefetchCount;
     return done(channel, method.type, out);
   }
@@ -168,7 +171,7 @@ export class Consuming {
       channel.unacked.delete(tag);
       this.#settleOne(channel, unacked, how, out);
       this.#keeper.settleQueue(unacked.queue, out);
-      this.#refill(channel, unacked.queue, out);
+      if (channel.sharedPrefetch > 0) this.#release(channel, out);
       return undefined;
     }
     const touched = new Set<Queue>();
@@ -179,17 +182,15 @@ export class Consuming {
       touched.add(unacked.queue);
     }
     for (const queue of touched) this.#keeper.settleQueue(queue, out);
-    this.#refill(channel, undefined, out);
+    if (channel.sharedPrefetch > 0) this.#release(channel, out);
     return undefined;
   }
 
-  /** A prefetch that the whole channel shares: what one queue's settlement frees may serve the consumers of others. */
-  #refill(channel: Channel, except: Queue | undefined, out: Out): void {
-    if (channel.sharedPrefetch === 0) return;
-    for (const consumer of [...channel.consumers.values()]) {
-      consumer.queue.contents.consumers.settled(consumer);
-      if (consumer.queue !== except || channel.consumers.size > 1) this.#keeper.dispatch(consumer.queue, out);
-    }
+  /** What the whole channel shares has room again: its consumers rejoin their queues' lines (R24). */
+  #release(channel: Channel, out: Out): void {
+    const queues = new Set([...channel.consumers.values()].map(({ queue }) => queue));
+    for (const queue of queues) queue.contents.consumers.released((consumer) => consumer.channel === channel);
+    for (const queue of queues) this.#keeper.dispatch(queue, out);
   }
 
   #settleOne(channel: Channel, unacked: Unacked, how: 'ack' | 'nack' | 'reject' | 'discard', out: Out): void {
@@ -215,7 +216,8 @@ export class Consuming {
         this.#keeper.giveBack(unacked, how, R.nacked, out);
       }
     }
-    if (consumer !== undefined) queue.contents.consumers.settled(consumer);
+    // With a prefetch that the channel shares, its consumers rejoin together.
+    if (consumer !== undefined && channel.sharedPrefetch === 0) queue.contents.consumers.settled(consumer);
   }
 
   /** Channels end together: first nobody consumes on them any more, then their deliveries return, then others get them (R35). */
@@ -286,4 +288,14 @@ export class Consuming {
     if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
     if (channel.unacked.size > 0) this.#timeouts.watch(queue, consumer, out);
   }
+}
+
+/** Why the arguments of basic.consume are refused: a priority that is no whole number, or what readers of streams say to a queue (R23, R67). */
+function consumeRefusal(queue: Queue, args: HeaderTable): string | undefined {
+  const { 'x-priority': priority, 'x-stream-offset': offset } = args;
+  if (priority !== undefined && !Number.isInteger(priority))
+    return `invalid arg 'x-priority' for queue '${queue.name}': ${JSON.stringify(priority)} is no whole number`;
+  if (offset !== undefined && queue.stream === undefined)
+    return `invalid arg 'x-stream-offset' for queue '${queue.name}': it is no stream`;
+  return undefined;
 }

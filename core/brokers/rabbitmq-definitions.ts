@@ -6,12 +6,12 @@ import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { OptionValue } from '../options.ts';
 import { type Binding, DEFAULT_EXCHANGE, type Exchange } from '../parts/exchange-graph.ts';
-import { type HeaderTable, headersBindingRefusal, sameTable } from '../parts/headers-match.ts';
+import { type HeaderTable, headersBindingRefusal } from '../parts/headers-match.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import type { Micros } from '../types.ts';
 import type { RabbitHost, Timer } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
-import { argumentsOf, QUEUE_OPTIONS, queueSpec } from './rabbitmq-options.ts';
+import { argumentsOf, QUEUE_OPTIONS, queueSpec, sameArguments } from './rabbitmq-options.ts';
 import { Queue, type QueueDefinition } from './rabbitmq-queue.ts';
 import {
   accessRefused,
@@ -95,15 +95,16 @@ export class Definitions {
       binding = { source: method.source, to: 'exchange', destination: method.destination, key, arguments: args };
     }
     if (method.type === 'queue.bind' || method.type === 'exchange.bind') return this.bind(binding);
+    const refused = defaultBindingRefusal(binding);
+    if (refused !== undefined) return refused;
     this.#host.dropUnbound(this.#host.graph.unbind(binding));
     return undefined;
   }
 
   bind(binding: Binding): Refusal | undefined {
     const { source, destination, to } = binding;
-    if (source === DEFAULT_EXCHANGE || (to === 'exchange' && destination === DEFAULT_EXCHANGE)) {
-      return accessRefused('the default exchange cannot be bound');
-    }
+    const refused = defaultBindingRefusal(binding);
+    if (refused !== undefined) return refused;
     const exchange = this.#host.graph.exchange(source);
     if (exchange === undefined) return notFound('exchange', source);
     const exists =
@@ -131,7 +132,7 @@ export class Definitions {
         (known.durable === (method.durable ?? false) &&
           known.autoDelete === (method.autoDelete ?? false) &&
           (known.exclusiveTo !== undefined) === (method.exclusive ?? false) &&
-          sameTable(known.arguments, method.arguments ?? NO_ARGUMENTS));
+          sameArguments(known.arguments, method.arguments ?? NO_ARGUMENTS));
       if (!same) return preconditionFailed(`queue '${name}' exists with other properties or arguments`);
       // Quorum queues are not renewed by a declaration (R42).
       if (!known.isQuorum) known.lastUsedUs = out.now;
@@ -139,6 +140,9 @@ export class Definitions {
       if (method.passive) return notFound('queue', name);
       if (name.startsWith('amq.')) return accessRefused(`queue name '${name}' begins with the reserved prefix amq.`);
       if (name === '') {
+        const type = method.arguments?.['x-queue-type'];
+        if (type === 'quorum' || type === 'stream')
+          return preconditionFailed(`a queue of type ${type} cannot be named by the server`);
         this.#lastGenerated += 1;
         name = `amq.gen-${this.#lastGenerated}`;
       }
@@ -178,8 +182,10 @@ export class Definitions {
     const spec = queueSpec(definition.arguments, this.#host.features);
     if (typeof spec === 'string') return preconditionFailed(spec);
     const replicable = spec.rules.type === 'quorum' || spec.stream !== undefined;
-    if (replicable && (!durable || exclusiveTo !== undefined)) {
-      return preconditionFailed(`quorum queue or stream '${name}' must be durable and not exclusive`);
+    if (replicable && (!durable || exclusiveTo !== undefined || definition.autoDelete)) {
+      return preconditionFailed(
+        `quorum queue or stream '${name}' must be durable, and neither exclusive nor auto-delete`,
+      );
     }
     if (!durable && exclusiveTo === undefined && this.#host.features.since43) {
       return notImplemented(`transient queue '${name}' that is not exclusive: 4.3 permits none`);
@@ -214,6 +220,8 @@ export class Definitions {
     // Deleting what does not exist is no error: the client wanted it gone.
     const messageCount = queue?.depth ?? 0;
     if (queue !== undefined) {
+      if (queue.isQuorum && (method.ifUnused || method.ifEmpty))
+        return notImplemented(`queue '${queue.name}': a quorum queue is not deleted under conditions`);
       if (method.ifUnused && queue.contents.consumers.size > 0)
         return preconditionFailed(`queue '${queue.name}' is in use`);
       if (method.ifEmpty && messageCount > 0) return preconditionFailed(`queue '${queue.name}' is not empty`);
@@ -287,4 +295,11 @@ function flagsOf(method: OnChannel<'exchange.declare'>): Pick<Exchange, 'durable
     autoDelete: method.autoDelete ?? false,
     internal: method.internal ?? false,
   };
+}
+
+/** The bindings of the default exchange are its own: nobody adds or removes one (R2). */
+function defaultBindingRefusal({ source, to, destination }: Binding): Refusal | undefined {
+  return source === DEFAULT_EXCHANGE || (to === 'exchange' && destination === DEFAULT_EXCHANGE)
+    ? accessRefused('the default exchange cannot be bound or unbound')
+    : undefined;
 }

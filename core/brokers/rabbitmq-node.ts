@@ -24,8 +24,8 @@ import type { QueueDefinition, QueueStats } from './rabbitmq-queue.ts';
 import {
   Channel,
   Connection,
+  closesConnection,
   done,
-  NOT_IMPLEMENTED,
   type OnChannel,
   preconditionFailed,
   type Refusal,
@@ -386,7 +386,7 @@ export class RabbitNode implements Machine {
     const { connection } = channel;
     out.fact(F['channel-closed'], 0, 0, connection.peer, refusal.code, reason);
     const { code, name, text } = refusal;
-    if (code === NOT_IMPLEMENTED) {
+    if (closesConnection(refusal)) {
       say(connection, { type: 'connection.close', code, name, text }, out);
       return this.#endConnection(connection, reason, out);
     }
@@ -448,16 +448,6 @@ export class RabbitNode implements Machine {
         return method satisfies never;
     }
   }
-
-  // Publishing.
-
-  // Queues.
-
-  // Settling.
-
-  // Leaving a queue.
-
-  // Time limits.
 
   #settle(channel: Channel, method: Settling, out: Out): Refusal | undefined {
     const multiple = method.type !== 'basic.reject' && method.multiple === true;

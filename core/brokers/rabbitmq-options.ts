@@ -5,7 +5,7 @@
  */
 import { numberOf, type OptionTable, type OptionValue, type OptionValues } from '../options.ts';
 import type { ConsumerMode } from '../parts/competing-consumers.ts';
-import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
+import { type HeaderTable, type HeaderValue, sameValue } from '../parts/headers-match.ts';
 import type { DelayedRetry, Overflow, QueueRules } from '../parts/rabbit-queue.ts';
 import { NEVER, type QuorumPriorities } from '../parts/ready-list.ts';
 import { ageUs, type StreamRules } from '../parts/stream-log.ts';
@@ -459,6 +459,10 @@ export interface QueueSpec {
 const TAKEN_BY: Readonly<Record<string, readonly string[]>> = {
   'x-max-priority': ['classic'],
   'x-queue-mode': ['classic'],
+  'x-queue-version': ['classic'],
+  'x-max-in-memory-length': ['quorum'],
+  'x-max-in-memory-bytes': ['quorum'],
+  'x-quorum-target-group-size': ['quorum'],
   'x-delivery-limit': ['quorum'],
   'x-quorum-initial-group-size': ['quorum'],
   'x-dead-letter-strategy': ['quorum'],
@@ -479,7 +483,10 @@ const KNOWN: readonly string[] = [...Object.keys(QUEUE_OPTIONS), ...Object.keys(
 const STRATEGIES: readonly HeaderValue[] = ['at-most-once', 'at-least-once'];
 /** `x-stream-max-segment-size-bytes` when nothing is said (R66). */
 const SEGMENT_BYTES = 500_000_000;
+const LARGEST_SEGMENT_BYTES = 3_000_000_000;
 const RETRY_TYPES: readonly HeaderValue[] = ['disabled', 'all', 'failed', 'returned'];
+/** Ten years of 365 days, in ms: no span of an argument is longer (R38). */
+const LONGEST_MS = 315_360_000_000;
 const OVERFLOWS: readonly HeaderValue[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 
 /**
@@ -497,8 +504,8 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     return `invalid arg '${name}' for a ${type} queue; it belongs to ${takers.join(' and ')} queues`;
   }
   const refusal =
-    wholeNumber(args, 'x-message-ttl', 0) ??
-    wholeNumber(args, 'x-expires', 1) ??
+    wholeNumber(args, 'x-message-ttl', 0, LONGEST_MS) ??
+    wholeNumber(args, 'x-expires', 1, LONGEST_MS) ??
     wholeNumber(args, 'x-max-length', 0) ??
     wholeNumber(args, 'x-max-length-bytes', 0) ??
     wholeNumber(args, 'x-max-priority', 1, 255) ??
@@ -506,7 +513,7 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     wholeNumber(args, 'x-consumer-timeout', 0) ??
     wholeNumber(args, 'x-delayed-retry-min', 1) ??
     wholeNumber(args, 'x-delayed-retry-max', 1) ??
-    wholeNumber(args, 'x-stream-max-segment-size-bytes', 1) ??
+    wholeNumber(args, 'x-stream-max-segment-size-bytes', 1, LARGEST_SEGMENT_BYTES) ??
     wholeNumber(args, 'x-quorum-initial-group-size', 1) ??
     text(args, 'x-dead-letter-exchange') ??
     text(args, 'x-dead-letter-routing-key');
@@ -517,6 +524,8 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
   if (!RETRY_TYPES.includes(args['x-delayed-retry-type'] ?? 'disabled')) {
     return `invalid x-delayed-retry-type ${JSON.stringify(args['x-delayed-retry-type'])}; expected ${RETRY_TYPES.join(', ')}`;
   }
+  if (args['x-dead-letter-strategy'] !== undefined && args['x-dead-letter-exchange'] === undefined)
+    return 'x-dead-letter-strategy needs x-dead-letter-exchange';
   if (!STRATEGIES.includes(args['x-dead-letter-strategy'] ?? 'at-most-once')) {
     return `invalid x-dead-letter-strategy ${JSON.stringify(args['x-dead-letter-strategy'])}; expected ${STRATEGIES.join(' or ')}`;
   }
@@ -576,6 +585,18 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     expiresUs: micros(args, 'x-expires'),
     consumerTimeoutUs: micros(args, 'x-consumer-timeout'),
   };
+}
+
+/**
+ * Whether a queue that was declared with these arguments is the same as one declared with those: by all arguments that a node knows. A queue
+ * without x-queue-type is a classic one. Source: R10.
+ */
+export function sameArguments(known: HeaderTable, declared: HeaderTable): boolean {
+  return KNOWN.every((name) => {
+    const otherwise = name === 'x-queue-type' ? 'classic' : undefined;
+    const [left, right] = [known[name] ?? otherwise, declared[name] ?? otherwise];
+    return left === undefined || right === undefined ? left === right : sameValue(left, right);
+  });
 }
 
 /** The x- arguments among a scenario's parsed options, as AMQP carries them: durations in ms instead of µs. */

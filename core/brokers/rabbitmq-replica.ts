@@ -105,8 +105,8 @@ export class ReplicaConsumer implements Taker {
     this.priority = command.priority;
   }
 
-  canTake(): boolean {
-    return this.noAck || this.prefetch === 0 || this.held < this.prefetch;
+  canTake(further = 0): boolean {
+    return this.noAck || this.prefetch === 0 || this.held + further < this.prefetch;
   }
 
   outstanding(): number {

@@ -106,10 +106,10 @@ export class Consumer implements Taker {
     this.prefetch = queue.isQuorum ? Math.min(channel.prefetch, QUORUM_PREFETCH_MAX) : channel.prefetch;
   }
 
-  canTake(): boolean {
+  canTake(further = 0): boolean {
     if (this.noAck) return true;
-    if (this.prefetch > 0 && this.held >= this.prefetch) return false;
-    return this.channel.sharedPrefetch === 0 || this.channel.held < this.channel.sharedPrefetch;
+    if (this.prefetch > 0 && this.held + further >= this.prefetch) return false;
+    return this.channel.sharedPrefetch === 0 || this.channel.held + further < this.channel.sharedPrefetch;
   }
 
   outstanding(): number {
@@ -144,8 +144,13 @@ export function done(channel: Channel, to: string, out: Out): undefined {
   return undefined;
 }
 
-/** The code of a refusal that closes the whole connection. */
-export const NOT_IMPLEMENTED = 540;
+const NOT_ALLOWED = 530;
+const NOT_IMPLEMENTED = 540;
+
+/** Whether AMQP makes this a hard error, which closes the whole connection and not only the channel. */
+export function closesConnection({ code }: Refusal): boolean {
+  return code === NOT_ALLOWED || code === NOT_IMPLEMENTED;
+}
 
 export function notFound(what: string, name: string): Refusal {
   return { code: 404, name: 'NOT_FOUND', text: `no ${what} '${name}'` };
@@ -157,6 +162,10 @@ export function accessRefused(text: string): Refusal {
 
 export function preconditionFailed(text: string): Refusal {
   return { code: 406, name: 'PRECONDITION_FAILED', text };
+}
+
+export function notAllowed(text: string): Refusal {
+  return { code: NOT_ALLOWED, name: 'NOT_ALLOWED', text };
 }
 
 export function notImplemented(text: string): Refusal {

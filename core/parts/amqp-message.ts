@@ -140,8 +140,7 @@ function expirationMs(text: string): number | undefined {
 function keyList(value: HeaderValue | undefined): readonly string[] | undefined {
   if (value === undefined) return NO_KEYS;
   if (!isList(value)) return undefined;
-  const keys = value.filter((item) => typeof item === 'string');
-  return keys.length === value.length ? keys : undefined;
+  return value.filter((item) => typeof item === 'string');
 }
 
 function without(headers: HeaderTable, name: string): HeaderTable {

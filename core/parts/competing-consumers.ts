@@ -1,16 +1,17 @@
 /**
  * Who gets the next message of an AMQP queue: round-robin among consumers that can take one, higher consumer priorities first, or one
  * single active consumer while the others stand by. It counts no messages itself; a consumer says whether it has room.
- * The idea is the server's own: a rotating line of candidates, from which one is taken aside only when it is its turn and
- * it has no room, and which it rejoins at the back once it has. Source: rules R22, R23, R59, R60.
+ * The idea is the server's own: a rotating line of candidates, from which one is taken aside when it has no room, and which it rejoins at the
+ * back once it has. A classic queue notices that only when it is the candidate's turn, a quorum queue as soon as it hands it the last one that
+ * it has room for. Source: rules R22, R23, R59, R60; server:src/rabbit_queue_consumers.erl, src/rabbit_fifo.erl.
  */
 
 /** A consumer as this line sees it. */
 export interface Taker {
   /** `x-priority`: larger goes first. */
   readonly priority: number;
-  /** Whether its prefetch has room for one more delivery. */
-  canTake(): boolean;
+  /** Whether its prefetch has room for one more delivery, after `further` others (none unless told). */
+  canTake(further?: number): boolean;
   /** Deliveries it has not settled. */
   outstanding(): number;
 }
@@ -21,18 +22,23 @@ export interface Taker {
  */
 export type ConsumerMode = 'competing' | 'single' | 'single-by-priority';
 
+/** When a candidate without room leaves the line: when its turn comes and it cannot take, or with the delivery that fills it. */
+export type Leaving = 'when tried' | 'when full';
+
 export class CompetingConsumers<C extends Taker> {
   readonly #mode: ConsumerMode;
+  readonly #leaving: Leaving;
   /** All consumers in order of registration. */
   readonly #registered: C[] = [];
   /** Candidates: highest priority first, and within a priority whoever's turn is next. */
   readonly #line: C[] = [];
-  /** Those found without room when it was their turn. */
+  /** Those without room, in the order in which they left. */
   readonly #aside = new Set<C>();
   #single: C | undefined;
 
-  constructor(mode: ConsumerMode) {
+  constructor(mode: ConsumerMode, leaving: Leaving = 'when tried') {
     this.#mode = mode;
+    this.#leaving = leaving;
   }
 
   get size(): number {
@@ -66,6 +72,11 @@ export class CompetingConsumers<C extends Taker> {
     if (this.#mode === 'single-by-priority') this.#elect();
   }
 
+  /** Those of a channel have room again together, since what they share has: they rejoin in the order in which they left. */
+  released(isOne: (consumer: C) => boolean): void {
+    for (const consumer of [...this.#aside]) if (isOne(consumer)) this.settled(consumer);
+  }
+
   /** The consumer that gets the next message, or none; its turn is then over. */
   next(): C | undefined {
     if (this.#mode !== 'competing') {
@@ -74,7 +85,8 @@ export class CompetingConsumers<C extends Taker> {
     }
     for (let consumer = this.#line.shift(); consumer !== undefined; consumer = this.#line.shift()) {
       if (consumer.canTake()) {
-        this.#enter(consumer);
+        if (this.#leaving === 'when full' && !consumer.canTake(1)) this.#aside.add(consumer);
+        else this.#enter(consumer);
         return consumer;
       }
       this.#aside.add(consumer);

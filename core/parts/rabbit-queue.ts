@@ -85,7 +85,7 @@ export class RabbitQueue<C extends Taker> {
       rules.type === 'classic'
         ? new ClassicReadyList(rules.maxPriority)
         : new QuorumReadyList(rules.priorities, rules.deliveryLimit !== undefined);
-    this.consumers = new CompetingConsumers(rules.consumers);
+    this.consumers = new CompetingConsumers(rules.consumers, rules.type === 'quorum' ? 'when full' : 'when tried');
   }
 
   /**

@@ -355,8 +355,10 @@ class Replay {
   }
 
   #finish(consumer: RecordedConsumer, deliveryTag: number): void {
-    const { channel, work } = consumer;
+    const { channel, work, noAck } = consumer;
     consumer.busy = null;
+    // What was settled as it was handed out is only worked on.
+    if (noAck) return;
     if (work?.settlement === 'ack') this.#client.say(channel, { type: 'basic.ack', deliveryTag });
     else this.#client.say(channel, { type: 'basic.reject', deliveryTag, requeue: work?.settlement === 'requeue' });
   }

@@ -53,10 +53,7 @@ export const runBindingValidation: Runner = (table, findings) => {
   const row = new Fields(table, 'case');
   const input = row.fields('input');
   const expected = row.fields('expected');
-  const server = input.text('server');
-  const [named] = /\d+\.\d+/.exec(server) ?? [];
-  // The main branch is the newest line; else the first version that is named.
-  const version = /^main\b/.test(server) ? RABBITMQ_VERSIONS.at(-1) : versionsFor(named ?? server).at(-1);
+  const version = newestOf(input.text('server'));
   const client = new RabbitClient(version ?? '');
   client.say('main', { type: 'queue.declare', queue: 'q', durable: true });
   const binding = { queue: 'q', exchange: 'amq.topic', routingKey: input.text('binding_key') };
@@ -65,6 +62,14 @@ export const runBindingValidation: Runner = (table, findings) => {
   input.end();
   expected.end();
 };
+
+/** The newest line that these words mean: main, or what comes after a version, is the newest of all; else one before a version, or the version that is named. */
+function newestOf(server: string): string | undefined {
+  const [named = server] = /\d+\.\d+/.exec(server) ?? [];
+  if (/^main\b|\bafter\b/.test(server)) return RABBITMQ_VERSIONS.at(-1);
+  const upTo = versionsFor(`<=${named}`);
+  return /\bbefore\b|\bolder than\b|<(?!=)/.test(server) ? upTo.findLast((version) => version !== named) : upTo.at(-1);
+}
 
 // ── Scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -385,8 +390,9 @@ class Script {
   #drain(channel: string, queue: string): Json {
     const bodies: string[] = [];
     for (;;) {
-      const got = answer(this.#client.say(channel, { type: 'basic.get', queue, noAck: true }), 'basic.get-ok');
-      if (got === undefined) return bodies;
+      const said = this.#client.say(channel, { type: 'basic.get', queue, noAck: true });
+      const got = answer(said, 'basic.get-ok');
+      if (got === undefined) return refusalOf(said) ?? bodies;
       bodies.push(this.#client.label(got.message.body));
     }
   }
