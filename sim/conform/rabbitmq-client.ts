@@ -1,34 +1,12 @@
 /**
- * AMQP clients of one `RabbitNode`: channels by name, each on a connection of its own unless told otherwise, and everything that the node says
- * collected in order. Message bodies are labels: the same label is the same message.
+ * One `RabbitNode` and its AMQP clients, on a clock that moves when told. Message bodies are labels: the same label is the same message.
  */
 import { RabbitNode } from '../../core/brokers/rabbitmq-node.ts';
-import type {
-  ClientFrame,
-  ClientMethod,
-  Opened,
-  Opening,
-  ServerFrame,
-  ServerMethod,
-} from '../../core/brokers/rabbitmq-verbs.ts';
+import type { ServerMethod } from '../../core/brokers/rabbitmq-verbs.ts';
 import type { Properties } from '../../core/parts/amqp-message.ts';
-import type { ActorId, Message, Micros } from '../../core/types.ts';
+import type { Message, Micros } from '../../core/types.ts';
+import { AmqpClients, type ChannelMethod, type Heard } from './amqp-clients.ts';
 import { MachineDriver } from './machine-driver.ts';
-
-/** A method of a channel without the channel's name; distributes over the union. */
-type Method<T = ClientMethod> = T extends { channel: string } ? Omit<T, 'channel'> : never;
-
-interface Link {
-  readonly actor: ActorId;
-  readonly connection: number;
-  sent: number;
-}
-
-/** What the node said to one connection. */
-export interface Heard {
-  readonly connection: string;
-  readonly said: ServerMethod;
-}
 
 /** R37: half an hour. */
 const CONSUMER_TIMEOUT_US = 1_800_000_000;
@@ -36,17 +14,20 @@ const CONSUMER_TIMEOUT_US = 1_800_000_000;
 export class RabbitClient {
   readonly node: RabbitNode;
   readonly #driver = new MachineDriver();
-  readonly #links = new Map<string, Link>();
-  readonly #connectionOf = new Map<string, string>();
+  readonly #clients: AmqpClients;
   readonly #messages = new Map<string, Message>();
   readonly #labels = new Map<number, string>();
-  #heard: Heard[] = [];
-  #actors = 100;
 
   constructor(version: string) {
     const settings = { version, heartbeatUs: 0, consumerTimeoutUs: CONSUMER_TIMEOUT_US, flushUs: 0 };
-    const { setup } = this.#driver;
-    this.node = this.#driver.start(new RabbitNode(settings, (name) => setup.place(name, 'queue')));
+    const driver = this.#driver;
+    this.node = driver.start(new RabbitNode(settings, (name) => driver.setup.place(name, 'queue')));
+    this.#clients = new AmqpClients({
+      receive: (from, wire) => driver.receive(from, wire),
+      take: () => driver.take(),
+      settle: () => driver.advanceTo(driver.nowUs),
+      connected: () => {},
+    });
   }
 
   get nowUs(): Micros {
@@ -55,23 +36,17 @@ export class RabbitClient {
 
   advanceTo(us: Micros): void {
     this.#driver.advanceTo(us);
-    this.#hear();
+    this.#clients.hear();
   }
 
   /** Opens a channel, and its connection if that is not open. Opening again replaces the channel. */
   open(channel: string, connection = channel): void {
-    if (!this.#links.has(connection)) this.#connect(connection);
-    this.#connectionOf.set(channel, connection);
-    this.#frame(connection, { type: 'channel.open', channel });
+    this.#clients.open(channel, connection);
   }
 
   /** Says a method on a channel, which is opened at its first use; gives what the node said to anybody thereupon. */
-  say(channel: string, method: Method): ServerMethod[] {
-    if (!this.#connectionOf.has(channel)) this.open(channel);
-    const before = this.#heard.length;
-    const connection = this.#connectionOf.get(channel) ?? channel;
-    this.#frame(connection, { ...method, channel } as ClientMethod);
-    return this.#heard.slice(before).map(({ said }) => said);
+  say(channel: string, method: ChannelMethod): ServerMethod[] {
+    return this.#clients.say(channel, method);
   }
 
   publish(
@@ -85,27 +60,24 @@ export class RabbitClient {
   }
 
   connectionOf(channel: string): string {
-    return this.#connectionOf.get(channel) ?? channel;
+    return this.#clients.connectionOf(channel);
   }
 
   /** Takes what was heard since the last time. */
   take(): Heard[] {
-    const heard = this.#heard;
-    this.#heard = [];
-    return heard;
+    return this.#clients.take();
   }
 
   /** The client's end of a connection is gone, and the transport says so. */
   drop(connection: string): void {
-    const link = this.#links.get(connection);
-    this.#forgetLink(connection);
-    if (link !== undefined) this.node.peerLost(link.actor, this.#driver.out);
+    const actor = this.#clients.forget(connection);
+    if (actor !== undefined) this.node.peerLost(actor, this.#driver.out);
     this.advanceTo(this.nowUs);
   }
 
   /** The node's process stops and starts; no connection survives. */
   restart(): void {
-    for (const connection of [...this.#links.keys()]) this.#forgetLink(connection);
+    this.#clients.forgetAll();
     this.#driver.restart();
     this.advanceTo(this.nowUs);
   }
@@ -122,41 +94,6 @@ export class RabbitClient {
       this.#labels.set(message.id, label);
     }
     return message;
-  }
-
-  #connect(name: string): void {
-    this.#actors += 1;
-    const opening: Opening = { type: 'connection.open', request: 1 };
-    this.#driver.receive(this.#actors, opening);
-    const opened = this.#driver.take().at(-1)?.wire as Extract<Opened, { type: 'connection.open-ok' }>;
-    this.#links.set(name, { actor: this.#actors, connection: opened.connection, sent: 0 });
-  }
-
-  #frame(connection: string, method: ClientMethod): void {
-    const link = this.#links.get(connection);
-    if (link === undefined) throw new Error(`connection ${connection} is not open`);
-    link.sent += 1;
-    const frame: ClientFrame = { ...method, connection: link.connection, frame: link.sent };
-    this.#driver.receive(link.actor, frame);
-    this.advanceTo(this.nowUs);
-  }
-
-  #hear(): void {
-    for (const { to, wire } of this.#driver.take()) {
-      const found = [...this.#links].find(([, link]) => link.actor === to);
-      const said = wire as ServerFrame;
-      // That something was done is nothing to look at.
-      if (found === undefined || said.type === 'ok') continue;
-      const [connection] = found;
-      this.#heard.push({ connection, said });
-      if (said.type === 'channel.close') this.#connectionOf.delete(said.channel);
-      if (said.type === 'connection.close') this.#forgetLink(connection);
-    }
-  }
-
-  #forgetLink(connection: string): void {
-    this.#links.delete(connection);
-    for (const [channel, of] of this.#connectionOf) if (of === connection) this.#connectionOf.delete(channel);
   }
 }
 

@@ -3,56 +3,39 @@
  * a clock that only `wait` moves, and everything that the node says collected in order. Messages are labels.
  */
 import { type NodeSettings, RabbitNode } from '../../../core/brokers/rabbitmq-node.ts';
-import type {
-  ClientFrame,
-  ClientMethod,
-  Handover,
-  Opened,
-  Opening,
-  ServerFrame,
-  ServerMethod,
-} from '../../../core/brokers/rabbitmq-verbs.ts';
+import type { Handover, ServerMethod } from '../../../core/brokers/rabbitmq-verbs.ts';
 import type { Command } from '../../../core/machine.ts';
 import type { Properties } from '../../../core/parts/amqp-message.ts';
 import type { HeaderTable } from '../../../core/parts/headers-match.ts';
-import type { ActorId, Message, Micros } from '../../../core/types.ts';
+import type { Message, Micros } from '../../../core/types.ts';
+import { AmqpClients, type ChannelMethod, type Heard } from '../../../sim/conform/amqp-clients.ts';
 import { MachineBench } from '../machine-bench.ts';
-
-/** A method of a channel without the channel's name; distributes over the union. */
-type Method<T = ClientMethod> = T extends { channel: string } ? Omit<T, 'channel'> : never;
-
-interface Link {
-  readonly actor: ActorId;
-  readonly connection: number;
-  sent: number;
-}
-
-/** What the node said to one connection. */
-export interface Heard {
-  readonly connection: string;
-  readonly said: ServerMethod;
-}
 
 export class RabbitBench {
   readonly node: RabbitNode;
-  /** Everything said since the last `take`, in order. */
-  heard: Heard[] = [];
-  /** Whether clients that connect from now on have the capability consumer_cancel_notify. */
-  cancelNotify = true;
   readonly #bench = new MachineBench();
-  readonly #links = new Map<string, Link>();
-  readonly #connectionOf = new Map<string, string>();
+  readonly #clients: AmqpClients;
   readonly #labels = new Map<string, Message>();
-  #actors = 100;
 
   constructor(settings: Partial<NodeSettings> = {}) {
-    const { setup } = this.#bench;
-    this.node = this.#bench.start(
+    const bench = this.#bench;
+    this.node = bench.start(
       new RabbitNode(
         { version: '4.2', heartbeatUs: 0, consumerTimeoutUs: 1_800_000_000, flushUs: 0, ...settings },
-        (name) => setup.place(name, 'queue'),
+        (name) => bench.setup.place(name, 'queue'),
       ),
     );
+    this.#clients = new AmqpClients({
+      receive: (from, wire) => bench.receive(from, wire),
+      take: () => bench.takeSent(),
+      settle: () => bench.wait(0),
+      connected: (name, actor) => void bench.names.set(actor, name),
+    });
+  }
+
+  /** Whether clients that connect from now on have the capability consumer_cancel_notify. */
+  set cancelNotify(has: boolean) {
+    this.#clients.cancelNotify = has;
   }
 
   get nowUs(): Micros {
@@ -66,18 +49,12 @@ export class RabbitBench {
 
   /** Opens a channel, and its connection if that is not open. Opening again replaces the channel. */
   open(channel: string, connection = channel): void {
-    if (!this.#links.has(connection)) this.#connect(connection);
-    this.#connectionOf.set(channel, connection);
-    this.#frame(connection, { type: 'channel.open', channel });
+    this.#clients.open(channel, connection);
   }
 
   /** Says a method on a channel, which is opened at its first use; gives what the node said to anybody thereupon. */
-  say(channel: string, method: Method): ServerMethod[] {
-    if (!this.#connectionOf.has(channel)) this.open(channel);
-    const before = this.heard.length;
-    const connection = this.#connectionOf.get(channel) ?? channel;
-    this.#frame(connection, { ...method, channel } as ClientMethod);
-    return this.heard.slice(before).map(({ said }) => said);
+  say(channel: string, method: ChannelMethod): ServerMethod[] {
+    return this.#clients.say(channel, method);
   }
 
   /** A durable classic queue unless the arguments say otherwise. */
@@ -150,9 +127,7 @@ export class RabbitBench {
 
   /** Takes what was heard. */
   take(): Heard[] {
-    const { heard } = this;
-    this.heard = [];
-    return heard;
+    return this.#clients.take();
   }
 
   depth(queue: string): string {
@@ -162,14 +137,13 @@ export class RabbitBench {
 
   wait(ms: number): void {
     this.#bench.wait(ms * 1000);
-    this.#hear();
+    this.#clients.hear();
   }
 
   /** The client's process is gone, and the transport says so. */
   drop(connection: string): void {
-    const link = this.#links.get(connection);
-    this.#forgetLink(connection);
-    if (link !== undefined) this.node.peerLost(link.actor, this.#bench.out);
+    const actor = this.#clients.forget(connection);
+    if (actor !== undefined) this.node.peerLost(actor, this.#bench.out);
     this.wait(0);
   }
 
@@ -180,27 +154,22 @@ export class RabbitBench {
 
   /** A transient publish as the `ahead`-th frame after the last that was said on the channel's connection, whatever came before. */
   inject(channel: string, ahead: number, queue: string, label: string): void {
-    const link = this.#links.get(this.#connectionOf.get(channel) ?? channel);
-    if (link === undefined) throw new Error(`channel ${channel} is not open`);
     const body = this.message(label);
-    const frame: ClientFrame = {
+    const { sizeBytes } = body;
+    const publish = {
       type: 'basic.publish',
-      channel,
       exchange: '',
       routingKey: queue,
       properties: {},
       body,
-      sizeBytes: body.sizeBytes,
-      connection: link.connection,
-      frame: link.sent + ahead,
-    };
-    this.#bench.receive(link.actor, frame);
-    this.wait(0);
+      sizeBytes,
+    } as const;
+    this.#clients.sayAhead(channel, publish, ahead);
   }
 
   /** The process of the node dies and comes back; no connection survives. */
   restart(): void {
-    for (const connection of [...this.#links.keys()]) this.#forgetLink(connection);
+    this.#clients.forgetAll();
     this.#bench.crash();
     this.node.restart(this.#bench.out);
     this.wait(0);
@@ -218,42 +187,6 @@ export class RabbitBench {
   label(id: number): string {
     for (const [label, message] of this.#labels) if (message.id === id) return label;
     return `?${id}`;
-  }
-
-  #connect(name: string): void {
-    this.#actors += 1;
-    this.#bench.names.set(this.#actors, name);
-    const opening: Opening = { type: 'connection.open', request: 1, cancelNotify: this.cancelNotify };
-    this.#bench.receive(this.#actors, opening);
-    const opened = this.#bench.takeSent().at(-1)?.wire as Extract<Opened, { type: 'connection.open-ok' }>;
-    this.#links.set(name, { actor: this.#actors, connection: opened.connection, sent: 0 });
-  }
-
-  #frame(connection: string, method: ClientMethod): void {
-    const link = this.#links.get(connection);
-    if (link === undefined) throw new Error(`connection ${connection} is not open`);
-    link.sent += 1;
-    const frame: ClientFrame = { ...method, connection: link.connection, frame: link.sent };
-    this.#bench.receive(link.actor, frame);
-    this.wait(0);
-  }
-
-  #hear(): void {
-    for (const { to, wire } of this.#bench.takeSent()) {
-      const found = [...this.#links].find(([, link]) => link.actor === to);
-      const said = wire as ServerFrame;
-      // That something was done is nothing to look at.
-      if (found === undefined || said.type === 'ok') continue;
-      const [connection] = found;
-      this.heard.push({ connection, said });
-      if (said.type === 'channel.close') this.#connectionOf.delete(said.channel);
-      if (said.type === 'connection.close') this.#forgetLink(connection);
-    }
-  }
-
-  #forgetLink(connection: string): void {
-    this.#links.delete(connection);
-    for (const [channel, of] of this.#connectionOf) if (of === connection) this.#connectionOf.delete(channel);
   }
 }
 
