@@ -15,7 +15,7 @@ export interface PartitionMetadata {
   readonly leader: BrokerNumber;
   /** Eligible leader replicas; empty where the feature is off. Source: K22. */
   readonly elr: readonly BrokerNumber[];
-  /** Last known leader, kept when in-sync set and ELR became empty. Source: K22. */
+  /** Last known leader, kept when in-sync set and ELR became empty: it may lead again when it is the only one here. Source: K22. */
   readonly lastKnownElr: readonly BrokerNumber[];
 }
 
@@ -52,8 +52,9 @@ export function electLeader(
   const eligible = replicas.find((broker) => alive(broker) && elr.includes(broker));
   if (eligible !== undefined) return chosen(eligible);
   if (isr.length === 0 && elr.length === 0) {
-    const lastKnown = partition.lastKnownElr.find(alive);
-    if (lastKnown !== undefined) return { leader: lastKnown, unclean: true, isr: [lastKnown], recovering: true };
+    const [lastKnown, other] = partition.lastKnownElr;
+    if (lastKnown !== undefined && other === undefined && alive(lastKnown))
+      return { leader: lastKnown, unclean: true, isr: [lastKnown], recovering: true };
   }
   if (kind === 'unclean') {
     const any = replicas.find(alive);

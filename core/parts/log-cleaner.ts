@@ -167,8 +167,7 @@ export class LogCleaner<V> {
           this.horizons.set(first.batchBase, horizonUs);
         if (retained > 0) continue;
         this.horizons.delete(first.batchBase);
-        if (endsProducer(first, lastRecordOf))
-          kept.push(isData ? emptyBatch(batch[batch.length - 1] as LogRecord<V>) : first);
+        if (endsProducer(first, lastRecordOf)) kept.push(emptyBatch(batch[batch.length - 1] as LogRecord<V>));
       }
       return kept;
     });
@@ -185,16 +184,16 @@ export class LogCleaner<V> {
 
 /** Whether the batch holds what is last known of its producer: its last sequence number, or a marker that raised its epoch. Source: K35, K85. */
 function endsProducer<V>(
-  { producerId, batchLast, control, producerEpoch }: LogRecord<V>,
+  { producerId, batchLast, control, producerEpoch, sequence }: LogRecord<V>,
   lastRecordOf: CleanRequest['lastRecordOf'],
 ): boolean {
   const last = producerId < 0 ? undefined : lastRecordOf(producerId);
   if (last === undefined) return false;
   if (last.dataOffset >= 0) return batchLast === last.dataOffset;
-  return control !== 'none' && control !== 'EMPTY' && producerEpoch === last.epoch;
+  return control !== 'none' && (control !== 'EMPTY' || sequence < 0) && producerEpoch === last.epoch;
 }
 
-/** What is left of a batch whose records are gone: where it ended, and with which sequence number. */
+/** What is left of a batch whose records are gone: where it ended, and with which sequence number; of a marker, whose epoch it had. */
 function emptyBatch<V>(last: LogRecord<V>): LogRecord<V> {
   if (last.control === 'EMPTY') return last;
   const sequence = last.sequence < 0 ? -1 : sequenceAfter(last.sequence, last.batchLast - last.offset);
@@ -205,6 +204,7 @@ function emptyBatch<V>(last: LogRecord<V>): LogRecord<V> {
     value: null,
     tombstone: false,
     sequence,
+    transactional: last.transactional && last.control === 'none',
     control: 'EMPTY',
     sizeBytes: EMPTY_BATCH_BYTES,
   };

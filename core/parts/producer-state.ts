@@ -104,7 +104,8 @@ export class ProducerStates {
   /** Remembers a batch that is in the log now, checked or replicated. Source: K32, K34. */
   appended(batch: ProducerBatch, firstOffset: number, now: Micros): void {
     const entry = this.entry(batch.producerId, batch.epoch);
-    if (batch.epoch > entry.epoch) {
+    // A replicated batch counts as it lies in the log, even one of an older epoch.
+    if (batch.epoch !== entry.epoch) {
       entry.epoch = batch.epoch;
       entry.batches = [];
     }

@@ -160,7 +160,8 @@ export class SharePartition {
 
   /**
    * A member acknowledges [from, to], each offset as `typeOf` says. It must hold all of them; if it does not, nothing changes. Offsets below the start
-   * are done with already and not looked at. `ended` hears of each delivery that ends. Source: K103, K105.
+   * are done with already and not looked at, no more than offsets that nobody was ever handed. An empty window knows of nothing that could be
+   * acknowledged, and a range may not end where nothing was acquired. `ended` hears of each delivery that ends. Source: K103, K105.
    */
   acknowledge(
     owner: string,
@@ -170,15 +171,20 @@ export class SharePartition {
     now: Micros,
     ended: (end: ShareEnd) => void,
   ): ShareError {
-    if (to >= this.#end || to < from) return 'INVALID_REQUEST';
+    if (to < from) return 'INVALID_REQUEST';
+    if (to < this.#start) return 'NONE';
+    if (this.#records.size === 0) return 'INVALID_RECORD_STATE';
+    if (!this.#records.has(to)) return 'INVALID_REQUEST';
     const first = Math.max(from, this.#start);
     for (let offset = first; offset <= to; offset++) {
       const record = this.#records.get(offset);
-      if (record?.state !== 'ACQUIRED' || record.owner !== owner || record.lockedUntilUs <= now)
+      if (record === undefined || record.deliveryCount === 0) continue;
+      if (record.state !== 'ACQUIRED' || record.owner !== owner || record.lockedUntilUs <= now)
         return 'INVALID_RECORD_STATE';
     }
     for (let offset = first; offset <= to; offset++) {
-      const record = this.#records.get(offset) as ShareRecord;
+      const record = this.#records.get(offset);
+      if (record?.state !== 'ACQUIRED') continue;
       switch (typeOf(offset)) {
         case 'ACCEPT':
           this.#finish(record, 'ACKNOWLEDGED', ended);

@@ -54,7 +54,7 @@ export function assignCooperativeSticky(
 
 function stickyFrom(topics: TopicSizes, members: readonly GroupSubscription[], prior: PriorOwnership): Assignment {
   if (members.length === 0) return new Map();
-  return equalSubscriptions(topics, members)
+  return equalSubscriptions(members)
     ? assignByQuota(topics, members, prior)
     : assignGeneral(topics, members, prior.owned);
 }
@@ -81,13 +81,10 @@ function priorOwnership(topics: TopicSizes, members: readonly GroupSubscription[
   return { owned, claimedTwice };
 }
 
-function equalSubscriptions(topics: TopicSizes, members: readonly GroupSubscription[]): boolean {
-  const wanted = (member: GroupSubscription) => member.topics.filter((topic) => topics.has(topic)).sort(byText);
-  const first = wanted(members[0] as GroupSubscription);
-  return members.every((member) => {
-    const mine = wanted(member);
-    return mine.length === first.length && mine.every((topic, index) => topic === first[index]);
-  });
+/** Whether all asked for the same topics, those that do not exist included. */
+function equalSubscriptions(members: readonly GroupSubscription[]): boolean {
+  const first = new Set(members[0]?.topics);
+  return members.every(({ topics }) => topics.length === first.size && topics.every((topic) => first.has(topic)));
 }
 
 /** Everybody gets the floor of the mean, and exactly the remainder of members one more. Source: K63. */

@@ -51,6 +51,7 @@ export function runGroups(table: JsonTable, findings: Findings): void {
 }
 
 function commits(input: Fields, expected: Fields, findings: Findings): void {
+  if (input.get('group') === null) return commitToNone(input, expected, findings);
   const group = restored(input.fields('group'), input.number('sessionTimeoutMs', SESSION_US / 1000) * 1000);
   if (!input.has('events')) {
     const commit = input.fields('commit');
@@ -80,6 +81,16 @@ function commits(input: Fields, expected: Fields, findings: Findings): void {
   }
   if (expected.has('memberPresent')) findings.same('memberPresent', expected.list('memberPresent'), present);
   if (expected.has('errors')) findings.same('errors', expected.list('errors'), errors);
+}
+
+/** A commit to a group that nobody knows: accepted where no membership is claimed, else refused as its version does it. Source: K55. */
+function commitToNone(input: Fields, expected: Fields, findings: Findings): void {
+  const commit = input.fields('commit');
+  const claims = commit.number('generation', -1) >= 0;
+  commit.skip('memberId', 'instanceId', 'offset').end();
+  const wanted = expected.text('error');
+  const answers = claims ? ['ILLEGAL_GENERATION', 'GROUP_ID_NOT_FOUND'] : ['NONE'];
+  findings.holds('error', answers.includes(wanted), wanted, answers);
 }
 
 function restored(fields: Fields, sessionTimeoutUs: number): ConsumerGroup<number> {
@@ -130,11 +141,18 @@ function coordinator(input: Fields, expected: Fields, findings: Findings): void 
 
 /** Lag is what a reader of the isolation level has still before it. */
 function lag(input: Fields, expected: Fields, findings: Findings): void {
-  const committed = input.number('committed');
+  const committed = input.get('committed') ?? null;
+  if (committed !== null && typeof committed !== 'number') throw new UnknownShape('the committed offset');
   const logEnd = input.number('logEnd');
-  const ends = { lagReadUncommitted: logEnd, lagReadCommitted: input.number('lastStable', logEnd) };
+  const ends = {
+    lag: logEnd,
+    lagReadUncommitted: logEnd,
+    lagReadCommitted: Math.min(logEnd, input.number('lastStable', logEnd)),
+  };
   for (const [name, end] of Object.entries(ends)) {
-    if (expected.has(name)) findings.same(name, expected.number(name), end - committed);
+    // Without a commit there is nothing that a lag could be counted from.
+    if (expected.has(name))
+      findings.same(name, expected.get(name) ?? null, committed === null ? null : Math.max(0, end - committed));
   }
 }
 
@@ -241,6 +259,11 @@ class Reader {
   #processed: number[] = [];
   #committed: number | null = null;
   #position = 0;
+  #together = false;
+
+  get atOnce(): boolean {
+    return this.#together;
+  }
 
   poll(from: number, to: number): void {
     for (let offset = from; offset <= to; offset++) this.#polled.push(offset);
@@ -250,6 +273,13 @@ class Reader {
 
   commit(offset = this.#position): void {
     if (this.#group.commitError('reader', undefined, 1, false, 0) === 'NONE') this.#committed = offset;
+  }
+
+  /** What it made and how far it came are written in one transaction: both last, or neither. Source: K47, K68. */
+  together(from?: number, to?: number, offset?: number): void {
+    this.process(to, from);
+    this.commit(offset);
+    this.#together = true;
   }
 
   /** Works on what was polled and is not done, up to this offset. */
@@ -272,25 +302,39 @@ class Reader {
 }
 
 const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly number[]) => void])[] = [
-  [/^polls? (\d+)(?:\.\.(\d+))?$/, (reader, [from = 0, to = from]) => reader.poll(from, to)],
-  [/^commits?(?: offset)? (\d+)$/, (reader, [offset]) => reader.commit(offset)],
-  [/^commits?$/, (reader) => reader.commit()],
-  [/^process(?:es)? all(?: of them)?$/, (reader) => reader.process()],
+  [/^polls?(?: returns)? (\d+)(?:\.\.(\d+))?$/, (reader, [from = 0, to = from]) => reader.poll(from, to)],
+  [/^commits?(?: offset)? (\d+)(?: \(?a?sync\)?)?$/, (reader, [offset]) => reader.commit(offset)],
+  [/^(?:auto-?)?commits?$/, (reader) => reader.commit()],
+  [/^process(?:es)? (?:all|everything)(?: of (?:them|it))?$/, (reader) => reader.process()],
   [/^process(?:es)? (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
   [/^process(?:es)? (\d+)$/, (reader, [offset]) => reader.process(offset, offset)],
-  [/^crash(?:es)? after processing (?:all|everything)(?:,? before(?: the)? commit)?$/, (reader) => reader.process()],
-  [/^crash(?:es)? after processing (\d+)(?:,? before(?: the)? commit)?$/, (reader, [to]) => reader.process(to)],
-  [/^crash(?:es)? after processing (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
   [
-    /^crash(?:es)?(?: (?:before|after)(?: the)? (?:commit|commits|committing|processing|poll)(?: \d+)?)?$/,
+    /^process(?:es)? (\d+)\.\.(\d+) and commits? (\d+) in (?:one|a|the same) transaction$/,
+    (reader, [from, to, offset]) => reader.together(from, to, offset),
+  ],
+  [
+    /^process(?:es)? (?:all|everything) and commits?(?: (\d+))? in (?:one|a|the same) transaction$/,
+    (reader, [offset]) => reader.together(0, Number.MAX_SAFE_INTEGER, offset),
+  ],
+  [/^crash(?:es)? (?:after|while) processing (?:all|everything)\b(?:,? before\b.*)?$/, (reader) => reader.process()],
+  [/^crash(?:es)? after processing (\d+)(?:,? before\b.*)?$/, (reader, [to]) => reader.process(to)],
+  [
+    /^crash(?:es)? after processing (\d+)\.\.(\d+)(?:,? before\b.*)?$/,
+    (reader, [from, to]) => reader.process(to, from),
+  ],
+  [
+    /^crash(?:es)?(?: (?:before|after|during)(?: any| the)? (?:commit|process|poll)\w*)?$|^crash(?:es)? (?:before|after)(?: the)? commit\w*(?: of)? \d+$/,
     () => undefined,
   ],
+  [/^crash(?:es)? before processing (\d+)$/, (reader, [next = 0]) => reader.process(next - 1)],
   [/^restarts?$/, () => undefined],
 ];
 
 function told(scenario: string, expected: Fields, findings: Findings): void {
   const reader = new Reader();
-  for (const step of scenario.split(/\s*(?:[,;]|\bthen\b)\s*/).filter((one) => one !== '')) {
+  for (const clause of scenario.split(/\s*(?:[,;]|\bthen\b)\s*/)) {
+    const step = clause.replace(/^(?:and )?(?:the )?(?:consumer )?/, '');
+    if (step === '') continue;
     const match = STEPS.find(([pattern]) => pattern.test(step));
     if (match === undefined) throw new UnknownShape(`the step "${step}"`);
     const numbers = (match[0].exec(step) ?? [])
@@ -303,6 +347,7 @@ function told(scenario: string, expected: Fields, findings: Findings): void {
   if (expected.has('processedTwice')) findings.same('processedTwice', expected.list('processedTwice'), processedTwice);
   if (expected.has('neverProcessed')) findings.same('neverProcessed', expected.list('neverProcessed'), neverProcessed);
   // What is never done was committed before it was worked on; what is done twice was worked on first (K68).
-  const semantics = neverProcessed.length > 0 ? 'at-most-once' : 'at-least-once';
+  const once = reader.atOnce && processedTwice.length === 0 ? 'exactly-once' : 'at-least-once';
+  const semantics = neverProcessed.length > 0 ? 'at-most-once' : once;
   if (expected.has('semantics')) findings.same('semantics', expected.text('semantics'), semantics);
 }

@@ -24,7 +24,7 @@ export function produced(input: Fields, expected: Fields, findings: Findings): v
   const results = requests.map((acks) => partition.produce(acks));
   const then = input.has('then') ? input.text('then') : '';
   if (then === '') partition.replicate();
-  else partition.happen(then);
+  else partition.happen(then, requests.includes(-1));
   const shown = results.map((result) => ({ ...result, error: partition.answerTo(result) }));
   const last = shown[0];
   if (last === undefined) throw new UnknownShape('no produce request');
@@ -124,26 +124,52 @@ class ReplicatedPartition {
     return this.#leader !== 0 && offset >= 0 && this.log.endOffset <= offset;
   }
 
-  happen(text: string): void {
+  /**
+   * What happens then, clause by clause. A broker that goes takes nothing with it that its followers copied: while somebody waits for all of them they
+   * copy before it goes, unless a clause says that they had not; a write that was answered at once was not waited for (K15, K24).
+   */
+  happen(text: string, waited: boolean): void {
     const clauses = withoutBrackets(text);
-    let unclean = /unclean\.leader\.election\.enable\s*=\s*true/.test(clauses);
+    let unclean = /unclean\.leader\.election\.enable\s*=\s*true|\bunclean election\b/.test(clauses);
     for (const clause of clauses.split(/,\s*(?:but |and |then )?| and then |; /)) {
       const said = clause.trim();
-      const [, follower] = /^follower (\d+) replicates\b/.exec(said) ?? [];
-      const [, isr] = /^the ISR (?:is|shrinks to) \[([\d, ]*)\]/.exec(said) ?? [];
-      const [, lost] = /^broker (\d+) (?:is lost|dies|crashes)\b/.exec(said) ?? [];
+      const [, many, , followers] =
+        /^(followers?|replicas?|brokers?) ((\d+(?:(?:, | and )\d+)*)) (?:replicates?|fetche?s|copy|copies)\b/.exec(
+          said,
+        ) ?? [];
+      const [, isr] = /^the ISR (?:is|shrinks to|becomes|had shrunk to) \[([\d, ]*)\]/.exec(said) ?? [];
+      const gone =
+        /^(?:the )?(?:(leader)(?: \d+)?|(?:broker|node|leader|replica) (\d+)) (?:is lost|dies|crashes|fails|goes down|stops|is killed)\b(.*)$/.exec(
+          said,
+        );
       const [, back, settings] = /^broker (\d+) returns\b(.*)$/.exec(said) ?? [];
-      if (follower !== undefined) this.#follow(Number(follower));
+      if (many !== undefined && followers !== undefined)
+        for (const [number] of followers.matchAll(/\d+/g)) this.#follow(Number(number));
+      else if (
+        /^(?:all|both|every)(?: the)? (?:followers?|replicas?) (?:replicates?|fetch(?:es)?|cop(?:y|ies))\b/.test(said)
+      )
+        this.replicate();
       else if (isr !== undefined) this.#set.confirm([...isr.matchAll(/\d+/g)].map(Number));
-      else if (lost !== undefined) {
-        if (this.#set.isr.length > 1) this.replicate();
-        this.#alive.delete(Number(lost));
+      else if (gone !== null) {
+        const unseen = /\bbefore (?:any|the|a|its|it)?\s*(?:follower|replica|broker|fetch|replicat|copy|copied)/.test(
+          gone[3] ?? '',
+        );
+        if (waited && !unseen && this.#set.isr.length > 1) this.replicate();
+        this.#alive.delete(gone[2] === undefined ? this.#leader : Number(gone[2]));
         this.#elect(unclean);
       } else if (back !== undefined) {
         if (/enable\s*=\s*false/.test(settings ?? '')) unclean = false;
         this.#alive.add(Number(back));
         this.#elect(unclean);
-      } else if (/^(?:the )?request(?:\.timeout\.ms| timeout)? (?:passes|expires|times out)$/.test(said))
+      } else if (/^(?:(?:an )?unclean election|(?:with )?unclean\.leader\.election\.enable\s*=\s*\w+)$/.test(said))
+        this.#elect(unclean);
+      else if (
+        /^(?:a |the )?(?:clean )?election\b|^(?:broker|follower|replica) \d+ (?:becomes (?:the )?leader|is elected)\b/.test(
+          said,
+        )
+      )
+        this.#elect(unclean);
+      else if (/^(?:the )?request(?:\.timeout\.ms| timeout)? (?:passes|expires|times out)$/.test(said))
         this.#timedOut = true;
       else throw new UnknownShape(`what happens then: "${said}"`);
     }

@@ -6,7 +6,8 @@
 import { type ElectionKind, electLeader, elrAfter, type PartitionMetadata } from '../../core/parts/leader-election.ts';
 import { PartitionReplica } from '../../core/parts/partition-replica.ts';
 import { ReplicaSet, type ReplicaSetOptions } from '../../core/parts/replica-set.ts';
-import { Fields, type Findings, isList, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
+import type { JsonTable } from './case.ts';
+import { Fields, type Findings, isList, type Json, sameItems, sameJson, UnknownShape } from './case.ts';
 import { produced } from './kafka-produce.ts';
 
 const LAG_MS = 30_000;
@@ -57,7 +58,7 @@ function logSteps(input: Fields, expected: Fields, findings: Findings): void {
   for (const step of input.texts('steps')) {
     const [, verb = '', digits = '', rest = ''] = /^([a-zA-Z ]+?) (\d+)(.*)$/.exec(step) ?? [];
     const n = Number(digits);
-    if (verb === 'append' && /^ as (leader|follower)$/.test(rest)) append(replica, n);
+    if (verb === 'append' && /^(?: records?)?(?: as (?:leader|follower))?$/.test(rest)) append(replica, n);
     else if (rest !== '') throw new UnknownShape(`the step ${step}`);
     else if (verb === 'maybeIncrement HW') log.advanceHighWatermark(n);
     else if (verb === 'updateHW') log.setHighWatermark(n);
@@ -94,7 +95,7 @@ function checkpointed(input: Fields, expected: Fields, findings: Findings): void
   const replica = emptyReplica();
   append(replica, input.number('logEndOffset'));
   replica.log.setHighWatermark(input.number('checkpointedHighWatermark'));
-  input.get('becomesLeader');
+  input.skip('becomesLeader', 'becomesFollower');
   findings.same('highWatermark', expected.number('highWatermark'), replica.log.highWatermark);
 }
 
@@ -117,9 +118,10 @@ function listOffsets(input: Fields, expected: Fields, findings: Findings): void 
   const results = queries.map((query): Json => {
     const [, time] = /^by timestamp (\d+)\b/.exec(query) ?? [];
     if (time !== undefined) return replica.offsetFor({ timeUs: Number(time) }, 'read_uncommitted', epochStart) ?? null;
-    if (query === 'latest (client)') return latest();
+    if (/^latest(?: \(client\))?$/.test(query)) return latest();
     if (query === 'latest (replica)') return replica.log.endOffset;
-    if (query === 'earliest') return replica.offsetFor('earliest', 'read_uncommitted', epochStart) ?? null;
+    if (/^earliest(?: \((?:client|replica)\))?$/.test(query))
+      return replica.offsetFor('earliest', 'read_uncommitted', epochStart) ?? null;
     throw new UnknownShape(`the query ${query}`);
   });
   findings.same('results', expected.list('results'), results);
@@ -133,13 +135,18 @@ function listOffsets(input: Fields, expected: Fields, findings: Findings): void 
 // ── Who is in sync ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function minimum(input: Fields, sequence: readonly Json[] | null, expected: Fields, findings: Findings): void {
-  const replicas = input.has('replicas') ? input.numbers('replicas') : numbersOf(sequence?.[0] ?? []);
-  const states = (sequence ?? [input.numbers('isr')]).map((isr) => {
+  const sets = sequence ?? [input.numbers('isr')];
+  const least = input.number('min.insync.replicas', 1);
+  // Where nobody says how many replicas there are, there are enough for the minimum.
+  const named = Math.max(least, ...sets.flatMap(numbersOf));
+  const replicas = input.has('replicas') ? input.numbers('replicas') : Array.from({ length: named }, (_, i) => i + 1);
+  input.skip('leader');
+  const states = sets.map((isr) => {
     const set = new ReplicaSet({
       self: numbersOf(isr)[0] ?? 0,
       replicas,
       isr: numbersOf(isr),
-      minInsyncReplicas: input.number('min.insync.replicas', 1),
+      minInsyncReplicas: least,
       lagTimeMaxUs: LAG_MS * 1000,
       epochStartOffset: 0,
       now: 0,
@@ -186,21 +193,32 @@ class LeaderView {
   }
 
   /**
-   * An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, `leader becomes follower then leader again at epoch 10`, perhaps after
-   * the epoch, and with what it leads to in brackets.
+   * An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, `check ISR`, `controller acks the ISR`, `controller shrinks the ISR to [1]`,
+   * `advance 30001 ms`, `leader becomes follower then leader again at epoch 10`, perhaps after the epoch, and with what it leads to in brackets.
    */
   say(sentence: string): void {
     const [, event = ''] = /^(?:epoch \d+: )?(.*?)(?: \(.*\))?$/.exec(sentence) ?? [];
-    const [, counts] = /^append (\d+(?:,? then \d+)*)$/.exec(event) ?? [];
+    const [, counts] =
+      /^(?:leader )?appends? (\d+(?:,? then \d+)*)(?: records?)?(?: at the leader)?$/.exec(event) ?? [];
     const [, who, at] =
-      /^followers? (\d+(?:(?:, | and )\d+)*) fetch(?:es)? at (\d+(?:,? then \d+)*)$/.exec(event) ?? [];
+      /^followers? (\d+(?:(?:, | and |, and )\d+)*) (?:fetch|fetches|fetched)(?: from)?(?: at)?(?: offset)? (\d+(?:,? then \d+)*)$/.exec(
+        event,
+      ) ?? [];
     const begins = /^(?:leader becomes follower then leader again|becomes leader)\b.*? epoch \d+(.*)$/.exec(event);
+    const [, ms] = /^(?:advance|wait|after)?\s*(\d+) ?ms(?: passe?s?)?$/.exec(event) ?? [];
+    const [, isr] = /^controller shrinks (?:the )?ISR to \[?([\d, ]*)\]?$/i.exec(event) ?? [];
     if (counts !== undefined) {
       for (const n of integersIn(counts)) this.end += n;
       this.#advance();
     } else if (who !== undefined && at !== undefined) {
       for (const offset of integersIn(at)) for (const replica of integersIn(who)) this.#fetch(replica, offset);
     } else if (begins !== null) this.#begin(integersIn(begins[1] ?? '')[0] ?? this.end);
+    else if (ms !== undefined) this.happen(new Fields({ advanceMs: Number(ms) }, 'event'));
+    else if (isr !== undefined) this.happen(new Fields({ controllerShrinksIsrTo: integersIn(isr) }, 'event'));
+    else if (/^(?:the )?(?:leader )?checks? ?(?:the )?ISR$/i.test(event))
+      this.happen(new Fields({ checkIsr: true }, 'event'));
+    else if (/^(?:the )?controller ?(?:acks|acknowledges|confirms) ?(?:the )?ISR(?: change)?$/i.test(event))
+      this.happen(new Fields({ controllerAcksIsr: true }, 'event'));
     else throw new UnknownShape(`the event "${sentence}"`);
   }
 
@@ -222,6 +240,8 @@ class LeaderView {
           fetch.end();
           break;
         }
+        case 'note':
+          break;
         case 'checkIsr':
           set.tryShrink(this.end, this.nowUs);
           break;
@@ -236,6 +256,31 @@ class LeaderView {
       }
       this.#advance();
     }
+  }
+
+  /** One event, in words or as an object. */
+  hear(event: Json): void {
+    if (typeof event === 'string') this.say(event);
+    else {
+      const fields = new Fields(event, 'event');
+      this.happen(fields);
+      fields.end();
+    }
+  }
+
+  /** What can be asked of it now. */
+  get shown() {
+    const { isr, maximalIsr, underMinIsr, atMinIsr } = this.set;
+    const { highWatermark, end } = this;
+    return {
+      isr: [...isr],
+      maximalIsr: [...maximalIsr],
+      highWatermark,
+      logEndOffset: end,
+      underMinIsr,
+      atMinIsr,
+      latestOffset: { internal: end, client: highWatermark },
+    };
   }
 
   #fetch(replica: number, at: number): void {
@@ -254,53 +299,81 @@ class LeaderView {
 function replicaEvents(input: Fields, expected: Fields, findings: Findings): void {
   const events = input.list('events');
   if (input.has('followerState')) {
-    const after: Record<string, Json> = {};
+    const after: Record<string, Readonly<Record<string, Json>>> = {};
     for (const state of input.texts('followerState')) {
+      const eligible = FOLLOWER_STATES[state];
+      if (eligible === undefined) throw new UnknownShape(`the state of a follower ${state}`);
       const view = new LeaderView(input);
       // A follower whose broker is fenced or shutting down may not come back into the set (K17).
-      const others = input.numbers('replicas').filter((replica) => replica !== input.number('leader'));
-      for (const replica of others) view.set.setEligible(replica, state === 'unfenced');
-      for (const event of input.rows('events')) view.happen(event);
-      after[state] = view.highWatermark;
+      const leader = input.number('leader', input.numbers('isr')[0]);
+      for (const replica of input.numbers('replicas')) if (replica !== leader) view.set.setEligible(replica, eligible);
+      for (const event of events) view.hear(event);
+      after[state] = view.shown;
     }
-    findings.same('highWatermarkAfter', expected.table('highWatermarkAfter'), after);
+    for (const name of Object.keys(expected.record)) {
+      const plain = name.replace(/After$/, '');
+      if (name === 'note') continue;
+      for (const [state, wanted] of Object.entries(expected.table(name))) {
+        const seen = after[state]?.[plain];
+        if (seen === undefined) throw new UnknownShape(`expected.${name}.${state}`);
+        compareSeen(`${name} of ${state}`, wanted, seen, findings);
+      }
+    }
     return;
   }
   const view = new LeaderView(input);
   const asked: number[] = [];
-  const seen = { isr: [] as Json[], maximalIsr: [] as Json[], highWatermark: [] as Json[] };
+  const seen: Record<keyof LeaderView['shown'], Json[]> = {
+    isr: [],
+    maximalIsr: [],
+    highWatermark: [],
+    logEndOffset: [],
+    underMinIsr: [],
+    atMinIsr: [],
+    latestOffset: [],
+  };
   for (const [index, event] of events.entries()) {
     const pending = view.set.pendingIsr;
-    if (typeof event === 'string') view.say(event);
-    else {
-      const fields = new Fields(event, 'event');
-      view.happen(fields);
-      fields.end();
-    }
+    view.hear(event);
     if (view.set.pendingIsr !== undefined && view.set.pendingIsr !== pending) asked.push(index);
     if (typeof event === 'string') compareRemark(event, view, findings);
-    seen.isr.push([...view.set.isr]);
-    seen.maximalIsr.push([...view.set.maximalIsr]);
-    seen.highWatermark.push(view.highWatermark);
+    const { shown } = view;
+    for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name].push(shown[name]);
   }
   for (const [name, values] of Object.entries(seen)) {
-    if (expected.has(name)) findings.same(name, expected.get(name) ?? null, ofShape(expected.get(name), values));
+    if (!expected.has(name)) continue;
+    const wanted = expected.get(name) ?? null;
+    compareSeen(name, wanted, ofShape(wanted, values), findings);
   }
   if (expected.has('isrUpdateRequestedAfter')) {
     const wanted = eventsMeant(expected.get('isrUpdateRequestedAfter') ?? null, events.length);
     findings.same('isrUpdateRequestedAfter', wanted, asked);
   }
-  if (expected.has('latestOffset')) {
-    findings.same('latestOffset', expected.table('latestOffset'), { internal: view.end, client: view.highWatermark });
-  }
   if (expected.has('maximalIsrSizeAfterSecond')) {
-    const second = seen.maximalIsr[1];
+    const second = seen['maximalIsr'][1];
     findings.same(
       'maximalIsr after the second',
       expected.number('maximalIsrSizeAfterSecond'),
       numbersOf(second ?? []).length,
     );
   }
+}
+
+/** Whether a follower in this state may join the in-sync set. */
+const FOLLOWER_STATES: Readonly<Record<string, boolean>> = { fenced: false, shutdown: false, unfenced: true };
+
+/** Compares what was seen; the order of replicas in a set does not count. */
+function compareSeen(where: string, wanted: Json, seen: Json, findings: Findings): void {
+  const isSet = (value: Json): value is readonly number[] =>
+    isList(value) && value.every((one) => typeof one === 'number');
+  const same = (one: Json, other: Json): boolean =>
+    isSet(one) && isSet(other)
+      ? sameItems(one, other)
+      : isList(one) && isList(other)
+        ? one.length === other.length && one.every((item, index) => same(item, other[index] ?? null))
+        : sameJson(one, other);
+  const isNumberOfEach = where === 'highWatermark' || where === 'logEndOffset';
+  findings.holds(where, isNumberOfEach ? sameJson(wanted, seen) : same(wanted, seen), wanted, seen);
 }
 
 /** What an event in words says it leads to: `(LEO 5)`, `(HW 1)`. */
@@ -326,8 +399,9 @@ const KINDS: Readonly<Record<string, ElectionKind>> = { PREFERRED: 'preferred', 
 
 function election(input: Fields, expected: Fields, findings: Findings): void {
   const fields = input.fields('partition').skip('min.insync.replicas');
-  const kind = KINDS[input.text('election')];
-  if (kind === undefined) throw new UnknownShape(`the election ${input.text('election')}`);
+  const named = input.text('election', 'ONLINE');
+  const kind = KINDS[named];
+  if (kind === undefined) throw new UnknownShape(`the election ${named}`);
   const targetIsr = input.has('targetIsr') ? input.numbers('targetIsr') : null;
   const targetReplicas = input.has('targetReplicas') ? input.numbers('targetReplicas') : null;
   const isr = targetIsr ?? fields.numbers('isr');
@@ -360,8 +434,13 @@ function eligible(input: Fields, expected: Fields, findings: Findings): void {
   const alive = input.has('alive') ? input.numbers('alive') : replicas.filter((replica) => !offline.includes(replica));
   const minIsr = input.number('min.insync.replicas', 1);
   const target = input.has('targetIsr') ? input.numbers('targetIsr') : null;
-  const changed = target === null ? before : { ...before, isr: target, ...elrAfter(before, target, minIsr) };
-  const result = electLeader(changed, (broker) => alive.includes(broker), 'online');
+  const lost = input.has('uncleanShutdown') ? input.numbers('uncleanShutdown') : [];
+  const isr = target ?? before.isr;
+  const changed =
+    target === null && lost.length === 0 ? before : { ...before, isr, ...elrAfter(before, isr, minIsr, lost) };
+  const kind = KINDS[input.text('election', 'ONLINE')];
+  if (kind === undefined) throw new UnknownShape(`the election ${input.text('election')}`);
+  const result = electLeader(changed, (broker) => alive.includes(broker), kind);
   const elected = result.leader !== 0 && !changed.isr.includes(result.leader);
   const after = elected
     ? { ...changed, isr: result.isr, elr: changed.elr.filter((one) => !result.isr.includes(one)) }

@@ -9,7 +9,7 @@ import {
   SharePartition,
   type ShareState,
 } from '../../core/parts/share-partition.ts';
-import { Fields, type Findings, isList, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
+import { Fields, type Findings, isList, isTable, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
 
 /** K102, K104, K106: the defaults of the lock's time, the deliveries, and the offsets in flight. */
 const LOCK_US = 30_000_000;
@@ -57,9 +57,12 @@ class Shared {
   readonly results: Json[] = [];
   lastAcquired: JsonTable | null = null;
   afterRelease: ((expected: Fields, findings: Findings) => void) | null = null;
+  /** Offsets that hold a record; null: all. */
+  readonly #log: ReadonlySet<number> | null;
   #now = 0;
 
-  constructor(start: number, deliveryCountLimit: number, maxRecordLocks: number) {
+  constructor(start: number, log: readonly number[], deliveryCountLimit: number, maxRecordLocks: number) {
+    this.#log = log.length === 0 ? null : new Set(log);
     this.partition = new SharePartition(start, { deliveryCountLimit, maxRecordLocks, lockUs: LOCK_US });
   }
 
@@ -76,43 +79,81 @@ class Shared {
     op.skip('note').end();
   }
 
+  /** A full window takes no new batch; what was given back within it is handed out all the same (K106). */
   #acquire(fields: Fields): void {
-    const acquired = this.partition.acquire(fields.text('m'), fields.number('from'), fields.number('to'), this.#now);
-    const [first, last] = [acquired[0], acquired.at(-1)];
+    const { partition } = this;
+    const to = fields.number('to');
+    const below = partition.hasRoom ? to : Math.min(to, partition.endOffset - 1);
+    const acquired = partition.acquire(fields.text('m'), fields.number('from'), below, this.#now);
     this.acquiredCounts.push(acquired.length);
     this.results.push('ok');
-    if (first !== undefined && last !== undefined)
-      this.lastAcquired = { from: first.offset, to: last.offset, deliveryCount: last.deliveryCount };
+    const last = acquired.at(-1);
+    if (last !== undefined) {
+      // The last run of neighbours that were delivered equally often.
+      let first = last.offset;
+      for (let i = acquired.length - 2; acquired[i]?.offset === first - 1; i--) {
+        if (acquired[i]?.deliveryCount !== last.deliveryCount) break;
+        first--;
+      }
+      this.lastAcquired = { from: first, to: last.offset, deliveryCount: last.deliveryCount };
+    }
     fields.end();
   }
 
+  /** Whether the member does not hold some offset of the range that somebody was handed. */
+  #isLost(owner: string, first: number, last: number): boolean {
+    for (let offset = Math.max(first, this.partition.startOffset); offset <= last; offset++) {
+      const record = this.partition.record(offset);
+      if (record === undefined || record.deliveryCount === 0) continue;
+      if (record.state !== 'ACQUIRED' || record.owner !== owner || record.lockedUntilUs <= this.#now) return true;
+    }
+    return false;
+  }
+
+  /** With a list of types, an offset that it leaves out is not spoken of, unless there is no record at it. */
   #acknowledge(fields: Fields): void {
+    const owner = fields.text('m');
     const from = fields.number('from');
-    const types = fields.has('types') ? fields.table('types') : null;
-    const single = types === null ? typeOf(fields.get('type') ?? null) : 'ACCEPT';
-    const offsets = types === null ? [] : Object.keys(types).map(Number);
-    const to = fields.number('to', Math.max(from, ...offsets));
-    const typeAt = (offset: number) => (types === null ? single : typeOf(types[String(offset)] ?? 'GAP'));
-    const error: ShareError = this.partition.acknowledge(
-      fields.text('m'),
-      from,
-      to,
-      typeAt,
-      this.#now,
-      () => undefined,
-    );
+    const listed = fields.get('types');
+    const types = new Map<number, AcknowledgeType>();
+    if (isList(listed)) for (const [index, type] of listed.entries()) types.set(from + index, typeOf(type));
+    else if (isTable(listed))
+      for (const [offset, type] of Object.entries(listed)) types.set(Number(offset), typeOf(type));
+    else if (listed !== undefined) throw new UnknownShape('the types of an acknowledgement');
+    const single = types.size === 0 ? typeOf(fields.get('type') ?? null) : undefined;
+    const to = fields.number('to', Math.max(from, ...types.keys()));
+    fields.end();
+    const typeAt = (offset: number): AcknowledgeType | undefined =>
+      single ?? types.get(offset) ?? (this.#log?.has(offset) === false ? 'GAP' : undefined);
+    const parts = runsOf(from, to, (offset) => typeAt(offset) !== undefined);
+    let error: ShareError = 'NONE';
+    // A part that is refused takes the others with it.
+    if (parts.length > 1 && parts.some(([first, last]) => this.#isLost(owner, first, last)))
+      error = 'INVALID_RECORD_STATE';
+    for (const [first, last] of parts) {
+      if (error !== 'NONE') break;
+      error = this.partition.acknowledge(
+        owner,
+        first,
+        last,
+        (offset) => typeAt(offset) ?? 'GAP',
+        this.#now,
+        () => undefined,
+      );
+    }
     this.results.push(error === 'NONE' ? 'ok' : error);
-    if (single === 'RELEASE' && this.afterRelease === null) {
-      const state = shownStates(this.partition);
-      const next = this.partition.nextFetchOffset;
+    const releases = single === 'RELEASE' || [...types.values()].includes('RELEASE');
+    if (releases && this.afterRelease === null) {
+      const { partition } = this;
+      const state = shownStates(partition);
+      const seen = positionsOf(partition);
       this.afterRelease = (expected, findings) => {
         if (expected.has('state')) compareStates('afterRelease', expected.table('state'), state, findings);
-        if (expected.has('nextFetchOffset'))
-          findings.same('afterRelease.nextFetchOffset', expected.number('nextFetchOffset'), next);
+        for (const [name, value] of Object.entries(seen))
+          if (expected.has(name)) findings.same(`afterRelease.${name}`, expected.get(name) ?? null, value);
         expected.end();
       };
     }
-    fields.end();
   }
 
   /** `past …lock…`: the lock's time passes; a number is in ms. */
@@ -130,13 +171,35 @@ function typeOf(value: Json): AcknowledgeType {
   return type;
 }
 
+/** The runs of neighbours in [from, to] that are spoken of. */
+function runsOf(from: number, to: number, spoken: (offset: number) => boolean): [number, number][] {
+  const runs: [number, number][] = [];
+  for (let offset = from; offset <= to; offset++) {
+    if (!spoken(offset)) continue;
+    const run = runs.at(-1);
+    if (run?.[1] === offset - 1) run[1] = offset;
+    else runs.push([offset, offset]);
+  }
+  return runs;
+}
+
+function positionsOf(partition: SharePartition): Readonly<Record<string, Json>> {
+  return {
+    nextFetchOffset: partition.nextFetchOffset,
+    startOffset: partition.startOffset,
+    endOffset: partition.endOffset - 1,
+    inFlight: partition.inFlight,
+    canAcquire: partition.canAcquire,
+  };
+}
+
 function operations(input: Fields, expected: Fields, findings: Findings): void {
   const ops = input.rows('ops');
   const firsts = ops.flatMap((op) => (op.has('acquire') ? [op.fields('acquire').number('from')] : []));
   const log = input.has('log') ? input.numbers('log') : [];
   const start = input.number('startOffset', firsts[0] ?? log[0] ?? 0);
   const deliveries = input.number('deliveryCountLimit', DELIVERIES);
-  const shared = new Shared(start, deliveries, input.number('maxRecordLocks', MAX_LOCKS));
+  const shared = new Shared(start, log, deliveries, input.number('maxRecordLocks', MAX_LOCKS));
   for (const op of ops) shared.step(op);
   const { partition } = shared;
   if (expected.has('state')) compareStates('state', expected.table('state'), shownStates(partition), findings);
@@ -146,15 +209,11 @@ function operations(input: Fields, expected: Fields, findings: Findings): void {
   }
   const results = shared.results;
   const seen: Readonly<Record<string, Json>> = {
-    nextFetchOffset: partition.nextFetchOffset,
-    startOffset: partition.startOffset,
-    endOffset: partition.endOffset - 1,
-    inFlight: partition.inFlight,
+    ...positionsOf(partition),
     acquiredCount: shared.acquiredCounts,
     lastAcquired: shared.lastAcquired,
     results,
     error: results.at(-1) === 'ok' ? 'NONE' : (results.at(-1) ?? null),
-    canAcquire: partition.canAcquire,
   };
   for (const [name, value] of Object.entries(seen)) {
     if (!expected.has(name)) continue;
