@@ -20,6 +20,7 @@ const UNPACKED_MOST = 2_000_000;
 const BITE = 1_024;
 const SETS_MOST = 200;
 const LINES_MOST = 1_000;
+const MARKS_MOST = 100;
 
 /** What is shown beside the moment. */
 export interface View {
@@ -51,6 +52,8 @@ export interface Address {
   /** For a scenario in neutral words, the broker: name of a profile, not looked up yet. */
   readonly under: string | null;
   readonly view: View;
+  /** Bookmarks, in order. */
+  readonly marks: readonly Micros[];
   /** That the run had; '' when the link does not say. */
   readonly digest: string;
   /** Version of the program that made the link; '' when it does not say. */
@@ -70,6 +73,7 @@ export const NO_ADDRESS: Address = {
   lines: [],
   under: null,
   view: PLAIN_VIEW,
+  marks: [],
   digest: '',
   by: '',
   local: false,
@@ -115,7 +119,8 @@ export function readAddress(hash: string): Address {
   const packed = query.get('yaml');
   const yaml = packed === null ? null : textOf(packed);
   const t = query.get('t');
-  const timeUs = t === null ? null : readClock(t);
+  const clock = t === null ? null : readClock(t);
+  const timeUs = isTime(clock) ? clock : null;
   const problem =
     packed !== null && yaml === null
       ? 'The link holds no readable scenario.'
@@ -137,6 +142,7 @@ export function readAddress(hash: string): Address {
       message: messageOf(query.get('message') ?? ''),
       thing: thingOf(query.get('show') ?? ''),
     },
+    marks: marksOf(query.getAll('mark').map(readClock)),
     digest: digestOf(query.get('digest')),
     by: (query.get('by') ?? '').slice(0, 20),
     local: query.get('open') === 'local',
@@ -148,7 +154,7 @@ export function readAddress(hash: string): Address {
 export async function writeLink(written: Written): Promise<string> {
   const { yaml = null, lines = [] } = written;
   if (yaml === null && lines.length === 0) return writeAddress(written);
-  const { scenario, seed, timeUs, sets, under, view, digest } = { ...NO_ADDRESS, ...written };
+  const { scenario, seed, timeUs, sets, under, view, marks, digest } = { ...NO_ADDRESS, ...written };
   const json = JSON.stringify({
     ...(yaml === null ? { scenario } : { yaml }),
     ...(seed === null ? {} : { seed }),
@@ -157,6 +163,7 @@ export async function writeLink(written: Written): Promise<string> {
     ...(under === null ? {} : { under }),
     ...(timeUs === null || timeUs <= 0 ? {} : { t: timeUs }),
     ...viewParts(view),
+    ...(marks.length === 0 ? {} : { marks: marksOf(marks) }),
     ...(digest === '' ? {} : { digest, by: VERSION }),
   });
   return `#v=${FORM}&z=${await deflate(json)}`;
@@ -164,7 +171,7 @@ export async function writeLink(written: Written): Promise<string> {
 
 /** The link that can be read: knobs, but no added lines; a text is carried as it is. */
 export function writeAddress(written: Written): string {
-  const { scenario, yaml, seed, timeUs, sets, under, view, digest } = { ...NO_ADDRESS, ...written };
+  const { scenario, yaml, seed, timeUs, sets, under, view, marks, digest } = { ...NO_ADDRESS, ...written };
   const query = new URLSearchParams();
   if (yaml !== null) query.set('yaml', base64url(new TextEncoder().encode(yaml)));
   else query.set('scenario', scenario);
@@ -173,6 +180,7 @@ export function writeAddress(written: Written): string {
   if (under) query.set('under', under);
   if (timeUs !== null && timeUs > 0) query.set('t', `${timeUs / 1_000_000}s`);
   for (const [name, value] of Object.entries(viewParts(view))) query.set(name, String(value));
+  for (const mark of marksOf(marks)) query.append('mark', `${mark / 1_000_000}s`);
   if (digest !== '') {
     query.set('digest', digest);
     query.set('by', VERSION);
@@ -253,14 +261,14 @@ function fromJson(text: string): Address | null {
   if (yaml === null && string('scenario') === '') return null;
   const sets = listOf(parsed['sets'], SETS_MOST, (one): one is string => typeof one === 'string');
   const lines = listOf(parsed['lines'], LINES_MOST, isLine);
-  const t = parsed['t'];
+  const { t, marks = [] } = parsed as { readonly t?: unknown; readonly marks?: unknown };
   if (sets === null || lines === null) return null;
   return {
     ...NO_ADDRESS,
     scenario: string('scenario'),
     yaml,
     seed: typeof parsed['seed'] === 'string' ? parsed['seed'] : null,
-    timeUs: typeof t === 'number' && Number.isSafeInteger(t) && t >= 0 ? t : null,
+    timeUs: isTime(t) ? t : null,
     sets,
     lines,
     under: typeof parsed['under'] === 'string' ? parsed['under'] : null,
@@ -271,6 +279,7 @@ function fromJson(text: string): Address | null {
       message: messageOf(string('message')),
       thing: thingOf(string('show')),
     },
+    marks: marksOf(Array.isArray(marks) ? marks : []),
     digest: digestOf(parsed['digest']),
     by: string('by').slice(0, 20),
   };
@@ -323,6 +332,15 @@ function thingOf(text: string): View['thing'] {
   const [, type, kind, name] = /^(actor|place):([\w-]+):(.+)$/.exec(text) ?? [];
   if (kind === undefined || name === undefined) return null;
   return { type: type === 'actor' ? 'actor' : 'place', kind, name };
+}
+
+/** The times among what is given, each once and in order; of more than a person sets, the first. */
+function marksOf(marks: readonly unknown[]): readonly Micros[] {
+  return [...new Set(marks.slice(0, MARKS_MOST).filter(isTime))].sort((a, b) => a - b);
+}
+
+function isTime(value: unknown): value is Micros {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** '' for what is no digest. */

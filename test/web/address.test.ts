@@ -26,6 +26,7 @@ const WHOLE: Omit<Address, 'problem' | 'by' | 'local'> = {
   lines: [],
   under: 'kafka',
   view: VIEW,
+  marks: [2_500_000, 19_400_001],
   digest: '9f3c41ae-0b1d22f7',
 };
 const packed = (value: unknown): string => `#v=1&z=${deflateRawSync(JSON.stringify(value)).toString('base64url')}`;
@@ -34,6 +35,7 @@ it('a link that was written is read as it was', async () => {
   const link = writeAddress(WHOLE);
   expect(link).toContain('scenario=photo-queue&seed=7');
   expect(link).toContain('t=19.4s');
+  expect(link).toContain('mark=2.5s&mark=19.400001s');
   expect(readAddress(link)).toMatchObject({ ...WHOLE, problem: '' });
   expect(await readLink(link)).toEqual(readAddress(link));
 });
@@ -71,6 +73,8 @@ it('a whole scenario travels in the old form of link, whatever letters it has', 
 
 it('a time that is none, or a scenario that cannot be read, is said and not guessed', () => {
   expect(readAddress('#scenario=a&t=soon').problem).toContain('soon');
+  expect(readAddress(`#scenario=a&t=${'9'.repeat(400)}h`)).toMatchObject({ timeUs: null });
+  expect(readAddress(`#scenario=a&t=${'9'.repeat(400)}h`).problem).toContain('999');
   expect(readAddress('#yaml=%%%').problem).toBe('The link holds no readable scenario.');
   expect(readAddress('#yaml=____').yaml).toBe(null);
 });
@@ -120,6 +124,15 @@ it('what is damaged, cut off, random or of another shape is said to be damaged',
 it('fields that make no sense are left out', async () => {
   const link = packed({ yaml: 'a', t: -5, zoom: 1e9, message: 'nobody', show: 'table:x', digest: 'none', wide: 'yes' });
   expect(await readLink(link)).toEqual({ ...NO_ADDRESS, yaml: 'a' });
+});
+
+it('of bookmarks the times are taken, each once and in order, and no more than somebody sets', async () => {
+  expect(readAddress('#scenario=a&mark=9s&mark=soon&mark=1s&mark=9s').marks).toEqual([1_000_000, 9_000_000]);
+  const wild = packed({ yaml: 'a', marks: [5, -1, 0.5, '7', null, 1e300, 5, 3] });
+  expect((await readLink(wild)).marks).toEqual([3, 5]);
+  expect((await readLink(packed({ yaml: 'a', marks: { length: 9 } }))).marks).toEqual([]);
+  const many = packed({ yaml: 'a', marks: Array.from({ length: 50_000 }, (_, i) => i) });
+  expect((await readLink(many)).marks).toHaveLength(100);
 });
 
 it('a link that unpacks to far more than a scenario is not unpacked', async () => {

@@ -70,6 +70,7 @@ function drawFrame(pen: Pen, element: Element, style: CSSStyleDeclaration, rect:
     pen.roundRect(x, y, w, h, style.borderTopLeftRadius.endsWith('%') ? Math.min(w, h) / 2 : radius);
     pen.fill();
   }
+  if (style.backgroundImage.startsWith('repeating-linear-gradient')) drawHatching(pen, style, rect, radius, alpha);
   const isFramed = style.borderLeftStyle !== 'none' && (Number.parseFloat(style.borderLeftWidth) || 0) > 0;
   if (line > 0 && style.borderTopStyle !== 'none' && isSeen(style.borderTopColor) && !isFramed) {
     pen.fillStyle = style.borderTopColor;
@@ -92,6 +93,29 @@ function drawFrame(pen: Pen, element: Element, style: CSSStyleDeclaration, rect:
   // Signs that the page paints as backgrounds.
   if (style.backgroundImage !== 'none' && w < 16) drawSign(pen, element, rect);
   pen.globalAlpha = 1;
+}
+
+/** Distance of two strokes, and how much of the ink is in them, as the page has it. */
+const HATCHING = { every: 10 * Math.SQRT2, share: 0.05 } as const;
+
+/** What is down is hatched. */
+function drawHatching(pen: Pen, style: CSSStyleDeclaration, { x, y, w, h }: Rect, radius: number, alpha: number): void {
+  pen.save();
+  pen.fillStyle = style.getPropertyValue('--panel').trim();
+  pen.beginPath();
+  pen.roundRect(x, y, w, h, radius);
+  pen.fill();
+  pen.clip();
+  pen.strokeStyle = style.getPropertyValue('--fault').trim();
+  pen.lineWidth = 1;
+  pen.globalAlpha = alpha * HATCHING.share;
+  pen.beginPath();
+  for (let from = x - h; from < x + w; from += HATCHING.every) {
+    pen.moveTo(from, y + h);
+    pen.lineTo(from + h, y);
+  }
+  pen.stroke();
+  pen.restore();
 }
 
 /** A cross for what is down, two bars for what is paused. */
@@ -178,7 +202,8 @@ function linesOf(node: Text): Line[] {
   return lines;
 }
 
-function shortened(pen: Pen, text: string, width: number): string {
+/** The text, or as much of its beginning as there is room for. */
+export function shortened(pen: Pen, text: string, width: number): string {
   if (pen.measureText(text).width <= width) return text;
   let end = text.length;
   while (end > 0 && pen.measureText(`${text.slice(0, end)}…`).width > width) end--;

@@ -8,9 +8,10 @@ import type { Lab } from '../lab.svelte.ts';
 import { clock } from '../stage/describe.ts';
 import { Painter } from '../stage/paint.ts';
 import { drawBoxes } from './boxes.ts';
+import { cardOf, drawCard } from './card.ts';
 import { GifWriter } from './gif.ts';
 import type { Pictures } from './offers.ts';
-import { cutOf, drawFoot, FOOT } from './pictures.ts';
+import { cutOf, drawFoot, FOOT, ruler } from './pictures.ts';
 
 export interface Film {
   readonly fromUs: Micros;
@@ -100,9 +101,16 @@ async function filmed(
   if (first === null || context === null) return null;
   const ratio = width / first.width;
   const cut = cutOf(first);
+  const measure = ruler();
+  // As high as the highest card of the stretch, so that nothing moves when one comes.
+  const head = Math.max(
+    0,
+    ...first.captionsBetween(fromUs, toUs).map((one) => cardOf(one, first.width, measure).height),
+  );
+  const whole = head + cut.height + FOOT;
   canvas.width = width;
   // Recorders want even numbers.
-  canvas.height = 2 * Math.round(((cut.height + FOOT) * ratio) / 2);
+  canvas.height = 2 * Math.round((whole * ratio) / 2);
   // The messages have a paper of their own, because the painter clears its paper.
   const sheet = document.createElement('canvas');
   const onSheet = sheet.getContext('2d');
@@ -117,10 +125,14 @@ async function filmed(
     flushSync();
     const shown = pictures.stage;
     if (shown === null) return;
-    const { palette, floor, scene, selected } = shown;
+    const { palette, floor, scene, selected, caption } = shown;
+    // What fades on the page would be seen between two colours, since the film goes faster or slower than the page's clock.
+    for (const change of floor.getAnimations({ subtree: true })) if (change instanceof CSSTransition) change.finish();
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = palette.paper;
-    context.fillRect(0, 0, shown.width, cut.height + FOOT);
+    context.fillRect(0, 0, shown.width, whole);
+    if (caption !== null) drawCard(context, cardOf(caption, shown.width, measure), palette, shown.width, head);
+    context.translate(0, head);
     const { left, top } = floor.getBoundingClientRect();
     drawBoxes(context, floor, { left, top: top + cut.top * shown.scale, scale: shown.scale });
     const view = { x: 0, y: cut.top, width: shown.width, height: cut.height, scale: 1 };

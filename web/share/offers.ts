@@ -1,6 +1,9 @@
 /** Who shows the stage or the diagram offers it here to be drawn elsewhere: what is drawn, and how large. `pictures.ts` makes pictures of it. */
+
+import type { Micros } from '../../core/types.ts';
 import type { Paper, Present } from '../diagram/draw.ts';
 import type { Drawing } from '../diagram/drawing.ts';
+import type { ShownCaption } from '../stage/captions.ts';
 import type { Scene } from '../stage/marks.ts';
 import type { Palette } from '../stage/paint.ts';
 
@@ -15,6 +18,10 @@ export interface StagePicture {
   /** So many times as large as it fits it is shown. */
   readonly scale: number;
   readonly selected: number;
+  /** The card over the boxes; null for none. */
+  readonly caption: ShownCaption | null;
+  /** The cards that are shown between two times. */
+  readonly captionsBetween: (fromUs: Micros, toUs: Micros) => readonly ShownCaption[];
 }
 
 export interface DiagramPicture {

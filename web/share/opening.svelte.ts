@@ -148,12 +148,13 @@ export class Opening {
     panels.forgetActors();
     this.#expected = address === null || address.digest === '' ? null : address;
     if (address === null) return this.#lab.open(name, text);
-    const { seed, timeUs, sets, lines, under, view } = address;
+    const { seed, timeUs, sets, lines, under, view, marks } = address;
     panels.wide = view.wide;
     panels.stageScale = 1;
     panels.scaleStage(view.zoom);
     const wanted = { message: view.message, thing: view.thing };
     this.#lab.open(name, text, { seed, timeUs: timeUs ?? 0, sets, changes: lines, under, wanted });
+    this.#lab.bookmarks = marks;
   }
 
   /** Shows the file that `queuelab open` serves beside the page, and again whenever it changes. */

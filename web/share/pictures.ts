@@ -5,15 +5,15 @@
 import { draw } from '../diagram/draw.ts';
 import { Painter, type Palette } from '../stage/paint.ts';
 import type { Pen } from '../stage/pen.ts';
-import { drawBoxes, heightOf } from './boxes.ts';
+import { drawBoxes, heightOf, shortened } from './boxes.ts';
+import { cardOf, drawCard, TEXT } from './card.ts';
 import type { DiagramPicture, StagePicture } from './offers.ts';
-import { SvgPen } from './svg.ts';
+import { type Measure, roughly, SvgPen } from './svg.ts';
 
 /** Height of the line under a picture. */
 export const FOOT = 30;
 /** Height of the names over the diagram. */
 const HEAD = 34;
-const TEXT = 'ui-sans-serif, system-ui, sans-serif';
 
 /** Something with a size that can be drawn with any pen. */
 export interface Picture {
@@ -23,22 +23,25 @@ export interface Picture {
   readonly draw: (pen: Pen) => void;
 }
 
-/** `foot` says what it shows. What is empty above and below the boxes is cut off. */
+/** `foot` says what it shows. What is empty above and below the boxes is cut off, and over it stands the caption of the moment. */
 export function stagePicture(picture: StagePicture, foot: string): Picture {
-  const { floor, scene, palette, width, scale, selected } = picture;
+  const { floor, scene, palette, width, scale, selected, caption } = picture;
   const { top: cut, height } = cutOf(picture);
+  const card = caption === null ? null : cardOf(caption, width, ruler());
+  const head = card?.height ?? 0;
   return {
     width,
-    height: height + FOOT,
+    height: head + height + FOOT,
     background: palette.paper,
     draw: (pen) => {
       const { left, top } = floor.getBoundingClientRect();
+      if (card !== null) drawCard(pen, card, palette, width, head);
       pen.save();
-      pen.translate(0, -cut);
+      pen.translate(0, head - cut);
       drawBoxes(pen, floor, { left, top, scale });
       new Painter(onto(pen), palette, 1).paint(scene, { x: 0, y: 0, width, height: cut + height, scale: 1 }, selected);
       pen.restore();
-      drawFoot(pen, foot, palette, width, height);
+      drawFoot(pen, foot, palette, width, head + height);
     },
   };
 }
@@ -83,7 +86,7 @@ export function drawFoot(pen: Pen, foot: string, palette: Palette, width: number
   pen.font = `400 12px ${TEXT}`;
   pen.textAlign = 'left';
   pen.fillStyle = palette.inks.soft;
-  pen.fillText(foot, 12, top + 19);
+  pen.fillText(shortened(pen, foot, width - 24), 12, top + 19);
 }
 
 /**
@@ -102,14 +105,19 @@ function onto(pen: Pen): Pen {
   });
 }
 
+/** Measures as the browser draws. */
+export function ruler(): Measure {
+  const context = document.createElement('canvas').getContext('2d');
+  if (context === null) return roughly;
+  return (text, font) => {
+    context.font = font;
+    return context.measureText(text).width;
+  };
+}
+
 /** A file of vectors. */
 export function svgOf(picture: Picture, title: string): Blob {
-  const ruler = document.createElement('canvas').getContext('2d');
-  const pen = new SvgPen((text, font) => {
-    if (ruler === null) return text.length * 6;
-    ruler.font = font;
-    return ruler.measureText(text).width;
-  });
+  const pen = new SvgPen(ruler());
   picture.draw(pen);
   const { width, height, background } = picture;
   return new Blob([pen.file(width, height, title, background)], { type: 'image/svg+xml' });

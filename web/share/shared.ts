@@ -16,8 +16,18 @@ export function sharedOf(lab: Lab, panels: Panels): Written {
     under: lab.under,
     timeUs: Math.floor(lab.timeUs),
     view: viewOf(lab, panels),
+    marks: lab.bookmarks,
     digest: isWhole ? lab.digest : '',
   };
+}
+
+/** The scenario as it runs, to be kept: a seed that was chosen is written into it, too, unless it is all in braces. */
+export function textToKeep({ text, seed, scenario }: Pick<Lab, 'text' | 'seed' | 'scenario'>): string {
+  if (seed === null || seed === scenario?.seed || text.trimStart().startsWith('{')) return text;
+  const line = `seed: ${JSON.stringify(seed)}`;
+  const own = /^seed[ \t]*:.*$/m;
+  if (own.test(text)) return text.replace(own, () => line);
+  return `${text.replace(/\n*$/, '\n')}${line}\n`;
 }
 
 function viewOf(lab: Lab, panels: Panels): View {

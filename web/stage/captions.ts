@@ -29,6 +29,20 @@ export function captionAt(
   return timeUs === 0 && story !== '' ? { text: firstSentence(story), question: restOf(story) } : null;
 }
 
+/** All that are shown between two times, in order: the one that is there already, and those that come. */
+export function captionsBetween(
+  captions: readonly PlacedCaption[],
+  timeOf: (fact: FactId) => Micros,
+  story: string,
+  fromUs: Micros,
+  toUs: Micros,
+): ShownCaption[] {
+  const before = captions.filter(({ fact }) => timeOf(fact) <= fromUs).at(-1);
+  const first = captionAt(before === undefined ? [] : [before], before?.fact ?? 0, story, fromUs);
+  const coming = captions.filter(({ fact }) => timeOf(fact) > fromUs && timeOf(fact) <= toUs);
+  return first === null ? coming : [first, ...coming];
+}
+
 /** Heights of a card's lines and rims, and widths of their letters, px, as Caption.svelte sets them: on the safe side, since nothing is measured before the layout. */
 const CARD = { rim: 22, dot: 54, text: [7.6, 21], question: [7.0, 20], advice: 24, gaps: 24 } as const;
 
