@@ -3,6 +3,7 @@
  * does it at queue.declare. No state and no behaviour: the node reads the result.
  * Source: rules R8, R10–R16, R24, R35, R37, R38, R42–R44, R50, R56, R57, R59, R62.
  */
+import { backoffOptions } from '../clients/backoff.ts';
 import { numberOf, type OptionTable, type OptionValue, type OptionValues } from '../options.ts';
 import type { ConsumerMode } from '../parts/competing-consumers.ts';
 import { type HeaderTable, type HeaderValue, sameValue } from '../parts/headers-match.ts';
@@ -361,14 +362,16 @@ export const PRODUCER_OPTIONS: OptionTable = {
     doc: 'Wait before sending again after a nack.',
     source: 'R19',
   },
+  ...backoffOptions('retry_', 'fixed', 10_000_000),
   network_recovery_interval: {
     type: 'duration',
     unit: 's',
     default: 5_000_000,
     min: 1_000,
-    doc: 'Wait before connecting again after the connection was lost or could not be made.',
+    doc: 'Wait before connecting again after the connection was lost or could not be made, and before opening a channel again that the node closed.',
     source: 'R35',
   },
+  ...backoffOptions('network_recovery_', 'fixed', 60_000_000, 'network_recovery_interval'),
 };
 
 export const CONSUMER_OPTIONS: OptionTable = {
@@ -423,9 +426,10 @@ export const CONSUMER_OPTIONS: OptionTable = {
     unit: 's',
     default: 5_000_000,
     min: 1_000,
-    doc: 'Wait before connecting again after the connection was lost or could not be made.',
+    doc: 'Wait before connecting again after the connection was lost or could not be made, and before opening a channel again that the node closed.',
     source: 'R35',
   },
+  ...backoffOptions('network_recovery_', 'fixed', 60_000_000, 'network_recovery_interval'),
 };
 
 /** What may change while a queue exists: in the server by a policy, here by a `set` line of the timeline. */

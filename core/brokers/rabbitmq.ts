@@ -123,11 +123,11 @@ export const rabbitmq: BrokerKind = {
       streams: true,
       nodesFor: () => nodes,
       producerPort: (port, host) =>
-        new RabbitProducerPort(nodes, port, port.to.map(target), declarations('publish', port.to), host),
+        new RabbitProducerPort(nodes, port, port.to.map(target), declarations('publish', port.to), host, setup),
       consumerPort: (port, host) => {
         const sources = port.from.map((name) => ({ name, stream: isStream(queues.get(name)?.options ?? {}) }));
         const group = sources.some(({ stream }) => stream) ? setup.place(port.name, 'group') : 0;
-        return new RabbitConsumerPort(nodes, port, sources, group, declarations('consume', port.from), host);
+        return new RabbitConsumerPort(nodes, port, sources, group, declarations('consume', port.from), host, setup);
       },
     };
   },

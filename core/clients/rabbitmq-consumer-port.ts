@@ -6,12 +6,12 @@
  */
 import type { ClientMethod, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
 import { F } from '../facts.ts';
-import type { Out, Wire } from '../machine.ts';
+import type { Out, Setup, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
 import type { ActorId, Delivery, PlaceId, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
-import { type LinkHost, RabbitLink } from './rabbitmq-link.ts';
+import { type LinkHost, RabbitLink, Recovery } from './rabbitmq-link.ts';
 
 /** What the port keeps in `Delivery.handle`. `channel` tells channels apart over the whole life of the port. */
 interface Handle {
@@ -59,7 +59,8 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   readonly #exclusive: boolean;
   readonly #declarations: readonly ClientMethod[];
   readonly #link: RabbitLink;
-  readonly #recoveryUs: number;
+  /** Of the channel and its consumers, when the node closes or cancels them. */
+  readonly #recovery: Recovery;
   /** Number of the open channel; 0 while there is none. */
   #channel = 0;
   #channels = 0;
@@ -74,6 +75,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     group: PlaceId,
     declarations: readonly ClientMethod[],
     host: ConsumerHost,
+    setup: Setup,
   ) {
     const { options } = spec;
     this.#host = host;
@@ -89,8 +91,9 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     this.#priority = numberOf(options, 'x-priority');
     this.#exclusive = booleanOf(options, 'exclusive');
     this.#declarations = declarations;
-    this.#recoveryUs = numberOf(options, 'network_recovery_interval', 5_000_000);
-    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), this.#recoveryUs, this);
+    const recovery = setup.site(`${spec.name}/recovery-jitter`);
+    this.#recovery = new Recovery(options, recovery);
+    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), new Recovery(options, recovery), this);
   }
 
   start(out: Out): void {
@@ -178,6 +181,7 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
   opened(out: Out): void {
     this.#channels += 1;
     this.#channel = this.#channels;
+    this.#recovery.works(out);
     this.#link.say({ type: 'channel.open', channel: CHANNEL }, 'control', out);
     if (this.#prefetch > 0)
       this.#link.say({ type: 'basic.qos', channel: CHANNEL, prefetchCount: this.#prefetch }, 'control', out);
@@ -199,12 +203,12 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
         const queue = this.#queues.find((name) => this.#tagOf(name) === method.consumerTag);
         if (queue === undefined) return;
         const timer: ReconsumeTimer = { type: 'rabbitmq/reconsume', channel: this.#channel, queue };
-        out.timer(this.#recoveryUs, timer);
+        out.timer(this.#recovery.next(out), timer);
         return;
       }
       case 'channel.close':
         this.#channel = 0;
-        out.timer(this.#recoveryUs, { type: 'rabbitmq/reopen' });
+        out.timer(this.#recovery.next(out), { type: 'rabbitmq/reopen' });
         return this.#host.disconnected(out);
       default:
         return;

@@ -6,9 +6,11 @@
 import type { ClientMethod, Opened, Opening, ServerFrame, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
 import { isFrame } from '../brokers/rabbitmq-verbs.ts';
 import { F } from '../facts.ts';
-import type { HopKind, Out, Wire } from '../machine.ts';
+import type { HopKind, Out, Site, Wire } from '../machine.ts';
+import type { OptionValues } from '../options.ts';
 import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 
 /** What the link tells its port. */
 export interface LinkHost {
@@ -26,10 +28,46 @@ type LinkTimer =
 /** As on the node's side: while frames wait for one that is missing for this long, the connection counts as broken. */
 const GAP_US = 2_000_000;
 
+/** The waits of a client between failures in a row: alike, or growing, with chance in them, as its options `network_recovery_…` say. */
+export class Recovery {
+  readonly #settings: BackoffSettings;
+  readonly #site: Site;
+  #failures = 0;
+  #sinceUs: Micros = Number.MAX_SAFE_INTEGER;
+
+  constructor(options: OptionValues, site: Site) {
+    this.#settings = backoffOf(options, 'network_recovery_', 5_000_000, 60_000_000, 'network_recovery_interval');
+    this.#site = site;
+  }
+
+  /** The wait before any growth. */
+  get firstUs(): Micros {
+    return this.#settings.firstUs;
+  }
+
+  /** The wait after one more failure. What had worked for longer than the longest wait was in order: the first one again. */
+  next(out: Out): Micros {
+    if (out.now - this.#sinceUs > this.#settings.maxUs) this.#failures = 0;
+    this.#sinceUs = Number.MAX_SAFE_INTEGER;
+    this.#failures += 1;
+    return backoffUs(this.#settings, this.#failures, out, this.#site);
+  }
+
+  /** It works, as it seems. */
+  works(out: Out): void {
+    this.#sinceUs = out.now;
+  }
+
+  /** It works for sure. */
+  succeeded(): void {
+    this.#failures = 0;
+  }
+}
+
 export class RabbitLink {
   readonly #nodes: readonly ActorId[];
   #node: ActorId;
-  readonly #recoveryUs: Micros;
+  readonly #recovery: Recovery;
   readonly #host: LinkHost;
   /** Attempts to connect, counted over restarts too, so that a late answer is known for what it is. */
   #request = 0;
@@ -44,11 +82,11 @@ export class RabbitLink {
   #attempt: TimerId = 0;
   #gap: TimerId = 0;
 
-  /** `nodes`: those of the cluster; `first` is the number of the one to try first, from 1. `recoveryUs`: how long to wait before connecting again, and how long an attempt may take. */
-  constructor(nodes: readonly ActorId[], first: number, recoveryUs: Micros, host: LinkHost) {
+  /** `nodes`: those of the cluster; `first` is the number of the one to try first, from 1. `recovery`: how long to wait before connecting again; an attempt may take its first wait, or longer. */
+  constructor(nodes: readonly ActorId[], first: number, recovery: Recovery, host: LinkHost) {
     this.#nodes = nodes;
     this.#node = nodes[(first - 1) % nodes.length] ?? 0;
-    this.#recoveryUs = recoveryUs;
+    this.#recovery = recovery;
     this.#host = host;
   }
 
@@ -139,12 +177,12 @@ export class RabbitLink {
     this.#request += 1;
     const opening: Opening = { type: 'connection.open', request: this.#request };
     out.send(this.#node, 'control', opening);
-    this.#retry(out);
+    this.#retry(Math.max(this.#recovery.next(out), this.#recovery.firstUs), out);
   }
 
-  #retry(out: Out): void {
+  #retry(waitUs: Micros, out: Out): void {
     const timer: LinkTimer = { type: 'rabbitmq/connect', request: this.#request };
-    this.#attempt = out.timer(this.#recoveryUs, timer);
+    this.#attempt = out.timer(waitUs, timer);
   }
 
   #transport(wire: Opened, out: Out): void {
@@ -160,6 +198,7 @@ export class RabbitLink {
       return;
     }
     out.cancel(this.#attempt);
+    this.#recovery.succeeded();
     this.#connection = wire.connection;
     this.#inbound = new FrameOrder();
     this.#gap = 0;
@@ -200,7 +239,7 @@ export class RabbitLink {
     out.fact(F['connection-lost'], 0, 0, this.#node);
     const reset: Opened = { type: 'connection.reset', connection };
     if (tells) out.send(this.#node, 'control', reset);
-    this.#retry(out);
+    this.#retry(this.#recovery.next(out), out);
     this.#host.lost(out);
   }
 }

@@ -5,13 +5,14 @@
  */
 import type { ClientMethod, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
 import type { Properties } from '../parts/amqp-message.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
-import { type LinkHost, RabbitLink } from './rabbitmq-link.ts';
+import { type LinkHost, RabbitLink, Recovery } from './rabbitmq-link.ts';
 
 /** Where a name in `to:` leads: an exchange with the message's own routing key, or a queue by way of the default exchange. */
 export interface PublishTarget {
@@ -52,8 +53,10 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   readonly #priorityFrom: string;
   readonly #timeoutUs: Micros;
   readonly #retries: number;
-  readonly #backoffUs: Micros;
-  readonly #recoveryUs: Micros;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
+  /** Of the channel, when the node closes it. */
+  readonly #recovery: Recovery;
   /** Publishes that the node has not answered, in order of publishing. */
   readonly #unanswered = new OpenRequests<Sending>('rabbitmq/confirm-late');
   /** Token of the publish that the current channel numbers 0, and of the last that is surely answered. */
@@ -73,18 +76,21 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     targets: readonly PublishTarget[],
     declarations: readonly ClientMethod[],
     host: ProducerHost,
+    setup: Setup,
   ) {
     const { options } = spec;
     this.#host = host;
     this.#targets = targets;
     this.#declarations = declarations;
-    this.#recoveryUs = numberOf(options, 'network_recovery_interval', 5_000_000);
-    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), this.#recoveryUs, this);
+    const recovery = setup.site(`${spec.name}/recovery-jitter`);
+    this.#recovery = new Recovery(options, recovery);
+    this.#link = new RabbitLink(nodes, numberOf(options, 'node', 1), new Recovery(options, recovery), this);
     this.#confirms = booleanOf(options, 'confirms');
     this.#mandatory = booleanOf(options, 'mandatory');
     this.#timeoutUs = numberOf(options, 'confirm_timeout', 5_000_000);
     this.#retries = numberOf(options, 'retries', -1);
-    this.#backoffUs = numberOf(options, 'retry_backoff', 100_000);
+    this.#backoff = backoffOf(options, 'retry_', 100_000, 10_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
     const priority = textOf(options, 'priority');
     const fixed = /^[0-9]+$/.test(priority);
     this.#priorityFrom = fixed ? '' : priority;
@@ -147,6 +153,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     if (this.#confirms) this.#link.say({ type: 'confirm.select', channel: CHANNEL }, 'control', out);
     for (const declaration of this.#declarations) this.#link.say(declaration, 'control', out);
     this.#channelOpen = true;
+    this.#recovery.works(out);
     this.#base = this.#published;
     this.#answered = this.#published;
     const waiting = this.#waiting;
@@ -171,7 +178,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
       case 'channel.close':
         this.#channelOpen = false;
         this.#recall(out);
-        out.timer(this.#recoveryUs, { type: 'rabbitmq/reopen' });
+        out.timer(this.#recovery.next(out), { type: 'rabbitmq/reopen' });
         return;
       default:
         return;
@@ -248,17 +255,20 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   #answerOne(token: number, ok: boolean, out: Out): void {
     const sending = this.#unanswered.close(token);
     if (sending === undefined) return;
-    if (!ok) return this.#again(sending, R.nacked, sending.uncertain, this.#backoffUs, out);
+    if (!ok) {
+      const waitUs = backoffUs(this.#backoff, sending.attempt, out, this.#jitter, sending.message.decisionKey);
+      return this.#again(sending, R.nacked, sending.uncertain, waitUs, out);
+    }
     if (sending.returned) return this.#fail(sending, R['no route'], !sending.uncertain, out);
     this.#done(sending, true, out);
   }
 
   /** Sends again, now or after a backoff, unless the retries are used up. */
-  #again(sending: Sending, reason: number, uncertain: boolean, backoffUs: Micros, out: Out): void {
+  #again(sending: Sending, reason: number, uncertain: boolean, waitUs: Micros, out: Out): void {
     if (this.#retries >= 0 && sending.attempt > this.#retries) return this.#fail(sending, reason, !uncertain, out);
     const next: Sending = { ...sending, attempt: sending.attempt + 1, reason, uncertain, returned: false };
     const retry: RetryTimer = { type: 'rabbitmq/retry', sending: next };
-    if (backoffUs > 0) out.timer(backoffUs, retry);
+    if (waitUs > 0) out.timer(waitUs, retry);
     else this.#send(next, out);
   }
 

@@ -22,6 +22,8 @@ class Pair {
   readonly node: RabbitNode;
   readonly heard: string[] = [];
   readonly held: Delivery[] = [];
+  /** When the client asked for a connection, in ms. */
+  readonly asked: number[] = [];
   lose: string | null = null;
   #port: ProducerPort | ConsumerPort | null = null;
 
@@ -44,6 +46,7 @@ class Pair {
         retrying: (message, attempt, reason) =>
           this.heard.push(`retry ${attempt} of m${message.id} (${REASONS[reason]})`),
       },
+      this.client.setup,
     );
     this.#start(port);
     return (message) => {
@@ -72,6 +75,7 @@ class Pair {
         revoked: () => {},
         disconnected: () => this.heard.push('disconnected'),
       },
+      this.client.setup,
     );
     this.#start(port);
     return port;
@@ -120,6 +124,7 @@ class Pair {
       const there = this.client.takeSent();
       const back = this.broker.takeSent().filter(({ to }) => to === CLIENT);
       if (there.length + back.length === 0) return;
+      for (const { wire, atUs } of there) if (wire.type === 'connection.open') this.asked.push(atUs / 1000);
       for (const { wire } of there) if (wire.type !== this.lose) this.broker.receive(CLIENT, wire);
       for (const { wire } of back) if (wire.type !== this.lose) this.client.receive(NODE, wire);
     }
@@ -204,6 +209,90 @@ describe('a producer with confirms', () => {
     publish(2);
     pair.wait(100);
     expect(pair.take()).toBe('confirmed m1, retry 2 of m2 (nacked), failed m2 (nacked), surely not stored');
+  });
+
+  test.each([
+    ['fixed', 'none', [100, 200, 300, 400]],
+    ['exponential', 'none', [100, 300, 550, 800]],
+    ['exponential', 'equal', [50, 150, 275, 400]],
+  ])('after nacks in a row waits by its growth %s and jitter %s', (growth, jitter, at) => {
+    const pair = new Pair({ 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+    const publish = pair.produce({
+      confirms: true,
+      retry_backoff: 100_000,
+      retry_growth: growth,
+      retry_max: 250_000,
+      retry_jitter: jitter,
+    });
+    publish(1);
+    const times: number[] = [];
+    for (let ms = 5; times.length < 4 && ms < 2_000; ms += 5) {
+      pair.wait(5);
+      if (pair.take() !== '') times.push(ms);
+    }
+    expect(times).toEqual(at);
+  });
+
+  test.each([
+    [{ network_recovery_growth: 'fixed' }, [0, 5_000, 10_000, 15_000, 20_000]],
+    [{ network_recovery_growth: 'exponential', network_recovery_max: 15_000_000 }, [0, 5_000, 15_000, 30_000, 45_000]],
+  ])('asks for a connection again as its options %j say', (options, at) => {
+    const pair = new Pair();
+    pair.lose = 'connection.open-ok';
+    pair.produce(options);
+    pair.wait(45_000);
+    expect(pair.asked.slice(0, 5)).toEqual(at);
+  });
+
+  test('begins its waits anew once it had a connection', () => {
+    const pair = new Pair();
+    pair.lose = 'connection.open-ok';
+    pair.produce({ network_recovery_growth: 'exponential' });
+    pair.wait(14_000);
+    pair.lose = null;
+    pair.wait(2_000);
+    pair.cut();
+    pair.wait(6_000);
+    expect(pair.asked).toEqual([0, 5_000, 15_000, 21_000]);
+  });
+
+  test('waits longer from one refusal of its channel to the next', () => {
+    const pair = new Pair();
+    pair.elsewhere({ type: 'queue.delete', channel: 'x', queue: 'jobs' });
+    const opened: number[] = [];
+    const port = new RabbitConsumerPort(
+      [NODE],
+      {
+        name: 'w',
+        declared: 'w',
+        instance: 1,
+        options: { network_recovery_growth: 'exponential' },
+        from: ['jobs'],
+        group: 'w',
+        settle: 'after-processing',
+        prefetch: 1,
+      },
+      [{ name: 'jobs', stream: false }],
+      0,
+      [],
+      {
+        deliver: () => {},
+        settled: () => {},
+        revoked: () => {},
+        disconnected: () => opened.push(pair.client.nowUs / 1000),
+      },
+      pair.client.setup,
+    );
+    pair.client.start({
+      start: (out) => port.start(out),
+      receive: (from, wire, out) => port.receive(from, wire, out),
+      timer: (wire, out) => port.timer(wire, out),
+      crash: () => port.crash(),
+      restart: (out) => port.start(out),
+    });
+    pair.settle();
+    pair.wait(36_000);
+    expect(opened).toEqual([0, 5_000, 15_000, 35_000]);
   });
 
   test('keeps messages while there is no connection, and sends them in order', () => {
