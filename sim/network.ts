@@ -51,6 +51,9 @@ interface Active {
   left: number;
 }
 
+/** Links of later actors are looked up each time. */
+const MOST_SIDE = 1024;
+
 export class Network {
   readonly judgement: Judgement = { fate: 0, latencyUs: 0, copyLatencyUs: 0 };
   readonly #spec: NetworkSpec;
@@ -58,6 +61,9 @@ export class Network {
   readonly #actors: readonly Actor[];
   /** Links by sender, then by receiver. */
   readonly #links: (Link | undefined)[][] = [];
+  /** By sender × `#side` + receiver, for the first actors: 1 when their link is ideal, 2 when not, 0 while nobody asked. */
+  #ideals = new Uint8Array(16 * 16);
+  #side = 16;
   readonly #splits = new Map<number, { readonly sides: readonly (readonly string[])[]; readonly oneWay: boolean }>();
   readonly #slow = new Map<ActorId, number>();
   /** By actor that bears the declared name alone: the name that it has among others when there are more, such as `resizer-1`. */
@@ -74,7 +80,21 @@ export class Network {
 
   /** Whether hops of this link simply happen now: nothing to judge, no latency. */
   isIdeal(from: ActorId, to: ActorId): boolean {
-    return this.#calm && (this.#links[from]?.[to] ?? this.#link(from, to)).ideal;
+    if (!this.#calm) return false;
+    const side = this.#side;
+    const known = from < side && to < side ? this.#ideals[from * side + to] : 0;
+    return known === 0 ? this.#learn(from, to) : known === 1;
+  }
+
+  #learn(from: ActorId, to: ActorId): boolean {
+    const { ideal } = this.#link(from, to);
+    if (this.#side < MOST_SIDE && this.#side < this.#actors.length) {
+      // What was known is asked again.
+      while (this.#side < MOST_SIDE && this.#side < this.#actors.length) this.#side *= 2;
+      this.#ideals = new Uint8Array(this.#side * this.#side);
+    }
+    if (from < this.#side && to < this.#side) this.#ideals[from * this.#side + to] = ideal ? 1 : 2;
+    return ideal;
   }
 
   /** Decides one hop; read `judgement` before the next call. `hop` is an index of HOPS, `messages` what it carries (0 for none). */

@@ -575,6 +575,7 @@ export class World {
     this.#voice.begin(id, restarted);
     process.machine.restart(this.#voice);
     this.#finish(process);
+    if (process.missed.length === 0) return;
     for (const { command, cause } of process.missed.splice(0)) this.#command([id], command, cause);
   }
 

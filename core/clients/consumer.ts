@@ -215,14 +215,15 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     this.port.crash();
     for (const outlet of this.outlets) outlet.crash();
     this.#breaker?.clear();
-    this.#parked = [];
+    if (this.#parked.length > 0) this.#parked = [];
     this.#reorder?.clear(true);
     this.#reorderUs = Number.POSITIVE_INFINITY;
     this.#checkedToken = 0;
     this.#waiting.clear();
     this.#jobs = [];
-    this.#acking.clear();
-    this.#memory.clear();
+    // To clear a set that is empty takes new memory.
+    if (this.#acking.size > 0) this.#acking.clear();
+    if (this.#memory.size > 0) this.#memory.clear();
     this.#watching = false;
   }
 

@@ -64,7 +64,7 @@ export class Numbered<T> {
 
   /** Forgets all; numbering goes on. */
   clear(): void {
-    this.#slots.fill(undefined);
+    if (this.size > 0) this.#slots.fill(undefined);
     this.#first = this.#next;
     this.size = 0;
   }
