@@ -118,6 +118,8 @@ interface Live {
 
 export class Sqs implements Machine {
   readonly #queues = new Map<string, Live>();
+  /** The queue that was asked for last. */
+  #recent: Live | undefined;
   readonly #tasks = new MoveTasks();
   /** When each queue that is gone was deleted. */
   readonly #deleted = new Map<string, Micros>();
@@ -212,7 +214,7 @@ export class Sqs implements Machine {
 
   timer(wire: Wire, out: Out): void {
     const timer = wire as QueueTimer | MoveTask;
-    const live = this.#queues.get(timer.queue);
+    const live = this.#queueNamed(timer.queue);
     if (live === undefined) return;
     switch (timer.type) {
       case 'visible':
@@ -324,6 +326,12 @@ export class Sqs implements Machine {
     return '';
   }
 
+  /** Most requests name the queue that the one before named. */
+  #queueNamed(name: string): Live | undefined {
+    if (this.#recent?.name !== name) this.#recent = this.#queues.get(name);
+    return this.#recent;
+  }
+
   #batch(from: ActorId, request: SqsBatch, out: Out): void {
     const live = this.#queues.get(request.queue);
     const error = live === undefined ? ERROR.noQueue : errorOfBatch(request, live.queue.fifo, live.contentDedup);
@@ -352,7 +360,7 @@ export class Sqs implements Machine {
 
   #send(from: ActorId, request: SendMessage, out: Out): void {
     const { message, token, group, dedupId } = request;
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#refuse(from, message, 0, token, ERROR.noQueue, out);
     const error = errorOfSend(live, request);
     if (error !== '') return this.#refuse(from, message, live.place, token, error, out);
@@ -413,7 +421,7 @@ export class Sqs implements Machine {
   // ── Receiving ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #receive(from: ActorId, request: ReceiveMessage, out: Out): void {
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#answer(from, request, NOTHING, ERROR.noQueue, out);
     const waitUs = request.waitUs >= 0 ? request.waitUs : live.waitUs;
     if (
@@ -517,22 +525,25 @@ export class Sqs implements Machine {
       const received: ReceivedMessage = { message, place, attempt: receives, handle: receipt, messageId };
       if (handed.length === 0) handed = [received];
       else handed.push(received);
+      if (visibilityUs > 0) queue.postpone(entry, untilUs, out.now);
     }
     if (handed.length === 0) return false;
-    // Only now, so that a receive with a timeout of 0 does not hand out the same message twice.
-    for (const { handle } of handed) {
-      const entry = queue.find(handle) as Entry;
-      if (visibilityUs === 0) {
-        entry.fact = out.fact(F.requeued, entry.message.id, place, 0, 0, R['lock expired'], entry.fact);
-      }
-      queue.postpone(entry, untilUs, out.now);
-    }
+    if (visibilityUs === 0) this.#requeue(live, handed, out);
     if (request.attemptId !== undefined && queue.fifo) {
       this.#remember(live, request.attemptId, handed, untilUs, out.now);
     }
     this.#armVisible(live, out);
     this.#answer(from, request, handed, '', out);
     return true;
+  }
+
+  /** What was handed out with a timeout of 0 is visible again, and only now: one receive does not get the same message twice. */
+  #requeue({ queue, place }: Live, handed: readonly ReceivedMessage[], out: Out): void {
+    for (const { handle } of handed) {
+      const entry = queue.find(handle) as Entry;
+      entry.fact = out.fact(F.requeued, entry.message.id, place, 0, 0, R['lock expired'], entry.fact);
+      queue.postpone(entry, out.now, out.now);
+    }
   }
 
   #answer(
@@ -559,7 +570,7 @@ export class Sqs implements Machine {
   /** Hands what is visible to the polls that wait, in the order in which they came. */
   #servePolls(live: Live, out: Out): void {
     for (let poll = live.polls.first; poll !== undefined; poll = live.polls.first) {
-      if (live.queue.peek() === undefined || !this.#hand(live, poll.from, poll.request, out)) return;
+      if (!this.#hand(live, poll.from, poll.request, out)) return;
       live.polls.shift();
     }
   }
@@ -568,7 +579,7 @@ export class Sqs implements Machine {
 
   #delete(from: ActorId, request: DeleteMessage, out: Out): void {
     const { message, receipt, token, attempt } = request;
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#result(from, message.id, token, ERROR.noQueue, out);
     const { queue, place } = live;
     if (!queue.hasIssued(receipt)) return this.#result(from, message.id, token, ERROR.handle, out);
@@ -608,7 +619,7 @@ export class Sqs implements Machine {
   /** S3: the timeout is now + value, 0 makes the message visible at once, and the next receive has the queue's own again. */
   #changeVisibility(from: ActorId, request: ChangeMessageVisibility, out: Out): void {
     const { message, receipt, token, timeoutUs } = request;
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#result(from, message.id, token, ERROR.noQueue, out);
     const { queue, place } = live;
     if (!queue.hasIssued(receipt)) return this.#result(from, message.id, token, ERROR.handle, out);
@@ -776,7 +787,7 @@ export class Sqs implements Machine {
 
   /** S18: deletes all at once, visible, in flight and delayed, and forgets the deduplication ids. The real one may take a minute. */
   #purge(from: ActorId, request: PurgeQueue, out: Out): void {
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#result(from, 0, request.token, ERROR.noQueue, out);
     if (out.now - live.purgedAtUs < PURGE_US) return this.#result(from, 0, request.token, ERROR.purging, out);
     live.purgedAtUs = out.now;
@@ -789,7 +800,7 @@ export class Sqs implements Machine {
   }
 
   #setAttributes(from: ActorId, request: SetQueueAttributes, out: Out): void {
-    const live = this.#queues.get(request.queue);
+    const live = this.#queueNamed(request.queue);
     let error: string = ERROR.noQueue;
     if (live !== undefined) {
       error = errorOfChange(request.attributes as OptionValues, live.queue.fifo, this.#fifoOf);
@@ -833,6 +844,7 @@ export class Sqs implements Machine {
       live.queue.remove(entry);
     }
     this.#queues.delete(name);
+    this.#recent = undefined;
     this.#deleted.set(name, out.now);
     for (let poll = live.polls.shift(); poll !== undefined; poll = live.polls.shift()) {
       this.#answer(poll.from, poll.request, NOTHING, ERROR.noQueue, out, poll.cause);

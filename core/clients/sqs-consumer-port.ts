@@ -90,7 +90,8 @@ export class SqsConsumerPort implements ConsumerPort {
     this.#room = messages;
     // In turns, so that a busy queue does not keep the others from being asked.
     for (let i = 0; i < this.#queues.length && this.#room > this.#asked; i++) {
-      const source = this.#queues[this.#turn++ % this.#queues.length] as Source;
+      const source = this.#queues[this.#turn] as Source;
+      this.#turn = this.#turn + 1 < this.#queues.length ? this.#turn + 1 : 0;
       if (!source.busy) this.#poll(source, out);
     }
   }

@@ -194,7 +194,11 @@ export class SqsProducerPort implements ProducerPort {
   }
 }
 
+/** Keys that escaping leaves as they are. */
+const PLAIN = /^[\w.~-]{1,128}$/;
+
 /** Message group ids may hold no spaces and the like, so keys are escaped; messages without a key share one group. */
 function groupOf({ key }: Message): string {
-  return key === null || key === '' ? 'default' : encodeURIComponent(key).slice(0, 128);
+  if (key === null || key === '') return 'default';
+  return PLAIN.test(key) ? key : encodeURIComponent(key).slice(0, 128);
 }

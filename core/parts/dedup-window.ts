@@ -3,11 +3,19 @@
  * renew it. Source: S29.
  */
 import type { Micros } from '../types.ts';
+import { Fifo } from './fifo.ts';
+
+interface Seen<T> {
+  readonly id: string;
+  readonly atUs: Micros;
+  readonly value: T;
+}
 
 export class DedupWindow<T> {
   readonly #windowUs: Micros;
-  /** In order of acceptance, so the oldest are at the front. */
-  readonly #seen = new Map<string, { readonly atUs: Micros; readonly value: T }>();
+  readonly #seen = new Map<string, Seen<T>>();
+  /** In order of acceptance. Beside the map, because to find the first of a map means to pass over all that were deleted before it. */
+  readonly #order = new Fifo<Seen<T>>();
 
   constructor(windowUs: Micros) {
     this.#windowUs = windowUs;
@@ -20,17 +28,21 @@ export class DedupWindow<T> {
   }
 
   remember(id: string, value: T, now: Micros): void {
-    this.#seen.set(id, { atUs: now, value });
+    const seen: Seen<T> = { id, atUs: now, value };
+    this.#seen.set(id, seen);
+    this.#order.push(seen);
   }
 
   clear(): void {
     this.#seen.clear();
+    this.#order.clear();
   }
 
   #forgetOld(now: Micros): void {
-    for (const [id, { atUs }] of this.#seen) {
-      if (now - atUs < this.#windowUs) return;
-      this.#seen.delete(id);
+    for (let oldest = this.#order.first; oldest !== undefined; oldest = this.#order.first) {
+      if (now - oldest.atUs < this.#windowUs) return;
+      this.#order.shift();
+      if (this.#seen.get(oldest.id) === oldest) this.#seen.delete(oldest.id);
     }
   }
 }
