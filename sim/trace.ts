@@ -4,8 +4,8 @@
  * the page without copying, and a prefix of a trace is a trace.
  */
 import { FACT_NAMES, FACTS, type FactKind, type FactName, type NamedFact } from '../core/facts.ts';
-import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId } from '../core/types.ts';
-import { type PackedMessages, packMessages, unpackMessage } from './packed-messages.ts';
+import type { Actor, ActorId, FactId, MessageId, Micros, Place, PlaceId } from '../core/types.ts';
+import { MessageTable, type PackedMessages, type TracedMessage } from './message-table.ts';
 
 const CHUNK_BITS = 14;
 /** Facts in a chunk, a power of two. */
@@ -27,9 +27,6 @@ interface Chunk {
   readonly base: Micros;
   readonly carries: number[];
 }
-
-/** A message as the trace remembers it: what stories, colours and checks need. */
-export type TracedMessage = Omit<Message, 'decisionKey'>;
 
 /** One fact, looked up. For people, files and tests; folds over long traces ask for one field at a time. */
 export interface Fact {
@@ -71,9 +68,7 @@ export class Trace {
   readonly places: Place[] = [{ id: 0, name: '', kind: 'none', parent: '', deadLetter: false }];
 
   #chunks: Chunk[] = [];
-  /** Of a trace that is given part by part, only those that somebody has asked for. */
-  #messages: (TracedMessage | undefined)[] = [];
-  #packed: PackedMessages[] = [];
+  readonly #messages = new MessageTable();
   #wide = new Map<FactId, number>();
   /** The facts in `#wide`, rising. */
   #wideFacts: FactId[] = [];
@@ -133,7 +128,7 @@ export class Trace {
   }
 
   addMessage(message: TracedMessage): void {
-    this.#messages[this.#messages.length] = message;
+    this.#messages.add(message);
   }
 
   /** Rolling hash over all facts so far, as `9f3c41ae-0b1d22f7`. Only what has come since it was last asked for is hashed, many facts in one go. */
@@ -173,11 +168,11 @@ export class Trace {
 
   /** Number of messages made so far; they are numbered 1 … messageCount. */
   get messageCount(): number {
-    return this.#messages.length;
+    return this.#messages.count;
   }
 
   message(id: MessageId): TracedMessage {
-    return this.#messages[id - 1] ?? this.#unpacked(id);
+    return this.#messages.get(id);
   }
 
   time(id: FactId): Micros {
@@ -288,8 +283,6 @@ export class Trace {
       if (id <= since) break;
       wide.push([id, this.#wide.get(id) as number]);
     }
-    const messages: TracedMessage[] = [];
-    for (let id = sinceMessage + 1; id <= this.messageCount; id++) messages.push(this.message(id));
     return {
       count: this.count,
       digest: this.digest,
@@ -299,7 +292,7 @@ export class Trace {
       wide: wide.reverse(),
       actors: this.actors,
       places: this.places,
-      messages: packMessages(messages, sinceMessage + 1),
+      messages: this.#messages.take(sinceMessage),
     };
   }
 
@@ -310,12 +303,7 @@ export class Trace {
     for (const [id, detail] of part.wide) if (!this.#wide.has(id)) this.#widen(id, detail);
     this.actors.splice(0, this.actors.length, ...part.actors);
     this.places.splice(0, this.places.length, ...part.places);
-    const { messages } = part;
-    while ((this.#packed.at(-1)?.first ?? 0) >= messages.first) this.#packed.pop();
-    this.#packed.push(messages);
-    this.#messages.length = messages.first - 1;
-    // One by one, so that the array stays an array.
-    for (let i = 0; i < messages.count; i++) this.#messages.push(undefined);
+    this.#messages.give(part.messages);
     this.count = part.count;
     this.endedAtUs = part.endedAtUs;
   }
@@ -323,24 +311,6 @@ export class Trace {
   #widen(id: FactId, detail: number): void {
     this.#wide.set(id, detail);
     this.#wideFacts.push(id);
-  }
-
-  /** A message that came packed, remembered from now on. */
-  #unpacked(id: MessageId): TracedMessage {
-    let low = 0;
-    let high = this.#packed.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#packed[middle] as PackedMessages).first <= id) low = middle;
-      else high = middle - 1;
-    }
-    const part = this.#packed[low];
-    const i = id - (part?.first ?? 0);
-    if (part === undefined || i < 0 || i >= part.count)
-      throw new RangeError(`no message ${id}; the trace has 1 … ${this.#messages.length}`);
-    const message = unpackMessage(part, i);
-    this.#messages[id - 1] = message;
-    return message;
   }
 
   #word(id: FactId, word: number): number {

@@ -6,7 +6,7 @@
 
 import { F } from '../../core/facts.ts';
 import type { FactId, MessageId } from '../../core/types.ts';
-import type { TracedMessage } from '../trace.ts';
+import type { TracedMessage } from '../message-table.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, many, witness } from './evidence.ts';
 

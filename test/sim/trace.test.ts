@@ -1,7 +1,8 @@
 /** The trace: what goes in comes out, however long the run and however large the numbers; and it travels in parts. */
 import { describe, expect, it } from 'vitest';
 import { F } from '../../core/facts.ts';
-import { CHUNK, Trace, type TracedMessage } from '../../sim/trace.ts';
+import type { TracedMessage } from '../../sim/message-table.ts';
+import { CHUNK, Trace } from '../../sim/trace.ts';
 
 const HOUR = 3_600_000_000;
 
