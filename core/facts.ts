@@ -455,7 +455,7 @@ export const FACTS = {
   },
   'txn-begun': { tone: 'normal', value: 'producer id', sentence: (f) => `${f.actor} began a transaction.` },
   'txn-committed': {
-    tone: 'notable',
+    tone: 'normal',
     value: 'producer id',
     sentence: (f) => `The transaction of ${f.peer} was committed.`,
   },

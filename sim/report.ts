@@ -104,7 +104,7 @@ export function* logLines(trace: Trace, scenario: Scenario, quietToo: boolean): 
   const width = clockTime(trace.endedAtUs).length;
   const digits = String(trace.count).length;
   for (let id = 1; id <= trace.count; id++) {
-    if (!quietToo && toneOf(trace, id) === 'quiet') continue;
+    if (!quietToo && toneOf(trace, scenario, id) === 'quiet') continue;
     const told = toldSentence(trace, scenario, id);
     yield `${clockTime(trace.time(id)).padStart(width)}  ${String(id).padStart(digits)}  ${told}`;
   }

@@ -3,7 +3,8 @@
  * for, hops that were lost, and how long hops take. Grows with the trace; every question afterwards is a binary search.
  */
 import type { ActorId, FactId, Micros, PlaceId } from '../core/types.ts';
-import type { TimelineEntry } from '../sim/scenario/types.ts';
+import { harms, isLostHop } from '../sim/folds/told.ts';
+import type { TimelineAction, TimelineEntry } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
 import { F, FACT_NAMES, FACTS } from '../sim/vocabulary.ts';
 
@@ -25,6 +26,10 @@ export class Numbers {
     return this.#values[index] as number;
   }
 
+  replaceLast(value: number): void {
+    this.#values[this.length - 1] = value;
+  }
+
   /** How many are at most `value`. */
   countUpTo(value: number): number {
     let low = 0;
@@ -38,9 +43,11 @@ export class Numbers {
   }
 }
 
-/** A stretch of time in which something was wrong, for the timeline. */
+/** What the timeline shows of a run: a stretch in which somebody was not as usual, or a moment at which something was done. */
 export interface Span {
-  readonly kind: 'fault' | 'mark';
+  readonly kind: 'stretch' | 'moment';
+  /** Something was wrong; what is shut down, set or sent in good order is no fault. */
+  readonly isFault: boolean;
   readonly fromUs: Micros;
   /** Null while it lasts. */
   toUs: Micros | null;
@@ -53,29 +60,32 @@ export interface Span {
 /** How a line of the scenario's timeline is drawn: over its time, as a mark, or not at all because the actor's own facts show it. */
 export interface LineLook {
   readonly label: string;
-  readonly as: 'span' | 'mark' | 'nothing';
+  readonly as: 'stretch' | 'moment' | 'nothing';
+  readonly harms: boolean;
 }
 
 /** By index of the line. */
 export function lineLooks(timeline: readonly TimelineEntry[]): readonly LineLook[] {
-  return timeline.map(({ action, label }) => {
-    switch (action.type) {
-      case 'crash':
-      case 'restart':
-      case 'pause':
-      case 'slow':
-      case 'stop':
-      case 'heal':
-        return { label, as: 'nothing' };
-      case 'split':
-      case 'burst':
-        return { label, as: 'span' };
-      case 'interfere':
-        return { label, as: action.forUs === null ? 'mark' : 'span' };
-      default:
-        return { label, as: 'mark' };
-    }
-  });
+  return timeline.map(({ action, label }) => ({ label, as: lookOf(action), harms: harms(action) }));
+}
+
+function lookOf(action: TimelineAction): LineLook['as'] {
+  switch (action.type) {
+    case 'crash':
+    case 'restart':
+    case 'pause':
+    case 'slow':
+    case 'stop':
+    case 'heal':
+      return 'nothing';
+    case 'split':
+    case 'burst':
+      return 'stretch';
+    case 'interfere':
+      return action.forUs === null ? 'moment' : 'stretch';
+    default:
+      return 'moment';
+  }
 }
 
 const LOUD = 1;
@@ -95,6 +105,17 @@ const DEPARTURES: ReadonlySet<number> = new Set([
   F.rejected,
   F.skipped,
 ]);
+/** While a run sets itself up, before the first message is handed to anybody, these are no events: everybody joins, and each partition gets its first leader. */
+const SETTING_UP: ReadonlySet<number> = new Set([
+  F.joined,
+  F.subscribed,
+  F['rebalance-begun'],
+  F.assigned,
+  F.elected,
+  F['isr-changed'],
+]);
+/** Each of these counts alone, also beside others of its kind. */
+const SINGLE: ReadonlySet<number> = new Set([F['alert-raised'], F['alert-cleared']]);
 /** Hops whose length is sampled for the speed of playing. */
 const SAMPLES = 2_000;
 /** A quiet stretch takes at most so long on the wall. */
@@ -134,6 +155,8 @@ export class FactsIndex {
   readonly #samples: number[] = [];
   #median: { readonly of: number; readonly us: Micros } = { of: 0, us: 0 };
   readonly #open = new Map<string, Span>();
+  /** Somebody was handed a message. */
+  #isSetUp = false;
   #busyUs = 0;
   #quietUs: number[] = [];
 
@@ -203,12 +226,13 @@ export class FactsIndex {
     const time = trace.time(id);
     const isAgain = kind === F.delivered && trace.detail(id) > 1;
     const tone = isAgain ? LOUD | NOTABLE : (TONES[kind] as number);
+    if (kind === F.delivered) this.#isSetUp = true;
     const isTransfer = kind === F['dead-lettered'] || kind === F.redriven;
     const isHop = (kind === F.sent || isTransfer) && trace.messageOf(id) !== 0;
     if (isTransfer) this.transfers.push(id);
     else if (DEPARTURES.has(kind)) this.departures.push(id);
     if (tone & LOUD) this.loud.push(id);
-    if (tone & NOTABLE) this.notable.push(id);
+    if (tone & NOTABLE && this.#isStop(kind, id)) this.#stop(kind, id, time);
     if (tone & LOUD || isHop) {
       if (time > this.#latestArrival && this.#quietUs.length < 100_000) this.#quietUs.push(time - this.#latestArrival);
       if (time > this.#latestArrival) this.#latestArrival = time;
@@ -223,18 +247,35 @@ export class FactsIndex {
         this.#busyUs += arrival - this.#latestArrival;
         this.#latestArrival = arrival;
       }
-      const fate = isTransfer ? 0 : trace.detail(id) >> 3;
-      if (fate !== 0 && fate !== 4) {
+      if (!isTransfer && isLostHop(trace, id)) {
         // What a network swallows is the story itself, though a hop that arrives is none.
         this.lostHops.push(id);
         this.loud.push(id);
-        this.notable.push(id);
+        this.#stop(kind, id, time);
       }
       this.#hops.push(id);
       this.#arrivals.push(this.#latestArrival);
     }
     if (kind === F.changed) this.changes.push(id);
     if (tone & NOTABLE) this.#span(kind, id, time, trace.actor(id));
+  }
+
+  /** Whether "next notable" stops there. */
+  #isStop(kind: number, id: FactId): boolean {
+    if (!this.#isSetUp && SETTING_UP.has(kind)) return false;
+    // The line is told by what it does to those whom it names.
+    if (kind === F['fault-begun']) return this.#lines[this.trace.value(id)]?.as !== 'nothing';
+    // Who only asks whether there is something asks again and again.
+    return kind !== F.unreachable || this.trace.messageOf(id) !== 0;
+  }
+
+  /** What happens to many at once is one stop: where it has happened to all of them. */
+  #stop(kind: number, id: FactId, time: Micros): void {
+    const { notable, trace } = this;
+    const last = notable.length === 0 ? 0 : notable.at(notable.length - 1);
+    const isSame = last !== 0 && trace.kind(last) === kind && trace.time(last) === time && !SINGLE.has(kind);
+    if (isSame) notable.replaceLast(id);
+    else notable.push(id);
   }
 
   #span(kind: number, id: FactId, time: Micros, actor: ActorId): void {
@@ -250,7 +291,7 @@ export class FactsIndex {
       case F.crashed:
         return this.#begin(`down ${actor}`, id, time, `${name} crashed`);
       case F.stopped:
-        return this.#begin(`down ${actor}`, id, time, `${name} stopped`);
+        return this.#begin(`down ${actor}`, id, time, `${name} shut down`, false);
       case F.restarted:
         return this.#end(`down ${actor}`, time);
       case F.paused:
@@ -266,29 +307,28 @@ export class FactsIndex {
         return this.#end(`split ${trace.value(id)}`, time);
       case F['fault-begun']: {
         const line = this.#lines[trace.value(id)];
-        if (line?.as === 'span') this.#begin(`line ${trace.value(id)}`, id, time, line.label);
-        else if (line?.as === 'mark') this.#mark(id, time, line.label);
+        if (line?.as === 'stretch') this.#begin(`line ${trace.value(id)}`, id, time, line.label, line.harms);
+        else if (line?.as === 'moment') this.#mark(id, time, line.label, line.harms);
         return;
       }
       case F['fault-ended']:
         return this.#end(`line ${trace.value(id)}`, time);
       case F.changed:
-        this.#mark(id, time, this.#lines[trace.value(id)]?.label ?? 'changed');
+        this.#mark(id, time, this.#lines[trace.value(id)]?.label ?? 'changed', false);
         return;
-      case F.elected:
       case F.fixed:
-        this.#mark(id, time, kind === F.fixed ? `${name} fixed` : '');
+        this.#mark(id, time, `${name} fixed`, false);
         return;
       default:
         return;
     }
   }
 
-  #begin(key: string, fact: FactId, time: Micros, label: string): void {
+  #begin(key: string, fact: FactId, time: Micros, label: string, isFault = true): void {
     if (this.spans.length >= SPANS_MAX || this.#open.has(key)) return;
     const isOfActor = key.startsWith('down') || key.startsWith('paused') || key.startsWith('slow');
     const actor = isOfActor ? this.trace.actor(fact) : 0;
-    const span: Span = { kind: 'fault', fromUs: time, toUs: null, label, fact, actor };
+    const span: Span = { kind: 'stretch', isFault, fromUs: time, toUs: null, label, fact, actor };
     this.spans.push(span);
     this.#open.set(key, span);
   }
@@ -300,8 +340,8 @@ export class FactsIndex {
     this.#open.delete(key);
   }
 
-  #mark(fact: FactId, time: Micros, label: string): void {
-    if (this.spans.length < SPANS_MAX && label !== '')
-      this.spans.push({ kind: 'mark', fromUs: time, toUs: time, label, fact, actor: 0 });
+  #mark(fact: FactId, time: Micros, label: string, isFault: boolean): void {
+    if (this.spans.length < SPANS_MAX)
+      this.spans.push({ kind: 'moment', isFault, fromUs: time, toUs: time, label, fact, actor: 0 });
   }
 }

@@ -6,7 +6,7 @@ import { F } from '../../core/facts.ts';
 import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { Actor, ActorId, FactId, Micros } from '../../core/types.ts';
 import { HOLDINGS, holdingsOf } from '../folds/holdings.ts';
-import { toldSentence, toneOf } from '../folds/told.ts';
+import { isLostHop, toldSentence, toneOf } from '../folds/told.ts';
 import { clockTime } from '../report.ts';
 import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
@@ -92,7 +92,7 @@ function stepsOf(trace: Trace, scenario: Scenario, stretch: Stretch): Step[] {
       const line = `${ref(from)}->>${ref(actor)}: ${clockTime(timeUs)} message ${trace.messageOf(id)}`;
       steps.push({ timeUs, fact: id, order: 1, line, actors: [from, actor], counts: true });
     }
-    const tone = toneOf(trace, id);
+    const tone = toneOf(trace, scenario, id);
     if (tone === 'fault' || tone === 'notable') {
       const over = actor === 0 ? EVERYBODY : ref(actor);
       const line = `Note over ${over}: ${clockTime(timeUs)} ${label(toldSentence(trace, scenario, id))}`;
@@ -107,7 +107,7 @@ function stepsOf(trace: Trace, scenario: Scenario, stretch: Stretch): Step[] {
 function hopStep(trace: Trace, id: FactId): Step | null {
   const detail = trace.detail(id);
   const kind = HOPS[detail & 7] as HopKind;
-  const isLost = toneOf(trace, id) === 'fault';
+  const isLost = isLostHop(trace, id);
   const message = trace.messageOf(id);
   if (!isLost && (message === 0 || kind === 'replication')) return null;
   const [from, to] = [trace.actor(id), trace.peer(id)];

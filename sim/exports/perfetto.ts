@@ -3,11 +3,11 @@
  * bar beside it; slices for facts, locks and work; flow arrows along causes; counters for depth and lag; instants for faults. Times are µs there as here. Polls and replica
  * fetches, which concern no message, are left out.
  */
-import { F } from '../../core/facts.ts';
+import { F, FACTS } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { Actor, ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import { HOLDINGS, holdingsOf } from '../folds/holdings.ts';
-import { toldSentence, toneOf } from '../folds/told.ts';
+import { isLostHop, toldSentence, toneOf } from '../folds/told.ts';
 import { Topology } from '../folds/topology.ts';
 import type { TraceAbout } from '../jsonl.ts';
 import type { Scenario } from '../scenario/types.ts';
@@ -116,7 +116,7 @@ function* bars(trace: Trace, scenario: Scenario, { fromUs, toUs }: Stretch): Gen
 function* fact(trace: Trace, scenario: Scenario, id: FactId, first: FactId): Generator<Event> {
   const place = where(trace, id);
   const ts = trace.time(id);
-  const tone = toneOf(trace, id);
+  const tone = toneOf(trace, scenario, id);
   const sentence = toldSentence(trace, scenario, id);
   const message = trace.messageOf(id);
   const args = { sentence, fact: id, ...(message === 0 ? {} : { message }) };
@@ -136,7 +136,11 @@ function nameOf(trace: Trace, id: FactId): string {
 
 /** What concerns no message and is quiet is routine. */
 function isShown(trace: Trace, id: FactId): boolean {
-  return trace.messageOf(id) !== 0 || toneOf(trace, id) !== 'quiet';
+  return (
+    trace.messageOf(id) !== 0 ||
+    FACTS[trace.name(id)].tone !== 'quiet' ||
+    (trace.kind(id) === F.sent && isLostHop(trace, id))
+  );
 }
 
 /** Depth of a queue or lag of a partition; null for other places, and for a log that nobody reads by offsets. */

@@ -1,7 +1,7 @@
 /** A fact's sentence as people are told it: what a line of the timeline did is said in the words of that line, everything else as the fact says it. */
 import { F, FACTS, type Tone } from '../../core/facts.ts';
 import type { FactId } from '../../core/types.ts';
-import type { Scenario } from '../scenario/types.ts';
+import type { Scenario, TimelineAction } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 
 export function toldSentence(trace: Trace, { timeline }: Pick<Scenario, 'timeline'>, id: FactId): string {
@@ -11,12 +11,47 @@ export function toldSentence(trace: Trace, { timeline }: Pick<Scenario, 'timelin
   return kind === F['fault-ended'] || kind === F.healed ? `Over: ${label}.` : `Timeline: ${label}.`;
 }
 
-/** How loud a fact is told: as its kind says, but a hop that was lost is a fault although hops are quiet. */
-export function toneOf(trace: Trace, id: FactId): Tone {
+/** How loud a fact is told: as its kind says, but a hop that was lost is a fault although hops are quiet, and a line of the timeline that harms nobody is none. */
+export function toneOf(trace: Trace, { timeline }: Pick<Scenario, 'timeline'>, id: FactId): Tone {
   const { tone } = FACTS[trace.name(id)];
-  if (trace.kind(id) !== F.sent) return tone;
+  const kind = trace.kind(id);
+  if (kind === F['fault-begun']) {
+    const line = timeline[trace.value(id)];
+    return line === undefined || harms(line.action) ? tone : 'notable';
+  }
+  return kind === F.sent && isLostHop(trace, id) ? 'fault' : tone;
+}
+
+/** Whether a `sent` fact is of a hop that never arrives. */
+export function isLostHop(trace: Trace, id: FactId): boolean {
   const fate = trace.detail(id) >> 3;
-  return fate === 0 || fate === DUPLICATED ? tone : 'fault';
+  return fate !== 0 && fate !== DUPLICATED;
+}
+
+/** Whether a line of the timeline does harm; what is sent, started, set, scaled, moved or mended is no fault. */
+export function harms({ type }: TimelineAction): boolean {
+  switch (type) {
+    case 'crash':
+    case 'pause':
+    case 'slow':
+    case 'split':
+    case 'interfere':
+    case 'poison':
+    case 'burst':
+      return true;
+    case 'send':
+    case 'restart':
+    case 'stop':
+    case 'heal':
+    case 'fix':
+    case 'redrive':
+    case 'seek':
+    case 'scale':
+    case 'set':
+      return false;
+    default:
+      return type satisfies never;
+  }
 }
 
 /** Its place in FATES. */

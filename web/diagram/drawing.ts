@@ -333,7 +333,7 @@ function troublesOf(
   return index.spans.flatMap((span): readonly TroubleBand[] => {
     const end = span.toUs ?? trace.endedAtUs;
     const x = span.actor === 0 ? null : xs.get(span.actor);
-    if (span.kind !== 'fault' || end < fromUs || span.fromUs > toUs || x === undefined) return [];
+    if (span.kind !== 'stretch' || end < fromUs || span.fromUs > toUs || x === undefined) return [];
     return [{ x, y0: y(span.fromUs), y1: y(end), label: span.label, fact: span.fact }];
   });
 }

@@ -131,7 +131,7 @@ export const STEPS: readonly Step[] = [
     offer: (seen) => rescue(seen, seen.acked1),
   },
   {
-    tells: 'It is gone. The packer said “done”: that is an ack, and nothing else takes a message out of this queue.',
+    tells: 'It is gone. The packer said “done”: that is an ack. Without one, the queue would have kept the message.',
     asks: 'Go one step back (or press the left arrow key), to the moment before.',
     points: '.transport [aria-label="One fact back"]',
     reveals: ['play', 'step'],
@@ -194,7 +194,7 @@ export const STEPS: readonly Step[] = [
     tells:
       'At least once holds. At most once does not, and the facts that prove it are named. Who packs twice charges twice: so a consumer of such a queue must bear a message that comes again.',
     asks: 'That is the tour. Open the scenarios, and choose what to break next.',
-    points: '.pick button',
+    points: '.pick [aria-label="Scenarios"]',
     reveals: ['play', 'step', 'time', 'panels', 'head'],
     isDone: ({ picking }) => picking,
     offer: () => null,

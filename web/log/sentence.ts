@@ -9,15 +9,17 @@ export interface SentencePart {
   readonly strong: boolean;
 }
 
+const UNITS = /(?<=\d) (?=(?:µs|ms|s|min|h|d|%)(?!\w))/g;
+
 interface Run {
   readonly trace: Trace;
   readonly scenario: Pick<Scenario, 'timeline'>;
 }
 
-/** In order; together they are the sentence. */
+/** In order; together they are the sentence. A number is not parted from its unit where a line ends. */
 export function sentenceParts(run: Run, id: FactId): readonly SentencePart[] {
   const { trace } = run;
-  const sentence = toldSentence(trace, run.scenario, id);
+  const sentence = toldSentence(trace, run.scenario, id).replace(UNITS, '\u00a0');
   const actor = trace.actorName(trace.actor(id));
   const peer = trace.peer(id) === 0 ? '' : trace.actorName(trace.peer(id));
   const name = sentence.startsWith(`${actor} `) ? actor : peer !== '' && sentence.startsWith(`${peer} `) ? peer : '';
