@@ -72,6 +72,8 @@ export interface Step {
   readonly asks: string;
   /** Selector of the control to use; '' when it is the card's own button. */
   readonly points: string;
+  /** Selector of what is told of, where a narrow page may have it out of sight. */
+  readonly seen?: string;
   readonly reveals: readonly Part[];
   readonly isDone: (seen: Seen) => boolean;
   /** Where the playhead stops when it comes by; absent when it is no fact that is waited for. */
@@ -186,6 +188,7 @@ export const STEPS: readonly Step[] = [
     tells: 'Below the log stands why, newest first: each line is the cause of the one above it.',
     asks: 'Open the Verdicts, to see what this run proves.',
     points: '#tab-Verdicts',
+    seen: '.panel > .brief',
     reveals: ['play', 'step', 'time', 'panels'],
     isDone: ({ tab }) => tab === 'Verdicts',
     offer: () => null,

@@ -1,13 +1,42 @@
-/** A modal dialog that a click beside it closes; Escape does so by itself. */
+/**
+ * A modal dialog that a click beside it closes; Escape does so by itself. It opens with the focus on what is chosen in it, else on what it is mostly there for, else on the first thing after its
+ * head. However it is closed, the focus goes back to where it was.
+ */
 
 export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () => void {
   return (dialog) => {
     const beside = (event: MouseEvent): void => {
       if (event.target === dialog) onclose();
     };
+    const root = dialog.getRootNode() as Document | ShadowRoot;
+    const before = whereFrom(root.activeElement);
     dialog.addEventListener('click', beside);
     dialog.showModal();
-    dialog.querySelector<HTMLElement>('[aria-current]')?.focus();
-    return () => dialog.removeEventListener('click', beside);
+    (
+      dialog.querySelector<HTMLElement>('[aria-current]') ??
+      dialog.querySelector<HTMLElement>('.primary') ??
+      dialog.querySelector<HTMLElement>(':scope > :not(header) :is(button, input, select)')
+    )?.focus();
+    if (before !== null) openedFrom.set(dialog, before);
+    return () => {
+      dialog.removeEventListener('click', beside);
+      // When it is gone, and unless the focus is somewhere else by then.
+      queueMicrotask(() => {
+        if (before?.isConnected === true && isNowhere(root.activeElement)) before.focus();
+      });
+    };
   };
+}
+
+/** What had the focus when the dialog was opened, for the dialog that is opened from it. */
+const openedFrom = new WeakMap<Element, HTMLElement>();
+
+function whereFrom(active: Element | null): HTMLElement | null {
+  const dialog = active?.closest('dialog') ?? null;
+  if (dialog !== null) return openedFrom.get(dialog) ?? null;
+  return active instanceof HTMLElement && !isNowhere(active) ? active : null;
+}
+
+function isNowhere(active: Element | null): boolean {
+  return active === null || active === document.body;
 }
