@@ -113,7 +113,8 @@ export class RedisPubSubNode implements Machine {
     const client = this.#clientOf(from, request.connection, out);
     if (request.token > 0 && !client.heard.isNew(request.token)) return;
     const subscribed = client.channels.size + client.patterns.size + client.shards.size > 0;
-    const name = request.type === 'OTHER' ? request.text : request.type;
+    const name =
+      request.type === 'OTHER' ? request.text : request.type === 'PUBSUB' ? `PUBSUB|${request.about}` : request.type;
     if (subscribed && client.protocol === 2 && !ALLOWED.has(name)) {
       const text = `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
       return this.#reply(from, { type: 'error', token: request.token, text }, out);

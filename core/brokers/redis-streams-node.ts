@@ -376,7 +376,6 @@ export class RedisStreamsNode implements Machine {
               : (live.stream.entries.all()[to.offset - 1]?.id ?? LEAST_ID);
         this.#moveGroup(live, share, id, -1, out);
       }
-      this.#serve(null, out);
     } else if (command.type === 'redrive') {
       this.#redrive(command.queue, command.to ?? '', out);
     }
@@ -1049,10 +1048,9 @@ export class RedisStreamsNode implements Machine {
     const { live, share } = found;
     this.#moveGroup(live, share, id === '$' ? live.stream.lastId : id, entriesRead, out);
     this.#ok(from, token, out);
-    this.#serve(key, out);
   }
 
-  /** X15: what lies between is to be read again, or is passed over. */
+  /** X15: what lies between is to be read again, or is passed over. Readers that block are not woken by it, but by the next entry. */
   #moveGroup({ stream }: Live, { group, place }: Share, id: StreamId, entriesRead: number, out: Out): void {
     const forward = compareIds(id, group.lastId) > 0;
     const [start, end] = forward ? [group.lastId, id] : [id, group.lastId];
@@ -1217,7 +1215,7 @@ export class RedisStreamsNode implements Machine {
     if (live === null) return;
     if (live === undefined) return this.#error(from, token, ERRORS.noKey, out);
     const share = shareOf(live, name);
-    if (share === undefined) return this.#error(from, token, noGroup(key, name), out);
+    if (share === undefined) return this.#error(from, token, noGroupOfKey(key, name), out);
     const nowMs = this.#ms(out.now);
     const consumers = byName(share.group.consumers).map(({ name: consumer, pending, seenMs, activeMs }) => ({
       name: consumer,
@@ -1483,8 +1481,8 @@ export class RedisStreamsNode implements Machine {
   }
 
   #open(key: string): Live {
-    const { idmpDurationMs, idmpMaxSize } = this.#settings;
-    const stream = new RedisStream(key, this, idmpDurationMs, idmpMaxSize);
+    const { idmpDurationMs, idmpMaxSize, version } = this.#settings;
+    const stream = new RedisStream(key, this, idmpDurationMs, idmpMaxSize, version >= 704);
     const live: Live = { stream, place: this.#places.stream(key), shares: [], sharesSince: 0 };
     this.#streams.set(key, live);
     return live;
@@ -1532,7 +1530,7 @@ export class RedisStreamsNode implements Machine {
     else {
       const share = shareOf(live, name);
       if (share !== undefined) return { live, share };
-      this.#error(from, token, `NOGROUP No such consumer group '${name}' for key name '${key}'`, out);
+      this.#error(from, token, noGroupOfKey(key, name), out);
     }
     return null;
   }
@@ -1606,6 +1604,11 @@ function before(id: StreamId): StreamId {
 /** Facts hold counts of 32 bits. */
 function shown(count: number): number {
   return count < 4_294_967_295 ? count : 4_294_967_295;
+}
+
+/** The same where the key is known to be there. */
+function noGroupOfKey(key: string, group: string): string {
+  return `NOGROUP No such consumer group '${group}' for key name '${key}'`;
 }
 
 function noGroup(key: string, group: string): string {

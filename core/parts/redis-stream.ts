@@ -137,14 +137,20 @@ export class RedisStream {
   idmpMaxSize: number;
   idsAdded = 0;
   idsDuplicate = 0;
+  /**
+   * Servers since 7.4 see that all that is left is unread, also where entries were trimmed unread or a group's counter was set to something else; older ones
+   * go by the counter.
+   */
+  readonly #countsRest: boolean;
   readonly #journal: Journal;
   readonly #nodes: StreamNode[] = [];
   #firstNode = 0;
   /** By producer id and its own id, oldest first. */
   readonly #remembered = new Map<string, Map<string, Remembered>>();
 
-  constructor(key: string, journal: Journal, idmpDurationMs = 100_000, idmpMaxSize = 100) {
+  constructor(key: string, journal: Journal, idmpDurationMs = 100_000, idmpMaxSize = 100, countsRest = true) {
     this.key = key;
+    this.#countsRest = countsRest;
     this.#journal = journal;
     this.idmpDurationMs = idmpDurationMs;
     this.idmpMaxSize = idmpMaxSize;
@@ -424,7 +430,12 @@ export class RedisStream {
   /** Entries that the group has still to read; null when that cannot be known (X17). */
   lag(group: Group): number | null {
     if (this.entriesAdded === 0) return 0;
-    if (this.length > 0 && compareIds(group.lastId, this.firstId) < 0 && !this.#hasTombstone(group.lastId)) {
+    if (
+      this.#countsRest &&
+      this.length > 0 &&
+      compareIds(group.lastId, this.firstId) < 0 &&
+      !this.#hasTombstone(group.lastId)
+    ) {
       return this.length;
     }
     if (group.entriesRead >= 0 && !this.#hasTombstone(group.lastId)) return this.entriesAdded - group.entriesRead;
@@ -556,7 +567,8 @@ export class RedisStream {
 
   /** The group's read counter after it has read this id. Source: X17. */
   #readCount(group: Group, id: StreamId): number {
-    if (group.entriesRead >= 0 && compareIds(group.lastId, this.firstId) >= 0 && !this.#hasTombstone(group.lastId)) {
+    const follows = !this.#countsRest || compareIds(group.lastId, this.firstId) >= 0;
+    if (group.entriesRead >= 0 && follows && !this.#hasTombstone(group.lastId)) {
       return group.entriesRead + 1;
     }
     return this.entriesAdded > 0 ? this.#estimate(id) : group.entriesRead;

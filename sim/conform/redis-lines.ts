@@ -7,10 +7,12 @@
 import type { ReadFrom, StreamsRequest } from '../../core/brokers/redis-streams-verbs.ts';
 import type { References, Trim } from '../../core/parts/redis-stream.ts';
 import {
+  compareIds,
   GREATEST_ID,
   GREATEST_SEQ,
   idAfter,
   idBefore,
+  isZero,
   LEAST_ID,
   parseId,
   parseU64,
@@ -25,30 +27,55 @@ export type Unsent<T = StreamsRequest> = T extends { readonly token: number } ? 
 /** The server refuses the words; the text is its error. */
 class Refusal extends Error {}
 
+/** Words that the server does not take. */
+export interface Refused {
+  readonly text: string;
+  /** What it looks up, one after the other, before it reads on, and so complains of first. */
+  readonly first: readonly Lookup[];
+}
+
+/** A key, and a group of it where `group` is not null, that must be there; what is answered where it is not, null when that is no fault. */
+interface Lookup {
+  readonly key: string;
+  readonly group: string | null;
+  readonly missing: string | number | null;
+}
+
 const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument';
 const NOT_INTEGER = 'ERR value is not an integer or out of range';
 const SYNTAX = 'ERR syntax error';
+const NEEDS_KEY =
+  'ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.';
 
 /** Makes the message of an XADD; what it holds is the list of fields and values. */
 export type NewMessage = (fields: readonly string[]) => Message;
 
-/** Reads a command; a text is the server's error. `version`: 100 × major + minor; what is newer is refused as the older server does. */
-export function readCommand(words: readonly string[], version: number, newMessage: NewMessage): Unsent | string {
+/** Reads a command. `version`: 100 × major + minor; what is newer is refused as the older server does. */
+export function readCommand(words: readonly string[], version: number, newMessage: NewMessage): Unsent | Refused {
   const reader = new Words(words, version);
   try {
     return commandOf(reader, newMessage);
   } catch (error) {
-    if (error instanceof Refusal) return error.message;
+    if (error instanceof Refusal) return { text: error.message, first: reader.first };
     throw error;
   }
 }
 
+function noGroup(key: string, group: string): string {
+  return `NOGROUP No such key '${key}' or consumer group '${group}'`;
+}
+
 /** Words that are read from left to right. */
 class Words {
-  readonly name: string;
+  /** Upper case; with its subcommand once that is known. */
+  name: string;
   readonly version: number;
+  /** What the server has looked up when it reads the next word. */
+  readonly first: Lookup[] = [];
   readonly #words: readonly string[];
   #at = 1;
+  /** All that the command needs is there; what is missing then belongs to an option. */
+  #enough = false;
 
   constructor(words: readonly string[], version: number) {
     this.#words = words;
@@ -62,7 +89,7 @@ class Words {
 
   next(): string {
     const word = this.#words[this.#at];
-    if (word === undefined) throw this.arity();
+    if (word === undefined) throw this.#enough ? new Refusal(SYNTAX) : this.arity();
     this.#at++;
     return word;
   }
@@ -73,6 +100,18 @@ class Words {
     if (word === undefined || !names.includes(word)) return null;
     this.#at++;
     return word;
+  }
+
+  /** The next word, which must be one of these, with at least so many words behind it, and exactly so many where none has options. */
+  subcommand(known: Readonly<Record<string, number>>): string {
+    const word = this.next();
+    const sub = word.toUpperCase();
+    const needs = known[sub];
+    if (needs === undefined) throw new Refusal(`ERR unknown subcommand '${word}'. Try ${this.name} HELP.`);
+    this.name += `|${sub}`;
+    const open = sub === 'CREATE' || sub === 'SETID' || sub === 'STREAM';
+    if (this.left < needs || (this.left > needs && !open)) throw this.arity();
+    return sub;
   }
 
   rest(): string[] {
@@ -90,6 +129,18 @@ class Words {
     return idOf(this.next());
   }
 
+  /** The next word if it is an id; else nothing is read. */
+  maybeId(): StreamId | null {
+    const id = parseId(this.#words[this.#at] ?? '', 0);
+    if (id !== null) this.#at++;
+    return id;
+  }
+
+  /** A word as it was written, seen from the next one. */
+  given(from: number): string {
+    return this.#words[this.#at + from] ?? '';
+  }
+
   bound(end: 'start' | 'end'): StreamId {
     return boundOf(this.next(), end);
   }
@@ -101,6 +152,7 @@ class Words {
   /** Needs at least so many words behind the name. */
   atLeast(words: number): void {
     if (this.#words.length - 1 < words) throw this.arity();
+    this.#enough = true;
   }
 
   since(version: number): void {
@@ -127,9 +179,12 @@ function commandOf(words: Words, newMessage: NewMessage): Unsent {
       if (trim === null) throw new Refusal(SYNTAX);
       return { type: 'XTRIM', key, trim };
     }
-    case 'XDEL':
+    case 'XDEL': {
       words.atLeast(2);
-      return { type: 'XDEL', key: words.next(), ids: words.rest().map(idOf) };
+      const key = words.next();
+      words.first.push({ key, group: null, missing: 0 });
+      return { type: 'XDEL', key, ids: words.rest().map(idOf) };
+    }
     case 'XDELEX': {
       words.since(802);
       words.atLeast(4);
@@ -177,7 +232,9 @@ function commandOf(words: Words, newMessage: NewMessage): Unsent {
       return xgroup(words);
     case 'XACK': {
       words.atLeast(3);
-      return { type: 'XACK', key: words.next(), group: words.next(), ids: words.rest().map(idOf) };
+      const [key, group] = [words.next(), words.next()];
+      words.first.push({ key, group, missing: 0 });
+      return { type: 'XACK', key, group, ids: words.rest().map(idOf) };
     }
     case 'XNACK':
       return xnack(words);
@@ -200,8 +257,12 @@ function commandOf(words: Words, newMessage: NewMessage): Unsent {
         if (option === 'ENTRIESADDED') {
           entriesAdded = words.integer();
           if (entriesAdded < 0) throw new Refusal('ERR entries_added must be positive');
-        } else if (option === 'MAXDELETEDID') maxDeleted = words.id();
-        else throw new Refusal(SYNTAX);
+        } else if (option === 'MAXDELETEDID') {
+          maxDeleted = words.id();
+          if (compareIds(id, maxDeleted) < 0) {
+            throw new Refusal('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id');
+          }
+        } else throw new Refusal(SYNTAX);
       }
       return { type: 'XSETID', key, id, entriesAdded, maxDeleted };
     }
@@ -240,22 +301,32 @@ function xadd(words: Words, newMessage: NewMessage): Unsent {
   words.atLeast(4);
   const key = words.next();
   let nomkstream = false;
+  let id: ReturnType<typeof newIdOf> = '*' as ReturnType<typeof newIdOf>;
   let idmp: { producer: string; iid: string | null } | null = null;
-  const trim = trimOf(words, () => {
-    if (words.option('NOMKSTREAM') !== null) {
-      nomkstream = true;
+  const trim = trimOf(
+    words,
+    () => {
+      if (words.option('NOMKSTREAM') !== null) {
+        nomkstream = true;
+        return true;
+      }
+      const option = words.version >= 806 ? words.option('IDMP', 'IDMPAUTO') : null;
+      if (option === null) return false;
+      if (idmp !== null) throw new Refusal('ERR IDMP/IDMPAUTO specified multiple times');
+      idmp = { producer: words.next(), iid: option === 'IDMP' ? words.next() : null };
+      if (idmp.producer === '' || idmp.iid === '') throw new Refusal(`ERR ${option} requires a non-empty id`);
       return true;
-    }
-    const option = words.version >= 806 ? words.option('IDMP', 'IDMPAUTO') : null;
-    if (option === null) return false;
-    if (idmp !== null) throw new Refusal('ERR IDMP/IDMPAUTO specified multiple times');
-    idmp = { producer: words.next(), iid: option === 'IDMP' ? words.next() : null };
-    if (idmp.producer === '' || idmp.iid === '') throw new Refusal(`ERR ${option} requires a non-empty id`);
-    return true;
-  });
-  const id = newIdOf(words.next());
+    },
+    () => {
+      if (words.left === 0) throw words.arity();
+      id = newIdOf(words.next());
+    },
+  );
   const fields = words.rest();
   if (fields.length < 2 || fields.length % 2 === 1) throw words.arity();
+  if (id !== '*' && id.seq !== '*' && isZero({ ms: id.ms, seq: id.seq })) {
+    throw new Refusal('ERR The ID specified in XADD must be greater than 0-0');
+  }
   const producer = idmp as { producer: string; iid: string | null } | null;
   if (producer !== null && id !== '*') {
     throw new Refusal('ERR IDMP/IDMPAUTO can be used only with auto-generated IDs');
@@ -281,8 +352,8 @@ function newIdOf(text: string): '*' | { ms: StreamId['ms']; seq: '*' } | StreamI
   return { ms, seq: '*' };
 }
 
-/** Trimming options, in any order; `other` reads what else the command takes. Null when none was given. */
-function trimOf(words: Words, other: (() => boolean) | null): Trim | null {
+/** Trimming options, in any order; `other` reads what else the command takes, `then` what follows, before the options are held against each other. Null when none was given. */
+function trimOf(words: Words, other: (() => boolean) | null, then = (): void => {}): Trim | null {
   let maxlen: number | undefined;
   let minid: StreamId | undefined;
   let approx = false;
@@ -312,6 +383,7 @@ function trimOf(words: Words, other: (() => boolean) | null): Trim | null {
       }
     }
   }
+  then();
   if (limited && !approx) {
     throw new Refusal('ERR syntax error, LIMIT cannot be used without the special ~ option');
   }
@@ -352,7 +424,7 @@ function countedIds(words: Words): StreamId[] {
 
 function read(words: Words): Unsent {
   const grouped = words.name === 'XREADGROUP';
-  words.atLeast(3);
+  words.atLeast(grouped ? 6 : 3);
   let count = 0;
   let blockMs = -1;
   let noack = false;
@@ -368,7 +440,7 @@ function read(words: Words): Unsent {
       'NOACK',
       ...(words.version >= 804 ? ['CLAIM'] : []),
     );
-    if (option === 'STREAMS') break;
+    if (option === 'STREAMS' && words.left > 0) break;
     if (option === 'COUNT') count = Math.max(0, words.integer());
     else if (option === 'BLOCK') {
       const text = words.next();
@@ -392,14 +464,16 @@ function read(words: Words): Unsent {
   }
   const rest = words.rest();
   if (rest.length === 0 || rest.length % 2 === 1) {
-    throw new Refusal(
-      `ERR Unbalanced '${words.name.toLowerCase()}' list of streams: for each stream key an ID, '+', or '$' must be specified.`,
-    );
+    const name = words.version < 702 ? 'XREAD' : `'${words.name.toLowerCase()}'`;
+    const ids = words.version < 704 ? "an ID or '$'" : "an ID, '+', or '$'";
+    throw new Refusal(`ERR Unbalanced ${name} list of streams: for each stream key ${ids} must be specified.`);
   }
   if (grouped && group === null) throw new Refusal('ERR Missing GROUP option for XREADGROUP');
   const half = rest.length / 2;
   const streams = rest.slice(0, half).map((key, i): ReadFrom => {
     const text = rest[half + i] as string;
+    const missing = group === null ? null : `${noGroup(key, group)} in XREADGROUP with GROUP option`;
+    words.first.push({ key, group, missing });
     if (text === '$') {
       if (grouped) {
         throw new Refusal(
@@ -420,7 +494,9 @@ function read(words: Words): Unsent {
       if (grouped) throw new Refusal('ERR The + ID is meaningless in the context of XREADGROUP');
       return { key, after: '+' };
     }
-    return { key, after: idOf(text) };
+    const id = idOf(text);
+    // The greatest id is what `>` stands for inside.
+    return { key, after: grouped && compareIds(id, GREATEST_ID) === 0 ? '>' : id };
   });
   return group === null
     ? { type: 'XREAD', streams, count, blockMs }
@@ -428,37 +504,39 @@ function read(words: Words): Unsent {
 }
 
 function xgroup(words: Words): Unsent {
-  const sub = words.next().toUpperCase();
+  const sub = words.subcommand({ CREATE: 3, SETID: 3, DESTROY: 2, CREATECONSUMER: 3, DELCONSUMER: 3 });
   const key = words.next();
   const group = words.next();
   switch (sub) {
     case 'CREATE':
     case 'SETID': {
       const text = words.next();
-      const id = text === '$' ? '$' : sub === 'CREATE' ? idOf(text) : looseId(text);
       let mkstream = false;
       let entriesRead = -1;
       while (words.left > 0) {
         const option = words.option('ENTRIESREAD', ...(sub === 'CREATE' ? ['MKSTREAM'] : []));
         if (option === 'MKSTREAM') mkstream = true;
-        else if (option === 'ENTRIESREAD') {
+        else if (option === 'ENTRIESREAD' && words.left > 0) {
           entriesRead = words.integer();
           if (entriesRead < -1) throw new Refusal('ERR value for ENTRIESREAD must be positive or -1');
-        } else throw new Refusal(SYNTAX);
+        } else {
+          throw new Refusal(`ERR unknown subcommand or wrong number of arguments for '${sub}'. Try XGROUP HELP.`);
+        }
       }
-      return sub === 'CREATE'
-        ? { type: 'XGROUP CREATE', key, group, id, mkstream, entriesRead }
-        : { type: 'XGROUP SETID', key, group, id, entriesRead };
+      if (!mkstream) words.first.push({ key, group: null, missing: NEEDS_KEY });
+      if (sub === 'CREATE') {
+        const id = text === '$' ? '$' : idOf(text);
+        return { type: 'XGROUP CREATE', key, group, id, mkstream, entriesRead };
+      }
+      words.first.push({ key, group, missing: `NOGROUP No such consumer group '${group}' for key name '${key}'` });
+      return { type: 'XGROUP SETID', key, group, id: text === '$' ? '$' : looseId(text), entriesRead };
     }
     case 'DESTROY':
-      words.end();
       return { type: 'XGROUP DESTROY', key, group };
     case 'CREATECONSUMER':
       return { type: 'XGROUP CREATECONSUMER', key, group, consumer: words.next() };
-    case 'DELCONSUMER':
-      return { type: 'XGROUP DELCONSUMER', key, group, consumer: words.next() };
     default:
-      throw new Refusal(`ERR unknown subcommand '${sub.toLowerCase()}'. Try XGROUP HELP.`);
+      return { type: 'XGROUP DELCONSUMER', key, group, consumer: words.next() };
   }
 }
 
@@ -489,11 +567,14 @@ function xpending(words: Words): Unsent {
   const key = words.next();
   const group = words.next();
   if (words.left === 0) return { type: 'XPENDING', key, group, range: null };
+  if (words.left < 3 || words.left > 6) throw new Refusal(SYNTAX);
   const minIdleMs = words.option('IDLE') === null ? 0 : words.integer();
   if (words.left < 3 || words.left > 4) throw new Refusal(SYNTAX);
+  // The count is read before the bounds.
+  const count = Math.max(0, integerOf(words.given(2)));
   const start = words.bound('start');
   const end = words.bound('end');
-  const count = Math.max(0, words.integer());
+  words.next();
   const consumer = words.left > 0 ? words.next() : null;
   return { type: 'XPENDING', key, group, range: { minIdleMs, start, end, count, consumer } };
 }
@@ -502,9 +583,12 @@ function xclaim(words: Words): Unsent {
   words.atLeast(5);
   const key = words.next();
   const group = words.next();
+  words.first.push({ key, group, missing: noGroup(key, group) });
   const consumer = words.next();
   const minIdleMs = Math.max(0, minIdle(words.next(), 'XCLAIM'));
+  // Ids up to the first word that is none; from there on, options.
   const ids: StreamId[] = [];
+  for (let id = words.maybeId(); id !== null; id = words.maybeId()) ids.push(id);
   let idleMs = -1;
   let timeMs = -1;
   let retryCount = -1;
@@ -513,23 +597,20 @@ function xclaim(words: Words): Unsent {
   let lastId: StreamId | null = null;
   while (words.left > 0) {
     const option = words.option('IDLE', 'TIME', 'RETRYCOUNT', 'FORCE', 'JUSTID', 'LASTID');
-    if (option === null) {
-      const text = words.next();
-      const id = parseId(text, 0);
-      if (id === null) {
-        if (ids.length === 0) throw new Refusal(INVALID_ID);
-        throw new Refusal(`ERR Unrecognized XCLAIM option '${text}'`);
-      }
-      ids.push(id);
-    } else if (option === 'FORCE') force = true;
+    if (option === null || (words.left === 0 && option !== 'FORCE' && option !== 'JUSTID')) {
+      throw new Refusal(`ERR Unrecognized XCLAIM option '${words.given(option === null ? 0 : -1)}'`);
+    }
+    if (option === 'FORCE') force = true;
     else if (option === 'JUSTID') justId = true;
     else if (option === 'LASTID') lastId = words.id();
     else {
-      const value = words.integer();
+      const text = words.next();
+      const value = /^-?\d{1,19}$/.test(text) ? Number(text) : Number.NaN;
+      const refused = Number.isNaN(value) || (option === 'RETRYCOUNT' && value < 0 && words.version >= 800);
+      if (refused) throw new Refusal(`ERR Invalid ${option} option argument for XCLAIM`);
       if (option === 'IDLE') idleMs = Math.max(0, value);
       else if (option === 'TIME') timeMs = Math.max(0, value);
-      else if (value < 0) throw new Refusal('ERR Invalid RETRYCOUNT option argument for XCLAIM');
-      else retryCount = value;
+      else retryCount = Math.max(-1, value);
     }
   }
   return { type: 'XCLAIM', key, group, consumer, minIdleMs, ids, idleMs, timeMs, retryCount, force, justId, lastId };
@@ -557,13 +638,11 @@ function xautoclaim(words: Words): Unsent {
 }
 
 function xinfo(words: Words): Unsent {
-  const sub = words.next().toUpperCase();
+  const sub = words.subcommand({ CONSUMERS: 2, GROUPS: 1, STREAM: 1 });
   const key = words.next();
   if (sub === 'CONSUMERS') return { type: 'XINFO CONSUMERS', key, group: words.next() };
   if (words.left > 0) throw new UnknownShape(`XINFO ${sub} with options`);
-  if (sub === 'STREAM') return { type: 'XINFO STREAM', key };
-  if (sub === 'GROUPS') return { type: 'XINFO GROUPS', key };
-  throw new Refusal(`ERR unknown subcommand '${sub.toLowerCase()}'. Try XINFO HELP.`);
+  return sub === 'STREAM' ? { type: 'XINFO STREAM', key } : { type: 'XINFO GROUPS', key };
 }
 
 function minIdle(text: string, command: string): number {

@@ -29,6 +29,8 @@ interface Received {
   readonly channel: string;
   readonly pattern: string;
   readonly text: string;
+  /** The first word of the push: message, pmessage, or smessage of a shard channel (B11). */
+  readonly kind: string;
 }
 
 class Server {
@@ -37,6 +39,9 @@ class Server {
   readonly #actors = new Map<string, number>();
   readonly #connections = new Map<string, number>();
   readonly #texts = new Map<number, string>();
+  readonly #keys = new Map<string, string>();
+  /** Messages that were published to a shard channel. */
+  readonly #sharded = new Set<number>();
   #replies: PubSubReply[] = [];
   #received: Received[] = [];
   #tokens = 0;
@@ -58,7 +63,17 @@ class Server {
   publish(client: string, type: 'PUBLISH' | 'SPUBLISH', channel: string, text: string): PubSubReply {
     const message = this.#driver.message(text.length);
     this.#texts.set(message.id, text);
+    if (type === 'SPUBLISH') this.#sharded.add(message.id);
     return this.ask(client, { type, channel, message, topic: channel });
+  }
+
+  /** What GET, SET, DEL and EXISTS answer. */
+  keyspace(verb: string, [key = '', value = '']: readonly string[]): Json {
+    const known = this.#keys.get(key);
+    if (verb === 'GET') return known ?? null;
+    if (verb === 'SET') this.#keys.set(key, value);
+    if (verb === 'DEL') this.#keys.delete(key);
+    return verb === 'SET' ? 'OK' : known === undefined ? 0 : 1;
   }
 
   disconnect(client: string): void {
@@ -100,10 +115,32 @@ class Server {
       if (reply.type === 'push') {
         const client = [...this.#actors].find(([, actor]) => actor === to)?.[0] ?? '';
         const text = this.#texts.get(reply.message.id) ?? '';
-        this.#received.push({ client, channel: reply.channel, pattern: reply.pattern, text });
+        const kind = this.#sharded.has(reply.message.id) ? 'smessage' : reply.pattern === '' ? 'message' : 'pmessage';
+        this.#received.push({ client, channel: reply.channel, pattern: reply.pattern, text, kind });
       } else if (reply.type !== 'closed' && reply.type !== 'probe') this.#replies.push(reply);
     }
   }
+}
+
+/** How many words each command has at the least behind its name. */
+const LEAST: Readonly<Record<string, number>> = {
+  SUBSCRIBE: 1,
+  PSUBSCRIBE: 1,
+  SSUBSCRIBE: 1,
+  PUBLISH: 2,
+  SPUBLISH: 2,
+  PUBSUB: 1,
+  SELECT: 1,
+  GET: 1,
+  SET: 2,
+  DEL: 1,
+  EXISTS: 1,
+};
+
+/** The server's error where a command has too few words; '' where it has enough. */
+function arityError(name: string, rest: readonly string[]): string {
+  const tooFew = rest.length < (LEAST[name] ?? 0) || (name.endsWith('PUBLISH') && rest.length > 2);
+  return tooFew ? `ERR wrong number of arguments for '${name.toLowerCase()}' command` : '';
 }
 
 /** A command in words; null for one that is not known here. */
@@ -177,9 +214,9 @@ function runSteps(steps: readonly Json[], expected: Fields, findings: Findings):
   const received = new Map<string, Json[]>();
   steps.forEach((step, index) => {
     const actual = perform(server, step, index);
-    for (const { client, channel, pattern, text } of server.take()) {
+    for (const { client, channel, pattern, text, kind } of server.take()) {
       const list = received.get(client) ?? [];
-      list.push(pattern === '' ? ['message', channel, text] : ['pmessage', pattern, channel, text]);
+      list.push(pattern === '' ? [kind, channel, text] : [kind, pattern, channel, text]);
       received.set(client, list);
     }
     const reply = replies[index];
@@ -217,12 +254,16 @@ function perform(server: Server, step: Json, index: number): Json | undefined {
   });
   const [client = '', name = '', ...rest] = words;
   const verb = name.toUpperCase();
+  const wrong = arityError(verb, rest);
+  if (wrong !== '') return { $error: wrong };
   if (verb === 'PUBLISH' || verb === 'SPUBLISH') {
     return respOf(server.publish(client, verb, rest[0] ?? '', rest[1] ?? ''));
   }
   const command = commandOf([name, ...rest]);
   if (command === null) throw new UnknownShape(`the command ${name}`);
-  return respOf(server.ask(client, command));
+  const reply = server.ask(client, command);
+  // Keys have nothing to do with channels (B7): what a client that may ask for them gets is none of the machine's.
+  return command.type === 'OTHER' && reply.type !== 'error' ? server.keyspace(verb, rest) : respOf(reply);
 }
 
 function respOf(reply: PubSubReply): Json {

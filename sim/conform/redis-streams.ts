@@ -10,7 +10,7 @@ import { idText } from '../../core/parts/stream-id.ts';
 import type { Micros } from '../../core/types.ts';
 import { Fields, type Findings, isList, isTable, type Json, type JsonTable, sameJson, UnknownShape } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
-import { readCommand } from './redis-lines.ts';
+import { type Refused, readCommand, type Unsent } from './redis-lines.ts';
 
 /** What the server's clock shows when a case begins: some day in 2025. */
 const EPOCH_MS = 1_750_000_000_000;
@@ -87,15 +87,37 @@ class Server {
       this.#fields.set(message.id, fields);
       return message;
     });
+    if ('text' in command) answer.reply = this.#refusal(command);
+    else this.#say(client, command, answer);
+    return answer;
+  }
+
+  #say(client: string, command: Unsent, answer: Answer): void {
     this.#tokens += 1;
-    if (typeof command === 'string') {
-      answer.reply = { type: 'error', token: this.#tokens, text: command };
-      return answer;
-    }
     this.#open.set(this.#tokens, answer);
     this.#driver.receive(this.#actorOf(client), { ...command, token: this.#tokens } as StreamsRequest);
     this.#hear();
-    return answer;
+  }
+
+  /** The error of words that cannot be read; where the server would have looked something up before, what it says of that. */
+  #refusal({ text, first }: Refused): StreamsReply {
+    const error = { type: 'error', token: 0, text } as const;
+    const asked = (command: Unsent): StreamsReply => {
+      const looked: Answer = { reply: null };
+      this.#say('main', command, looked);
+      return looked.reply ?? error;
+    };
+    for (const { key, group, missing } of first) {
+      const length = asked({ type: 'XLEN', key });
+      if (length.type === 'error') return length;
+      const there =
+        group === null
+          ? sameJson(respOf(this, asked({ type: 'EXISTS', key })), 1)
+          : asked({ type: 'XPENDING', key, group, range: null }).type !== 'error';
+      if (there || missing === null) continue;
+      return typeof missing === 'number' ? { type: 'count', token: 0, count: missing } : { ...error, text: missing };
+    }
+    return error;
   }
 
   disconnect(client: string): void {
