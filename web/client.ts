@@ -3,6 +3,7 @@
  * reported as failed, and what is asked next goes to a new one; the page never hangs. The worker may also be taken away while there is nothing to do: what is asked
  * next waits for another one, in which the run is first made again, unheard, since the same request makes the same run.
  */
+import { withBareTables } from '../sim/scenario/by-name.ts';
 import type {
   ExportReport,
   ExportRequest,
@@ -323,6 +324,7 @@ export class Simulator {
   #hearRun(report: RunReport): void {
     const isUnheard = this.#isRepeated;
     const isNone = report.type === 'parsed' && report.scenario === null;
+    if (report.type === 'parsed' && report.scenario !== null) withBareTables(report.scenario);
     if (report.type === 'charted' || report.type === 'failed' || isNone) {
       this.#isRunning = false;
       this.#isRepeated = false;

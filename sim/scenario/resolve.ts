@@ -6,6 +6,7 @@ import type { Binding, BrokerKind, Declared } from '../../core/brokers/kind.ts';
 import { HOPS } from '../../core/machine.ts';
 import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Distribution } from '../../core/parts/distribution.ts';
+import { emptyTable } from './by-name.ts';
 import { checkClients, consumerParts, producerParts } from './client-parts.ts';
 import { checkExpression, namesOf as expressionNames, type Purpose, scopeMistake } from './expect.ts';
 import { isMistake, parseExpression } from './expect-syntax.ts';
@@ -124,14 +125,14 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
 // Reading
 
 function byName<A, B>(entries: ReadonlyMap<string, A>, convert: (entry: A, name: string) => B): Record<string, B> {
-  const found: Record<string, B> = {};
+  const found = emptyTable<B>();
   for (const [name, entry] of entries) found[name] = convert(entry, name);
   return found;
 }
 
 function readBrokers(source: Source, file: ScenarioEntry): Scenario['brokers'] {
   const root = source.root;
-  const found: Record<string, { kind: string; options: OptionValues }> = {};
+  const found = emptyTable<{ kind: string; options: OptionValues }>();
   const add = (name: string, entry: NonNullable<ScenarioEntry['broker']>): void => {
     if (typeof entry === 'string') {
       const kind = source.kinds[entry];
