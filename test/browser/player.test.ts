@@ -344,6 +344,13 @@ it('keys are heard by the player that has the focus, and by no other', async () 
   await player(page, 'b').getByRole('button', { name: 'One fact forwards' }).focus();
   await page.keyboard.press('ArrowRight');
   await page.waitForFunction((from) => (document.getElementById('b') as QueuelabPlayer).fact === from + 1, before);
+  await page.keyboard.press('?');
+  const help = player(page, 'b').getByRole('dialog', { name: 'Signs and keys' });
+  await help.getByRole('button', { name: 'one fact forwards' }).waitFor();
+  expect(await help.getByRole('button', { name: 'open the scenarios' }).count()).toBe(0);
+  expect(await player(page, 'a').getByRole('dialog').count()).toBe(0);
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
   expect(complaints).toEqual([]);
   await close();
 });

@@ -6,24 +6,20 @@ import type { Micros } from '../../core/types.ts';
 import { NO_ADDRESS, writeLink } from '../address.ts';
 import type { Workers } from '../client.ts';
 import { Lab } from '../lab.svelte.ts';
+import { type Live, OBEYED, obey } from '../obey.ts';
 import { Panels } from '../panels.svelte.ts';
 import { Player } from '../player.svelte.ts';
 import type { Opening } from '../share/opening.svelte.ts';
-import { commandOf } from '../shortcuts.ts';
+import { type Command, commandOf } from '../shortcuts.ts';
 import { Theme } from '../theme.svelte.ts';
-import { obey } from './obey.ts';
 import type { PanelName } from './panels.ts';
 
 export type Controls = 'all' | 'few' | 'none';
 
 export const CONTROLS: readonly Controls[] = ['all', 'few', 'none'];
 
-/** What runs, and where one is in it. */
-export interface Live {
-  readonly lab: Lab;
-  readonly player: Player;
-  readonly panels: Panels;
-}
+/** What keys do in a player; all others are left to the page around it. */
+export const COMMANDS: readonly Command[] = [...OBEYED, 'tab', 'help'];
 
 /** What the notices tell: of a player that opens no links only what is wrong with what was asked for. */
 class Words implements Told {
@@ -45,6 +41,8 @@ export class Embed {
   app = $state('');
   /** Its height is given from outside. */
   isSized = $state(false);
+  /** Signs and keys are explained. */
+  helps = $state(false);
   /** What the notices on the stage tell beside what the lab does. */
   told = $state.raw<Told>(new Words());
 
@@ -90,18 +88,28 @@ export class Embed {
     this.live?.player.pause();
     this.live?.lab.simulator.end();
     this.live = null;
+    this.helps = false;
   }
 
   /** Does what the key asks for, if it means something in a player; then the page around it does not get it. */
   onkey(event: KeyboardEvent): void {
     const command = commandOf(event);
-    if (command === null || this.live === null) return;
-    if (command === 'tab') {
-      if (this.names.length < 2 || this.shown === null) return;
-      this.show(this.names[(this.names.indexOf(this.shown) + 1) % this.names.length]);
-    } else if (!obey(command, this.live)) return;
+    if (command === null || !this.obey(command)) return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** False when the command means nothing in a player. */
+  obey(command: Command): boolean {
+    if (this.live === null) return false;
+    if (command === 'help') {
+      this.helps = true;
+      return true;
+    }
+    if (command !== 'tab') return obey(command, this.live);
+    if (this.names.length < 2 || this.shown === null) return false;
+    this.show(this.names[(this.names.indexOf(this.shown) + 1) % this.names.length]);
+    return true;
   }
 
   /** The address of what is shown, at this moment, in the app; '' when there is none. */
