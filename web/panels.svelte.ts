@@ -2,6 +2,7 @@
 import { createContext } from 'svelte';
 import type { ActorId } from '../core/types.ts';
 import type { Fate } from '../sim/folds/ledger.ts';
+import type { Named } from '../sim/scenario/whereabouts.ts';
 import type { Writing } from './editor/writing.svelte.ts';
 import { Pictures } from './share/offers.ts';
 import type { Point } from './stage/geometry.ts';
@@ -51,13 +52,18 @@ export class LedgerView {
   atPlayhead = $state(false);
 }
 
+/** Line and column, from 1; or where a thing or one of its settings ('' for none) is declared. */
+export type WantedPlace =
+  | { readonly line: number; readonly column: number }
+  | { readonly thing: Named; readonly setting: string };
+
 export class EditorView {
   /** Where there is no room for both. */
   shows = $state<'text' | 'form'>('text');
   /** The text as it was left, with what can be undone; null before it was first opened. */
-  writing: Writing | null = null;
-  /** A place to go to when the editor is there: line and column, from 1. */
-  wanted = $state.raw<{ readonly line: number; readonly column: number } | null>(null);
+  writing = $state.raw<Writing | null>(null);
+  /** A place to go to when the editor is there. */
+  wanted = $state.raw<WantedPlace | null>(null);
 }
 
 /** The stage is drawn at most so many times as large as it would fit. */
@@ -77,6 +83,12 @@ export class Panels {
   /** What of the page can be saved as a picture. */
   readonly pictures = new Pictures();
   readonly editor = new EditorView();
+  /** The page can show the file itself. */
+  readonly hasEditor: boolean;
+
+  constructor(hasEditor = false) {
+    this.hasEditor = hasEditor;
+  }
 
   get isLargest(): boolean {
     return this.stageScale >= LARGEST;
@@ -86,6 +98,18 @@ export class Panels {
   forgetActors(): void {
     this.log.actor = 0;
     this.diagram.hidden = new Set();
+  }
+
+  /** Opens a panel. On a narrow page it is partly below the edge, and who opens one wants to see it. */
+  open(tab: Tab): void {
+    this.tab = tab;
+    if (matchMedia('(max-width: 639px)').matches)
+      document.getElementById('panel')?.scrollIntoView({ block: 'end', behavior: 'instant' });
+  }
+
+  showInEditor(place: WantedPlace): void {
+    this.editor.wanted = place;
+    this.open('Editor');
   }
 
   /** Asks for the menu of what is selected, over the middle of the page. */

@@ -143,6 +143,50 @@ it('a mistake is marked, the run before stays, and a click repairs it', async ()
   await close();
 });
 
+it('what is given twice is told once, an open bracket where it opens, and both in words of people', async () => {
+  const { page, editor, complaints, close } = await opened();
+  await behind(page, 'count: 2');
+  await page.keyboard.type('\ncount: 3');
+  await page.keyboard.press('Escape');
+  const mistakes = editor.getByRole('list', { name: 'Mistakes' }).getByRole('listitem');
+  await expect.poll(() => mistakes.allInnerTexts()).toHaveLength(1);
+  expect(await mistakes.innerText()).toContain('count is given twice. Keep one of them.');
+  await editor.getByRole('button', { name: 'As opened' }).click();
+  await behind(page, 'rate: 2/s');
+  for (let i = 0; i < 2; i++) await page.keyboard.press('Backspace');
+  await mistakes.getByText('{ is opened here and not closed.').waitFor();
+  expect(await page.locator('.cm-lintRange-error').allInnerTexts()).toEqual(['{ to: photo-jobs, rate: 2/s']);
+  await mistakes.getByRole('button', { name: 'Add }' }).click();
+  await editor.getByText('This is what runs.').waitFor();
+  expect(await written(page)).toContain('  upload: { to: photo-jobs, rate: 2/s }\n');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('from the inspector and from a menu one comes to the line that says so, and the cursor marks its box', async () => {
+  const { page, complaints, close } = await openPage(`#yaml=${Buffer.from(EXAMPLE).toString('base64url')}&t=5s`);
+  await settled(page);
+  const marked = (): Promise<number> => page.locator('.stage .marked').count();
+  const line = (): Promise<string> => page.locator('.cm-activeLine').innerText();
+  await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).click();
+  expect(await marked()).toBe(1);
+  await page.getByRole('button', { name: 'Show VisibilityTimeout in the scenario' }).click();
+  await expect.poll(line).toContain('VisibilityTimeout: 20s');
+  await page.getByRole('button', { name: /^Consumer resizer-2/ }).click();
+  await page.getByRole('button', { name: 'Show in the scenario' }).click();
+  await expect.poll(line).toBe('  resizer:');
+  expect(await page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.ariaLabel)).toBe(
+    'Scenario as YAML',
+  );
+  await expect.poll(marked, 'both instances').toBe(2);
+  await behind(page, 'from: photo-jobs');
+  await expect.poll(marked, 'the queue').toBe(1);
+  await page.getByRole('tab', { name: 'Log' }).click();
+  expect(await marked()).toBe(0);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 it('a text that cannot be run when it is opened leads from the notice to its line', async () => {
   const { page, complaints, close } = await openPage(
     `#yaml=${Buffer.from(EXAMPLE.replace('20s', '20 parsecs')).toString('base64url')}`,
@@ -200,7 +244,13 @@ it('form and text stay in step, and remarks survive', async () => {
 
   await editor.getByRole('button', { name: 'Text', exact: true }).click();
   await behind(page, 'count: 2');
-  await page.keyboard.press('Backspace');
+  await page.keyboard.type('000');
+  await page.keyboard.press('Escape');
+  await editor.getByRole('button', { name: 'Form', exact: true }).click();
+  await consumer.getByText('2000 does not fit here. Expected: a whole number from 1 to 1000.').waitFor();
+  await editor.getByRole('button', { name: 'Text', exact: true }).click();
+  await behind(page, 'count: 2000');
+  for (let i = 0; i < 4; i++) await page.keyboard.press('Backspace');
   await page.keyboard.type('4');
   await page.keyboard.press('Escape');
   await editor.getByRole('button', { name: 'Form', exact: true }).click();

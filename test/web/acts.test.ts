@@ -76,7 +76,8 @@ function hereAt(name: string, fact: number, timeUs?: number): Here {
   const { scenario, trace } = done;
   const topology = topologyAt(trace, scenario, fact);
   const transit = new TransitIndex(trace);
-  return { scenario, trace, topology, transit, fact, timeUs: timeUs ?? trace.time(fact), settings, isNeutral };
+  const isWhole = true;
+  return { scenario, trace, topology, transit, fact, timeUs: timeUs ?? trace.time(fact), settings, isNeutral, isWhole };
 }
 
 /** Everything that can be pointed at, and a few links and messages. */
@@ -269,6 +270,38 @@ describe('an instance', () => {
     expect(actOf(here, { type: 'actor', id }, 'restart').refusal).toBe('');
     const over = hereAt('worker-crash', crash.done.trace.count, crash.done.scenario.durationUs);
     for (const { refusal } of actsOf(over, { type: 'actor', id }).acts) expect(refusal).toBe('the run ends here');
+  });
+});
+
+describe('a producer that has made its last message', () => {
+  const { done } = open('with-dlq');
+  const producer = done.trace.actors.find(({ kind }) => kind === 'producer')?.id ?? 0;
+  const refusals = (here: Here): readonly string[] =>
+    ['poison', 'silence'].map((id) => actOf(here, { type: 'actor', id: producer }, id).refusal);
+  const early = hereAt('with-dlq', 5);
+  const late = hereAt('with-dlq', done.trace.count - 1, done.trace.endedAtUs - 1);
+
+  it('can be neither poisoned nor silenced', () => {
+    expect(refusals(early)).toEqual(['', '']);
+    expect(refusals(late)).toEqual(['it makes no more messages', 'it makes no more messages']);
+  });
+
+  it('may go on as long as the run is not known to its end', () => {
+    expect(refusals({ ...late, isWhole: false })).toEqual(['', '']);
+    expect(actOf({ ...late, isWhole: false }, { type: 'message', id: 1, hop: 0 }, 'lose-next').refusal).toBe('');
+  });
+});
+
+describe('a store', () => {
+  it('takes each write once, so none can be doubled on its way', () => {
+    const { trace } = open('worker-crash').done;
+    const [consumer, store] = ['consumer', 'store'].map(
+      (kind) => trace.actors.find((one) => one.kind === kind)?.id ?? 0,
+    );
+    const here = hereAt('worker-crash', 20);
+    const link = { type: 'link', from: `actor ${consumer}`, to: `actor ${store}` } as const;
+    expect(actOf(here, link, 'duplicate').refusal).toMatch(/^a store takes each write once/);
+    expect(actOf(here, link, 'lose').refusal).toBe('');
   });
 });
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseScenario } from '../../sim/scenario/parse.ts';
+import { run } from '../../sim/world.ts';
 import { type Change, changesBetween } from '../../web/editor/changes.ts';
 import { indentAfter } from '../../web/editor/indent.ts';
 import { problemsIn } from '../../web/editor/problems.ts';
 import { percentOf, quantityOf } from '../../web/editor/quantity.ts';
 import { sourcesOf } from '../../web/editor/sources.ts';
+import { thingsNamed } from '../../web/editor/things.ts';
 
 function applied(text: string, changes: readonly Change[]): string {
   return [...changes].reverse().reduce((so, { from, to, insert }) => so.slice(0, from) + insert + so.slice(to), text);
@@ -56,6 +58,20 @@ consumers:
       ['VisibilityTimeout'],
       ['photo-jobs'],
     ]);
+  });
+
+  it.each([
+    ['queues:\n  jobs: { DelaySeconds: 2s # soon\nb: 1\n', 'queues:\n  jobs: { DelaySeconds: 2s } # soon\nb: 1\n'],
+    ['title: "Photos\nbroker: sqs\n', 'title: "Photos"\nbroker: sqs\n'],
+    ['a:\n  b: 1\n\n\tc: 2\n', 'a:\n  b: 1\n\n  c: 2\n'],
+    ['a:\n\tc: 2\n', 'a:\n  c: 2\n'],
+    ['a: { b: 1 }}\n', 'a: { b: 1 }\n'],
+    ['a: { b: 1,, c: 2 }\n', 'a: { b: 1, c: 2 }\n'],
+  ])('of the layout are repaired: %j', (text, expected) => {
+    const [problem] = problemsIn(text, parseScenario(text, { file: 'f' }).diagnostics);
+    const [repair] = problem?.repairs ?? [];
+    if (repair === undefined) throw new Error(`no repair of ${problem?.message}`);
+    expect(text.slice(0, repair.from) + repair.insert + text.slice(repair.to)).toBe(expected);
   });
 
   it('have a place in every text, also an empty one and past its end', () => {
@@ -117,5 +133,37 @@ describe('a new line is indented', () => {
     ['    ', 4],
   ])('below %j by %i', (line, indent) => {
     expect(indentAfter(line)).toBe(indent);
+  });
+});
+
+describe('what a name in the text marks on the stage', () => {
+  const TEXT = `title: Photos
+broker: sqs
+duration: 1s
+queues: { jobs: {} }
+producers: { upload: { to: jobs, rate: 1/s } }
+consumers: { resizer: { from: jobs, count: 2, effect: { set: photos } }, mailer: { from: jobs } }
+`;
+  const { scenario } = parseScenario(TEXT, { file: 'photos.yaml' });
+  if (scenario === null) throw new Error('it cannot be read');
+  const { trace } = run(scenario);
+  const names = (section: string, name: string): readonly string[] =>
+    thingsNamed(trace, { section, name }).map(({ type, id }) =>
+      type === 'actor' ? trace.actorName(id) : trace.placeName(id),
+    );
+
+  it.each([
+    ['consumers', 'resizer', ['resizer-1', 'resizer-2']],
+    ['producers', 'upload', ['upload']],
+    ['stores', 'photos', ['photos']],
+    ['queues', 'jobs', ['jobs']],
+    ['brokers', 'broker', ['sqs']],
+    // As a line of the timeline has it.
+    ['', 'resizer-2', ['resizer-2']],
+    ['', 'resizer', ['resizer-1', 'resizer-2']],
+    ['', 'mailer-1', ['mailer']],
+    ['', 'nobody', []],
+  ])('%s %s', (section, name, expected) => {
+    expect(names(section, name)).toEqual(expected);
   });
 });

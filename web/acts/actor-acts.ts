@@ -1,6 +1,7 @@
 /** What can be done to a process: a consumer, a producer, a broker node, a store. */
 import type { Actor, ActorId } from '../../core/types.ts';
 import type { ActorStatus } from '../../sim/folds/topology.ts';
+import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { actorOf, type Here, momentOf, nameOf } from './here.ts';
@@ -145,6 +146,7 @@ export function consumerActs(here: Here, declared: string): readonly Act[] {
 export function producerActs(here: Here, declared: string): readonly Act[] {
   const spec = here.scenario.producers[declared];
   if (spec === undefined) return [];
+  const done = isDone(here, declared) ? 'it makes no more messages' : '';
   const room = roomFor(here);
   const rate = Math.max(10, Math.round(spec.perSecond * BURST));
   const most = room / (spec.count * 10);
@@ -159,6 +161,7 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
       (values) => ({ ...momentOf(here), poison: declared, messages: numberIn(values, 'messages') }),
       {
         params: [whole('messages', 'the next', 1, 'messages', 1, 1_000_000)],
+        refusal: done,
         remark: 'An unfixed handler fails on them each time.',
       },
     ),
@@ -183,9 +186,20 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
       'silence',
       'Silence',
       (values) => ({ ...momentOf(here), burst: declared, rate: '0/s', for: spanOf(values, 'for') ?? '10s' }),
-      { params: [seconds('for', 'for', 10)] },
+      {
+        params: [seconds('for', 'for', 10)],
+        refusal: done !== '' ? done : spec.perSecond === 0 ? 'it sends at set times, not at a rate' : '',
+      },
     ),
   ];
+}
+
+/** It has made its last message, as far as the run is known. */
+function isDone({ trace, fact, isWhole }: Here, declared: string): boolean {
+  if (!isWhole) return false;
+  for (let id = fact + 1; id <= trace.count; id++)
+    if (trace.kind(id) === F.produced && trace.actors[trace.actor(id)]?.group === declared) return false;
+  return true;
 }
 
 /** How many messages more the limits let the file make. */

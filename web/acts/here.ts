@@ -23,6 +23,8 @@ export interface Here {
   readonly settings: readonly SettingsOf[];
   /** The file is in neutral words: it knows no option of a broker. */
   readonly isNeutral: boolean;
+  /** The run has come to its end: what does not come after the playhead never comes. */
+  readonly isWhole: boolean;
 }
 
 /** The world records these itself, and no line of a timeline can wait for them. */

@@ -4,6 +4,7 @@ import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, endOf, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { healActs, healOf, lasting } from './actor-acts.ts';
 import { actorOf, brokerOf, type Here, momentOf, nameOf, nodesOf } from './here.ts';
+import { ONCE } from './message-acts.ts';
 import { amount, choice, seconds, type Values } from './params.ts';
 
 /** One end of a link: the processes that speak there. */
@@ -60,7 +61,8 @@ function hopActs(here: Here, a: End, b: End): readonly Act[] {
     const [first, ...others] = actors;
     return first === undefined || others.length > 0 ? {} : { [key]: nameOf(here.trace, first.id) };
   };
-  const kinds = choice('kind', '', kindsBetween(a, b));
+  const hasStore = [a, b].some(({ actors }) => actors.some(({ kind }) => kind === 'store'));
+  const kinds = choice('kind', '', kindsBetween(hasStore));
   const kindOf = ({ kind = 'all' }: Values): string => kind;
   return [
     act('cut', 'Cut', (values) => ({ ...momentOf(here), ...split(values), ...healOf(spanOf(values, 'heal')) }), {
@@ -92,7 +94,7 @@ function hopActs(here: Here, a: End, b: End): readonly Act[] {
         }),
         {
           params: [amount('share', '', 50, '% of', 100), kinds, ways, seconds('for', 'for', 10, 'from now on')],
-          refusal,
+          refusal: refusal === '' && how === 'duplicate' && hasStore ? ONCE : refusal,
           remark,
         },
       ),
@@ -112,8 +114,7 @@ function remarkOf(a: End, b: End): string {
 }
 
 /** Stores are written to; all others ask, answer, deliver and ack. */
-function kindsBetween(a: End, b: End): readonly { readonly value: string; readonly label: string }[] {
-  const isStore = [a, b].some(({ actors }) => actors.some(({ kind }) => kind === 'store'));
+function kindsBetween(isStore: boolean): readonly { readonly value: string; readonly label: string }[] {
   const all = { value: 'all', label: 'all hops' };
   return isStore
     ? [all, { value: 'effect', label: 'writes' }, { value: 'effect-reply', label: 'answers' }]

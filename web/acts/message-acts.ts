@@ -9,6 +9,13 @@ import { processActs } from './actor-acts.ts';
 import { type Here, momentOf, nameOf } from './here.ts';
 import { choice, seconds, type Values, whole } from './params.ts';
 
+/** Of the hops to and from a store. */
+export const ONCE = 'a store takes each write once, whatever the network copies';
+
+function isToOrFromStore(kind: Hop['kind']): boolean {
+  return kind === 'effect' || kind === 'effect-reply';
+}
+
 const HOWS = [
   ['lose', 'Lose'],
   ['delay', 'Delay'],
@@ -49,7 +56,7 @@ function hopActs(here: Here, hop: Hop, number: number): readonly Act[] {
       (values) => ({ ...base, [how]: kind, from, to, message, ...by(how, values) }),
       {
         params: how === 'delay' ? [seconds('by', 'by', 2)] : [],
-        refusal,
+        refusal: refusal === '' && how === 'duplicate' && isToOrFromStore(kind) ? ONCE : refusal,
         remark: `It was sent at ${formatDuration(departureUs)}, so the line stands there.`,
       },
     ),
@@ -64,7 +71,7 @@ const ANY = { value: 'all', label: 'hop' };
 
 function nextActs(here: Here, message: MessageId): readonly Act[] {
   const kinds = laterKinds(here, message);
-  const refusal = kinds.length === 0 ? 'no hop carries it any more' : '';
+  const refusal = kinds.length === 0 && here.isWhole ? 'no hop carries it any more' : '';
   const which = choice('kind', 'its next', [ANY, ...kinds.map((value) => ({ value, label: value.replace('-', ' ') }))]);
   return HOWS.map(([how, label]) =>
     act(

@@ -1,9 +1,12 @@
 /** What is wrong with the text, as places in it and as repairs that a click can make. */
 import type { Diagnostic } from '../../sim/scenario/diagnostics.ts';
+import { indentAfter } from './indent.ts';
 
-/** One way to put it right. */
+/** One way to put it right: what takes the place of which characters of the text, from 0. */
 export interface Repair {
   readonly label: string;
+  readonly from: number;
+  readonly to: number;
   readonly insert: string;
 }
 
@@ -11,6 +14,8 @@ export interface Problem {
   readonly severity: Diagnostic['severity'];
   readonly line: number;
   readonly column: number;
+  /** The setting that it is about, such as `queues.photo-jobs.DelaySeconds`; '' for none. */
+  readonly path: string;
   /** Characters of the text that it is about, from 0; at least one where there is one. */
   readonly from: number;
   readonly to: number;
@@ -23,19 +28,21 @@ export function problemsIn(text: string, diagnostics: readonly Diagnostic[]): re
   const starts = [0];
   for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
   return diagnostics.map((diagnostic) => {
-    const { severity, line, column, message, expected, hint } = diagnostic;
+    const { severity, line, column, path, message, expected, hint } = diagnostic;
     const start = starts[Math.min(line, starts.length) - 1] ?? 0;
     const lineEnd = (starts[Math.min(line, starts.length)] ?? text.length + 1) - 1;
     const at = Math.max(start, Math.min(start + column - 1, lineEnd));
-    const { from, to } = extent(text, at, lineEnd, message);
+    const isOpen = /^Add `.` at the end of the line/.test(hint);
+    const { from, to } = isOpen ? { from: at, to: endOfWords(text, at, lineEnd) } : extent(text, at, lineEnd, message);
     return {
       severity,
       line,
       column,
+      path,
       from,
       to,
       message: [message, expected === '' ? '' : `Expected: ${expected}.`, hint].filter((part) => part !== '').join(' '),
-      repairs: repairsOf(hint),
+      repairs: repairsOf(text, hint, from, to),
     };
   });
 }
@@ -55,8 +62,29 @@ function extent(
   return { from: at > 0 && text[at - 1] !== '\n' ? at - 1 : at, to: at };
 }
 
-/** From hints such as "Did you mean `resizer`?" and "Add a unit: `30s` or `30ms`." */
-function repairsOf(hint: string): readonly Repair[] {
-  if (!/^(?:Did you mean|Add a unit)/.test(hint)) return [];
-  return [...hint.matchAll(/`([^`]+)`/g)].map(([, insert = '']) => ({ label: `Replace by ${insert}`, insert }));
+/** Before the remark of the line and the spaces in front of it. */
+function endOfWords(text: string, at: number, lineEnd: number): number {
+  const line = text.slice(at, lineEnd);
+  return at + line.replace(/\s#.*$/, '').trimEnd().length;
+}
+
+/** From hints such as "Did you mean `resizer`?", "Add a unit: `30s` or `30ms`." and "Add `}` at the end of the line." */
+function repairsOf(text: string, hint: string, from: number, to: number): readonly Repair[] {
+  const words = [...hint.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+  if (/^(?:Did you mean|Add a unit)/.test(hint))
+    return words.map((insert) => ({ label: `Replace by ${insert}`, from, to, insert }));
+  if (/^Add `.` at the end of the line/.test(hint))
+    return words.map((mark) => {
+      const isBracket = mark === '}' || mark === ']';
+      return { label: `Add ${mark}`, from: to, to, insert: isBracket ? ` ${mark}` : mark };
+    });
+  if (hint === 'Take it out.') return [{ label: 'Take it out', from, to: from + 1, insert: '' }];
+  if (hint === 'Indent with spaces.') {
+    const start = text.lastIndexOf('\n', from - 1) + 1;
+    const above = text.slice(0, start).trimEnd();
+    const lead = /^[ \t]*/.exec(text.slice(start))?.[0].length ?? 0;
+    const spaces = ' '.repeat(indentAfter(above.slice(above.lastIndexOf('\n') + 1)));
+    return [{ label: 'Indent like the line above', from: start, to: start + lead, insert: spaces }];
+  }
+  return [];
 }

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../../sim/scenario/diagnostics.ts';
 import type { Form } from '../../sim/scenario/form.ts';
 import type { Formatted } from '../../sim/scenario/format.ts';
 import type { Completions, Hover } from '../../sim/scenario/hints.ts';
+import type { Named } from '../../sim/scenario/whereabouts.ts';
 
 export interface EditorQuestions {
   /** What is wrong with a text, read for the broker that is shown where the file leaves that open. */
@@ -15,8 +16,16 @@ export interface EditorQuestions {
     readonly question: { readonly text: string; readonly offset: number };
     readonly answer: Completions | null;
   };
-  /** What stands at a character. */
-  hover: { readonly question: { readonly text: string; readonly offset: number }; readonly answer: Hover | null };
+  /** What stands at a character means, and whose it is. */
+  hover: {
+    readonly question: { readonly text: string; readonly offset: number };
+    readonly answer: { readonly hover: Hover | null; readonly named: Named | null };
+  };
+  /** Where a thing is declared, or one of its settings ('' for none); null where the text does not have it. */
+  locate: {
+    readonly question: { readonly text: string; readonly thing: Named; readonly setting: string };
+    readonly answer: { readonly line: number; readonly column: number } | null;
+  };
   form: { readonly question: { readonly text: string }; readonly answer: Form };
   /** A setting written into the text; null takes it out, so that the default holds. */
   set: {

@@ -90,10 +90,10 @@ export function extensions(owner: Owner): Extension {
 
 async function suggestions(owner: Owner, context: CompletionContext): Promise<CompletionResult | null> {
   const { state, pos } = context;
+  // Who has not begun a word gets suggestions only when asking for them. That is said at once: while an answer is waited for, nobody could ask.
+  if (!context.explicit && context.matchBefore(/[\p{L}\p{N}_./%$]-*/u) === null) return null;
   const found = await owner.complete(state.doc.toString(), pos);
   if (found === null || context.aborted) return null;
-  // Who has not begun a word gets suggestions only when asking for them.
-  if (!context.explicit && found.from === pos) return null;
   const options = found.options.map((option, i) => ({
     label: option.label,
     type: option.type,
@@ -143,10 +143,16 @@ export function marksOf(problems: readonly Problem[], length: number): readonly 
       shown.append(...withCode(message));
       return shown;
     },
-    actions: repairs.map(({ label, insert: text }) => ({
-      name: label,
-      apply: (view: EditorView, start: number, end: number) =>
-        view.dispatch({ changes: { from: start, to: end, insert: text }, userEvent: 'input.repair' }),
+    actions: repairs.map((repair) => ({
+      name: repair.label,
+      // The text may have moved since: the mark says by how much.
+      apply: (view: EditorView, start: number) => {
+        const by = start - from;
+        view.dispatch({
+          changes: { from: repair.from + by, to: repair.to + by, insert: repair.insert },
+          userEvent: 'input.repair',
+        });
+      },
     })),
   }));
 }

@@ -3,6 +3,7 @@ import { setInText, unsetInText } from '../../sim/scenario/edit.ts';
 import { formOf } from '../../sim/scenario/form.ts';
 import { type Formatted, formatText } from '../../sim/scenario/format.ts';
 import { completionsAt, hoverAt } from '../../sim/scenario/hints.ts';
+import { namedAt, placeOf } from '../../sim/scenario/whereabouts.ts';
 import { readScenario } from '../reading.ts';
 import type { EditorQuestion, EditorQuestions, EditorReport, EditorRequest } from './questions.ts';
 
@@ -17,7 +18,9 @@ function answerTo(what: EditorQuestion): EditorReport['answer'] {
     case 'complete':
       return completionsAt(what.question.text, what.question.offset);
     case 'hover':
-      return hoverAt(what.question.text, what.question.offset);
+      return hoverOf(what.question);
+    case 'locate':
+      return placeOf(what.question.text, what.question.thing, what.question.setting);
     case 'form':
       return formOf(what.question.text);
     case 'set':
@@ -27,6 +30,10 @@ function answerTo(what: EditorQuestion): EditorReport['answer'] {
     default:
       return what satisfies never;
   }
+}
+
+function hoverOf({ text, offset }: EditorQuestions['hover']['question']): EditorQuestions['hover']['answer'] {
+  return { hover: hoverAt(text, offset), named: namedAt(text, offset) };
 }
 
 function withSetting({ text, path, value }: EditorQuestions['set']['question']): Formatted {

@@ -10,7 +10,8 @@ import { nextDiagnostic, setDiagnostics } from '@codemirror/lint';
 import { Annotation, ChangeSet, EditorSelection, EditorState, type TransactionSpec } from '@codemirror/state';
 import { EditorView, type ViewUpdate } from '@codemirror/view';
 import type { Form } from '../../sim/scenario/form.ts';
-import type { Doc } from '../../sim/scenario/hints.ts';
+import type { Doc, Hover } from '../../sim/scenario/hints.ts';
+import type { Named } from '../../sim/scenario/whereabouts.ts';
 import type { Lab } from '../lab.svelte.ts';
 import { Assistant } from './assistant.ts';
 import { changesBetween } from './changes.ts';
@@ -33,6 +34,8 @@ export class Writing implements Owner {
   form = $state.raw<Form>({ groups: [], problem: '' });
   /** What is known of the place where the cursor is. */
   here = $state.raw<Doc | null>(null);
+  /** What is declared or named there. */
+  named = $state.raw<Named | null>(null);
   canUndo = $state(false);
   canRedo = $state(false);
   /** It is the file as it was opened. */
@@ -50,6 +53,8 @@ export class Writing implements Owner {
   /** The text on which the run and the writer last agreed, and what has been typed since. */
   #agreed = '';
   #typed: ChangeSet = ChangeSet.empty(0);
+  /** The text that `problems` are of. */
+  #checked = '';
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #runTimer: ReturnType<typeof setTimeout> | undefined;
   #hereTimer: ReturnType<typeof setTimeout> | undefined;
@@ -104,6 +109,14 @@ export class Writing implements Owner {
       effects: EditorView.scrollIntoView(anchor, { y: 'center' }),
     });
     this.focus();
+  }
+
+  /** Goes to where a thing or one of its settings is declared. */
+  async goToDeclared(thing: Named, setting: string): Promise<void> {
+    const { text } = this;
+    const place = await this.#assistant.ask('locate', { text, thing, setting });
+    if (place === null) this.said = `The text does not name ${thing.name}.`;
+    else this.goTo(place.line, place.column);
   }
 
   // What the run says
@@ -186,7 +199,9 @@ export class Writing implements Owner {
     if (this.#view !== null) command(this.#view);
   }
 
-  repair({ from, to }: Problem, { insert }: Repair): void {
+  /** Of a text that was not the one that is there now, it would go to another place: then the next check offers it anew. */
+  repair({ from, to, insert }: Repair): void {
+    if (this.#checked !== this.text) return;
     this.#dispatch({ changes: { from, to, insert }, userEvent: 'input.repair' });
     this.run();
   }
@@ -232,7 +247,7 @@ export class Writing implements Owner {
 
   async #run(): Promise<void> {
     const { text } = this;
-    if (!(await this.#check(text)) || this.standing === 'refused') return;
+    if (!this.#isOpen || !(await this.#check(text)) || this.standing === 'refused' || !this.#isOpen) return;
     if (!this.#lab.isRead) {
       this.#runSoon();
       return;
@@ -241,6 +256,11 @@ export class Writing implements Owner {
     if (text === this.#agreed) return;
     this.#agree(text);
     this.#lab.edit(text);
+  }
+
+  /** The page still shows the file that the text is of. Another one is taken up when the panel is shown again. */
+  get #isOpen(): boolean {
+    return this.#file?.name === this.#lab.name && this.#file.original === this.#lab.original;
   }
 
   // What is known of it
@@ -269,15 +289,19 @@ export class Writing implements Owner {
       this.#assistant.ask('check', { text, file, under }),
       this.#assistant.ask('form', { text }),
     ]);
-    if (diagnostics === null || form === null || this.text !== text) return false;
+    if (this.text !== text) return false;
+    if (diagnostics === null || form === null) {
+      this.said = 'The text cannot be checked: a part of the page could not be loaded.';
+      return false;
+    }
     const refused = diagnostics.some(({ severity }) => severity === 'error');
     if (refused && completionStatus(this.#now) === 'active') return false;
     this.problems = problemsIn(text, diagnostics);
+    this.#checked = text;
     if (form.problem === '' || this.form.groups.length === 0) this.form = form;
     else this.form = { ...this.form, problem: form.problem };
     this.standing = refused ? 'refused' : text === this.#agreed ? 'run' : 'waiting';
-    const view = this.#view;
-    if (view !== null) view.dispatch(setDiagnostics(view.state, marksOf(this.problems, view.state.doc.length)));
+    this.#dispatch(setDiagnostics(this.#now, marksOf(this.problems, text.length)));
     return true;
   }
 
@@ -285,8 +309,8 @@ export class Writing implements Owner {
     return this.#assistant.ask('complete', { text, offset });
   }
 
-  hover(text: string, offset: number) {
-    return this.#assistant.ask('hover', { text, offset });
+  async hover(text: string, offset: number): Promise<Hover | null> {
+    return (await this.#assistant.ask('hover', { text, offset }))?.hover ?? null;
   }
 
   #lookSoon(): void {
@@ -297,8 +321,10 @@ export class Writing implements Owner {
   #look(): void {
     const { text } = this;
     const { head } = this.#now.selection.main;
-    void this.hover(text, head).then((found) => {
-      if (this.text === text && this.#now.selection.main.head === head) this.here = found?.doc ?? null;
+    void this.#assistant.ask('hover', { text, offset: head }).then((found) => {
+      if (this.text !== text || this.#now.selection.main.head !== head) return;
+      this.here = found?.hover?.doc ?? null;
+      this.named = found?.named ?? null;
     });
   }
 
