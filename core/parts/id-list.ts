@@ -1,6 +1,6 @@
 /**
  * Things under stream ids, in the order of the ids: entries of a stream, pending entries of a group. Nearly all come at the end and most leave near the
- * start, so it is an array in which those that left stay as holes until there are many; an id is found by halving. It knows nothing of what it holds.
+ * start, so it is an array in which those that left stay as holes until there are many. It knows nothing of what it holds.
  */
 import { compareIds, type StreamId } from './stream-id.ts';
 
@@ -117,11 +117,16 @@ export class IdList<T extends Listed> {
     this.size = 0;
   }
 
-  /** Position of the first item, gone or not, whose id is not before this one. */
+  /** Position of the first item, gone or not, whose id is not before this one: most are near the end, so it is searched from there in growing steps, then by halving. */
   #at(id: StreamId): number {
     const items = this.#items;
-    let low = 0;
     let high = items.length;
+    let low = high;
+    for (let step = 1; low > 0; step *= 2) {
+      low = high > step ? high - step : 0;
+      if (compareIds((items[low] as T).id, id) < 0) break;
+      high = low;
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (compareIds((items[middle] as T).id, id) < 0) low = middle + 1;
