@@ -641,7 +641,9 @@ export class RedisStreamsNode implements Machine {
       }
     }
     if (compareIds(stream.lastId, group.lastId) > 0) {
-      for (let entry = stream.next(group); entry !== undefined && handed.length < limit; entry = stream.next(group)) {
+      while (handed.length < limit) {
+        const entry = stream.next(group);
+        if (entry === undefined) break;
         consumer ??= this.#touch(stream, group.name, request.consumer, out);
         const was = group.pel.get(entry.id);
         if (was !== undefined && !request.noack) this.#requeued(was, place, R.redriven, out);
