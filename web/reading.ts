@@ -3,7 +3,7 @@
  * is what a person can copy.
  */
 import { parse } from 'yaml';
-import { appendTimeline, setInText } from '../sim/scenario/edit.ts';
+import { appendLines, setInText } from '../sim/scenario/edit.ts';
 import { PROFILES } from '../sim/scenario/neutral/profiles.ts';
 import { type Parsed, parseScenario } from '../sim/scenario/parse.ts';
 import type { ExerciseSpec } from '../sim/scenario/types.ts';
@@ -21,8 +21,7 @@ export function readScenario(request: Pick<RunRequest, 'file' | 'text' | 'sets' 
   const edited = setInText(request.text, sets);
   if (edited.diagnostics.length > 0)
     return { text: request.text, scenario: null, diagnostics: edited.diagnostics, under: null, problem: '' };
-  let { text } = edited;
-  for (const line of lines) text = appendTimeline(text, line);
+  const text = appendLines(edited.text, lines);
   return { text, ...readUnder(text, file, request.under) };
 }
 

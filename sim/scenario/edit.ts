@@ -207,6 +207,26 @@ export function appendTimeline(
     : text;
 }
 
+/**
+ * Adds lines to the end of `timeline:`, one after the other. The text is read for the first two only, however many there are: what the second put into it is how each
+ * that follows looks, too, at the place behind it.
+ */
+export function appendLines(text: string, entries: readonly Readonly<Record<string, unknown>>[]): string {
+  const [first, second, ...rest] = entries;
+  if (first === undefined) return text;
+  const one = appendTimeline(text, first);
+  if (second === undefined) return one;
+  const two = appendTimeline(one, second);
+  let at = 0;
+  while (at < one.length && one[at] === two[at]) at++;
+  const added = two.slice(at, at + two.length - one.length);
+  const [before = '', after = '', ...others] = added.split(flow(second));
+  if (added === '' || others.length > 0 || !added.includes(flow(second)))
+    return rest.reduce<string>((all, entry) => appendTimeline(all, entry), two);
+  const more = rest.map((entry) => `${before}${flow(entry)}${after}`).join('');
+  return `${two.slice(0, at + added.length)}${more}${two.slice(at + added.length)}`;
+}
+
 /** The value as it was written where that is safe anywhere, else as YAML makes it. */
 function valueText(written: string): string {
   const trimmed = written.trim();

@@ -20,7 +20,8 @@ export function follow(hear: (opened: OpenedFile) => void): Followed {
     try {
       const answer = await fetch(FILE, { cache: 'no-store' });
       if (answer.status === 410) tell({ type: 'refused', problem: 'The file is gone. The last run of it stays.' });
-      if (!answer.ok) return false;
+      // A host of static files may answer with its own page whatever it is asked for.
+      if (!answer.ok || !answer.headers.has('x-file-name')) return false;
       const name = decodeURIComponent(answer.headers.get('x-file-name') ?? 'scenario.yaml');
       tell(await readFile([new File([await answer.blob()], name)]));
       return true;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostics } from '../../../sim/scenario/diagnostics.ts';
-import { appendTimeline, setInText, unsetInText } from '../../../sim/scenario/edit.ts';
+import { appendLines, appendTimeline, setInText, unsetInText } from '../../../sim/scenario/edit.ts';
 import { parseScenario } from '../../../sim/scenario/parse.ts';
 
 const PHOTOS = `# how photos are resized
@@ -166,4 +166,37 @@ describe('a setting that is taken back', () => {
     expect(unsetInText(PHOTOS, 'consumers.resizer.process')).toEqual({ text: PHOTOS, diagnostics: [] });
     expect(unsetInText('a: [', 'a').diagnostics).not.toEqual([]);
   });
+});
+
+it.each([
+  ['none', 'title: a\nseed: 1\n'],
+  ['none, and no line end', 'title: a'],
+  ['an empty one', 'title: a\ntimeline:\nseed: 1\n'],
+  ['an empty list', 'title: a\ntimeline: []\nseed: 1\n'],
+  ['a list in brackets', 'timeline: [\n  { at: 1s, heal: true } # once\n]\n'],
+  ['a list with a remark after it', 'timeline:\n- { at: 1s, heal: true }\n# end\nseed: 1'],
+  ['a list at the end', 'seed: 1\ntimeline:\n  - { at: 1s, heal: true }'],
+  ['a list before an empty line', 'timeline:\n  - { at: 1s, heal: true }\n\nseed: 1'],
+  ['what is no list', 'timeline: 7\n'],
+  ['what cannot be read', 'a: [\n'],
+])('lines that are added together stand as when they are added one by one: to %s', (_, text) => {
+  const lines = [
+    { at: '2s', heal: true },
+    { at: '2s', heal: true },
+    { at: '3s', crash: 'resizer-$&', restart: '1s' },
+    { at: '2s', heal: true },
+    { when: 'begun', message: 2, split: [['b1', 'b2'], ['b3']] },
+  ];
+  for (let count = 0; count <= lines.length; count++) {
+    const some = lines.slice(0, count);
+    expect(appendLines(text, some)).toBe(some.reduce<string>((all, line) => appendTimeline(all, line), text));
+  }
+});
+
+it('a thousand lines are added in the time of a few', () => {
+  const lines = Array.from({ length: 1_000 }, (_, i) => ({ at: `${i}ms`, crash: 'resizer-2', restart: '1ms' }));
+  const started = performance.now();
+  const text = appendLines(PHOTOS, lines);
+  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(text.match(/crash: resizer-2, restart: 1ms/g)).toHaveLength(1_000);
 });
