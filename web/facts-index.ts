@@ -2,7 +2,7 @@
  * Where things are in a trace, gathered once while it arrives: facts that the log shows, stops of "next notable fact", beats that playing slows down
  * for, hops that were lost, and how long hops take. Grows with the trace; every question afterwards is a binary search.
  */
-import type { ActorId, FactId, Micros, PlaceId } from '../core/types.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../core/types.ts';
 import { harms, isLostHop } from '../sim/folds/told.ts';
 import type { TimelineAction, TimelineEntry } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
@@ -143,6 +143,8 @@ export class FactsIndex {
   /** Messages that were lost for good, by the place that lost them; 0 for those lost elsewhere. */
   readonly losses = new Map<PlaceId, Numbers>();
   readonly spans: Span[] = [];
+  /** By message that was delayed: where its delay is over. */
+  readonly #delaysOver = new Map<MessageId, FactId[]>();
   /** Settings that the timeline changed. */
   readonly changes: FactId[] = [];
   done: FactId = 0;
@@ -178,6 +180,18 @@ export class FactsIndex {
   busyUntil(fact: FactId): Micros {
     const n = this.#hops.countUpTo(fact);
     return n === 0 ? 0 : this.#arrivals.at(n - 1);
+  }
+
+  /** When the delay of a message in a place ends, as the rest of the run tells it; 0 where that is not known. */
+  delayedUntil(message: MessageId, place: PlaceId, fact: FactId): Micros {
+    const over = this.#delaysOver.get(message)?.find((id) => id > fact && this.trace.place(id) === place) ?? 0;
+    return over === 0 ? 0 : this.trace.time(over);
+  }
+
+  #delayOver(message: MessageId, id: FactId): void {
+    const ids = this.#delaysOver.get(message);
+    if (ids === undefined) this.#delaysOver.set(message, [id]);
+    else ids.push(id);
   }
 
   /** For a picture of the whole run. */
@@ -256,6 +270,7 @@ export class FactsIndex {
       this.#hops.push(id);
       this.#arrivals.push(this.#latestArrival);
     }
+    if (kind === F['became-visible']) this.#delayOver(trace.messageOf(id), id);
     if (kind === F.changed) this.changes.push(id);
     if (tone & NOTABLE) this.#span(kind, id, time, trace.actor(id));
   }

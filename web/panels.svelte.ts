@@ -5,7 +5,7 @@ import type { Fate } from '../sim/folds/ledger.ts';
 import type { Named } from '../sim/scenario/whereabouts.ts';
 import type { Writing } from './editor/writing.svelte.ts';
 import { Pictures } from './share/offers.ts';
-import type { Point } from './stage/geometry.ts';
+import type { Rect } from './stage/boxes.ts';
 import type { Thing } from './stage/thing.ts';
 
 export type Tab =
@@ -70,8 +70,8 @@ export class EditorView {
 const LARGEST = 4;
 
 export class Panels {
-  /** What is to be acted on, and where on the page its menu is asked for, in px; null while there is no menu. */
-  acting = $state.raw<{ readonly thing: Thing; readonly at: Point } | null>(null);
+  /** What is to be acted on, and where it is on the page, in px, so that its menu stands beside it; null while there is no menu. */
+  acting = $state.raw<{ readonly thing: Thing; readonly at: Rect } | null>(null);
   tab = $state<Tab>('Log');
   /** The panel has most of the page. */
   wide = $state(false);
@@ -114,7 +114,7 @@ export class Panels {
 
   /** Asks for the menu of what is selected, over the middle of the page. */
   actOn(thing: Thing): void {
-    this.acting = { thing, at: { x: innerWidth / 2 - 230, y: innerHeight / 6 } };
+    this.acting = { thing, at: { x: innerWidth / 2 - 230, y: innerHeight / 6, w: 0, h: 0 } };
   }
 
   /** So many times as large as now; 0 fits it again. */

@@ -67,6 +67,10 @@ export class QueueState {
   redelivered = 0;
   /** Bytes of what is stored now. */
   bytes = 0;
+  /** The node that leads it, or owns it; 0 when none does, or nobody was ever elected. */
+  leader: ActorId = 0;
+  /** The term, or epoch, of the last election; 0 before the first. */
+  term = 0;
 
   #rows: Pages;
   /** By message: its first copy here. */
@@ -99,6 +103,11 @@ export class QueueState {
   /** All that is stored: ready, delayed and locked. */
   get depth(): number {
     return this.ready + this.delayed + this.locked;
+  }
+
+  lead(leader: ActorId, term: number): void {
+    this.leader = leader;
+    this.term = term;
   }
 
   /** The first copies of a list, in order: ready ones from the head of the queue, the others oldest first. */
@@ -213,6 +222,8 @@ export class QueueState {
     copy.refused = this.refused;
     copy.redelivered = this.redelivered;
     copy.bytes = this.bytes;
+    copy.leader = this.leader;
+    copy.term = this.term;
     copy.#used = this.#used;
     copy.#free = this.#free;
     copy.#heads = this.#heads.slice();

@@ -389,6 +389,7 @@ export class Topology {
         return;
       }
       case F.elected: {
+        this.#queue(trace, place)?.lead(peer, trace.value(id));
         const partition = this.#partition(trace, place);
         if (partition === undefined) return;
         partition.leader = peer;
@@ -398,6 +399,8 @@ export class Topology {
         return;
       }
       case F['leader-lost']: {
+        const queue = this.#queue(trace, place);
+        queue?.lead(0, trace.value(id));
         const partition = this.#partition(trace, place);
         if (partition !== undefined) partition.leader = 0;
         return;

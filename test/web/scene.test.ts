@@ -106,3 +106,35 @@ it('a message is hit before the link under it, and a link where there is no mess
   expect(hitIn({ ...scene, tokens: [], marks: [] }, x, y)?.thing).toMatchObject({ type: 'link' });
   expect(hitIn(scene, 5, 5)).toBeNull();
 });
+
+it('a delay runs down like a lock, from what the run tells later, and the next to end says how long', () => {
+  const { at } = staged(`
+title: Delayed
+broker: sqs
+duration: 20s
+network: { latency: 0ms }
+queues: { jobs: { DelaySeconds: 10s } }
+producers: { app: { to: jobs, send: [{ at: 1s }, { at: 3s }] } }
+consumers: { worker: { from: jobs, process: 30s } }
+`);
+  const scene = at(6_000_000);
+  expect(scene.marks.map(({ message, state, ring }) => [message, state, ring])).toEqual([
+    [1, 'delayed', 0.5],
+    [2, 'delayed', 0.7],
+  ]);
+  expect(scene.words.map(({ text }) => text)).toContain('ready 0, delayed 2, next in 5.0 s');
+  expect(at(14_000_000).marks.some(({ state }) => state === 'delayed')).toBe(false);
+});
+
+it('what is handed out is called as the broker’s people call it', () => {
+  const words = (file: string): readonly string[] =>
+    stagedFile(file, 4_000_000)
+      .at(4_000_000)
+      .words.map(({ text }) => text);
+  expect(words('why-queues/photo-queue')).toContainEqual(expect.stringMatching(/^locked \d/));
+  expect(words('delivery/acked-one-by-one')).toContainEqual(expect.stringMatching(/^unacked \d/));
+  expect(words('delivery/pending-claimed')).toContainEqual(expect.stringMatching(/^pending \d/));
+  expect(words('routing/late-subscription')).toContainEqual(expect.stringMatching(/^outstanding \d/));
+  expect(words('ordering/key-shared-join')).toContainEqual(expect.stringMatching(/^unacked \d/));
+  expect(words('routing/late-subscriber')).toContainEqual(expect.stringMatching(/^sent \d/));
+});

@@ -12,7 +12,7 @@ import {
   placeKey,
   type Rect,
 } from './boxes.ts';
-import { describeQueue } from './describe.ts';
+import { describeQueue, heldWord } from './describe.ts';
 import type { Parts } from './links.ts';
 import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
 
@@ -56,6 +56,9 @@ const GROUP_HEAD = 22;
 const STORE_HEAD = 26;
 const SWARM_HEAD = 30;
 const EXCHANGE = 58;
+/** A character of a name is about so wide, and beside it in a low box are its dot and what it has in its hands. */
+const NAME_CHARACTER = 7.6;
+const HANDS = 92;
 /** So many of one kind still stand apart when others of it do not. */
 const APART = 3;
 /** The gap behind an exchange holds the binding keys, so it is so much wider. */
@@ -83,9 +86,10 @@ export function columns(
   const isWide = width > 900;
   const side = width > 980 ? 24 : 16;
   const producerW = isWide ? 148 : 128;
-  const consumerW = isWide ? 168 : 140;
+  const longest = Math.max(0, ...parts.consumers.map(({ name }) => name.length));
+  const consumerW = isWide ? Math.max(168, Math.min(200, longest * NAME_CHARACTER + HANDS)) : 140;
   const { own, shared } = splitStores(parts, links);
-  const storeW = shared.length > 0 ? 88 : 0;
+  const storeW = shared.length > 0 ? (isWide ? 104 : 88) : 0;
   const exchangeW = parts.exchanges.length > 0 ? 116 : 0;
   const hasMiddle = parts.queues.length + parts.partitions.length + parts.deadLetters.length > 0;
   const gaps = 1 + Number(hasMiddle) + (exchangeW > 0 ? LABEL_ROOM : 0) + Number(storeW > 0);
@@ -218,6 +222,7 @@ function middleItems(
         name: place.name,
         about: describeQueue(scenario, place.name),
         deadLetter,
+        held: deadLetter ? '' : heldWord(scenario, place.name),
         cell: deadLetter ? Math.min(sizes.cell, 24) : sizes.cell,
         titleW,
         ...rect,

@@ -92,6 +92,33 @@ export function describeQueue(scenario: Scenario, name: string): string {
   return words.join(', ');
 }
 
+/** What the broker's people say of messages that were handed out and are not settled yet. */
+export function heldWord(scenario: Scenario, place: string): string {
+  return HELD[kindOfPlace(scenario, place)] ?? 'locked';
+}
+
+const HELD: Readonly<Record<string, string>> = {
+  rabbitmq: 'unacked',
+  pulsar: 'unacked',
+  'google-pubsub': 'outstanding',
+  'redis-streams': 'pending',
+  'redis-pubsub': 'sent',
+};
+
+/** Who answers for a place that is replicated or owned: "leader b2, term 3", "owner b1"; what is said where nobody does. */
+export function leaderWords(scenario: Scenario, place: string, leader: string, term: number): string {
+  const isOwned = kindOfPlace(scenario, place) === 'pulsar';
+  if (leader === '') return isOwned ? 'no owner' : 'no leader';
+  return isOwned ? `owner ${leader}` : `leader ${leader}, term ${term}`;
+}
+
+/** Of a queue, a topic, or a subscription, which is named by its topic before a slash. */
+function kindOfPlace({ brokers, queues, topics }: Scenario, place: string): string {
+  const topic = Object.keys(topics).find((name) => isWithin(place, name));
+  const broker = queues[place]?.broker ?? (topic === undefined ? undefined : topics[topic]?.broker);
+  return brokers[broker ?? '']?.kind ?? '';
+}
+
 /** How Pulsar shares a topic among those who read it: "Key_Shared subscription". */
 function subscriptionTypes(scenario: Scenario, place: string): readonly string[] {
   const types = Object.values(scenario.consumers)

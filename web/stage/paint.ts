@@ -272,21 +272,24 @@ export class Painter {
     // Not in the copy: in a busy run each message would need one of its own, for a frame or two.
     if (mark.label !== '') this.#label(mark, cell);
     context.globalAlpha = 1;
-    if (held && mark.ring >= 0) this.#ring(mark);
+    if (mark.ring >= 0) this.#ring(mark);
     if (mark.attempt > 1 && size >= 18) this.#attempt(x + size / 2, y - size / 2, mark.attempt);
   }
 
-  #ring({ x, y, size, ring, look }: Mark): void {
+  /** What is left of a lock, in its key's colour and at last in orange; of a delay, of which no harm comes, calm and close. */
+  #ring({ x, y, size, ring, look, state }: Mark): void {
     const context = this.#context;
-    const r = size * 0.5 + (size < 20 ? 4 : 7);
-    context.lineWidth = 2.5;
+    const isDelay = state === 'delayed';
+    const r = size * 0.5 + (size < 20 || isDelay ? 4 : 7);
+    context.lineWidth = isDelay ? 1.75 : 2.5;
     context.strokeStyle = this.#palette.inks.line;
     context.globalAlpha = 0.6;
     context.beginPath();
     context.arc(x, y, r, 0, FULL);
     context.stroke();
     context.globalAlpha = 1;
-    context.strokeStyle = ring < 0.1 ? this.#palette.inks.fault : (this.#palette.keys[look.colour] ?? '');
+    const { inks, keys } = this.#palette;
+    context.strokeStyle = isDelay ? inks.soft : ring < 0.1 ? inks.fault : (keys[look.colour] ?? '');
     context.beginPath();
     context.arc(x, y, r, -Math.PI / 2, -Math.PI / 2 + FULL * ring);
     context.stroke();

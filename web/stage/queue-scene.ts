@@ -33,22 +33,30 @@ export function drawQueue(
   const pad = isSmall ? 8 : 14;
   const top = isNarrow ? box.y + 6 : isSmall ? box.y + 4 : box.y + 27;
   const bottom = box.y + box.h - (isNarrow ? 20 : isSmall ? 4 : 10);
+  const waiting = [
+    ...(queue?.entries('ready', 64) ?? []).map((entry) => ({ entry, untilUs: 0, isLate: false })),
+    ...(ready < 64 ? (queue?.entries('delayed', 64 - ready) ?? []) : []).map((entry) => ({
+      entry,
+      untilUs: sheet.run.index.delayedUntil(entry.message, box.place, topology.fact),
+      isLate: true,
+    })),
+  ];
+  const ends = waiting.flatMap(({ untilUs }) => (untilUs > now ? [untilUs] : []));
   const counts = [
     `ready ${count(ready)}`,
     ...(delayed > 0 ? [`delayed ${count(delayed)}`] : []),
-    `locked ${count(locked)}`,
+    `${box.held} ${count(locked)}`,
   ];
   if (isNarrow) sheet.word(box.x + box.w / 2, box.y + box.h - 14, counts.join(', '), 'soft', 'center');
   else if (isLow) sheet.word(box.x + box.w - 2, box.y - 8, counts.join(', '), 'soft', 'right');
   else {
     sheet.stroke(split, box.y + 10, split, box.y + box.h - 10, 'line', 1, true);
-    sheet.word(box.x + pad, box.y + 17, counts.slice(0, -1).join(', '), 'soft', 'left');
+    const here = counts.slice(0, -1).join(', ');
+    const next = ends.length === 0 ? here : `${here}, next in ${seconds(Math.min(...ends) - now)}`;
+    const fits = widthOf(next) < split - box.x - pad - 8;
+    sheet.word(box.x + pad, box.y + 17, fits ? next : here, 'soft', 'left');
     sheet.word(split + 12, box.y + 17, counts.at(-1) ?? '', 'soft', 'left');
   }
-  const waiting = [
-    ...(queue?.entries('ready', 64) ?? []).map((entry) => ({ entry, isLate: false })),
-    ...(ready < 64 ? (queue?.entries('delayed', 64 - ready) ?? []) : []).map((entry) => ({ entry, isLate: true })),
-  ];
   drawWaiting(sheet, box, waiting, ready + delayed, now, {
     left: box.x + pad,
     right: split - 12,
@@ -73,7 +81,7 @@ interface Room {
 function drawWaiting(
   sheet: Sheet,
   { cell }: QueueBox,
-  waiting: readonly { readonly entry: QueueEntry; readonly isLate: boolean }[],
+  waiting: readonly { readonly entry: QueueEntry; readonly untilUs: Micros; readonly isLate: boolean }[],
   total: number,
   now: Micros,
   { left, right, top, bottom, isSmall }: Room,
@@ -86,12 +94,15 @@ function drawWaiting(
   // The bar and its words need room under the messages.
   const lines = linesIn(bottom - top - (isMany ? (isSmall ? 8 : 40) : 0));
   const shown = waiting.slice(0, columns * lines);
-  shown.forEach(({ entry, isLate }, i) => {
+  shown.forEach(({ entry, untilUs, isLate }, i) => {
     const x = right - cell / 2 - (i % columns) * step;
     const y = top + cell / 2 + Math.floor(i / columns) * step;
     const attempt = entry.attempt > 0 ? entry.attempt + 1 : 0;
-    const hint = isLate ? 'delayed, not to be had yet' : `ready since ${seconds(now - entry.sinceUs)}`;
-    sheet.cell(entry.message, x, y, cell, isLate ? 'delayed' : 'solid', attempt, -1, { hint });
+    const left = untilUs - now;
+    const late = left > 0 ? `delayed for ${seconds(left)} more` : 'delayed, not to be had yet';
+    const hint = isLate ? late : `ready since ${seconds(now - entry.sinceUs)}`;
+    const share = left > 0 ? clamp(left / (untilUs - entry.sinceUs), 0, 1) : -1;
+    sheet.cell(entry.message, x, y, isLate ? cell - 4 : cell, isLate ? 'delayed' : 'solid', attempt, share, { hint });
   });
   if (!isMany) return;
   const y = top + lines * step - gap + (isSmall ? 5 : 14);

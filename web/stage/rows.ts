@@ -2,7 +2,7 @@
 import type { Actor, Place } from '../../core/types.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import type { ActorBox, Arranged, Box, Compact, NodeChip, Rect } from './boxes.ts';
-import { describeQueue } from './describe.ts';
+import { describeQueue, heldWord } from './describe.ts';
 import type { Parts } from './links.ts';
 import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
 
@@ -95,6 +95,7 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       name: place.name,
       about: hasKeys ? bindingKeys(scenario, place) : describeQueue(scenario, place.name),
       deadLetter: false,
+      held: heldWord(scenario, place.name),
       cell: many ? 20 : 26,
       titleW: twoAbreast ? w - 8 : titleW(i === 0),
       x: MARGIN + (twoAbreast && i % 2 === 1 ? w + 8 : 0),
@@ -142,6 +143,7 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       name: place.name,
       about: describeQueue(scenario, place.name),
       deadLetter: true,
+      held: '',
       cell: 20,
       titleW: inner - 8,
       x: MARGIN,

@@ -235,3 +235,12 @@ test('what leaves a busy queue and what stays add up to what came', () => {
   expect(dead?.depth).toBe(queue?.deadLettered);
   expect(dead?.depth).toBeGreaterThan(10);
 });
+
+test('a replicated queue has its leader and the term until it loses it, in copies too', () => {
+  const made = queueStage();
+  made.fact(1, 'elected', { actor: 'b', place: 'jobs', peer: 'b', value: 3 });
+  const jobs = made.place('jobs');
+  expect(end(made).fork().queues[jobs]).toMatchObject({ leader: made.actor('b'), term: 3 });
+  made.fact(2, 'leader-lost', { actor: 'b', place: 'jobs', value: 3 });
+  expect(end(made).queues[jobs]).toMatchObject({ leader: 0, term: 3 });
+});
