@@ -419,11 +419,13 @@ export const FACTS = {
   sought: {
     tone: 'notable',
     value: 'offset; of a subscription that keeps no offsets, the second of the run to which it was sought',
-    detail: 'place number of the group, where there are groups',
+    detail: 'place number of the group, where there are groups; of a subscription, 1 when it was sought to a snapshot',
     sentence: (f) =>
-      f.placeKind === 'queue'
-        ? `${f.place} was sought to second ${f.value} of the run: what was published before counts as acked, the rest as unacked.`
-        : `${f.place} will be read from offset ${f.value}.`,
+      f.placeKind === 'queue' && f.detail === 1
+        ? `${f.place} was sought to a snapshot: what had not been acked when it was made, and all that was published since, is unacked again.`
+        : f.placeKind === 'queue'
+          ? `${f.place} was sought to second ${f.value} of the run: what was published before counts as acked, the rest as unacked.`
+          : `${f.place} will be read from offset ${f.value}.`,
   },
   elected: {
     tone: 'notable',

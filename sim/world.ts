@@ -697,12 +697,18 @@ export class World {
       }
       case 'seek': {
         const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
-        const command: Command = { type: 'seek', group: action.group, to: action.to };
+        const { group, to } = action;
+        const command: Command =
+          'snapshot' in to ? { type: 'restore', group, name: to.snapshot } : { type: 'seek', group, to };
         const nodes = this.#clusters.get(spec?.broker ?? '')?.nodesFor(command) ?? [];
         const members = Object.entries(this.scenario.consumers)
           .filter(([, consumer]) => consumer.group === action.group)
           .flatMap(([declared]) => this.#byName.get(declared) ?? []);
         return this.#command([...nodes, ...members], command, begun);
+      }
+      case 'snapshot': {
+        const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
+        return this.#command(this.#clusters.get(spec?.broker ?? '')?.nodesFor(action) ?? [], action, begun);
       }
       case 'scale':
         return this.#scale(action.consumer, action.count, begun);

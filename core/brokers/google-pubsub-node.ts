@@ -220,6 +220,19 @@ export class PubsubNode implements Machine {
         const subscription = this.#subscriptions.get(name);
         if (subscription?.exists === true) this.#seek(subscription, timeUs, null, out);
       }
+    } else if (command.type === 'snapshot' || command.type === 'restore') {
+      for (const name of this.#groups.get(command.group) ?? []) {
+        const subscription = this.#subscriptions.get(name);
+        if (subscription?.exists !== true) continue;
+        // A group may take from several subscriptions; each has a snapshot of its own.
+        const snapshot = `${command.name} of ${name}`;
+        if (command.type === 'snapshot') {
+          this.#makeSnapshot(subscription, snapshot, out.now);
+          continue;
+        }
+        const kept = this.#snapshotOf(subscription, snapshot, out.now);
+        if (kept !== undefined) this.#seek(subscription, 0, kept, out);
+      }
     } else if (command.type === 'set' && command.path[0] === 'queues') {
       const subscription = this.#subscriptions.get(command.path[1] ?? '');
       subscription?.change(command.path.slice(2), command.value);
@@ -847,34 +860,46 @@ export class PubsubNode implements Machine {
   #snapshot(from: ActorId, request: CreateSnapshot, out: Out): void {
     const { token, name } = request;
     const subscription = this.#find(request.subscription);
-    const answer = (error: string, expiresAtUs: Micros): void => {
-      const response: SnapshotResponse = { type: 'SnapshotResponse', token, error, expiresAtUs };
-      out.send(from, 'control', response);
-    };
-    const topic = this.#topics.get(subscription?.topic ?? '');
-    if (subscription === undefined || topic === undefined) return answer(ERROR.notFound, 0);
+    const made = subscription === undefined ? ERROR.notFound : this.#makeSnapshot(subscription, name, out.now);
+    const response: SnapshotResponse =
+      typeof made === 'string'
+        ? { type: 'SnapshotResponse', token, error: made, expiresAtUs: 0 }
+        : { type: 'SnapshotResponse', token, error: '', expiresAtUs: made };
+    out.send(from, 'control', response);
+  }
+
+  /** Until when it lives, or why it is not made. */
+  #makeSnapshot(subscription: PubsubSubscription, name: string, nowUs: Micros): Micros | string {
+    const topic = this.#topics.get(subscription.topic);
+    if (topic === undefined) return ERROR.notFound;
+    if (this.#snapshotOf(subscription, name, nowUs) !== undefined) return ERROR.exists;
     const unacked: Published[] = [];
     for (const { state, published } of subscription.backlog.entries()) if (state !== 'acked') unacked.push(published);
-    const expiresAtUs = (unacked[0]?.publishedAtUs ?? out.now) + SNAPSHOT_US_MAX;
-    if (expiresAtUs - out.now < SNAPSHOT_US_MIN) return answer(ERROR.precondition, 0);
+    const expiresAtUs = (unacked[0]?.publishedAtUs ?? nowUs) + SNAPSHOT_US_MAX;
+    if (expiresAtUs - nowUs < SNAPSHOT_US_MIN) return ERROR.precondition;
     topic.snapshots.set(name, {
       unacked: new Set(unacked.map(({ messageId }) => messageId)),
       messages: unacked,
       from: this.#messageIds + 1,
       expiresAtUs,
     });
-    answer('', expiresAtUs);
+    return expiresAtUs;
+  }
+
+  /** A snapshot that still lives. */
+  #snapshotOf(subscription: PubsubSubscription, name: string, nowUs: Micros): Snapshot | undefined {
+    const snapshot = this.#topics.get(subscription.topic)?.snapshots.get(name);
+    return snapshot === undefined || snapshot.expiresAtUs <= nowUs ? undefined : snapshot;
   }
 
   #seekCall(from: ActorId, { token, to, subscription: name }: Seek, out: Out): void {
     const subscription = this.#find(name);
-    const snapshot = 'snapshot' in to ? this.#topics.get(subscription?.topic ?? '')?.snapshots.get(to.snapshot) : null;
-    const gone = snapshot === undefined || (snapshot !== null && snapshot.expiresAtUs <= out.now);
-    const error = subscription === undefined || gone ? ERROR.notFound : '';
-    const response: SeekResponse = { type: 'SeekResponse', token, error };
+    const snapshot =
+      subscription === undefined || !('snapshot' in to) ? null : this.#snapshotOf(subscription, to.snapshot, out.now);
+    const isThere = subscription !== undefined && snapshot !== undefined;
+    const response: SeekResponse = { type: 'SeekResponse', token, error: isThere ? '' : ERROR.notFound };
     out.send(from, 'control', response);
-    if (subscription === undefined || gone) return;
-    this.#seek(subscription, 'timeUs' in to ? to.timeUs : 0, snapshot, out);
+    if (isThere) this.#seek(subscription, 'timeUs' in to ? to.timeUs : 0, snapshot, out);
   }
 
   /** What was published before the time counts as acked, all else as unacked; with a snapshot, what it says. What is no longer kept does not come back. */
@@ -883,7 +908,8 @@ export class PubsubNode implements Machine {
     const topic = this.#topics.get(subscription.topic);
     const wanted = ({ messageId, publishedAtUs }: Published): boolean =>
       snapshot === null ? publishedAtUs >= timeUs : messageId >= snapshot.from || snapshot.unacked.has(messageId);
-    const sought = out.fact(F.sought, 0, place, 0, Math.floor(Math.min(timeUs, out.now) / SECOND), 0);
+    const second = Math.floor(Math.min(timeUs, out.now) / SECOND);
+    const sought = out.fact(F.sought, 0, place, 0, second, snapshot === null ? 0 : 1);
     const here = new Set<number>();
     for (const entry of backlog.entries()) {
       const { published, holder } = entry;

@@ -174,6 +174,7 @@ export const PUBSUB_ERRORS = {
   notFound: 'NOT_FOUND',
   invalid: 'INVALID_ARGUMENT',
   precondition: 'FAILED_PRECONDITION',
+  exists: 'ALREADY_EXISTS',
   exhausted: 'RESOURCE_EXHAUSTED',
   badAckId: 'PERMANENT_FAILURE_INVALID_ACK_ID',
   outOfOrder: 'TRANSIENT_FAILURE_ACK_OUT_OF_ORDER',

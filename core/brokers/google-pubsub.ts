@@ -34,8 +34,10 @@ export const googlePubsub: BrokerKind = {
     'expiration_policy.ttl',
     'dead_letter_policy.max_delivery_attempts',
   ],
-  commands: ['seek'],
+  commands: ['seek', 'snapshot'],
   lacks: {
+    redrive:
+      'Dead letters are messages of a topic like any other: a subscriber of that topic with `produces` to the first one publishes them again.',
     exchanges: 'Pub/Sub routes by topic: each subscription of a topic gets all of it, or what its filter lets pass.',
     bindings: 'A subscription names its `topic:` and, if it wants, a `filter:` over attributes.',
     prefetch: 'The client library has flow control: max_outstanding_messages and max_outstanding_bytes.',
@@ -59,7 +61,7 @@ export const googlePubsub: BrokerKind = {
     'A retry policy that begins at 0 s goes on with 1 s; how the real one grows from 0 is not documented (G7).',
     'The service account may always publish to the dead-letter topic and ack on the subscription, as it must be allowed to (G8).',
     'A late ack without exactly-once delivery always counts while the message is unacked; the real service may ignore it (G5).',
-    'A seek takes effect at once; the real one may take a minute (G15). A snapshot is an API call that no line of a timeline makes (G16).',
+    'A seek takes effect at once; the real one may take a minute (G15). A snapshot that would live less than an hour is not made, and a seek to it does nothing (G16).',
     'Client libraries gather acks for some ten milliseconds and choose deadlines by how long recent work took; here each ack is sent at once and a stream keeps its deadline.',
     "A push window starts at 3, grows by each success and is halved by each failure; the real service's numbers are its own, and it knows of no load balancer (G6).",
     'Export subscriptions (BigQuery, Cloud Storage), schemas, message transforms and quotas on throughput, except that of an ordering key, are left out (G10, G20).',

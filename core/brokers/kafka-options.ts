@@ -778,6 +778,8 @@ export const CONSUMER_OPTIONS: OptionTable = {
 
 /** What is said when somebody asks Kafka for something that it does not have: no count of deliveries, no nack, no dead letters in a consumer group. Source: K90. */
 export const LACKS: Readonly<Record<string, string>> = {
+  redrive:
+    'Dead letters are records of a topic like any other: a consumer of that topic with `produces` to the first one sends them again.',
   VisibilityTimeout:
     'A consumer group has no lock per message. A partition has one owner; a stalled one loses it after session.timeout.ms or max.poll.interval.ms. A share group (group.type: share) has share.record.lock.duration.ms.',
   lock: 'A consumer group has no lock per message. Set session.timeout.ms and max.poll.interval.ms of the consumer instead; a share group (group.type: share) has share.record.lock.duration.ms.',

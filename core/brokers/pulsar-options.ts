@@ -634,6 +634,8 @@ export const CONSUMER_OPTIONS: OptionTable = {
 };
 
 export const LACKS: Readonly<Record<string, string>> = {
+  redrive:
+    'Dead letters are messages of a topic like any other: a consumer of that topic with `produces` to the first one sends them again.',
   queues:
     'Pulsar has topics; what a queue is elsewhere is a subscription, which consumers name by `group:` or `subscriptionName`.',
   exchanges: 'Pulsar has no exchanges: each subscription of a topic gets every message.',

@@ -376,8 +376,6 @@ export class RedisStreamsNode implements Machine {
               : (live.stream.entries.all()[to.offset - 1]?.id ?? LEAST_ID);
         this.#moveGroup(live, share, id, -1, out);
       }
-    } else if (command.type === 'redrive') {
-      this.#redrive(command.queue, command.to ?? '', out);
     }
     if (this.#loses) this.#armFlush(out);
   }
@@ -1256,28 +1254,6 @@ export class RedisStreamsNode implements Machine {
     const perNode = values['stream-node-max-entries'];
     if (perNode !== undefined) this.#nodeMaxEntries = Number(perNode);
     this.#ok(from, token, out);
-  }
-
-  /** Moves the entries of a dead-letter stream to another one, as an administrator does it with XRANGE, XADD and XDEL. */
-  #redrive(key: string, to: string, out: Out): void {
-    const live = this.#streams.get(key);
-    const target = this.#streams.get(to);
-    if (live === undefined || target === undefined || live === target) return;
-    for (const entry of live.stream.entries.all()) {
-      const moved = out.fact(
-        F.redriven,
-        entry.message.id,
-        target.shares[0]?.place ?? target.place,
-        0,
-        0,
-        0,
-        entry.fact,
-      );
-      live.stream.remove(entry, true);
-      const id = nextId(target.stream.lastId, this.#ms(out.now));
-      if (id !== null) this.#append(target, id, entry.message, moved, out);
-    }
-    this.#serve(to, out);
   }
 
   // ── The disk ────────────────────────────────────────────────────────────────────────────────────────────────────

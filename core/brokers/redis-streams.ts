@@ -31,8 +31,10 @@ export const redisStreams: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'leave',
-  commands: ['seek', 'redrive'],
+  commands: ['seek'],
   lacks: {
+    redrive:
+      'Redis has no dead-letter queue (X14): a consumer of the stream that holds them, with `produces` to the first one, adds them again.',
     queues: 'In Redis a stream is declared under `topics:`; a consumer group makes a queue of it.',
     exchanges: 'Redis has no exchanges: each group reads the whole stream, and a producer names the stream.',
     partitions:

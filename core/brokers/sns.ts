@@ -658,6 +658,8 @@ export const sns: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
   lacks: {
+    redrive:
+      'SNS keeps nothing itself: redrive the queue that its dead letters went to, with `to:` the queue that did not get them.',
     queues: 'SNS keeps no queues: declare them on an SQS broker of the same scenario and subscribe them to the topic.',
     partitions: 'SNS has no partitions; a FIFO topic orders each message group by itself.',
     acks: 'SNS answers Publish when the message is stored; there is no acks setting.',

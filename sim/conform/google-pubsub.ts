@@ -315,8 +315,8 @@ function optionsOf(settings: JsonTable, table: OptionTable = SUBSCRIPTION_OPTION
   return options;
 }
 
-/** Of no consequence for what is delivered. */
-const UNUSED: readonly string[] = ['labels', 'name'];
+/** Of no consequence for what is delivered, or told by the service only. */
+const UNUSED: readonly string[] = ['labels', 'name', 'state', 'detached', 'topic_message_retention_duration'];
 
 /** 0 means the default here, and null everywhere. */
 function isUnset(name: string, value: Json): boolean {

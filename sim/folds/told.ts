@@ -46,6 +46,7 @@ export function harms({ type }: TimelineAction): boolean {
     case 'fix':
     case 'redrive':
     case 'seek':
+    case 'snapshot':
     case 'scale':
     case 'set':
       return false;

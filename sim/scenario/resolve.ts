@@ -110,7 +110,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     exercise: exercise(file),
   };
   checkSections(source, file, scenario);
-  checkSeeks(source, file, scenario);
+  checkCommands(source, file, scenario);
   checkDeclarations(source, file, scenario);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
@@ -699,17 +699,54 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
   }
 }
 
-/** An offset is a place to read from only where there are offsets. */
-function checkSeeks(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+/** What a broker is told to do by a line of the timeline must be something that it can do, and be told of something that it has. */
+function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const snapshots = new Set(
+    file.timeline.flatMap(({ action }) => (action?.type === 'snapshot' ? [`${action.group} ${action.name}`] : [])),
+  );
   for (const { action, spot } of file.timeline) {
-    if (action?.type !== 'seek' || !('offset' in action.to)) continue;
+    if (action?.type === 'redrive') checkRedrive(source, scenario, action.queue, source.child(spot, 'redrive'));
+    if (action?.type !== 'seek' && action?.type !== 'snapshot') continue;
     const consumer = Object.values(scenario.consumers).find(({ group }) => group === action.group);
     const kind = consumer === undefined ? null : kindOf(source, scenario, consumer.broker);
-    const instead = kind?.lacks['offset'];
-    if (kind === null || instead === undefined) continue;
+    if (kind === null) continue;
+    const can = (command: 'seek' | 'snapshot'): boolean => kind.commands?.includes(command) === true;
+    if (action.type === 'snapshot') {
+      if (can('snapshot')) continue;
+      const instead = can('seek') ? '`seek` goes to a time or an end without one.' : '';
+      source.error(source.child(spot, 'snapshot'), `${kind.title} makes no snapshots of a group.`, '', instead);
+      continue;
+    }
     const to = source.child(spot, 'to');
-    source.error(to, `${kind.title} has no offsets to seek to.`, '`earliest`, `latest` or a `time`', instead);
+    if (!can('seek')) {
+      const why = kind.lacks['auto.offset.reset'] ?? '';
+      source.error(source.child(spot, 'seek'), `${kind.title} cannot be read again from elsewhere.`, '', why);
+    } else if ('offset' in action.to && kind.lacks['offset'] !== undefined) {
+      const places = '`earliest`, `latest` or a `time`';
+      source.error(to, `${kind.title} has no offsets to seek to.`, places, kind.lacks['offset']);
+    } else if ('snapshot' in action.to && !can('snapshot')) {
+      source.error(to, `${kind.title} makes no snapshots of a group.`, '`earliest`, `latest`, an offset or a time');
+    } else if ('snapshot' in action.to && !snapshots.has(`${action.group} ${action.to.snapshot}`)) {
+      const { group } = action;
+      const hint = `Make it with a line such as \`{ at: 10s, snapshot: ${group}, name: ${shown(action.to.snapshot)} }\`.`;
+      source.error(to, `no line makes a snapshot \`${shown(action.to.snapshot)}\` of ${group}.`, '', hint);
+    }
   }
+}
+
+/** Dead letters are moved back from a queue, by a broker that does such a thing. */
+function checkRedrive(source: Source, scenario: Scenario, name: string, spot: Spot): void {
+  const declared = { ...scenario.topics, ...scenario.exchanges, ...scenario.queues }[name];
+  if (declared === undefined) {
+    const names = keysOf(source, 'queues');
+    if (names.includes(name)) return;
+    const list = names.length === 0 ? 'a queue that the file declares' : listed(names);
+    source.error(spot, `there is no queue \`${shown(name)}\`.`, list, didYouMean(nearest(name, names)));
+    return;
+  }
+  const kind = kindOf(source, scenario, declared.broker);
+  if (kind === null || kind.commands?.includes('redrive') === true) return;
+  source.error(spot, `${kind.title} has no redrive.`, '', kind.lacks['redrive'] ?? '');
 }
 
 function listed(names: readonly string[]): string {

@@ -15,6 +15,7 @@ import {
   integer,
   keyedBy,
   list,
+  naming,
   number,
   oneOf,
   oneOrMany,
@@ -26,6 +27,7 @@ import {
   reference,
   required,
   type Shape,
+  text,
   unknownKey,
 } from './shapes.ts';
 import type { Spot } from './source.ts';
@@ -60,15 +62,22 @@ const split: Shape<readonly (readonly string[])[]> = {
   },
 };
 
+type Place = SeekTarget | { readonly snapshot: string };
+
 /** Where a group is sent; a relative time is kept as text until the moment is known. */
-const seekTarget: Shape<SeekTarget | { readonly backUs: number }> = {
-  expected: '`earliest`, `latest`, `{ offset: 100 }`, `{ time: 30s }` or `{ time: -1h }` (so long before this moment)',
+const seekTarget: Shape<Place | { readonly backUs: number }> = {
+  expected:
+    '`earliest`, `latest`, `{ offset: 100 }`, `{ time: 30s }`, `{ time: -1h }` (so long before this moment) or `{ snapshot: NAME }`',
   schema: () => ({
     anyOf: [
       { enum: ['earliest', 'latest'] },
       {
         type: 'object',
-        properties: { offset: { type: 'integer', minimum: 0 }, time: { type: ['string', 'number'] } },
+        properties: {
+          offset: { type: 'integer', minimum: 0 },
+          time: { type: ['string', 'number'] },
+          snapshot: { type: 'string' },
+        },
         additionalProperties: false,
       },
     ],
@@ -87,6 +96,10 @@ const seekTarget: Shape<SeekTarget | { readonly backUs: number }> = {
       const time = source.text(only.spot) ?? '';
       const us = parseDuration(time.replace(/^-/, ''));
       if (us !== null) return time.startsWith('-') ? { backUs: us } : { timeUs: us };
+    }
+    if (entries.length === 1 && only?.key === 'snapshot') {
+      const snapshot = text(64).read(only.spot);
+      return snapshot === undefined ? undefined : { snapshot };
     }
     source.error(spot, 'this is no place to read from.', this.expected);
     return undefined;
@@ -165,13 +178,21 @@ export const VERBS = {
     for: required(duration(), '10s', 'How long.'),
   }),
   redrive: verb('redrive', {
-    redrive: required(reference('queue'), 'photo-dlq', 'Messages of this dead-letter queue go back.'),
+    redrive: required(naming(text(64), 'queue'), 'photo-dlq', 'Messages of this dead-letter queue go back.'),
     to: optional(reference('queue'), 'photo-jobs', 'Where to; to where they came from when absent.'),
     rate: optional(perSecond, '10/s', 'How fast; as fast as it goes when absent.'),
   }),
   seek: verb('seek', {
     seek: required(reference('group'), 'billing', 'This consumer group reads on from elsewhere.'),
     to: required(seekTarget, '{ time: -1h }', 'From where.'),
+  }),
+  snapshot: verb('snapshot', {
+    snapshot: required(
+      reference('group'),
+      'billing',
+      'What the subscriptions of this group have not acked is kept under a name, with all that is published from now on; `seek` goes back to it. Google Pub/Sub has it.',
+    ),
+    name: required(text(64), 'before-the-fix', 'What the snapshot is called.'),
   }),
   scale: verb('scale', {
     scale: required(reference('consumer'), 'resizer', 'It gets another number of instances.'),
@@ -405,6 +426,12 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
       const to = target(entry.to, entry, spot);
       return plain(entry, { type: 'seek', group: entry.seek, to }, `${entry.seek} reads on from ${targetWords(to)}`);
     }
+    case 'snapshot': {
+      const entry = VERBS.snapshot.read(spot);
+      if (entry?.snapshot === undefined || entry.name === undefined) return undefined;
+      const { snapshot: group, name } = entry;
+      return plain(entry, { type: 'snapshot', group, name }, `a snapshot of ${group} is made: ${name}`);
+    }
     case 'scale': {
       const entry = VERBS.scale.read(spot);
       if (entry?.scale === undefined || entry.count === undefined) return undefined;
@@ -489,7 +516,7 @@ function plural(kind: string): string {
   return kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`;
 }
 
-function target(to: SeekTarget | { readonly backUs: number }, entry: Moment, spot: Spot): SeekTarget {
+function target(to: Place | { readonly backUs: number }, entry: Moment, spot: Spot): Place {
   if (!('backUs' in to)) return to;
   if (typeof entry.at !== 'number') {
     spot.source.error(
@@ -503,7 +530,8 @@ function target(to: SeekTarget | { readonly backUs: number }, entry: Moment, spo
   return { timeUs: Math.max(0, entry.at - to.backUs) };
 }
 
-function targetWords(to: SeekTarget): string {
+function targetWords(to: Place): string {
+  if ('snapshot' in to) return `the snapshot ${to.snapshot}`;
   if ('end' in to) return `the ${to.end} offset`;
   return 'offset' in to ? `offset ${to.offset}` : formatDuration(to.timeUs);
 }

@@ -291,7 +291,8 @@ export type TimelineAction =
   | { readonly type: 'fix'; readonly consumer: string }
   | { readonly type: 'burst'; readonly producer: string; readonly perSecond: number; readonly forUs: Micros }
   | { readonly type: 'redrive'; readonly queue: string; readonly to: string | null; readonly perSecond: number }
-  | { readonly type: 'seek'; readonly group: string; readonly to: SeekTarget }
+  | { readonly type: 'seek'; readonly group: string; readonly to: SeekTarget | { readonly snapshot: string } }
+  | { readonly type: 'snapshot'; readonly group: string; readonly name: string }
   | { readonly type: 'scale'; readonly consumer: string; readonly count: number }
   | { readonly type: 'set'; readonly path: readonly string[]; readonly value: unknown };
 

@@ -35,7 +35,7 @@ const OFFSETS: ReadonlySet<string> = new Set(['kafka', 'redis-streams']);
 const REDRIVES: Readonly<Record<string, string>> = {
   sqs: '',
   rabbitmq: '',
-  'redis-streams': '',
+  'redis-streams': 'Redis has no redrive: a consumer of the dead-letter stream adds them again',
   kafka: 'Kafka has no redrive: a consumer of the dead-letter topic sends them again',
   pulsar: 'Pulsar has no redrive: a consumer of the dead-letter topic sends them again',
   'google-pubsub': 'Google Pub/Sub has no redrive: a subscriber of the dead-letter topic sends them again',

@@ -397,6 +397,21 @@ describe('what is kept', () => {
     expect(bench.pull('s')).toEqual(['m']);
   });
 
+  it('has snapshots made and gone back to by the name of the group that reads it', () => {
+    const bench = new PubsubBench({ s: {} });
+    const tell = (type: 'snapshot' | 'restore') =>
+      bench.node.command({ type, group: 'biller', name: 'before' }, bench.bench.out);
+    bench.node.reads('biller', ['s']);
+    tell('restore');
+    bench.publish('m');
+    tell('snapshot');
+    bench.pull('s');
+    bench.ack('m');
+    tell('restore');
+    expect(bench.pull('s')).toEqual(['m']);
+    expect(bench.bench.story().join('\n')).toContain('sought');
+  });
+
   it('comes back to a snapshot: what was unacked then, and all that came later (G16)', () => {
     const bench = new PubsubBench({ s: {} });
     for (const data of ['acked before', 'unacked then']) bench.publish(data);

@@ -62,6 +62,7 @@ const rabbitQueues: OptionTable = {
 export const KINDS: Readonly<Record<string, BrokerKind>> = {
   sqs: kind('sqs', 'SQS', {
     queues: sqsQueues,
+    commands: ['redrive'],
     consumers: {
       WaitTimeSeconds: { type: 'duration', unit: 's', default: 20 * S, max: 20 * S, doc: 'Poll.', source: 'S7' },
     },
@@ -70,6 +71,7 @@ export const KINDS: Readonly<Record<string, BrokerKind>> = {
   kafka: kind('kafka', 'Kafka', {
     options: { nodes: { type: 'integer', min: 1, max: 9, default: 1, doc: 'Nodes.', source: 'K14' } },
     topics: kafkaTopics,
+    commands: ['seek'],
     producers: {
       acks: { type: 'enum', values: ['all', 0, 1], default: 'all', doc: 'Who must have it.', source: 'K16' },
     },
@@ -87,6 +89,7 @@ export const KINDS: Readonly<Record<string, BrokerKind>> = {
   }),
   rabbitmq: kind('rabbitmq', 'RabbitMQ', {
     queues: rabbitQueues,
+    commands: ['redrive'],
     exchanges: {
       type: {
         type: 'enum',
