@@ -1,5 +1,6 @@
 /** What may come next in a condition over metrics, such as `max(depth(` of an expectation: functions, and what their arguments name. */
-import { CLAIMS } from '../checks/names.ts';
+import { MEANINGS } from '../checks/meanings.ts';
+import { CLAIMS, type ClaimName } from '../checks/names.ts';
 import { signature } from './expect.ts';
 import { type ArgKind, FUNCTIONS, STATISTICS } from './expect-functions.ts';
 import { FOLDS, type FoldName, WINDOWS, type WindowName } from './expect-syntax.ts';
@@ -31,6 +32,7 @@ export function wordDoc(word: string): Word | null {
   }
   if (Object.hasOwn(FOLDS, word)) return { word, what: `${word}(X)`, doc: FOLDS[word as FoldName], calls: true };
   if (Object.hasOwn(WINDOWS, word)) return { word, what: 'at a time', doc: WINDOWS[word as WindowName], calls: true };
+  if (Object.hasOwn(MEANINGS, word)) return { word, what: word, doc: MEANINGS[word as ClaimName], calls: false };
   return Object.hasOwn(JOINS, word) ? { word, what: 'joins', doc: JOINS[word] ?? '', calls: false } : null;
 }
 
@@ -82,7 +84,7 @@ function named(source: Source, kinds: readonly Naming[]): readonly Word[] {
 }
 
 function claims(): readonly Word[] {
-  return CLAIMS.map((word) => ({ word, what: 'claim', doc: '', calls: false }));
+  return CLAIMS.map((word) => ({ word, what: 'claim', doc: MEANINGS[word], calls: false }));
 }
 
 /** The innermost call that is still open, and how many commas are behind it. */

@@ -6,6 +6,8 @@
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
 import { FACTS, type FactName } from '../../core/facts.ts';
+import { MEANINGS } from '../checks/meanings.ts';
+import type { ClaimName } from '../checks/names.ts';
 import { wordDoc, wordsAfter } from './hints-condition.ts';
 import { namesFor } from './hints-names.ts';
 import { type Known, knownAt, type Place, placesAt, wordAt } from './hints-place.ts';
@@ -68,7 +70,8 @@ export function completionsAt(text: string, offset: number): Completions | null 
   const options = new Map<string, Completion>();
   for (const place of places) {
     const found = place.position === 'key' ? keysAt(place) : valuesAt(place, text.slice(place.from, place.to));
-    for (const one of found) if (!options.has(one.label)) options.set(one.label, one);
+    // What may stand alone needs no colon: a claim can be a word or a key.
+    for (const one of found) if (!options.has(one.label) || one.type === 'value') options.set(one.label, one);
   }
   return options.size === 0 ? null : { from: first.from, to: first.to, options: [...options.values()] };
 }
@@ -80,7 +83,8 @@ export function hoverAt(text: string, offset: number): Hover | null {
   const { known, part, from, to } = found;
   const key = known.spot.path[known.spot.path.length - 1] ?? '';
   if (part === 'key') {
-    const doc = known.field === null ? nameDoc(known, key) : fieldDocOf(key, known.field, known.kind);
+    const claimed = claimDoc(known.around?.known ?? [], key);
+    const doc = claimed ?? (known.field === null ? nameDoc(known, key) : fieldDocOf(key, known.field, known.kind));
     return doc === null ? null : { from, to, doc };
   }
   const word = wordAt(text, offset);
@@ -244,6 +248,12 @@ function nameDoc({ shape, around }: Known, name: string): Doc | null {
   return around === null ? null : { ...NOTHING, title: name, takes: shape.expected };
 }
 
+/** Of a claim, where claims are among the words that may stand there. */
+function claimDoc(words: readonly string[], word: string): Doc | null {
+  if (!words.includes('at-least-once') || !Object.hasOwn(MEANINGS, word)) return null;
+  return { ...NOTHING, title: word, text: MEANINGS[word as ClaimName] };
+}
+
 /** Of a word in a value: a kind of broker, a profile, a fact, a function of a condition; null where only the key explains it. */
 function meaningOf({ shape, spot }: Known, word: string): Doc | null {
   const naming = shape.naming ?? [];
@@ -259,6 +269,8 @@ function meaningOf({ shape, spot }: Known, word: string): Doc | null {
   if (!words.includes(word)) return null;
   const isKind = words.includes('sqs') && Object.hasOwn(BROKERS, word);
   if (isKind) return { ...NOTHING, title: BROKERS[word]?.title ?? word, text: BROKERS[word]?.about ?? '' };
+  const claimed = claimDoc(words, word);
+  if (claimed !== null) return claimed;
   const profile = PROFILES.find(({ name }) => name === word);
   if (profile !== undefined) return { ...NOTHING, title: profile.title, text: profile.always.note };
   if (words.includes('produced') && Object.hasOwn(FACTS, word)) {

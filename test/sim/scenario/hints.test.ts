@@ -206,6 +206,17 @@ describe('what is said of', () => {
     return hoverAt(text, text.indexOf(word) + 1)?.doc;
   }
 
+  it('a claim, wherever one can be named: what it says', () => {
+    const text = `${FILE}claims: [drained, { violated: at-most-once }, { key-order: user }]\nexpect: [claim at-least-once]\n`;
+    expect(said(text, 'drained')?.text).toBe('In the end nothing is ready or in flight.');
+    expect(said(text, 'at-most-once')?.text).toMatch(/^In each group no message is handed out twice/);
+    expect(said(text, 'key-order')?.text).toMatch(/^Messages of one key/);
+    expect(said(text, 'at-least-once')?.text).toMatch(/^Each confirmed message/);
+    const offset = text.indexOf('drained') + 3;
+    const offer = completionsAt(text, offset)?.options.find(({ label }) => label === 'drained');
+    expect(offer?.doc?.text).toBe('In the end nothing is ready or in flight.');
+  });
+
   it('an option: the real default, its limits, the rule and whose it is', () => {
     expect(said(FILE, 'VisibilityTimeout')).toMatchObject({
       title: 'VisibilityTimeout',
