@@ -153,6 +153,8 @@ export class Lab {
   #coming: ShownRun | null = null;
   /** After the new run has come so far, it is shown. */
   #keepUs: Micros = 0;
+  /** Where the playhead stood when it was started. */
+  #startedAtUs: Micros = 0;
   #folding = false;
   /** What was just done is to be said as soon as the line has been read. */
   #announces = false;
@@ -434,6 +436,7 @@ export class Lab {
 
   #start(keepUs: Micros): void {
     this.#keepUs = keepUs;
+    this.#startedAtUs = this.timeUs;
     this.isRead = false;
     this.running = true;
     this.progress = 0;
@@ -519,7 +522,8 @@ export class Lab {
     this.digest = '';
     this.#foldSlice(run);
     this.#version++;
-    this.#wantedUs ??= this.timeUs;
+    // Along to the moment of an act, unless somebody has gone elsewhere meanwhile.
+    this.#wantedUs ??= this.timeUs === this.#startedAtUs ? Math.max(this.timeUs, this.#keepUs) : this.timeUs;
     this.#follow(run);
   }
 

@@ -34,6 +34,21 @@ it('an act has its numbers in line, is said aloud, and leaves the moment as it w
   await close();
 });
 
+it('at a moment at which something happens, an act comes just after it and is seen at once', async () => {
+  const { page, complaints, close } = await openPage(FILE);
+  await settled(page);
+  await page.evaluate(() => window.queuelab.goToFact(30));
+  const { timeUs } = await at(page);
+  await page.getByRole('button', { name: /^Consumer worker-2/ }).click();
+  await page.getByRole('button', { name: 'Crash', exact: true }).click();
+  await page.getByRole('button', { name: /^Consumer worker-2, crashed/ }).waitFor();
+  await settled(page);
+  expect(await added(page)).toContain(`at: ${(timeUs + 1) / 1_000_000}s`);
+  expect((await at(page)).timeUs).toBe(timeUs + 1);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 it('says why something cannot be done, and refuses a number that is none', async () => {
   const { page, complaints, close } = await openPage(`${FILE}&t=9.5s`);
   await settled(page);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countWords, lanesOfFutures, outcomeWords } from '../../web/futures/tree.ts';
+import { countWords, lanesOfFutures, outcomeWords, wayWords } from '../../web/futures/tree.ts';
 import { type Future, isReplacedBy, MOST_FUTURES, type Recipe, sameRecipe, withFuture } from '../../web/futures.ts';
 
 const recipe: Recipe = { source: 'title: a', seed: null, sets: [], changes: [], under: null };
@@ -77,6 +77,12 @@ describe('the tree of futures', () => {
       [0, 0, 0, 30],
       [1, 1, 12, 30],
     ]);
+  });
+
+  it('says all that led to one', () => {
+    const all = [future(1, 0), future(2, 1), future(3, 2)];
+    expect(all.map((one) => wayWords(all, one))).toEqual(['act 1', 'act 2', 'act 2, then act 3']);
+    expect(wayWords([future(1, 0), future(3, 2)], future(3, 2)), 'one before it was forgotten').toBe('act 3');
   });
 
   it('says how one came out', () => {

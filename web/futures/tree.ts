@@ -30,6 +30,17 @@ export function lanesOfFutures(futures: readonly Future[]): readonly FutureLane[
   return lanes;
 }
 
+/** All that was done from the file as it was opened to a future: "the file was edited, then resizer-2 crashes". */
+export function wayWords(futures: readonly Future[], future: Future): string {
+  const steps: string[] = [];
+  for (let at: Future | undefined = future; at !== undefined && at.parent !== 0; ) {
+    const { parent, what }: Future = at;
+    steps.unshift(what);
+    at = futures.find(({ id }) => id === parent);
+  }
+  return steps.length === 0 ? future.what : steps.join(', then ');
+}
+
 /** "2 broken", "nothing is broken", or that it is not known. */
 export function outcomeWords({ outcome }: Future): string {
   if (outcome === null) return 'not run to its end';
