@@ -42,12 +42,14 @@ export class PulsarConsumer implements KeyOwner {
   epoch = 0;
   /** Key_Shared before 4.0: it waits until everything before this is acked (P25). */
   joinedAt = 0;
-  /** Key_Shared: entries that are its own and wait for its permits. */
-  readonly parked = new Heap<LedgerEntry>();
+  /** Made when it is first asked for: most consumers never need one. */
+  #parked: Heap<LedgerEntry> | null = null;
   /** Handed out and not sent yet: what one dispatch gives to a consumer goes in one command. */
   #outgoing: Handed[] = [];
   #bytes = 0;
-  #messages: MessageId[] = [];
+  /** Messages of what is handed out; the first alone, because one is what there mostly is. */
+  #first: MessageId = 0;
+  #messages: MessageId[] | null = null;
 
   constructor(voice: ClientVoice, request: Subscribe) {
     this.voice = voice;
@@ -62,17 +64,28 @@ export class PulsarConsumer implements KeyOwner {
     return this.permits > 0 && !this.blocked;
   }
 
+  /** Key_Shared: entries that are its own and wait for its permits. */
+  get parked(): Heap<LedgerEntry> {
+    this.#parked ??= new Heap();
+    return this.#parked;
+  }
+
   hold(handed: Handed, out: Out): void {
     const { messages, sizeBytes } = handed.entry;
     this.#outgoing.push(handed);
     this.#bytes += sizeBytes;
-    for (const { body } of messages) this.#messages.push(body.id);
+    for (let i = 0; i < messages.length; i++) {
+      const id = messages[i]?.body.id ?? 0;
+      if (this.#first === 0) this.#first = id;
+      else if (this.#messages === null) this.#messages = [this.#first, id];
+      else this.#messages.push(id);
+    }
     if (this.#outgoing.length >= MOST_AT_ONCE) this.flush(out);
   }
 
   flush(out: Out): void {
     if (this.#outgoing.length === 0) return;
-    const messages = this.#messages.length === 1 ? (this.#messages[0] as MessageId) : this.#messages;
+    const messages = this.#messages ?? this.#first;
     this.voice.say(
       { type: 'Message', consumerId: this.id, epoch: this.epoch, entries: this.#outgoing, sizeBytes: this.#bytes },
       'delivery',
@@ -80,7 +93,8 @@ export class PulsarConsumer implements KeyOwner {
       messages,
     );
     this.#outgoing = [];
-    this.#messages = [];
+    this.#first = 0;
+    this.#messages = null;
     this.#bytes = 0;
   }
 }
@@ -116,6 +130,9 @@ export class PulsarSubscription {
   readonly pending = new Map<number, PulsarConsumer>();
   unacked = 0;
   #blocked = false;
+  /** Who was handed something that is not sent yet, and whether others were too. */
+  #served: PulsarConsumer | null = null;
+  #servedMore = false;
   /** Redelivery requests by entry: the broker's memory, gone with it (P40). */
   readonly #redeliveries = new Map<number, number>();
   /** Entries that came back and wait; they go before new ones (P42). */
@@ -179,6 +196,8 @@ export class PulsarSubscription {
     const at = this.consumers.indexOf(consumer);
     if (at < 0) return;
     this.consumers.splice(at, 1);
+    // What it was handed and not sent stays with it.
+    if (this.#served === consumer) this.#servedMore = true;
     out.fact(F.cancelled, 0, this.place, consumer.voice.peer, 0, reason);
     const counts = this.host.cluster.settings.countDisconnects;
     for (const [index, holder] of this.pending)
@@ -199,6 +218,11 @@ export class PulsarSubscription {
     const { dispatcher } = this;
     if (dispatcher === null || this.#blocked) return;
     dispatcher.dispatch(out);
+    const served = this.#served;
+    if (served === null) return;
+    this.#served = null;
+    if (!this.#servedMore) return served.flush(out);
+    this.#servedMore = false;
     for (const consumer of this.consumers) consumer.flush(out);
   }
 
@@ -260,6 +284,8 @@ export class PulsarSubscription {
     consumer.permits -= count;
     const redeliveryCount = this.#redeliveries.size === 0 ? 0 : (this.#redeliveries.get(index) ?? 0);
     consumer.hold({ entry, place, redeliveryCount, attempt, acked }, out);
+    if (this.#served === null) this.#served = consumer;
+    else if (this.#served !== consumer) this.#servedMore = true;
     if (!this.host.info.policies.persistent) return this.#forgetDelivered(entry, consumer, attempt, out);
     this.pending.set(index, consumer);
     consumer.unacked += count;

@@ -26,14 +26,6 @@ export interface ProducerSession {
   fenced: boolean;
 }
 
-/** What a send waits for, until its entry is stored. */
-export interface PendingSend {
-  readonly entry: LedgerEntry;
-  readonly session: ProducerSession;
-  readonly send: Send;
-  readonly cause: FactId;
-}
-
 export type TopicTimer =
   | { readonly type: 'pulsar/delayed' | 'pulsar/activate'; readonly subscription: PulsarSubscription }
   | {
@@ -243,29 +235,24 @@ export class PulsarTopic implements SubscriptionHost {
       fact: 0,
     };
     if (!policies.persistent) {
-      this.#commit({ entry, session, send, cause: out.cause }, out);
+      this.stored(entry, session, send, out.cause, out);
       this.#dropUnheard(entry, out);
       return;
     }
-    this.#writer.write({ entry, session, send, cause: out.cause }, out);
+    this.#writer.write(entry, session, send, out);
   }
 
-  /** Entries are stored, in order: they count from now on (P10). */
-  stored(pending: PendingSend, out: Out): void {
-    this.#commit(pending, out);
+  /** An entry is stored, in its order: it counts from now on (P10). `cause` is what brought it. */
+  stored(entry: LedgerEntry, session: ProducerSession, send: Send, cause: FactId, out: Out): void {
+    this.#append(entry, send, out, cause);
+    this.#confirm(session, send, entry.index, out);
+    for (const subscription of this.subscriptions.values()) subscription.dispatch(out);
+    this.#compactIfDue();
   }
 
   /** An entry that a former owner wrote was found on bookies: it is stored, though nobody was told. */
   recovered(entry: LedgerEntry, out: Out): void {
     this.#append(entry, null, out);
-  }
-
-  #commit(pending: PendingSend, out: Out): void {
-    const { entry, session, send } = pending;
-    this.#append(entry, send, out, pending.cause);
-    this.#confirm(session, send, entry.index, out);
-    for (const subscription of this.subscriptions.values()) subscription.dispatch(out);
-    this.#compactIfDue();
   }
 
   #append(entry: LedgerEntry, send: Send | null, out: Out, because?: FactId): void {

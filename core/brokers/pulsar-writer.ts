@@ -7,13 +7,13 @@
 import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
-import type { MessageId, Micros } from '../types.ts';
+import type { FactId, MessageId, Micros } from '../types.ts';
 import type { PulsarCluster, TopicInfo } from './pulsar-cluster.ts';
-import type { PendingSend, PulsarTopic } from './pulsar-topic.ts';
-import type { BookieAnswer, BookieRequest, HeldEntry } from './pulsar-wires.ts';
+import type { ProducerSession, PulsarTopic } from './pulsar-topic.ts';
+import type { BookieAnswer, BookieRequest, HeldEntry, Send } from './pulsar-wires.ts';
 
 export interface EntryWriter {
-  write(pending: PendingSend, out: Out): void;
+  write(entry: LedgerEntry, session: ProducerSession, send: Send, out: Out): void;
   /** Everything before this entry is deleted. */
   trim(start: number, out: Out): void;
   close(): void;
@@ -23,8 +23,8 @@ export interface EntryWriter {
 export class DirectWriter implements EntryWriter {
   topic!: PulsarTopic;
 
-  write(pending: PendingSend, out: Out): void {
-    this.topic.stored(pending, out);
+  write(entry: LedgerEntry, session: ProducerSession, send: Send, out: Out): void {
+    this.topic.stored(entry, session, send, out.cause, out);
   }
 
   trim(): void {}
@@ -39,8 +39,12 @@ export interface BookieView {
   suspect(bookie: number, out: Out): void;
 }
 
+/** What a send waits for, until its entry is stored. */
 interface Writing {
-  readonly pending: PendingSend;
+  readonly entry: LedgerEntry;
+  readonly session: ProducerSession;
+  readonly send: Send;
+  readonly cause: FactId;
   readonly index: number;
   /** Bit i: bookie i has it. */
   stored: number;
@@ -87,10 +91,10 @@ export class BookieWriter implements EntryWriter {
     this.#complete();
   }
 
-  write(pending: PendingSend, out: Out): void {
+  write(entry: LedgerEntry, session: ProducerSession, send: Send, out: Out): void {
     const index = this.#info.ledger.end + this.#open.length - this.#first;
-    pending.entry.index = index;
-    const writing: Writing = { pending, index, stored: 0 };
+    entry.index = index;
+    const writing: Writing = { entry, session, send, cause: out.cause, index, stored: 0 };
     this.#open.push(writing);
     if (!this.isStalled) this.#send(writing, 0, out);
     this.#arm(out);
@@ -159,7 +163,7 @@ export class BookieWriter implements EntryWriter {
         this.#open = this.#open.slice(this.#first);
         this.#first = 0;
       }
-      this.topic.stored(writing.pending, out);
+      this.topic.stored(writing.entry, writing.session, writing.send, writing.cause, out);
     }
   }
 
@@ -232,8 +236,7 @@ export class BookieWriter implements EntryWriter {
   }
 
   /** Sends an entry to those of its bookies that are not known to have it. */
-  #send({ pending, index }: Writing, stored: number, out: Out): void {
-    const { entry } = pending;
+  #send({ entry, index }: Writing, stored: number, out: Out): void {
     const { writeQuorum } = this.#cluster.settings;
     const ensemble = this.#ensemble;
     const add: BookieRequest = {

@@ -7,6 +7,7 @@ import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
 import { keyRange } from '../brokers/pulsar-options.ts';
 import type {
   AckedEntry,
+  ClientCommand,
   DeadLetter,
   Handed,
   Position,
@@ -21,7 +22,7 @@ import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../opti
 import { Fifo } from '../parts/fifo.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
-import type { ActorId, Delivery, Micros, Settlement } from '../types.ts';
+import type { ActorId, Delivery, MessageId, Micros, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 import { PulsarLetters } from './pulsar-letters.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
@@ -46,10 +47,14 @@ interface Source {
 interface Held {
   readonly source: Source;
   readonly entry: LedgerEntry;
-  readonly key: string;
+  /** The same for whatever is handed out of this entry. */
+  readonly key: number;
   readonly redeliveryCount: number;
   readonly attempt: number;
-  readonly done: Set<number>;
+  /** How many of its messages are not acked. */
+  left: number;
+  /** Which of a batch are; null for none, or all. */
+  done: Set<number> | null;
 }
 
 interface Handle {
@@ -57,13 +62,6 @@ interface Handle {
   readonly batchIndex: number;
   /** The connection that it came by. */
   readonly epoch: number;
-}
-
-/** A delivery in the receiver queue. */
-interface Prefetched {
-  readonly delivery: Delivery;
-  readonly source: Source;
-  readonly held: Held;
 }
 
 /** A receipt that is waited for. */
@@ -98,7 +96,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   readonly #deadLetters: PulsarLetters | null;
   readonly #retryLetters: PulsarLetters | null;
   #sources: Source[] = [];
-  readonly #incoming = new Fifo<Prefetched>();
+  readonly #incoming = new Fifo<Delivery>();
   #room = 0;
   #flushArmed = false;
   #requests = 0;
@@ -289,7 +287,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   closed(session: Session, out: Out): void {
     const source = this.#sources[session.id - 1];
     if (source === undefined) return;
-    this.#incoming.retain((one) => one.source !== source);
+    this.#incoming.retain((one) => heldOf(one).source !== source);
     for (const [request, receipt] of this.#waiting) {
       if (receipt.source !== source) continue;
       this.#waiting.delete(request);
@@ -347,8 +345,9 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   #take(source: Source, { entry, place, redeliveryCount, attempt, acked }: Handed, epoch: number, out: Out): void {
     const count = entry.messages.length - (acked?.length ?? 0);
     if (epoch < source.epoch) return this.#give(source, count, out);
-    const key = `${source.topic} ${entry.index}`;
-    const held: Held = { source, entry, key, redeliveryCount, attempt, done: new Set(acked ?? []) };
+    const key = entry.index * this.#sources.length + source.id - 1;
+    const done = acked === null ? null : new Set(acked);
+    const held: Held = { source, entry, key, redeliveryCount, attempt, left: count, done };
     if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount > this.#limit) {
       // Newer clients do not show it any more (P44).
       this.#give(source, count, out);
@@ -356,7 +355,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     }
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
-      if (message === undefined || held.done.has(i)) continue;
+      if (message === undefined || held.done?.has(i) === true) continue;
       const handle: Handle = { held, batchIndex: i, epoch: source.epoch };
       const delivery: Delivery = {
         message: message.body,
@@ -364,19 +363,20 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         attempt,
         handle,
       };
-      this.#incoming.push({ delivery, source, held });
+      this.#incoming.push(delivery);
     }
   }
 
   /** Hands to the application what it has room for; only then does a message count as used (P27), and does its ack timeout begin (P38). */
   #pump(out: Out): void {
     while (this.#room > 0 && this.#incoming.size > 0) {
-      const { delivery, source, held } = this.#incoming.shift() as Prefetched;
+      const delivery = this.#incoming.shift() as Delivery;
+      const { held, batchIndex } = delivery.handle as Handle;
       this.#room--;
       this.#redelivery.received(held.key, held, held.redeliveryCount, out);
-      this.#give(source, 1, out);
+      this.#give(held.source, 1, out);
       // An application that settles on delivery acks as soon as it has the message.
-      if (this.#spec.settle === 'on-delivery') this.#ack(held, (delivery.handle as Handle).batchIndex, null, out);
+      if (this.#spec.settle === 'on-delivery') this.#ack(held, batchIndex, null, out);
       this.#host.deliver([delivery], out);
     }
     if (this.#queueSize > 0 || this.#room === 0) return;
@@ -403,9 +403,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   // ── Acking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #ack(held: Held, batchIndex: number, delivery: Delivery | null, out: Out): void {
-    const { source, entry, done } = held;
-    done.add(batchIndex);
-    const whole = done.size >= entry.messages.length;
+    const { source, entry } = held;
+    const whole = isDoneWith(held, batchIndex);
     if (whole) this.#redelivery.forget(held.key);
     if (this.#cumulative) {
       // Of a batch that is not done, everything before it is, or its messages up to here (P33).
@@ -457,20 +456,23 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       request = ++this.#requests;
       this.#waiting.set(request, { source, deliveries });
     }
-    const ids: number[] = [];
-    for (const { index, batch } of entries) {
-      const { messages } = this.#cluster.topic(source.topic).ledger.entry(index) ?? NO_ENTRY;
-      for (let i = 0; i < messages.length; i++)
-        if (batch === null || batch.includes(i)) ids.push(messages[i]?.body.id ?? 0);
+    const { ledger } = this.#cluster.topic(source.topic);
+    let first = 0;
+    let ids: number[] | undefined;
+    for (let e = 0; e < entries.length; e++) {
+      const { index, batch } = entries[e] as AckedEntry;
+      const { messages } = ledger.entry(index) ?? NO_ENTRY;
+      for (let i = 0; i < messages.length; i++) {
+        if (batch !== null && !batch.includes(i)) continue;
+        const id = messages[i]?.body.id ?? 0;
+        if (first === 0) first = id;
+        else if (ids === undefined) ids = [first, id];
+        else ids.push(id);
+      }
     }
     const consumerId = source.id;
-    this.#client.say(
-      session,
-      { type: 'Ack', consumerId, entries, cumulative, txn: '', request },
-      'ack',
-      out,
-      ids.length === 1 ? ids[0] : ids,
-    );
+    const ack: ClientCommand = { type: 'Ack', consumerId, entries, cumulative, txn: '', request };
+    this.#client.say(session, ack, 'ack', out, ids ?? (first === 0 ? NO_MESSAGES : first));
   }
 
   // ── Asking again ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -500,7 +502,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       let dropped = 0;
       source.epoch++;
       this.#incoming.retain((one) => {
-        if (one.source !== source) return true;
+        if (heldOf(one).source !== source) return true;
         dropped++;
         return false;
       });
@@ -523,10 +525,10 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   /** Publishes to the dead-letter topic, then acks the original; what fails between the two makes a second dead letter (P44, P45). */
   #bury(held: Held, reason: number, out: Out): void {
     const { source, entry } = held;
-    let left = entry.messages.length - held.done.size;
+    let { left } = held;
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
-      if (message === undefined || held.done.has(i)) continue;
+      if (message === undefined || held.done?.has(i) === true) continue;
       const letter = this.#letter(source, held, message, held.redeliveryCount, 0);
       const stored = (voice: Out): void => {
         left--;
@@ -546,8 +548,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     const times = triedBefore(message) + 1;
     const letter = this.#letter(source, held, message, times, delayUs);
     const stored = (voice: Out): void => {
-      held.done.add(batchIndex);
-      if (held.done.size >= entry.messages.length) this.#settleOriginal(held, voice);
+      if (isDoneWith(held, batchIndex)) this.#settleOriginal(held, voice);
       else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
     };
     if (times <= this.#limit) {
@@ -603,7 +604,23 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 /** Session ids of the producers within a consumer; subscriptions count from 1. */
 const DEAD_LETTERS = 1_000_001;
 const RETRY_LETTERS = 1_000_002;
+const NO_MESSAGES: readonly MessageId[] = [];
 const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
+
+function heldOf({ handle }: Delivery): Held {
+  return (handle as Handle).held;
+}
+
+/** Notes that one message of an entry is done with; true when all are. */
+function isDoneWith(held: Held, batchIndex: number): boolean {
+  if (held.left > 0 && held.entry.messages.length === 1) held.left = 0;
+  else if (held.left > 0 && held.done?.has(batchIndex) !== true) {
+    held.done ??= new Set();
+    held.done.add(batchIndex);
+    held.left--;
+  }
+  return held.left === 0;
+}
 
 /** A cumulative ack goes as far as the furthest of those that gather. */
 function raise(source: Source, ack: AckedEntry): void {

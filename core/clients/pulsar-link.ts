@@ -310,6 +310,11 @@ export class PulsarClient {
 
   #handle(link: Link, command: ServerCommand, out: Out): void {
     switch (command.type) {
+      case 'Message':
+      case 'AckResponse':
+        return this.#toSession(link, command.consumerId, command, out);
+      case 'SendReceipt':
+        return this.#toSession(link, command.producerId, command, out);
       case 'Ping':
         this.sayTo(link.broker, { type: 'Pong' }, 'control', out);
         return;
@@ -324,11 +329,14 @@ export class PulsarClient {
         return;
       case 'TxnResponse':
         return this.#host.heard?.(command, out);
-      default: {
-        const session = this.#sessions.get('producerId' in command ? command.producerId : command.consumerId);
-        if (session !== undefined && session.broker === link.broker) this.#host.said(session, command, out);
-      }
+      default:
+        return this.#toSession(link, 'producerId' in command ? command.producerId : command.consumerId, command, out);
     }
+  }
+
+  #toSession(link: Link, id: number, command: ServerCommand, out: Out): void {
+    const session = this.#sessions.get(id);
+    if (session !== undefined && session.broker === link.broker) this.#host.said(session, command, out);
   }
 
   #keepAlive(link: Link, out: Out): void {

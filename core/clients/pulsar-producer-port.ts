@@ -50,9 +50,13 @@ interface Lane {
   nextSequence: number;
   /** Unconfirmed, in order; the first `sent` of them are on their way over the present connection. */
   readonly pending: Fifo<Outgoing>;
-  /** Batches that gather, by key with KEY_BASED, else under ''. */
-  readonly gathering: Map<string, Outgoing>;
+  /** The batch that gathers, if any. */
+  batch: Outgoing | null;
+  /** With KEY_BASED a batch gathers for each key. */
+  readonly keyed: Map<string, Outgoing>;
+  /** Whether the time of what gathers is set, and the timer for it. */
   armed: boolean;
+  timer: PortTimer | null;
   /** Why it is sent again. */
   reason: number;
 }
@@ -137,8 +141,10 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
           epoch: 0,
           nextSequence: 0,
           pending: new Fifo(),
-          gathering: new Map(),
+          batch: null,
+          keyed: new Map(),
           armed: false,
+          timer: null,
           reason: 0,
         };
         this.#lanes[id] = lane;
@@ -244,8 +250,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
 
   #gather(lane: Lane, item: Item, stored: StoredMessage, txn: string, out: Out): void {
     const { sizeBytes, key } = stored.body;
-    const under = this.#byKey ? (key ?? '') : '';
-    const batch = lane.gathering.get(under);
+    const batch = this.#byKey ? lane.keyed.get(key ?? '') : (lane.batch ?? undefined);
     if (batch !== undefined && batch.txn === txn && batch.bytes + sizeBytes <= this.#mostBytes) {
       batch.items.push(item);
       batch.messages.push(stored);
@@ -254,19 +259,28 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
       return;
     }
     if (batch !== undefined) this.#flush(lane, out);
-    lane.gathering.set(under, this.#outgoing(item, stored, 0, txn, out));
+    const begun = this.#outgoing(item, stored, 0, txn, out);
+    if (this.#byKey) lane.keyed.set(key ?? '', begun);
+    else lane.batch = begun;
     if (this.#most <= 1 || this.#delayUs === 0) return this.#flush(lane, out);
     if (lane.armed) return;
     lane.armed = true;
-    const timer: PortTimer = { type: 'pulsar/batch', lane };
-    out.timer(this.#delayUs, timer);
+    lane.timer ??= { type: 'pulsar/batch', lane };
+    out.timer(this.#delayUs, lane.timer);
   }
 
   #flush(lane: Lane, out: Out): void {
-    for (const [under, batch] of lane.gathering) {
-      lane.gathering.delete(under);
+    const { batch } = lane;
+    if (batch !== null) {
+      lane.batch = null;
       lane.pending.push(batch);
       this.#send(lane, batch, out);
+    }
+    if (lane.keyed.size === 0) return;
+    for (const [under, one] of lane.keyed) {
+      lane.keyed.delete(under);
+      lane.pending.push(one);
+      this.#send(lane, one, out);
     }
   }
 

@@ -11,7 +11,7 @@ import type { Micros, TimerId } from '../types.ts';
 /** An entry that is watched. `T` is whatever its owner wants back. */
 interface Watched<T> {
   readonly item: T;
-  readonly key: string;
+  readonly key: number;
   void: boolean;
 }
 
@@ -28,7 +28,7 @@ class Tracker<T> {
   readonly #type: RedeliveryTimer;
   readonly #stepUs: Micros;
   readonly #due = new Heap<Watched<T>>();
-  readonly #byKey = new Map<string, Watched<T>>();
+  readonly #byKey = new Map<number, Watched<T>>();
   /** A moment at which the clock ticked; −1 before the first item. */
   #tickUs: Micros = -1;
   #timer: TimerId = 0;
@@ -40,7 +40,7 @@ class Tracker<T> {
     this.#stepUs = Math.max(1, stepUs);
   }
 
-  add(key: string, item: T, afterUs: Micros, out: Out): void {
+  add(key: number, item: T, afterUs: Micros, out: Out): void {
     this.remove(key);
     const watched: Watched<T> = { item, key, void: false };
     this.#byKey.set(key, watched);
@@ -48,7 +48,8 @@ class Tracker<T> {
     this.#arm(out);
   }
 
-  remove(key: string): void {
+  remove(key: number): void {
+    if (this.#byKey.size === 0) return;
     const watched = this.#byKey.get(key);
     if (watched === undefined) return;
     watched.void = true;
@@ -108,18 +109,18 @@ export class RedeliveryTracker<T> {
   }
 
   /** The application has got something that was redelivered so often. */
-  received(key: string, item: T, redeliveries: number, out: Out): void {
+  received(key: number, item: T, redeliveries: number, out: Out): void {
     if (this.#ackTimeoutUs <= 0) return;
     const more =
       this.#ackBackoff !== null && redeliveries >= 0 ? backoffDelayUs(this.#ackBackoff, redeliveries + 1) : 0;
     this.#unacked.add(key, item, this.#ackTimeoutUs + more, out);
   }
 
-  settled(key: string): void {
+  settled(key: number): void {
     if (this.#ackTimeoutUs > 0) this.#unacked.remove(key);
   }
 
-  nacked(key: string, item: T, redeliveries: number, out: Out): void {
+  nacked(key: number, item: T, redeliveries: number, out: Out): void {
     this.settled(key);
     const delayUs =
       this.#nackBackoff === null ? this.#nackDelayUs : backoffDelayUs(this.#nackBackoff, redeliveries + 1);
@@ -131,7 +132,7 @@ export class RedeliveryTracker<T> {
     return (timer === 'pulsar/nacks' ? this.#nacks : this.#unacked).take(out);
   }
 
-  forget(key: string): void {
+  forget(key: number): void {
     this.#nacks.remove(key);
     this.settled(key);
   }
