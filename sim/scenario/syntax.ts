@@ -93,6 +93,8 @@ function problemOf(
       return says(`\`${text[at] ?? ''}\` cannot begin a word.`, 'Put the text in quotes.');
     case 'UNEXPECTED_TOKEN': {
       const mark = text[at] ?? '';
+      if (message.endsWith('at node end'))
+        return says('the value has ended before this.', 'Begin a new line for it, or put all of it in quotes.');
       if (mark === ',') return says('there is a comma too many.', 'Take it out.');
       if (mark === '}' || mark === ']') return says(`there is a \`${mark}\` too many.`, 'Take it out.');
       break;

@@ -29,7 +29,9 @@ describe('what is no YAML is told where it is mended', () => {
     ['a: { b: 1 c: 2 }\n', '1:9 a comma is missing in these brackets.'],
     ['a: { b: 1,, c: 2 }\n', '1:11 there is a comma too many.'],
     ['a: @x\n', '1:4 `@` cannot begin a word.'],
-    ['a: "x" y\n', '1:8 this is not YAML: Unexpected scalar at node end.'],
+    ['a: >x\n  b\n', '1:5 this is not YAML: Block scalar header includes extra characters: >x.'],
+    ['a: {}b: 1\n', '1:6 the value has ended before this.'],
+    ['a: "x" y\n', '1:8 the value has ended before this.'],
   ])('%j', (text, expected) => {
     expect(said(text)).toEqual([expected]);
   });
