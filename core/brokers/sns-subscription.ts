@@ -127,7 +127,10 @@ function scopeOf(attributes: OptionValues): FilterScope {
 
 /** Why attributes are refused; '' when they are not (N8, N9). */
 export function faultOfFilter(attributes: OptionValues): string {
-  if (attributes['FilterPolicy'] === undefined) return '';
+  const scope = attributes['FilterPolicyScope'];
+  if (scope !== undefined && scope !== 'MessageBody' && scope !== 'MessageAttributes') return 'there is no such scope';
+  // An empty text takes the policy away.
+  if ((attributes['FilterPolicy'] ?? '') === '') return '';
   const policy = parsed(textOf(attributes, 'FilterPolicy'));
   return policy === undefined ? 'the filter policy is no JSON' : whyRefused(policy, scopeOf(attributes));
 }

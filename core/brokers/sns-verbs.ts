@@ -19,6 +19,8 @@ export interface Content {
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
   /** The body as JSON; undefined when it is none. */
   readonly body: PolicyJson | undefined;
+  /** There is no body at all, which the service does not take. */
+  readonly isEmpty?: boolean;
 }
 
 export interface Publish extends Request {
@@ -44,7 +46,7 @@ export interface PublishResult extends Wire {
   readonly sequence: number;
 }
 
-/** Up to ten at once; each is accepted or refused by itself. */
+/** Up to ten at once; each is accepted or refused by itself, save that none is looked at where one lacks what a FIFO topic needs. */
 export interface PublishBatch extends Request {
   readonly type: 'PublishBatch';
   readonly entries: readonly { readonly id: string; readonly publish: Publish }[];
@@ -132,6 +134,7 @@ export const SNS_ERRORS = {
   invalid: 'InvalidParameter',
   policies: 'FilterPolicyLimitExceeded',
   empty: 'EmptyBatchRequest',
+  entryId: 'InvalidBatchEntryId',
   tooMany: 'TooManyEntriesInBatchRequest',
   notDistinct: 'BatchEntryIdsNotDistinct',
   tooLong: 'BatchRequestTooLong',

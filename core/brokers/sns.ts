@@ -58,6 +58,10 @@ const BYTES_MAX = 262_144;
 /** A raw message has at most so many attributes (N3). */
 const RAW_ATTRIBUTES_MAX = 10;
 const BATCH_MAX = 10;
+/** Ids of a batch's entries, as SQS has them. */
+const ENTRY_ID = /^[A-Za-z0-9_-]{1,80}$/;
+/** Names of topics, with .fifo behind it of FIFO topics (N14). */
+const NAME = /^[A-Za-z0-9_-]{1,256}$/;
 /** A changed filter policy takes effect within fifteen minutes (N4). */
 const CHANGE_SECONDS_MAX = 900;
 /** Message group and deduplication ids, as SQS has them. */
@@ -287,7 +291,8 @@ export class Sns implements Machine {
 
   #publishBatch(from: ActorId, request: PublishBatch, out: Out): void {
     const { entries, token } = request;
-    const error = errorOfBatch(entries);
+    const topic = this.#topics.get(request.topic);
+    const error = topic === undefined ? ERROR.notFound : errorOfBatch(topic, entries);
     const jobs: Job[] = [];
     const results =
       error === '' ? entries.map(({ id, publish }) => ({ id, result: this.#publish(from, publish, jobs, out) })) : [];
@@ -542,7 +547,9 @@ export class Sns implements Machine {
   }
 
   #createTopic({ topic, attributes }: CreateTopic): string {
-    if (isFifo(topic, booleanOf(attributes, 'FifoTopic')) !== topic.endsWith('.fifo')) return ERROR.invalid;
+    const fifo = booleanOf(attributes, 'FifoTopic');
+    if (topic.endsWith('.fifo') !== fifo || !NAME.test(fifo ? topic.slice(0, -'.fifo'.length) : topic))
+      return ERROR.invalid;
     if (!this.#topics.has(topic)) this.#addTopic(topic, attributes);
     return '';
   }
@@ -576,19 +583,25 @@ function isFifo(name: string, attribute: boolean): boolean {
 
 /** Why a Publish is refused; '' when it is not (N14). */
 function errorOfPublish({ dedup, contentDedup }: Topic, request: Publish): string {
-  const { group, dedupId, sizeBytes } = request;
-  if (sizeBytes > BYTES_MAX) return ERROR.invalid;
-  if (dedup === null) return '';
+  const { group, dedupId, sizeBytes, content } = request;
+  if (sizeBytes > BYTES_MAX || content?.isEmpty === true) return ERROR.invalid;
+  if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (!ID.test(group)) return ERROR.invalid;
   return (dedupId === null ? contentDedup : ID.test(dedupId)) ? '' : ERROR.invalid;
 }
 
-function errorOfBatch(entries: PublishBatch['entries']): string {
+/** Why a batch is refused as a whole; '' when its entries are looked at one by one (N14). */
+function errorOfBatch({ dedup, contentDedup }: Topic, entries: PublishBatch['entries']): string {
   if (entries.length === 0) return ERROR.empty;
   if (entries.length > BATCH_MAX) return ERROR.tooMany;
+  if (!entries.every(({ id }) => ENTRY_ID.test(id))) return ERROR.entryId;
   if (new Set(entries.map(({ id }) => id)).size < entries.length) return ERROR.notDistinct;
   let bytes = 0;
-  for (const { publish } of entries) bytes += publish.sizeBytes;
+  for (const { publish } of entries) {
+    bytes += publish.sizeBytes;
+    const lacks = publish.group === '' || (publish.dedupId === null && !contentDedup);
+    if (dedup !== null && lacks) return ERROR.invalid;
+  }
   return bytes > BYTES_MAX ? ERROR.tooLong : '';
 }
 

@@ -116,7 +116,7 @@ class Pair {
     const { body, topic, attributes } = published;
     const message = this.#message(body);
     if (!this.#published.has(message.id)) this.#published.set(message.id, published);
-    const content: Content = { attributes, body: parsed(body) };
+    const content: Content = { attributes, body: parsed(body), isEmpty: body === '' };
     const own = Object.entries(attributes).reduce((sum, [name, { Value }]) => sum + utf8Length(name + Value), 0);
     const sizeBytes = utf8Length(body) + own;
     this.#tokens += 1;
