@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 const SYSTEM_PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /**
- * What playwright-core's `chromium.launch` or `launchServer` needs. Throws with what to do when there is no browser.
+ * What playwright-core's `chromium.launch` needs. Throws with what to do when there is no browser.
  * @returns {Promise<{ executablePath: string, args: string[], env: Record<string, string> }>}
  */
 export async function chromiumLaunchOptions() {

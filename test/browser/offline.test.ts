@@ -21,7 +21,9 @@ async function kept(page: Page): Promise<void> {
 
 it('the built folder works under any path of a plain file server, and asks nobody else for anything', async () => {
   const host = await serve({ folder: { dir: inject('webDir'), at: AT } });
-  const { page, complaints, close } = await openPage(`${host.origin}${AT}index.html#scenario=worker-crash`);
+  const { page, complaints, close } = await openPage(`${host.origin}${AT}index.html#scenario=worker-crash`, {
+    keepsApp: true,
+  });
   const elsewhere: string[] = [];
   page.on('request', (request) => {
     if (!request.url().startsWith(`${host.origin}${AT}`) && !/^(data|blob):/.test(request.url()))
@@ -41,7 +43,7 @@ it('the built folder works under any path of a plain file server, and asks nobod
 
 it('after the first visit all of the app works without a network: other scenarios, panels, the worker, the page for frames', async () => {
   const host = await serve({ folder: { dir: inject('webDir'), at: AT } });
-  const { page, complaints, close } = await openPage(`${host.origin}${AT}#scenario=photo-queue`);
+  const { page, complaints, close } = await openPage(`${host.origin}${AT}#scenario=photo-queue`, { keepsApp: true });
   await settled(page);
   const digest = await digestOf(page);
   await kept(page);
@@ -69,7 +71,7 @@ it('a new version is seen at the next visit, and takes the place of the old one 
   const dir = mkdtempSync(join(tmpdir(), 'queuelab-versions-'));
   cpSync(inject('webDir'), dir, { recursive: true });
   const host = await serve({ folder: { dir, at: AT } });
-  const { page, close } = await openPage(`${host.origin}${AT}#scenario=photo-queue`);
+  const { page, close } = await openPage(`${host.origin}${AT}#scenario=photo-queue`, { keepsApp: true });
   await settled(page);
   await kept(page);
   const change = (file: string, from: string | RegExp, to: string): void => {

@@ -1,14 +1,13 @@
-// Before the browser tests: build the web app as it ships, serve it from a free port, and start one Chromium that all test files
-// connect to. Tests take `baseUrl`, `webRoot` and `wsEndpoint` by vitest's `inject`; `openPage` in page.ts does it for them.
+// Before the browser tests: build the web app as it ships (unless QUEUELAB_WEB names a folder that holds it built), serve it from a free port, and find a Chromium,
+// which each worker starts for itself. Tests take `baseUrl`, `webRoot` and `chromium` by vitest's `inject`; `openPage` in page.ts does it for them.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
-import { preview } from 'vite';
 import type { TestProject } from 'vitest/node';
 import { chromiumLaunchOptions } from '../../scripts/chromium.mjs';
+import { serve } from './static.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,38 +17,33 @@ declare module 'vitest' {
     webRoot: string;
     /** The folder that is served there. */
     webDir: string;
-    /** Where the shared Chromium listens, for `chromium.connect`. */
-    wsEndpoint: string;
+    /** For `chromium.launch`. */
+    chromium: Awaited<ReturnType<typeof chromiumLaunchOptions>>;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['QUEUELAB_WEB'];
   // A folder of its own, so that a running `npm start` keeps its files.
-  const outDir = mkdtempSync(join(tmpdir(), 'queuelab-web-'));
-  const playerDir = mkdtempSync(join(tmpdir(), 'queuelab-player-'));
-  await Promise.all([build(outDir), build(playerDir, '-c', 'vite.player.config.ts')]);
-  cpSync(playerDir, join(outDir, 'player'), { recursive: true });
-  rmSync(playerDir, { recursive: true, force: true });
-  const server = await preview({
-    configFile: false,
-    root: 'web',
-    logLevel: 'warn',
-    build: { outDir },
-    preview: { host: '127.0.0.1', port: 0 },
-  });
-  const browser = await chromium.launchServer(await chromiumLaunchOptions());
-  const baseUrl = server.resolvedUrls?.local[0];
-  if (baseUrl === undefined) throw new Error('vite preview listens nowhere');
-  project.provide('baseUrl', baseUrl);
-  project.provide('webRoot', outDir);
-  project.provide('webDir', outDir);
-  project.provide('wsEndpoint', browser.wsEndpoint());
+  const webDir = given ?? mkdtempSync(join(tmpdir(), 'queuelab-web-'));
+  if (given === undefined) await buildInto(webDir);
+  const server = await serve({ folder: { dir: webDir, at: '/' } });
+  project.provide('baseUrl', `${server.origin}/`);
+  project.provide('webRoot', webDir);
+  project.provide('webDir', webDir);
+  project.provide('chromium', await chromiumLaunchOptions());
 
   return async () => {
-    await browser.close();
-    await server.close();
-    rmSync(outDir, { recursive: true, force: true });
+    server.close();
+    if (given === undefined) rmSync(webDir, { recursive: true, force: true });
   };
+}
+
+async function buildInto(webDir: string): Promise<void> {
+  const playerDir = mkdtempSync(join(tmpdir(), 'queuelab-player-'));
+  await Promise.all([build(webDir), build(playerDir, '-c', 'vite.player.config.ts')]);
+  cpSync(playerDir, join(webDir, 'player'), { recursive: true });
+  rmSync(playerDir, { recursive: true, force: true });
 }
 
 /** In a process of its own, because vitest's NODE_ENV=test would make it a development build. */
