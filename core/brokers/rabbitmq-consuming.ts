@@ -53,7 +53,7 @@ export class Consuming {
     }
     const cluster = this.#host.clusterOf(queue);
     if (cluster !== undefined) {
-      cluster.get(channel, queue, method.noAck ?? false, out);
+      cluster.sessions.get(channel, queue, method.noAck ?? false, out);
       return undefined;
     }
     queue.lastUsedUs = out.now;
@@ -95,7 +95,7 @@ export class Consuming {
     if (cluster !== undefined) {
       const { connection, name } = channel;
       say(connection, { type: 'basic.consume-ok', channel: name, consumerTag: consumer.tag }, out);
-      cluster.attach(consumer, out);
+      cluster.sessions.attach(consumer, out);
       return undefined;
     }
     consumers.add(consumer);
@@ -119,7 +119,7 @@ export class Consuming {
   #removeConsumer(consumer: Consumer, reason: number, out: Out): void {
     const { queue, channel } = consumer;
     const cluster = this.#host.clusterOf(queue);
-    if (cluster !== undefined) return cluster.detach(consumer, out);
+    if (cluster !== undefined) return cluster.sessions.detach(consumer, out);
     queue.contents.consumers.remove(consumer);
     out.fact(F.cancelled, 0, queue.place, channel.connection.peer, 0, reason);
     if (queue.contents.consumers.size === 0) {
@@ -200,7 +200,7 @@ export class Consuming {
       channel.held -= 1;
     }
     const cluster = this.#host.clusterOf(queue);
-    if (cluster !== undefined) return cluster.settle(channel, queue, [unacked.delivery], how, out);
+    if (cluster !== undefined) return cluster.sessions.settle(channel, queue, [unacked.delivery], how, out);
     const { peer } = channel.connection;
     const { id } = entry.message.body;
     if (queue.stream !== undefined) queue.contents.unacked -= 1;
@@ -227,7 +227,7 @@ export class Consuming {
     for (const channel of channels) {
       channel.connection.channels.delete(channel.name);
       // A shared queue is told once that the channel is gone, and gives back what it held by itself.
-      this.#host.cluster?.end(channel, out);
+      this.#host.cluster?.sessions.end(channel, out);
       for (const consumer of channel.consumers.values()) {
         if (consumer.queue.shared) continue;
         this.#removeConsumer(consumer, reason, out);
@@ -283,7 +283,7 @@ export class Consuming {
       channel.held -= 1;
       const cluster = this.#host.clusterOf(queue);
       if (cluster === undefined) this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
-      else cluster.settle(channel, queue, [unacked.delivery], 'timeout', out);
+      else cluster.sessions.settle(channel, queue, [unacked.delivery], 'timeout', out);
     }
     if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
     if (channel.unacked.size > 0) this.#timeouts.watch(queue, consumer, out);

@@ -9,17 +9,18 @@ import { DEFAULT_EXCHANGE } from '../parts/exchange-graph.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import { closesCycle, type DeathReason } from '../parts/x-death.ts';
 import type { FactId, MessageId } from '../types.ts';
-import type { Parting } from './rabbitmq-cluster.ts';
+import type { Parting } from './rabbitmq-cluster-host.ts';
 import type { RabbitHost, Redrive, Timer } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import { attemptOf, type Queue } from './rabbitmq-queue.ts';
 
-const REASON_WORDS = {
-  rejected: 'rejected by the consumer',
-  expired: 'TTL passed',
-  maxlen: 'queue full',
-  delivery_limit: 'too many deliveries',
-} as const satisfies Record<DeathReason, keyof typeof R>;
+/** The facts' codes for what a message died of. */
+export const DEATHS: Readonly<Record<DeathReason, number>> = {
+  rejected: R['rejected by the consumer'],
+  expired: R['TTL passed'],
+  maxlen: R['queue full'],
+  delivery_limit: R['too many deliveries'],
+};
 
 /** How long the at-least-once worker waits before it tries again (R55; the server waits that long for confirms too). */
 const RETRY_US = 180_000_000;
@@ -160,20 +161,20 @@ export class DeadLetters {
       const move = {
         how: 'dead-lettered',
         deliveries,
-        reason: R[REASON_WORDS[reason]],
+        reason: DEATHS[reason],
         because,
         burial: false,
         source: '',
       } as const;
-      return cluster.move(target, dead, move, out);
+      return cluster.sessions.move(target, dead, move, out);
     }
-    out.fact(F['dead-lettered'], id, target.place, 0, deliveries, R[REASON_WORDS[reason]], because);
+    out.fact(F['dead-lettered'], id, target.place, 0, deliveries, DEATHS[reason], because);
     // At most once: a target that is full loses the message (R55).
     if (!this.#keeper.enqueue(target, dead, out)) out.fact(F.evicted, id, target.place, 0, 0, R['queue full']);
   }
 
   #drop(queue: Queue, message: MessageId, reason: DeathReason, out: Out): void {
-    out.fact(reason === 'expired' ? F.expired : F.evicted, message, queue.place, 0, 0, R[REASON_WORDS[reason]]);
+    out.fact(reason === 'expired' ? F.expired : F.evicted, message, queue.place, 0, 0, DEATHS[reason]);
   }
 
   /** Moves ready messages to where they died last, or to one queue, as a shovel does: all that are there now, or one each 1/perSecond. */

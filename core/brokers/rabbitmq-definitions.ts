@@ -204,7 +204,7 @@ export class Definitions {
     if (queue.stream !== undefined) return notImplemented(`stream '${queue.name}': queue.purge is not supported`);
     const cluster = this.#host.clusterOf(queue);
     if (cluster !== undefined) {
-      cluster.purge(channel, queue, out);
+      cluster.sessions.purge(channel, queue, out);
       return undefined;
     }
     const messageCount = this.#evictAll(queue, out);

@@ -8,7 +8,7 @@ import type { AmqpMessage } from '../parts/amqp-message.ts';
 import { DELAYED, type Return, SPENT } from '../parts/rabbit-queue.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import type { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
-import type { Delivered } from './rabbitmq-cluster.ts';
+import type { Delivered } from './rabbitmq-cluster-host.ts';
 import { DeadLetters } from './rabbitmq-dead-letters.ts';
 import type { RabbitHost, Timer } from './rabbitmq-host.ts';
 import { attemptOf, type Queue } from './rabbitmq-queue.ts';

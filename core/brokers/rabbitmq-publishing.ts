@@ -7,7 +7,7 @@ import type { Out } from '../machine.ts';
 import { type AmqpMessage, publishedMessage, routingKeys } from '../parts/amqp-message.ts';
 import { DEFAULT_EXCHANGE } from '../parts/exchange-graph.ts';
 import type { MessageId } from '../types.ts';
-import type { PendingPublish } from './rabbitmq-cluster.ts';
+import type { PendingPublish } from './rabbitmq-cluster-host.ts';
 import type { RabbitHost } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import {
@@ -76,7 +76,7 @@ export class Publishing {
         // It is counted before it is sent: the answer may come at once.
         pending ??= { channel, tag, message: body.id, left: 1, refused: false };
         pending.left += 1;
-        cluster.enqueue(channel, queue, message, pending, out);
+        cluster.sessions.enqueue(channel, queue, message, pending, out);
       } else if (!this.#keeper.enqueue(queue, message, out)) refused = true;
       else if (queue.writes(message)) onDisk = true;
     }

@@ -9,8 +9,8 @@ import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { HeaderValue } from '../parts/headers-match.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { ActorId, Micros, TimerId } from '../types.ts';
-import type { Session } from './rabbitmq-cluster.ts';
 import type { Queue } from './rabbitmq-queue.ts';
+import type { Session } from './rabbitmq-sessions.ts';
 import type { ClientFrame, ClientMethod, ServerFrame, ServerMethod } from './rabbitmq-verbs.ts';
 
 /** A client's method of this type. */

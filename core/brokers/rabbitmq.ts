@@ -10,7 +10,7 @@ import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
 import type { MemberNumber } from '../parts/raft-member.ts';
 import type { ActorId, PlaceId } from '../types.ts';
 import type { BrokerKind, BrokerSpec, Complaint, Configuration, Declared } from './kind.ts';
-import type { ClusterPlan } from './rabbitmq-cluster.ts';
+import type { ClusterPlan } from './rabbitmq-cluster-host.ts';
 import { type Membership, RabbitNode } from './rabbitmq-node.ts';
 import {
   argumentsOf,

@@ -63,3 +63,18 @@ it('a stream is replicated too: a reader of another node reads on after an elect
   const trace = traceOf(stream);
   expect(countOf(trace, 'applied')).toBe(countOf(trace, 'produced'));
 });
+
+it('a consumer whose node was away goes on, although what was sent to it meanwhile was taken back (R65)', () => {
+  const timeline = '{ at: 1s, split: [[b3, worker], [b1, b2, maker]], heal: 20s }';
+  const trace = traceOf(system('', timeline).replace('4.3', '4.2'));
+  expect(countOf(trace, 'requeued')).toBeGreaterThan(0);
+  expect(countOf(trace, 'settled')).toBe(countOf(trace, 'produced'));
+});
+
+it('a delivery that is lost between nodes does not stop a consumer without acks (R27)', () => {
+  const lost = '{ at: 8s, lose: replication, from: b1, to: b3, times: 1 }';
+  const trace = traceOf(system('', lost).replace('prefetch: 4', 'prefetch: 4, settle: on-delivery'));
+  // Beside it at most what was handed out while the node counted as away.
+  expect(countOf(trace, 'received')).toBeGreaterThan(countOf(trace, 'produced') - 4);
+  expect(countOf(trace, 'received')).toBeLessThan(countOf(trace, 'produced'));
+});

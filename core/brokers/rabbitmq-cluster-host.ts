@@ -1,0 +1,80 @@
+/**
+ * What a cluster of RabbitMQ nodes shares from the start, what a node's part of it asks of its node, and the things that both speak of: a publish that
+ * waits for its queues, a delivery on its way to its channel, a dead message as it leaves. Types only. Source: rules R18, R55, R61, R65.
+ */
+import type { Out, Site } from '../machine.ts';
+import type { AmqpMessage } from '../parts/amqp-message.ts';
+import type { QueuedMessage } from '../parts/ready-list.ts';
+import type { DeathReason } from '../parts/x-death.ts';
+import type { ActorId, MessageId, Micros } from '../types.ts';
+import type { Queue } from './rabbitmq-queue.ts';
+import type { Channel, Consumer } from './rabbitmq-session.ts';
+
+/** What all nodes of a cluster know from the start, and what no broker keeps but the trace needs. */
+export interface ClusterPlan {
+  /** Actors of the nodes; node n is at n − 1. Filled while the cluster is built. */
+  readonly nodes: ActorId[];
+  /** Decides how long a member waits before it campaigns. */
+  readonly site: Site;
+  /** A node that was not heard of for this long is suspected to be down. */
+  readonly failureDetectionUs: Micros;
+  /** How long a suspected node's consumers keep what they hold (R65). */
+  readonly consumerDisconnectedUs: Micros;
+  /** By group: up to which entry facts were recorded. A leader that applies an entry after another one did records nothing anew. */
+  readonly recorded: number[];
+  /** By group: the last term whose leader was recorded as lost. */
+  readonly lost: number[];
+  /** Which dead messages were told to have arrived where: another time is a second copy. */
+  readonly buried: Set<string>;
+}
+
+/** What a cluster asks of the node that it belongs to. */
+export interface ClusterHost {
+  readonly flushUs: Micros;
+  /** Since 4.3 a suspected node's consumers keep what they hold for a while. */
+  readonly since43: boolean;
+  armFlush(out: Out): void;
+  /** A message was handed to a consumer on this node, or fetched (then `consumer` is absent). */
+  hand(channel: Channel, consumer: Consumer | undefined, queue: Queue, delivery: Delivered, out: Out): void;
+  /** Nothing was there to fetch. */
+  empty(channel: Channel, out: Out): void;
+  purged(channel: Channel, messages: number, out: Out): void;
+  /** Every queue that a publish was routed to has answered. */
+  answered(publish: PendingPublish, out: Out): void;
+  /** Where a dead message goes; none without a dead-letter exchange or a binding. */
+  deadLetter(queue: Queue, entry: QueuedMessage, reason: DeathReason, out: Out): Parting;
+}
+
+/** A dead message as it leaves, and the queues that will have it. */
+export interface Parting {
+  /** Absent: there is no exchange for it. */
+  readonly dead: AmqpMessage | undefined;
+  readonly targets: readonly Queue[];
+  /** It was dropped on the way to some queue, as it had been there before. */
+  readonly cycled: boolean;
+}
+
+/** A publish that waits for its queues. */
+export interface PendingPublish {
+  readonly channel: Channel;
+  /** 0 without confirms. */
+  readonly tag: number;
+  readonly message: MessageId;
+  left: number;
+  refused: boolean;
+}
+
+/** A delivery as it travels from the queue's leader to the channel's node. */
+export interface Delivered {
+  readonly delivery: number;
+  readonly message: AmqpMessage;
+  readonly redelivered: boolean;
+  readonly failures: number;
+  /** How often it was handed out before, by this queue. */
+  readonly before: number;
+  readonly attempt: number;
+  readonly offset: number | undefined;
+  readonly noAck: boolean;
+  /** After basic.get: messages left ready. */
+  readonly remaining: number;
+}
