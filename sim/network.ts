@@ -3,7 +3,7 @@
  * does, unless the reorder knob holds a hop back. What decides, in this order: a split, then interference asked for by the timeline, then
  * the rates of the scenario. The network knows neither machines nor time; the world asks it and carries out the answer.
  */
-import { HOPS, type Wire } from '../core/machine.ts';
+import { HOPS, type HopKind, type Wire } from '../core/machine.ts';
 import { type Distribution, draw, happens } from '../core/parts/distribution.ts';
 import type { Actor, ActorId, MessageId, Micros } from '../core/types.ts';
 import { type Decider, type DecisionSite, mix } from './choice.ts';
@@ -331,4 +331,28 @@ function byHop(rates: LossSpec): Float64Array {
 function sizeOf(wire: Wire): number {
   const { sizeBytes } = wire as { sizeBytes?: number };
   return sizeBytes ?? 100;
+}
+
+/** Position in HOPS; a switch, because it is asked for each hop and a look-up by a text that varies is slow. */
+export function hopIndexOf(hop: HopKind): number {
+  switch (hop) {
+    case 'request':
+      return 0;
+    case 'reply':
+      return 1;
+    case 'delivery':
+      return 2;
+    case 'ack':
+      return 3;
+    case 'effect':
+      return 4;
+    case 'effect-reply':
+      return 5;
+    case 'replication':
+      return 6;
+    case 'control':
+      return 7;
+    default:
+      return hop satisfies never;
+  }
 }

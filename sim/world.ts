@@ -15,18 +15,18 @@ import {
   type Draft,
   type HopKind,
   type Machine,
-  type Out,
   type Setup,
   type Wire,
 } from '../core/machine.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
-import { type Decider, type DecisionSite, hashText, mix, seedDecider } from './choice.ts';
+import { type Decider, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
-import { FATE, Network } from './network.ts';
+import { FATE, hopIndexOf, Network } from './network.ts';
 import { Rules } from './rules.ts';
 import { elsewhere, isDeadLetter } from './scenario/places.ts';
 import type { Scenario, TimelineAction, When } from './scenario/types.ts';
 import { Trace } from './trace.ts';
+import { type Carrier, Voice } from './voice.ts';
 
 export interface WorldOptions {
   /** Overrides the scenario's seed. */
@@ -82,7 +82,7 @@ const ACTOR = CONNECTION - 1;
 /** A broken stream connection is noticed by both ends after this long (retransmission gives up). */
 const STREAM_BREAKS_US = 1_000_000;
 
-export class World {
+export class World implements Carrier {
   readonly trace = new Trace();
   readonly scenario: Scenario;
   /** Set when the run is over. */
@@ -791,136 +791,6 @@ export class World {
 
   #fact(kind: FactKind, actor: ActorId): FactId {
     return this.trace.append(this.#agenda.now, kind, actor, 0, 0, 0, 0, 0, 0);
-  }
-}
-
-/** The `Out` that machines are handed; one object, set up anew for each call. */
-class Voice implements Out {
-  self: ActorId = 0;
-  cause: FactId = 0;
-  connection = 0;
-  /** Set when the process dies in the middle of a call: nothing said afterwards happens. */
-  silent = false;
-  /** Set while a machine handles its own crash, and when it died at a step: it may record what becomes of things, but no longer send or set timers. */
-  mute = false;
-  crashAsked = false;
-  restartUs: Micros | null = null;
-  /** Whether there is a `sent` fact in the trace; on an ideal network there is none, and causes need no look at the trace. */
-  hopsLeaveFacts = false;
-  readonly fired: { readonly index: number; readonly cause: FactId }[] = [];
-  #lastFact: FactId = 0;
-  #lastMessage: MessageId = 0;
-  readonly #trace: Trace;
-  readonly #agenda: Agenda;
-  readonly #decider: Decider;
-  readonly #world: World;
-
-  constructor(trace: Trace, agenda: Agenda, decider: Decider, world: World) {
-    this.#trace = trace;
-    this.#agenda = agenda;
-    this.#decider = decider;
-    this.#world = world;
-  }
-
-  begin(self: ActorId, cause: FactId): void {
-    this.self = self;
-    this.cause = cause;
-    this.connection = 0;
-    this.silent = false;
-    this.mute = false;
-    this.crashAsked = false;
-    this.#lastFact = 0;
-    this.#lastMessage = 0;
-  }
-
-  get now(): Micros {
-    return this.#agenda.now;
-  }
-
-  fact(
-    kind: FactKind,
-    message: MessageId,
-    place: PlaceId = 0,
-    peer: ActorId = 0,
-    value = 0,
-    detail = 0,
-    because?: FactId,
-  ): FactId {
-    if (this.silent) return 0;
-    const cause = because ?? this.causeOf(message);
-    const id = this.#trace.append(this.#agenda.now, kind, this.self, message, place, peer, value, detail, cause);
-    this.#lastFact = id;
-    this.#lastMessage = message;
-    if (this.#world.hasTrigger(kind)) this.#world.watched(kind, id);
-    return id;
-  }
-
-  send(to: ActorId, hop: HopKind, wire: Wire, messages: MessageId | readonly MessageId[] = 0, because?: FactId): void {
-    if (this.silent || this.mute) return;
-    const first = typeof messages === 'number' ? messages : (messages[0] ?? 0);
-    this.#world.dispatch(this.self | this.connection, to, hop, wire, messages, because ?? this.causeOf(first));
-  }
-
-  timer(delayUs: Micros, wire: Wire, because?: FactId): TimerId {
-    if (this.silent || this.mute) return 0;
-    return this.#world.setTimer(this.self | this.connection, delayUs, wire, because ?? this.causeOf(0));
-  }
-
-  cancel(timer: TimerId): void {
-    this.#agenda.cancel(timer);
-  }
-
-  choose(site: Parameters<Out['choose']>[0], n: number, key?: number): number {
-    return this.#decider.choose(site as DecisionSite, n, key);
-  }
-
-  produce(draft: Draft, because?: FactId): Message {
-    return this.#world.newMessage(this.self, draft, this, because);
-  }
-
-  crash(restartUs?: Micros): void {
-    this.silent = true;
-    this.crashAsked = true;
-    this.restartUs = restartUs ?? null;
-  }
-
-  /** The default cause of what is said about a message; see `Out`. */
-  causeOf(message: MessageId): FactId {
-    if (this.#lastFact !== 0 && this.#lastMessage === message) return this.#lastFact;
-    const { cause } = this;
-    if (message === 0 || !this.hopsLeaveFacts) return cause;
-    // A hop that carried several messages has one `sent` fact each, one after the other.
-    const trace = this.#trace;
-    if (cause === 0 || trace.kind(cause) !== F.sent || trace.messageOf(cause) === message) return cause;
-    const time = trace.time(cause);
-    for (let id = cause + 1; id <= trace.count && trace.kind(id) === F.sent && trace.time(id) === time; id++) {
-      if (trace.messageOf(id) === message) return id;
-    }
-    return cause;
-  }
-}
-
-/** Position in HOPS; a switch, because it is asked for each hop and a look-up by a text that varies is slow. */
-function hopIndexOf(hop: HopKind): number {
-  switch (hop) {
-    case 'request':
-      return 0;
-    case 'reply':
-      return 1;
-    case 'delivery':
-      return 2;
-    case 'ack':
-      return 3;
-    case 'effect':
-      return 4;
-    case 'effect-reply':
-      return 5;
-    case 'replication':
-      return 6;
-    case 'control':
-      return 7;
-    default:
-      return hop satisfies never;
   }
 }
 
