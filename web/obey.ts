@@ -3,6 +3,7 @@ import type { Lab } from './lab.svelte.ts';
 import type { Panels } from './panels.svelte.ts';
 import type { Player } from './player.svelte.ts';
 import type { Command } from './shortcuts.ts';
+import { speedWords } from './timeline/speed.ts';
 
 /** What is acted on. */
 export interface Live {
@@ -60,18 +61,23 @@ export function obey(command: Command, { lab, player, panels }: Live): boolean {
       return true;
     case 'faster':
       player.speedChosen = player.speed * 2;
+      lab.say(`Speed ${speedWords(player.speed)} of real time.`);
       return true;
     case 'slower':
       player.speedChosen = player.speed / 2;
+      lab.say(`Speed ${speedWords(player.speed)} of real time.`);
       return true;
     case 'quiet':
       player.skipsQuiet = !player.skipsQuiet;
+      lab.say(player.skipsQuiet ? 'Quiet time is skipped.' : 'Quiet time is played too.');
       return true;
     case 'slow':
       player.slowsDown = !player.slowsDown;
+      lab.say(player.slowsDown ? 'Slows down at interesting parts.' : 'Does not slow down at interesting parts.');
       return true;
     case 'bookmark':
       lab.toggleBookmark();
+      lab.say(lab.bookmarks.includes(Math.floor(lab.timeUs)) ? 'Bookmarked.' : 'The bookmark is gone.');
       return true;
     case 'bookmarked':
       player.toBookmark();
@@ -92,6 +98,7 @@ export function obey(command: Command, { lab, player, panels }: Live): boolean {
       lab.undo(lab.changes.length - 1);
       return true;
     case 'unselect':
+      if (lab.message !== 0) lab.say(`Let go of message ${lab.message}.`);
       lab.select(0);
       return true;
     default:

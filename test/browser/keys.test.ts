@@ -66,3 +66,22 @@ it('dark and light follow the system, and the person', async () => {
   expect(complaints).toEqual([]);
   await close();
 });
+
+it('a key that changes how it plays or looks says what it did', async () => {
+  const { page, close } = await openPage('#scenario=photo-queue&t=1s', { reducedMotion: 'reduce' });
+  await settled(page);
+  const live = page.locator('p[aria-live="polite"]').last();
+  for (const [key, words] of [
+    ['+', /^Speed .* of real time\./],
+    ['q', /^Quiet time is (skipped|played too)\./],
+    ['b', /^Bookmarked\./],
+    ['b', /^The bookmark is gone\./],
+    ['t', /^Panel Inspector\./],
+    ['w', /^Wider panel\./],
+    ['d', /^Dark\./],
+  ] as const) {
+    await page.keyboard.press(key);
+    await live.getByText(words).waitFor({ state: 'attached' });
+  }
+  await close();
+});

@@ -57,3 +57,24 @@ it('on paper there is nothing to press, all is light, and the log has its page',
   expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('dark');
   await close();
 });
+
+it('on a phone a finger finds each link, name and broker of the stage', async () => {
+  const { page, close } = await openPage('#scenario=photo-queue&t=6.55s', {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  const missed = await page
+    .getByRole('region', { name: 'Stage' })
+    .getByRole('button', { name: /^(Inspect|Link|Broker)/ })
+    .evaluateAll((buttons) =>
+      buttons.flatMap((button) => {
+        const { left, top, width, height } = button.getBoundingClientRect();
+        const hit = [-12, 20].map((by) => document.elementFromPoint(left + width / 2, top + height / 2 + by));
+        return hit.every((at) => at?.closest('button') !== null) ? [] : [button.getAttribute('aria-label')];
+      }),
+    );
+  expect(missed).toEqual([]);
+  await close();
+});
