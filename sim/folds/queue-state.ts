@@ -110,6 +110,11 @@ export class QueueState {
     this.term = term;
   }
 
+  /** Who stores or hands out while there is no leader is the one of before, which has its majority again: nobody is elected then. */
+  servedBy(node: ActorId): void {
+    if (this.leader === 0 && this.term > 0) this.leader = node;
+  }
+
   /** The first copies of a list, in order: ready ones from the head of the queue, the others oldest first. */
   entries(list: QueueList, limit = Number.MAX_SAFE_INTEGER): QueueEntry[] {
     const out: QueueEntry[] = [];

@@ -242,13 +242,9 @@ export class Topology {
         return;
       case F.delivered: {
         const lockMs = trace.value(id);
-        this.#queue(trace, place)?.deliver(
-          message,
-          peer,
-          trace.detail(id),
-          time,
-          lockMs > 0 ? time + lockMs * 1000 : 0,
-        );
+        const queue = this.#queue(trace, place);
+        queue?.servedBy(actorId);
+        queue?.deliver(message, peer, trace.detail(id), time, lockMs > 0 ? time + lockMs * 1000 : 0);
         return;
       }
       case F.extended:
@@ -683,6 +679,7 @@ export class Topology {
     const queue = this.#queue(trace, place);
     if (queue !== undefined) {
       const isDelayed = trace.detail(id) === 1;
+      queue.servedBy(node);
       queue.append(message, sizeOf(trace, message), time, isDelayed, deathsBefore(trace, id, message), trace.value(id));
       return;
     }

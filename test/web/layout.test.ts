@@ -131,3 +131,19 @@ it('the same scenario gives the same picture, and every link has two ends on it'
       expect([layout.byKey.has(from), layout.byKey.has(to)]).toEqual([true, true]);
   }
 });
+
+it('on a narrow stage no link runs through the title of a queue', () => {
+  const { layout } = stagedFile('poison/with-dlq');
+  const narrow = layout(390, 700);
+  const queue = narrow.boxes.find((box) => box.type === 'queue' && !box.deadLetter);
+  if (queue?.type !== 'queue') throw new Error('no queue');
+  expect(queue.about.length).toBeGreaterThan(30);
+  const into = narrow.links.filter(({ to }) => to === `place ${queue.place}`);
+  expect(into.length).toBeGreaterThan(0);
+  const paths = pathsOf(narrow);
+  for (const { key } of into) {
+    const end = paths.get(key)?.pieces.at(-1);
+    expect(end?.x3).toBeGreaterThan(queue.x + Math.min(queue.titleW, queue.about.length * 6));
+    expect(end?.x3).toBeLessThan(queue.x + queue.w);
+  }
+});

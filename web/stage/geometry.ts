@@ -304,16 +304,30 @@ function laneOf(
   return siblings.length < 2 ? 0 : (siblings.indexOf(to) / (siblings.length - 1)) * 2 - 1;
 }
 
+/** Characters of a title and of the small print under it are about so wide, px. */
+const BOLD = 7.8;
+const SMALL = 6.6;
+
+/** How far the title over a box reaches, px; 0 for none. */
+function titleOver(box: Box): number {
+  if (box.type === 'queue' && !box.deadLetter)
+    return Math.min(box.titleW, Math.max(box.name.length * BOLD, box.about.length * SMALL)) + 16;
+  const isTitled = (box.type === 'partition' || box.type === 'tapes') && box.title !== '';
+  return isTitled ? Math.min(box.titleW, box.title.length * BOLD) + 16 : 0;
+}
+
 /** From below the one to above the other. `lane` moves the ends apart where many links meet. */
 function downwards(from: Box, to: Box, lane: number): Curve {
   const down = from.y <= to.y;
-  const x0 = from.x + from.w / 2 + lane * from.w * 0.3;
   const x3 = to.x + to.w / 2;
+  // Past what stands over the other, where that has the room.
+  const free = down ? Math.min(to.x + titleOver(to), to.x + to.w - 20) : 0;
+  const x0 = Math.max(from.x + from.w / 2 + lane * from.w * 0.3, Math.min(free, from.x + from.w - 20));
   const y0 = down ? from.y + from.h : from.y;
   const y3 = down ? to.y : to.y + to.h;
   const bend = (y3 - y0) / 2;
   // A wide box is left straight below or above the other's middle.
   const start = from.w > to.w * 1.5 ? clamp(x3, from.x + 20, from.x + from.w - 20) : x0;
-  const end = to.w > from.w * 1.5 ? clamp(x0, to.x + 20, to.x + to.w - 20) : x3;
+  const end = Math.max(free, to.w > from.w * 1.5 ? clamp(x0, to.x + 20, to.x + to.w - 20) : x3);
   return { x0: start, y0, x1: start, y1: y0 + bend, x2: end, y2: y3 - bend, x3: end, y3 };
 }

@@ -243,4 +243,7 @@ test('a replicated queue has its leader and the term until it loses it, in copie
   expect(end(made).fork().queues[jobs]).toMatchObject({ leader: made.actor('b'), term: 3 });
   made.fact(2, 'leader-lost', { actor: 'b', place: 'jobs', value: 3 });
   expect(end(made).queues[jobs]).toMatchObject({ leader: 0, term: 3 });
+  // It got its majority back, and goes on in its term.
+  made.fact(3, 'appended', { actor: 'b', message: 1, place: 'jobs' });
+  expect(end(made).queues[jobs]).toMatchObject({ leader: made.actor('b'), term: 3 });
 });
