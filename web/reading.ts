@@ -88,7 +88,8 @@ function valueAt(value: unknown, path: string): unknown {
 
 function safely(text: string): unknown {
   try {
-    return parse(text, { maxAliasCount: 100 });
+    // What is wrong with it is told as a diagnostic, not on the console.
+    return parse(text, { maxAliasCount: 100, logLevel: 'error' });
   } catch {
     return null;
   }

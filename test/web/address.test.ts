@@ -126,6 +126,14 @@ it('fields that make no sense are left out', async () => {
   expect(await readLink(link)).toEqual({ ...NO_ADDRESS, yaml: 'a' });
 });
 
+it('a seed that is far too long is left out', async () => {
+  const long = 'x'.repeat(1_000_000);
+  expect(readAddress(`#scenario=a&seed=${long}`)).toMatchObject({ seed: null });
+  expect(readAddress(`#scenario=a&seed=${long}`).problem).toContain('seed');
+  expect((await readLink(packed({ yaml: 'a', seed: long }))).seed).toBe(null);
+  expect(readAddress('#scenario=a&seed=7/hidden-20').seed).toBe('7/hidden-20');
+});
+
 it('of bookmarks the times are taken, each once and in order, and no more than somebody sets', async () => {
   expect(readAddress('#scenario=a&mark=9s&mark=soon&mark=1s&mark=9s').marks).toEqual([1_000_000, 9_000_000]);
   const wild = packed({ yaml: 'a', marks: [5, -1, 0.5, '7', null, 1e300, 5, 3] });
