@@ -799,8 +799,9 @@ export const LACKS: Readonly<Record<string, string>> = {
 };
 
 export const SIMPLIFICATIONS: readonly string[] = [
-  'Offsets of an empty group never expire (K71); consumers neither pause nor resume partitions (K76).',
-  'Consumers fetch from leaders only (K77), and nothing is moved to tiered storage (K87).',
+  'Offsets of a group without members never expire (K71): that takes seven days, longer than a group is away in a scenario; where there is no commit, auto.offset.reset shows what follows.',
+  'Consumers fetch from leaders only (K77): from a follower they would read the same records in the same order, no further than its own high watermark.',
+  'Nothing is moved to tiered storage (K87): what retention lets go is gone.',
   'There is no dead-letter topic: a consumer group has none (K90), Kafka Connect and Streams are left out (K92), and so is that of a share group (K93).',
   'The controller quorum is one actor that never loses its metadata; with a single node there is none.',
   'FindCoordinator is part of Metadata: clients learn the leaders of the internal partitions with all others.',
@@ -813,8 +814,8 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'What the share coordinator keeps of share groups is one table that survives everything and that each leader reaches at once.',
   'A share consumer does not give up on records that it was told to leave; their locks end. Share groups have no dead-letter queue (KIP-1191, K93).',
   'Kafka Connect, its dead-letter queue, and Kafka Streams are not there; forward.to writes on as a Streams application does (K92, K93).',
-  'Followers serve no consumers (K77), and there is no tiered storage (K87); producers’ clocks are right, so no timestamp is refused (K8).',
-  'Topics keep their number of partitions for a whole run (K1); the offsets of a group that is empty for seven days are kept (K71).',
+  'Producers’ clocks are right, so no timestamp is refused (K8).',
+  'Topics keep their number of partitions for a whole run (K1).',
   'A consumer that pauses partitions while it goes on polling is not there (K76): it polls when it is done with everything.',
   'A replica fetch or answer that the network loses is not sent again by the transport: the follower asks anew after replica.socket.timeout.ms.',
   'Quotas and racks are not there.',
