@@ -13,6 +13,10 @@ const LONGEST = [
   'test/scenarios/',
   'test/properties/',
   'test/browser/plays.test.ts',
+  'test/browser/axe.test.ts',
+  'test/browser/lanes.test.ts',
+  'test/browser/player.test.ts',
+  'test/browser/keyboard.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -53,6 +57,10 @@ export default defineConfig({
           environment: 'node',
           include: ['test/browser/**/*.test.ts'],
           globalSetup: ['test/browser/setup.ts'],
+          // One more than there are cores: whoever looks at a page also waits for its frames, and then a core has time for another.
+          maxWorkers: availableParallelism() + 1,
+          // Sets with another number of workers cannot run at once.
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // What is waited for comes soon, but not always within a second while another file keeps the browser busy.

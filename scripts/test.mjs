@@ -9,6 +9,19 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (/** @type {string} */ name) => `node_modules/.bin/${name}`;
 
+const parts = process.argv.slice(2);
+const wanted = (/** @type {string} */ part) => parts.length === 0 || parts.includes(part);
+
+/** Where the page that the browser tests open is built while the types are looked at; without the checks these tests build one for themselves. */
+const web = wanted('checks') && wanted('browser') ? 'dist/test/web' : '';
+const page = [
+  { name: 'page builds', command: [bin('vite'), 'build', '--outDir', `../${web}`, '--emptyOutDir'] },
+  {
+    name: 'player builds',
+    command: [bin('vite'), 'build', '-c', 'vite.player.config.ts', '--outDir', `../${web}/player`, '--emptyOutDir'],
+  },
+];
+
 /** Steps without tests: their output matters only when they fail. The types keep one core busy as long as all the others another one, so these two rows go side by side. */
 const checks = [
   [{ name: 'types', command: [bin('svelte-check'), '--tsconfig', './tsconfig.json', '--fail-on-warnings'] }],
@@ -16,6 +29,7 @@ const checks = [
     { name: 'lint, format, import rules', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
     { name: 'unused code', command: [bin('knip'), '--no-config-hints'] },
     { name: 'command line builds', command: [bin('vite'), 'build', '-c', 'vite.cli.config.ts'] },
+    ...(web === '' ? [] : page),
   ],
 ];
 
@@ -25,18 +39,18 @@ const suites = [
   { name: 'browser', project: 'browser' },
 ];
 
-const parts = process.argv.slice(2);
 const known = ['checks', ...suites.map((suite) => suite.project)];
 const unknown = parts.find((part) => !known.includes(part));
 if (unknown !== undefined) {
   console.error(`npm test knows no part "${unknown}"; its parts are ${known.join(', ')}.`);
   process.exit(2);
 }
-const wanted = (/** @type {string} */ part) => parts.length === 0 || parts.includes(part);
 
 let passed = 0;
 let failed = 0;
 
+// What cannot be built is not to be tested as it was built before.
+if (web !== '') rmSync(`${root}/${web}`, { recursive: true, force: true });
 if (wanted('checks')) {
   console.log(`${checks.flatMap((row) => row.map(({ name }) => name)).join('; ')} ...`);
   await Promise.all(
@@ -60,7 +74,10 @@ for (const { name, project } of suites.filter((suite) => wanted(suite.project)))
   const countsFile = `dist/test/${project}.json`;
   rmSync(`${root}/${countsFile}`, { force: true });
   const command = [bin('vitest'), 'run', '--project', project, '--reporter', './scripts/test-reporter.mjs'];
-  const { ok } = await run(command, 'inherit', { QUEUELAB_TEST_COUNTS: countsFile });
+  const { ok } = await run(command, 'inherit', {
+    QUEUELAB_TEST_COUNTS: countsFile,
+    ...(web === '' ? {} : { QUEUELAB_WEB: `${root}/${web}` }),
+  });
   const counts = readCounts(countsFile);
   passed += counts.passed;
   failed += counts.failed + counts.skipped;
