@@ -108,6 +108,13 @@ const LINKS: readonly (readonly [what: string, hash: string, words: string])[] =
   ['to a scenario that there is not', `#scenario=${encodeURIComponent(IMAGE)}`, 'There is no scenario "<img src=x'],
   ['with a time that is none', `#scenario=photo-queue&t=${encodeURIComponent(SCRIPT)}`, "The link's time"],
   ['with a text that is none', '#yaml=%FF%FE', 'The link holds no readable scenario.'],
+  ['with a seed of a million letters', `#scenario=photo-queue&seed=${'x'.repeat(1_000_000)}`, "The link's seed"],
+  ['with tags of other languages', packed({ yaml: 'title: !!js/function "f"\nbroker: !x sqs\n' }), 'Unresolved tag'],
+  [
+    'with names that every object has',
+    packed({ scenario: 'photo-queue', lines: [{ at: '1s', constructor: 'worker-1' }] }),
+    '`constructor` is not known here',
+  ],
   [
     'with a setting that is none',
     `#scenario=photo-queue&set=${encodeURIComponent(`__proto__.x=${SCRIPT}`)}`,
@@ -135,7 +142,7 @@ it('a link that is damaged, too new, too large or wrong gets a plain sentence, w
 
 it('a panel, a message and a thing that are not there are passed over', async () => {
   const opened = await openPage(
-    `#scenario=photo-queue&tab=${encodeURIComponent(SCRIPT)}&message=nobody/99&show=place:queue:${encodeURIComponent(IMAGE)}&zoom=1e99&wide=maybe`,
+    `#scenario=photo-queue&tab=${encodeURIComponent(SCRIPT)}&message=nobody/99&show=place:queue:${encodeURIComponent(IMAGE)}&zoom=1e99&wide=maybe&mark=99999h`,
   );
   await settled(opened.page);
   expect(await opened.page.getByRole('tab', { name: 'Log' }).getAttribute('aria-selected')).toBe('true');

@@ -46,6 +46,7 @@ it('a link brings edits, added lines, seed, moment, panel and selection back, an
   await settled(page);
   await page.getByRole('button', { name: /^Consumer resizer-2, crashed/ }).waitFor();
   await page.getByRole('tab', { name: 'Ledger' }).click();
+  await page.getByRole('button', { name: 'Bookmark this moment' }).click();
   await page.getByRole('button', { name: 'Wider panel' }).click();
   const digest = await digestOf(page);
   await share(page);
@@ -61,6 +62,7 @@ it('a link brings edits, added lines, seed, moment, panel and selection back, an
   await again.page.getByText('Reproduced exactly').waitFor();
   expect(await again.page.getByRole('tab', { name: 'Ledger' }).getAttribute('aria-selected')).toBe('true');
   await again.page.getByRole('button', { name: 'Narrower panel' }).waitFor();
+  await again.page.getByRole('button', { name: 'Bookmark at 0:08.050: go there' }).waitFor();
   await again.page.getByRole('button', { name: 'Close this notice' }).click();
   expect(await again.page.getByText('Reproduced exactly').count()).toBe(0);
   expect([...complaints, ...again.complaints]).toEqual([]);
@@ -94,7 +96,13 @@ it('stage and diagram are saved as vectors with their text, and as pixels', asyn
   const stage = await saved(page, 'Save stage as SVG');
   const svg = stage.bytes.toString();
   expect(stage.name).toBe('worker-crash.svg');
-  for (const words of ['upload-service', 'photo-jobs', 'crashed 1.4 s ago', 'A worker dies before its ack'])
+  for (const words of [
+    'upload-service',
+    'photo-jobs',
+    'crashed 1.4 s ago',
+    'A worker dies before its ack',
+    'half done',
+  ])
     expect(svg).toContain(words);
   expect(svg).not.toContain('<script');
   const problem = await page.evaluate((text) => {
