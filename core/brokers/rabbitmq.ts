@@ -55,7 +55,7 @@ export const rabbitmq: BrokerKind = {
     'max.poll.interval.ms': 'RabbitMQ pushes; consumer_timeout bounds how long a delivery may stay unacked.',
   },
   simplifications: [
-    'In a cluster the exchanges, bindings and queues are known to all nodes from the start; queues are neither declared nor deleted there (no auto-delete, no x-expires, no exclusive consumer), and a prefetch that a channel shares counts on a single node only.',
+    'In a cluster the exchanges, bindings and queues are known to all nodes from the start. The server keeps them in a store that is replicated by itself (Khepri); that store is not built, so clients of a cluster neither declare nor delete queues that they share (no auto-delete, no x-expires), no consumer is exclusive there, and a prefetch that a channel shares counts on a single node only. A queue that is exclusive to one connection (R13) may be declared everywhere.',
     'Nodes find out who is alive by a heartbeat each second and a fixed limit (`failure-detection`); the server’s detector adapts. A member that was away gets all entries that it missed, never a snapshot, and a stream is replicated as a quorum queue is.',
     'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',

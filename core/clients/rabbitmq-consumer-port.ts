@@ -174,8 +174,9 @@ export class RabbitConsumerPort implements ConsumerPort, LinkHost {
     progress.beyond.add(offset);
     while (progress.beyond.delete(progress.settled)) progress.settled += 1;
     if (!this.#stores || progress.settled === progress.stored) return;
-    progress.stored = progress.settled;
-    out.fact(F.committed, 0, delivery.place, out.self, progress.stored, this.#group);
+    const { settled } = progress;
+    // A process that dies in this very step has written nothing.
+    if (out.fact(F.committed, 0, delivery.place, out.self, settled, this.#group) !== 0) progress.stored = settled;
   }
 
   opened(out: Out): void {

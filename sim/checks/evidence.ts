@@ -186,8 +186,8 @@ export class Evidence {
     if (step === 0) return false;
     switch (trace.kind(step)) {
       case F.delivered:
-        // A node that died in the middle of handing out may never have sent it.
-        return (this.#died[trace.peer(step)] ?? 0) < step && (this.#died[trace.actor(step)] ?? 0) < step;
+        // What had not arrived when the connection broke never does, and a node that died in the middle of handing out may never have sent it.
+        return (this.#dropped[trace.peer(step)] ?? 0) < step && (this.#died[trace.actor(step)] ?? 0) < step;
       case F.received:
         return (this.#dropped[trace.actor(step)] ?? 0) < step;
       case F.begun:

@@ -21,3 +21,20 @@ it('counts a message as removed by policy when it was handed out, came back unre
   expect(verdict?.sentence).toContain('queue full');
   expect(verdict?.verdict).toBe('allowed');
 });
+
+it('knows as lost what was settled as it was handed out and had not arrived when the connection broke', () => {
+  const scenario = scenarioOf(`
+title: Settled, and lost with the connection
+broker: { kind: rabbitmq, heartbeat: 10s }
+duration: 60s
+queues: { jobs: {} }
+producers: { maker: { to: jobs, rate: 2/s, messages: 3, start: 5s, confirms: true, delivery_mode: 2 } }
+consumers: { worker: { from: jobs, process: 200ms, settle: on-delivery, effect: { insert: results } } }
+network: { latency: 3ms }
+timeline: [{ when: produced, nth: 1, lose: delivery, to: worker, times: 1 }]
+`);
+  const [verdict] = judge(run(scenario).trace, scenario, [{ claim: 'at-least-once', scope: '' }]);
+  expect(verdict?.verdict).toBe('allowed');
+  expect(verdict?.setting).toContain('on-delivery');
+  expect(verdict?.sentence).toContain('never had its effect');
+});
