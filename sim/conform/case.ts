@@ -166,3 +166,10 @@ export function sameItems(left: readonly Json[], right: readonly Json[]): boolea
   const text = (items: readonly Json[]): Json => items.map((item) => JSON.stringify(item)).sort();
   return sameJson(text(left), text(right));
 }
+
+const ORDINALS = ['First', 'Second', 'Third', 'Fourth', 'Fifth', 'Sixth'];
+
+/** Place of an ordinal number in words, from 0; −1 for another word. */
+export function ordinalOf(word: string): number {
+  return ORDINALS.indexOf(word);
+}

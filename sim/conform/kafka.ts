@@ -20,6 +20,7 @@ import {
   isList,
   isTable,
   type JsonTable,
+  ordinalOf,
   type Runner,
   sameItems,
   sameJson,
@@ -166,9 +167,12 @@ function sticky(input: Fields, expected: Fields, findings: Findings): void {
   if (expected.has('partitionBeforeEachAppend')) {
     findings.same('partitions', expected.numbers('partitionBeforeEachAppend'), before);
   }
-  if (expected.has('partitionAfterThirdAppend')) {
-    const after = appends.length > 3 ? (before[3] ?? null) : partitioner.current(ids.length, withLeader);
-    findings.same('after the third', expected.number('partitionAfterThirdAppend'), after);
+  for (const name of Object.keys(expected.record)) {
+    const [, ordinal] = /^partitionAfter([A-Z][a-z]+)Append$/.exec(name) ?? [];
+    const at = ordinal === undefined ? -1 : ordinalOf(ordinal);
+    if (at < 0) continue;
+    const after = at === appends.length - 1 ? partitioner.current(ids.length, withLeader) : (before[at + 1] ?? null);
+    findings.same(name, expected.number(name), after);
   }
   if (expected.has('switchAfterAppendIndex')) {
     findings.same('switch', expected.get('switchAfterAppendIndex') ?? null, switchedAfter);
