@@ -3,6 +3,7 @@
  * clients use it. Channels are `topics:`. Each instance of a consumer is a subscriber of its own and gets everything. The rules are in the node
  * (`redis-pubsub-node.ts`).
  */
+import { backoffOptions } from '../clients/backoff.ts';
 import { RedisPubSubConsumerPort } from '../clients/redis-pubsub-consumer-port.ts';
 import { RedisPubSubProducerPort } from '../clients/redis-pubsub-producer-port.ts';
 import { booleanOf, type OptionTable, type OptionValues, textOf } from '../options.ts';
@@ -47,6 +48,15 @@ const PRODUCER_OPTIONS: OptionTable = {
     doc: 'How often a PUBLISH is sent again when no reply came or the connection was lost. It may then be published twice.',
     source: 'client libraries: retry on timeout',
   },
+  'retry-backoff': {
+    type: 'duration',
+    unit: 'ms',
+    default: 100_000,
+    min: 0,
+    doc: 'Wait before the first retry.',
+    source: 'client libraries: exponential backoff',
+  },
+  ...backoffOptions('retry-', 'exponential', 10_000_000),
 };
 
 const CONSUMER_OPTIONS: OptionTable = {
@@ -130,7 +140,7 @@ export const redisPubSub: BrokerKind = {
           place: placeOf(topic),
           sharded: sharded.get(topic) === true,
         }));
-        return new RedisPubSubProducerPort(actor, port, targets, host);
+        return new RedisPubSubProducerPort(actor, port, targets, host, setup);
       },
       consumerPort(port, host) {
         const wants = wantsOf(port.options, port.from);

@@ -12,6 +12,7 @@ import { booleanOf, numberOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -64,14 +65,14 @@ export class PubsubProducerPort implements ProducerPort {
   /** By topic and key, while there is anything of it. */
   readonly #lanes = new Map<string, Lane>();
   readonly #open = new OpenRequests<Batch>('pubsub/publish-late');
-  /** With several topics: how many of them a message still waits for. */
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
 
   constructor(node: ActorId, spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
     const { options } = spec;
     this.#node = node;
     this.#host = host;
     this.#topics = spec.to.map((name) => ({ name, place: setup.place(name, 'exchange') }));
+    this.#destinations = new Destinations(spec.to.length);
     this.#plain = spec.to.map((_, topic) => newLane('', topic, ''));
     this.#ordering = booleanOf(options, 'enable_message_ordering');
     this.#resumeUs = numberOf(options, 'resume_publish', -1);
@@ -87,7 +88,7 @@ export class PubsubProducerPort implements ProducerPort {
   start(): void {}
 
   publish(message: Message, out: Out): void {
-    if (this.#topics.length > 1) this.#left.set(message.id, this.#topics.length);
+    this.#destinations.begin(message.id);
     const key = this.#ordering ? (message.key ?? '') : '';
     const { attributes, sizeBytes } = message;
     const published: PubsubMessage = { message, orderingKey: key, attributes, dataBytes: sizeBytes };
@@ -139,7 +140,7 @@ export class PubsubProducerPort implements ProducerPort {
     this.#open.clear();
     this.#lanes.clear();
     for (let topic = 0; topic < this.#plain.length; topic++) this.#plain[topic] = newLane('', topic, '');
-    this.#left.clear();
+    this.#destinations.clear();
   }
 
   #add(published: PubsubMessage, topic: number, out: Out): void {
@@ -247,20 +248,11 @@ export class PubsubProducerPort implements ProducerPort {
   }
 
   #give(message: Message, reason: number, definite: boolean, out: Out): void {
-    if (this.#topics.length > 1 && !this.#left.delete(message.id)) return;
-    this.#host.failed(message, reason, definite, out);
+    if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
   }
 
   #done(message: Message, topic: number, out: Out): void {
-    if (this.#topics.length > 1) {
-      const left = this.#left.get(message.id);
-      if (left === undefined) return;
-      if (left > 1) {
-        this.#left.set(message.id, left - 1);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
+    if (!this.#destinations.confirms(message.id)) return;
     this.#host.confirmed(message, this.#topics[topic]?.place ?? 0, 0, true, out);
   }
 }

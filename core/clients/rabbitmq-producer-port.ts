@@ -10,6 +10,7 @@ import { booleanOf, numberOf, textOf } from '../options.ts';
 import type { Properties } from '../parts/amqp-message.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 import { type LinkHost, RabbitLink, Recovery } from './rabbitmq-link.ts';
@@ -66,8 +67,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   /** What waits for a connection. */
   #waiting: Sending[] = [];
   #channelOpen = false;
-  /** With several targets: for how many of them a message still waits. */
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
 
   /** `declarations`: what the client declares on each connection, because a restart of the node may have removed it. */
   constructor(
@@ -81,6 +81,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     const { options } = spec;
     this.#host = host;
     this.#targets = targets;
+    this.#destinations = new Destinations(targets.length);
     this.#declarations = declarations;
     const recovery = setup.site(`${spec.name}/recovery-jitter`);
     this.#recovery = new Recovery(options, recovery);
@@ -107,7 +108,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   }
 
   publish(message: Message, out: Out): void {
-    if (this.#targets.length > 1) this.#left.set(message.id, this.#targets.length);
+    this.#destinations.begin(message.id);
     for (let target = 0; target < this.#targets.length; target += 1) {
       this.#send({ message, target, attempt: 1, reason: 0, uncertain: false, returned: false }, out);
     }
@@ -145,7 +146,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     this.#unanswered.clear();
     this.#waiting = [];
     this.#channelOpen = false;
-    this.#left.clear();
+    this.#destinations.clear();
   }
 
   opened(out: Out): void {
@@ -274,21 +275,12 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
 
   #fail(sending: Sending, reason: number, definite: boolean, out: Out): void {
     const { message } = sending;
-    if (this.#targets.length > 1 && !this.#left.delete(message.id)) return;
-    this.#host.failed(message, reason, definite, out);
+    if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
   }
 
   #done(sending: Sending, told: boolean, out: Out): void {
     const { message } = sending;
-    if (this.#targets.length > 1) {
-      const left = this.#left.get(message.id);
-      if (left === undefined) return;
-      if (left > 1) {
-        this.#left.set(message.id, left - 1);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
+    if (!this.#destinations.confirms(message.id)) return;
     this.#host.confirmed(message, this.#targets[sending.target]?.place ?? 0, 0, told, out);
   }
 }

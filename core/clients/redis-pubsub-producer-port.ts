@@ -4,9 +4,11 @@
  */
 import type { NumberReply, Publish } from '../brokers/redis-pubsub-verbs.ts';
 import { R } from '../facts.ts';
-import type { Out, Wire } from '../machine.ts';
+import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
+import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -23,6 +25,13 @@ interface Sending {
   readonly attempt: number;
 }
 
+interface RetryTimer extends Wire {
+  readonly type: 'redis/retry';
+  readonly sending: Sending;
+  /** Why it is sent again. */
+  readonly reason: number;
+}
+
 export class RedisPubSubProducerPort implements ProducerPort {
   readonly #node: ActorId;
   readonly #host: ProducerHost;
@@ -30,21 +39,32 @@ export class RedisPubSubProducerPort implements ProducerPort {
   readonly #timeoutUs: Micros;
   readonly #retries: number;
   readonly #open = new OpenRequests<Sending>('redis/late');
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
+  readonly #backoff: BackoffSettings;
+  readonly #jitter: Site;
   #connection = 1;
 
-  constructor(node: ActorId, spec: ProducerPortSpec, targets: readonly ChannelTarget[], host: ProducerHost) {
+  constructor(
+    node: ActorId,
+    spec: ProducerPortSpec,
+    targets: readonly ChannelTarget[],
+    host: ProducerHost,
+    setup: Setup,
+  ) {
     this.#node = node;
     this.#host = host;
     this.#targets = targets;
+    this.#destinations = new Destinations(targets.length);
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 0);
+    this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 10_000_000);
+    this.#jitter = setup.site(`${spec.name}/retry-jitter`);
   }
 
   start(): void {}
 
   publish(message: Message, out: Out): void {
-    if (this.#targets.length > 1) this.#left.set(message.id, this.#targets.length);
+    this.#destinations.begin(message.id);
     for (let target = 0; target < this.#targets.length; target++) this.#send({ message, target, attempt: 1 }, out);
   }
 
@@ -57,8 +77,13 @@ export class RedisPubSubProducerPort implements ProducerPort {
   }
 
   timer(wire: Wire, out: Out): void {
-    if (wire.type !== 'redis/late') return;
-    for (const sending of this.#open.due(out)) this.#again(sending, R['timed out'], out);
+    if (wire.type === 'redis/late') {
+      for (const sending of this.#open.due(out)) this.#again(sending, R['timed out'], out);
+    } else if (wire.type === 'redis/retry') {
+      const { sending, reason } = wire as RetryTimer;
+      this.#host.retrying(sending.message, sending.attempt, reason, out);
+      this.#send(sending, out);
+    }
   }
 
   /** The connection is gone: what was on its way may have been published or not. */
@@ -69,7 +94,7 @@ export class RedisPubSubProducerPort implements ProducerPort {
 
   crash(): void {
     this.#open.clear();
-    this.#left.clear();
+    this.#destinations.clear();
     this.#connection++;
   }
 
@@ -91,25 +116,16 @@ export class RedisPubSubProducerPort implements ProducerPort {
   #again(sending: Sending, reason: number, out: Out): void {
     const { attempt, message } = sending;
     if (attempt > this.#retries) return this.#fail(sending, reason, false, out);
-    this.#host.retrying(message, attempt + 1, reason, out);
-    this.#send({ ...sending, attempt: attempt + 1 }, out);
+    const retry: RetryTimer = { type: 'redis/retry', sending: { ...sending, attempt: attempt + 1 }, reason };
+    out.timer(backoffUs(this.#backoff, attempt, out, this.#jitter, message.decisionKey), retry);
   }
 
   #fail({ message }: Sending, reason: number, definite: boolean, out: Out): void {
-    if (this.#targets.length > 1 && !this.#left.delete(message.id)) return;
-    this.#host.failed(message, reason, definite, out);
+    if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
   }
 
   #done({ message, target }: Sending, out: Out): void {
-    if (this.#targets.length > 1) {
-      const left = this.#left.get(message.id);
-      if (left === undefined) return;
-      if (left > 1) {
-        this.#left.set(message.id, left - 1);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
+    if (!this.#destinations.confirms(message.id)) return;
     this.#host.confirmed(message, this.#targets[target]?.place ?? 0, 0, true, out);
   }
 }

@@ -10,6 +10,7 @@ import { booleanOf, numberOf } from '../options.ts';
 import type { Trim } from '../parts/redis-stream.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 
@@ -43,8 +44,7 @@ export class RedisStreamsProducerPort implements ProducerPort {
   readonly #backoff: BackoffSettings;
   readonly #jitter: Site;
   readonly #open = new OpenRequests<Sending>('redis/late');
-  /** With several streams: how many of them a message still waits for. */
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
 
   constructor(
     node: ActorId,
@@ -58,6 +58,7 @@ export class RedisStreamsProducerPort implements ProducerPort {
     this.#host = host;
     this.#name = spec.name;
     this.#targets = targets;
+    this.#destinations = new Destinations(targets.length);
     this.#idempotent = booleanOf(options, 'IDMP');
     this.#timeoutUs = numberOf(options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(options, 'retries', 3);
@@ -68,7 +69,7 @@ export class RedisStreamsProducerPort implements ProducerPort {
   start(): void {}
 
   publish(message: Message, out: Out): void {
-    if (this.#targets.length > 1) this.#left.set(message.id, this.#targets.length);
+    this.#destinations.begin(message.id);
     for (let target = 0; target < this.#targets.length; target++) this.#send({ message, target, attempt: 1 }, out);
   }
 
@@ -92,7 +93,7 @@ export class RedisStreamsProducerPort implements ProducerPort {
 
   crash(): void {
     this.#open.clear();
-    this.#left.clear();
+    this.#destinations.clear();
   }
 
   #send(sending: Sending, out: Out): void {
@@ -118,24 +119,13 @@ export class RedisStreamsProducerPort implements ProducerPort {
     out.timer(backoffUs(this.#backoff, attempt, out, this.#jitter, sending.message.decisionKey), retry);
   }
 
-  #done(sending: Sending, ok: boolean, reason: number, out: Out): void {
-    const { message, target } = sending;
-    const several = this.#targets.length > 1;
+  #done({ message, target, attempt }: Sending, ok: boolean, reason: number, out: Out): void {
     if (!ok) {
-      if (several && !this.#left.delete(message.id)) return;
-      const definite = reason === R['refused by the broker'] && sending.attempt === 1;
-      return this.#host.failed(message, reason, definite, out);
+      const definite = reason === R['refused by the broker'] && attempt === 1;
+      if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
+    } else if (this.#destinations.confirms(message.id)) {
+      this.#host.confirmed(message, this.#targets[target]?.place ?? 0, 0, true, out);
     }
-    if (several) {
-      const left = this.#left.get(message.id);
-      if (left === undefined) return;
-      if (left > 1) {
-        this.#left.set(message.id, left - 1);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
-    this.#host.confirmed(message, this.#targets[target]?.place ?? 0, 0, true, out);
   }
 }
 

@@ -5,8 +5,10 @@ import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
+import { groupOf } from './sqs-producer-port.ts';
 
 /** A message on its way to one of the topics; beside what the service reads, the request keeps what is needed to send it again. */
 interface Publishing extends Publish {
@@ -30,13 +32,13 @@ export class SnsProducerPort implements ProducerPort {
   readonly #jitter: Site;
   readonly #ownIds: boolean;
   readonly #open = new OpenRequests<Publishing>('sns/no-answer');
-  /** With several topics: how many of them a message still waits for. */
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
 
   constructor(node: ActorId, fifo: readonly string[], spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
     this.#node = node;
     this.#host = host;
     this.#topics = spec.to.map((name) => ({ name, place: setup.place(name, 'exchange'), fifo: fifo.includes(name) }));
+    this.#destinations = new Destinations(spec.to.length);
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
     this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 20_000_000);
@@ -47,7 +49,7 @@ export class SnsProducerPort implements ProducerPort {
   start(): void {}
 
   publish(message: Message, out: Out): void {
-    if (this.#topics.length > 1) this.#left.set(message.id, this.#topics.length);
+    this.#destinations.begin(message.id);
     for (let target = 0; target < this.#topics.length; target++) {
       const { name, fifo } = this.#topics[target] as { readonly name: string; readonly fifo: boolean };
       const publishing: Publishing = {
@@ -85,7 +87,7 @@ export class SnsProducerPort implements ProducerPort {
 
   crash(): void {
     this.#open.clear();
-    this.#left.clear();
+    this.#destinations.clear();
   }
 
   #send(publishing: Publishing, out: Out): void {
@@ -102,24 +104,11 @@ export class SnsProducerPort implements ProducerPort {
 
   /** `reason` 0: accepted. */
   #done({ message, target }: Publishing, reason: number, out: Out): void {
-    const several = this.#topics.length > 1;
     if (reason !== 0) {
-      if (several) this.#left.delete(message.id);
-      return this.#host.failed(message, reason, reason === R['refused by the broker'], out);
+      const definite = reason === R['refused by the broker'];
+      if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
+    } else if (this.#destinations.confirms(message.id)) {
+      this.#host.confirmed(message, this.#topics[target]?.place ?? 0, 0, true, out);
     }
-    if (several) {
-      const left = (this.#left.get(message.id) ?? 1) - 1;
-      if (left > 0) {
-        this.#left.set(message.id, left);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
-    this.#host.confirmed(message, this.#topics[target]?.place ?? 0, 0, true, out);
   }
-}
-
-/** Message group ids may hold no spaces and the like, so keys are escaped; messages without a key share one group. */
-function groupOf({ key }: Message): string {
-  return key === null || key === '' ? 'default' : encodeURIComponent(key).slice(0, 128);
 }

@@ -8,6 +8,7 @@ import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import { type BackoffSettings, backoffOf, backoffUs } from './backoff.ts';
+import { Destinations } from './destinations.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 import { type Gathered, Gathering } from './sqs-gathering.ts';
@@ -49,13 +50,13 @@ export class SqsProducerPort implements ProducerPort {
   /** Null when each message goes by itself. */
   readonly #gathering: Gathering<Sending> | null;
   readonly #batches = new OpenRequests<SendingBatch>('sqs/batch-late');
-  /** With several queues: how many of them a message still waits for. */
-  readonly #left = new Map<number, number>();
+  readonly #destinations: Destinations;
 
   constructor(node: ActorId, fifo: readonly string[], spec: ProducerPortSpec, host: ProducerHost, setup: Setup) {
     this.#node = node;
     this.#host = host;
     this.#queues = spec.to.map((name) => ({ name, place: setup.place(name, 'queue'), fifo: fifo.includes(name) }));
+    this.#destinations = new Destinations(spec.to.length);
     this.#timeoutUs = numberOf(spec.options, 'request-timeout', 2_000_000);
     this.#retries = numberOf(spec.options, 'retries', 2);
     this.#backoff = backoffOf(spec.options, 'retry-', 100_000, 20_000_000);
@@ -71,7 +72,7 @@ export class SqsProducerPort implements ProducerPort {
   start(): void {}
 
   publish(message: Message, out: Out): void {
-    if (this.#queues.length > 1) this.#left.set(message.id, this.#queues.length);
+    this.#destinations.begin(message.id);
     for (let target = 0; target < this.#queues.length; target++) {
       const { name, fifo } = this.#queues[target] as { readonly name: string; readonly fifo: boolean };
       const sending: Sending = {
@@ -125,7 +126,7 @@ export class SqsProducerPort implements ProducerPort {
     this.#open.clear();
     this.#batches.clear();
     this.#gathering?.crash();
-    this.#left.clear();
+    this.#destinations.clear();
   }
 
   #send(sending: Sending, out: Out): void {
@@ -175,22 +176,13 @@ export class SqsProducerPort implements ProducerPort {
     out.timer(wait, { type: 'sqs/batch-retry', batch: { ...batch, attempt: attempt + 1 } } as BatchRetryTimer);
   }
 
-  #done(sending: Sending, ok: boolean, reason: number, out: Out): void {
-    const { message, target } = sending;
-    const several = this.#queues.length > 1;
+  #done({ message, target }: Sending, ok: boolean, reason: number, out: Out): void {
     if (!ok) {
-      if (several) this.#left.delete(message.id);
-      return this.#host.failed(message, reason, reason === R['refused by the broker'], out);
+      const definite = reason === R['refused by the broker'];
+      if (this.#destinations.fails(message.id)) this.#host.failed(message, reason, definite, out);
+    } else if (this.#destinations.confirms(message.id)) {
+      this.#host.confirmed(message, this.#queues[target]?.place ?? 0, 0, true, out);
     }
-    if (several) {
-      const left = (this.#left.get(message.id) ?? 1) - 1;
-      if (left > 0) {
-        this.#left.set(message.id, left);
-        return;
-      }
-      this.#left.delete(message.id);
-    }
-    this.#host.confirmed(message, this.#queues[target]?.place ?? 0, 0, true, out);
   }
 }
 
@@ -198,7 +190,7 @@ export class SqsProducerPort implements ProducerPort {
 const PLAIN = /^[\w.~-]{1,128}$/;
 
 /** Message group ids may hold no spaces and the like, so keys are escaped; messages without a key share one group. */
-function groupOf({ key }: Message): string {
+export function groupOf({ key }: Message): string {
   if (key === null || key === '') return 'default';
   return PLAIN.test(key) ? key : encodeURIComponent(key).slice(0, 128);
 }
