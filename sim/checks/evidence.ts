@@ -31,6 +31,9 @@ export interface Ledger {
   readonly step: Uint32Array;
 }
 
+/** What was handed out arrives within this time, or not at all. Longer than every delay of a network. */
+const ARRIVES_US = 120_000_000;
+
 export class Evidence {
   readonly trace: Trace;
   readonly scenario: Scenario;
@@ -186,7 +189,9 @@ export class Evidence {
     if (step === 0) return false;
     switch (trace.kind(step)) {
       case F.delivered:
-        // What had not arrived when the connection broke never does, and a node that died in the middle of handing out may never have sent it.
+        // What had not arrived when the connection broke never does, nor what is that late: nobody waits for the answer any more.
+        if (trace.endedAtUs - trace.time(step) > ARRIVES_US) return false;
+        // A node that died in the middle of handing out may never have sent it.
         return (this.#dropped[trace.peer(step)] ?? 0) < step && (this.#died[trace.actor(step)] ?? 0) < step;
       case F.received:
         return (this.#dropped[trace.actor(step)] ?? 0) < step;

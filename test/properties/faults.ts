@@ -15,13 +15,25 @@ export interface Cast {
   readonly nodeSteps: readonly string[];
 }
 
+type Role = 'maker' | 'worker' | 'node';
+
+/** Whom a fault of the network concerns; `other`: the other end too. */
+interface Ends {
+  readonly role: Role;
+  readonly which: number;
+  readonly other: { readonly role: Role; readonly which: number } | null;
+  /** The hops to it, not those from it. */
+  readonly inwards: boolean;
+  readonly both: boolean;
+}
+
 type Moment = { readonly at: number } | { readonly nth: number; readonly step: number; readonly anybody: boolean };
 
 /** One fault, before it is known whom it strikes. Times are in ms. */
 export type Fault =
   | {
       readonly type: 'crash' | 'pause' | 'stop' | 'slow';
-      readonly role: 'maker' | 'worker' | 'node';
+      readonly role: Role;
       readonly which: number;
       readonly moment: Moment;
       readonly forMs: number;
@@ -32,15 +44,26 @@ export type Fault =
       readonly moment: Moment;
       readonly times: number;
       readonly byMs: number;
+      /** Absent: of everybody. */
+      readonly ends: Ends | null;
     }
   | { readonly type: 'noise'; readonly how: 'lose' | 'duplicate' | 'delay'; readonly hop: string; readonly at: number }
   | {
       readonly type: 'split';
-      readonly role: 'maker' | 'worker' | 'node';
+      readonly role: Role;
       readonly which: number;
       readonly moment: Moment;
       readonly forMs: number;
       readonly oneWay: boolean;
+    }
+  | {
+      readonly type: 'isolate';
+      readonly role: Role;
+      readonly which: number;
+      readonly moment: Moment;
+      readonly forMs: number;
+      /** One more of the same role, where there is one. */
+      readonly two: boolean;
     };
 
 const HOPS = ['request', 'reply', 'delivery', 'ack', 'effect', 'effect-reply', 'replication', 'control'];
@@ -57,6 +80,19 @@ const moment: fc.Arbitrary<Moment> = fc.oneof(
 );
 const role = fc.constantFrom('worker' as const, 'node' as const, 'maker' as const);
 const which = fc.nat({ max: 5 });
+const ends: fc.Arbitrary<Ends | null> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(null) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      role,
+      which,
+      other: fc.option(fc.record({ role, which })),
+      inwards: fc.boolean(),
+      both: fc.boolean(),
+    }),
+  },
+);
 const forMs = fc.oneof(
   fc.integer({ min: 1, max: 50 }).map((n) => n * 100),
   fc.integer({ min: 5, max: 40 }).map((n) => n * 1000),
@@ -75,6 +111,7 @@ export const fault: fc.Arbitrary<Fault> = fc.oneof(
       moment,
       times: fc.integer({ min: 1, max: 5 }),
       byMs: fc.integer({ min: 1, max: 80 }).map((n) => n * 100),
+      ends,
     }),
   },
   {
@@ -89,6 +126,10 @@ export const fault: fc.Arbitrary<Fault> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ type: fc.constant('split' as const), role, which, moment, forMs, oneWay: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('isolate' as const), role, which, moment, forMs, two: fc.boolean() }),
   },
 );
 
@@ -124,27 +165,46 @@ export function lineOf(fault: Fault, cast: Cast): Document {
         ...(fault.oneWay ? { 'one-way': true } : {}),
       };
     }
+    case 'isolate': {
+      const { who, when } = struck(fault, cast);
+      const next = struck({ ...fault, which: fault.which + 1 }, cast).who;
+      return { ...when, isolate: fault.two && next !== who ? [who, next] : who, heal: ms(fault.forMs) };
+    }
     case 'lose':
     case 'duplicate':
     case 'delay': {
       const when = momentOf(fault.moment, [...WORKER_STEPS, ...MAKER_STEPS, ...cast.nodeSteps], null);
       const by = fault.type === 'delay' ? { by: ms(fault.byMs) } : {};
       // `for` ends it even where no such hop comes any more.
-      return { ...when, [fault.type]: fault.hop, times: fault.times, for: '20s', ...by };
+      return { ...when, [fault.type]: fault.hop, ...between(fault.ends, cast), times: fault.times, for: '20s', ...by };
     }
     case 'noise':
       return { at: `${fault.at}s`, [fault.how]: fault.hop, probability: '30%', for: '10s' };
   }
 }
 
+/** `from:`, `to:` and `both:` of a line about hops. */
+function between(ends: Ends | null, cast: Cast): Document {
+  if (ends === null) return {};
+  const here = nameOf(ends, cast);
+  const there = ends.other === null ? here : nameOf(ends.other, cast);
+  const [near, far] = ends.inwards ? ['to', 'from'] : ['from', 'to'];
+  return { [near]: here, ...(there === here ? {} : { [far]: there }), ...(ends.both ? { both: true } : {}) };
+}
+
+function nameOf({ role, which }: { readonly role: Role; readonly which: number }, cast: Cast): string {
+  const isNode = role === 'node' && cast.nodes.length > 0;
+  const names = isNode ? cast.nodes : role === 'maker' ? cast.makers : cast.workers;
+  return names[which % names.length] ?? '';
+}
+
 function struck(
-  fault: { readonly role: 'maker' | 'worker' | 'node'; readonly which: number; readonly moment: Moment },
+  fault: { readonly role: Role; readonly which: number; readonly moment: Moment },
   cast: Cast,
 ): { readonly who: string; readonly when: Document; readonly isNode: boolean } {
   const isNode = fault.role === 'node' && cast.nodes.length > 0;
-  const names = isNode ? cast.nodes : fault.role === 'maker' ? cast.makers : cast.workers;
   const steps = isNode ? cast.nodeSteps : fault.role === 'maker' ? MAKER_STEPS : WORKER_STEPS;
-  const who = names[fault.which % names.length] ?? '';
+  const who = nameOf(fault, cast);
   return { who, when: momentOf(fault.moment, steps, who), isNode };
 }
 

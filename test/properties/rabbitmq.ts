@@ -16,6 +16,7 @@ const queue = fc.record({
   length: mostly<number | null>(null, 3),
   overflow: mostly('drop-head', 'reject-publish', 'reject-publish-dlx'),
   single: mostly(false, true),
+  retry: mostly<string | null>(null, 'all', 'failed', 'returned'),
   exchange: mostly<string | null>(null, 'direct', 'fanout', 'topic'),
 });
 const clients = fc.record({
@@ -23,6 +24,8 @@ const clients = fc.record({
   mode: fc.constantFrom(2, 1),
   retries: mostly<number | null>(null, 0, 3),
   confirmTimeout: mostly<string | null>(null, '1s'),
+  growth: mostly('fixed', 'exponential'),
+  jitter: mostly('none', 'full', 'equal'),
   prefetch: mostly<number | null>(null, 0, 1, 5),
   producerNode: mostly(1, 2, 3),
   consumerNode: mostly(1, 2, 3),
@@ -31,8 +34,7 @@ const clients = fc.record({
 });
 const broker = fc.record({
   nodes: mostly(1, 3),
-  // Before 4.0 there is no delivery limit by default, and from 4.3 on a nack does not count for it (R62, R63): neither isolates what is poison.
-  version: mostly('4.2', '4.0', '4.1'),
+  version: mostly('4.2', '4.0', '4.1', '4.3', '3.13', '3.10'),
   heartbeat: mostly('10s', '60s'),
   flush: mostly('5ms', '0ms', '300ms'),
   locator: mostly<string | null>(null, 'balanced'),
@@ -45,7 +47,9 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
     const stream = queue.type === 'stream';
     const clustered = broker.nodes > 1;
     const dead = queue.deadLetters && !stream;
-    const durable = queue.durable || queue.type !== 'classic';
+    const newest = broker.version === '4.3';
+    // From 4.3 on there are no transient queues that clients share (R15).
+    const durable = queue.durable || queue.type !== 'classic' || newest;
     const jobs: Document = {
       ...(queue.type === 'classic' ? {} : { 'x-queue-type': queue.type }),
       ...(durable ? {} : { durable: false }),
@@ -59,6 +63,9 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
             'x-max-length': queue.length,
             'x-overflow': quorum && queue.overflow === 'reject-publish-dlx' ? 'reject-publish' : queue.overflow,
           }),
+      ...(quorum && newest && queue.retry !== null
+        ? { 'x-delayed-retry-type': queue.retry, 'x-delayed-retry-min': '1s', 'x-delayed-retry-max': '3s' }
+        : {}),
       ...(queue.single && !stream ? { 'x-single-active-consumer': true } : {}),
       ...(queue.exchange === null
         ? {}
@@ -67,6 +74,11 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
     const failed: Document = {
       ...(quorum && clustered ? { 'x-queue-type': 'quorum' } : {}),
       ...(broker.locator === null ? {} : { 'x-queue-leader-locator': broker.locator }),
+    };
+    const retries = clients.retries ?? (clients.confirmTimeout === null ? null : 5);
+    const waits: Document = {
+      ...(clients.growth === 'fixed' ? {} : { network_recovery_growth: clients.growth, network_recovery_max: '8s' }),
+      ...(clients.jitter === 'none' ? {} : { network_recovery_jitter: clients.jitter }),
     };
     const names = Array.from({ length: broker.nodes }, (_, index) => `b${index + 1}`);
     // Two readers of a stream are two groups; one memory of what was done would make the second idle.
@@ -89,9 +101,12 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
         ...(clients.confirms ? { confirms: true } : {}),
         ...(clustered ? { node: clients.producerNode } : {}),
         delivery_mode: clients.mode,
-        ...(clients.retries === null ? {} : { retries: clients.retries }),
+        // Who sends again each second without end fills a queue with more than the rest of the run can empty.
+        ...(retries === null ? {} : { retries }),
         ...(clients.confirmTimeout === null ? {} : { confirm_timeout: clients.confirmTimeout }),
         network_recovery_interval: '1s',
+        ...waits,
+        ...(clients.jitter === 'none' ? {} : { retry_jitter: clients.jitter }),
       },
       consumer: {
         prefetch: Math.max(drawn.concurrency, drawn.prefetch),
@@ -101,6 +116,7 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
         ...(clustered ? { node: clients.consumerNode } : {}),
         ...(stream ? { 'x-stream-offset': clients.offset, 'offset-tracking': 'stored' } : {}),
         network_recovery_interval: '1s',
+        ...waits,
       },
       nodes: clustered ? names : ['rabbitmq'],
       nodeSteps: ['appended', 'routed', 'delivered', 'acked', 'requeued', 'confirmed', 'dead-lettered'],
