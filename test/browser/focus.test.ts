@@ -69,10 +69,10 @@ it('the log is one stop for Tab, at its present line, and the arrow keys walk fr
   const line = page.locator('.log button[aria-current="step"]');
   const ground = await line.evaluate((element) => getComputedStyle(element).backgroundColor);
   expect(ground, 'the band of the present').not.toBe('rgba(0, 0, 0, 0)');
-  for (let i = 0; i < 30; i++) await page.keyboard.press('ArrowDown');
+  for (let i = 0; i < 20; i++) await page.keyboard.press('ArrowDown');
   const below = await focused(page);
   expect(Number.parseFloat(below)).toBeGreaterThan(Number.parseFloat(present));
-  for (let i = 0; i < 30; i++) await page.keyboard.press('ArrowUp');
+  for (let i = 0; i < 20; i++) await page.keyboard.press('ArrowUp');
   expect(await focused(page)).toBe(present);
   const isInSight = await page.evaluate(() => {
     const row = document.activeElement?.getBoundingClientRect();
