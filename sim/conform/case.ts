@@ -147,6 +147,20 @@ export function isTable(value: Json | undefined): value is JsonTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether a recording told that this part differed between its runs: it is not compared. */
+export function isUnstable(value: Json | undefined): boolean {
+  return isTable(value) && Object.hasOwn(value, '$unstable');
+}
+
+/** What a message holds: a text, or `{"$repeat": [text, n]}`. */
+export function textOf(value: Json | undefined): string {
+  if (typeof value === 'string') return value;
+  const repeat = isTable(value) ? value['$repeat'] : undefined;
+  const [part, times] = isList(repeat) ? repeat : [];
+  if (typeof part !== 'string' || typeof times !== 'number') throw new UnknownShape('what a message holds is no text');
+  return part.repeat(times);
+}
+
 /** Deep equality; numbers equal their like, keys may come in any order. */
 export function sameJson(left: Json, right: Json): boolean {
   if (left === right) return true;

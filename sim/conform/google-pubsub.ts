@@ -34,6 +34,7 @@ import {
   type JsonTable,
   type Runner,
   sameItems,
+  textOf,
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
@@ -356,15 +357,6 @@ function attributesOf(table: JsonTable): Attributes {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(table)) attributes[name] = textOf(value);
   return attributes;
-}
-
-/** A text, or `{"$repeat": [text, n]}`. */
-function textOf(value: Json): string {
-  if (typeof value === 'string') return value;
-  const repeat = isTable(value) ? value['$repeat'] : undefined;
-  const [part, times] = isList(repeat) ? repeat : [];
-  if (typeof part !== 'string' || typeof times !== 'number') throw new UnknownShape('data that is no text');
-  return part.repeat(times);
 }
 
 // ── Comparing ───────────────────────────────────────────────────────────────────────────────────────────────────

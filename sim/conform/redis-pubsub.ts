@@ -10,6 +10,7 @@ import {
   type Findings,
   isList,
   isTable,
+  isUnstable,
   type Json,
   type JsonTable,
   sameItems,
@@ -331,10 +332,6 @@ export function runRecording(one: JsonTable, findings: Findings): void {
     }
     record?.end();
   });
-}
-
-function isUnstable(value: Json | undefined): boolean {
-  return isTable(value) && Object.hasOwn(value, '$unstable');
 }
 
 function performRecorded(server: Server, step: Fields): Json | undefined {

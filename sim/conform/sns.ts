@@ -31,6 +31,7 @@ import {
   readPolicy,
   whyRefused,
 } from '../../core/parts/filter-policy.ts';
+import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import {
   Fields,
@@ -41,10 +42,11 @@ import {
   type JsonTable,
   type Runner,
   sameItems,
+  textOf,
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
-import { optionsOf, textOf, utf8Length } from './sqs.ts';
+import { optionsOf } from './sqs.ts';
 
 const SECOND = 1_000_000;
 const CLIENT = 7;

@@ -18,17 +18,20 @@ import type {
 } from '../../core/brokers/sqs-verbs.ts';
 import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../core/options.ts';
 import { parsed } from '../../core/parts/filter-policy.ts';
+import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import {
   Fields,
   Findings,
   isList,
   isTable,
+  isUnstable,
   type Json,
   type JsonTable,
   type Runner,
   sameItems,
   sameJson,
+  textOf,
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
@@ -308,15 +311,6 @@ function done({ error, moved }: { readonly error: string; readonly moved?: numbe
   };
 }
 
-export function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const letter of text) {
-    const point = letter.codePointAt(0) ?? 0;
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-  }
-  return bytes;
-}
-
 // ── Attributes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Attributes in the API's own values (seconds, and everything as text if it likes) as options; an unknown one is an unknown shape. */
@@ -556,15 +550,6 @@ function apiText(name: string, value: OptionValue | undefined): string {
 
 function secondsOr(args: Fields, name: string, otherwiseUs: Micros): Micros {
   return args.has(name) ? Math.round(args.number(name) * SECOND) : otherwiseUs;
-}
-
-/** A text, or `{"$repeat": [text, n]}`. */
-export function textOf(value: Json | undefined): string {
-  if (typeof value === 'string') return value;
-  const repeat = isTable(value) ? value['$repeat'] : undefined;
-  const [part, times] = isList(repeat) ? repeat : [];
-  if (typeof part !== 'string' || typeof times !== 'number') throw new UnknownShape('a message body that is no text');
-  return part.repeat(times);
 }
 
 /** `$r1[0].ReceiptHandle` names a handle of an earlier receive; anything else is a handle that nobody gave out. */
@@ -858,10 +843,6 @@ function compareObserved(
     findings.holds(`${where}.${name}`, agrees(expected, seen[name]), expected ?? null, seen[name] ?? null);
   }
   observed.end();
-}
-
-function isUnstable(value: Json | undefined): boolean {
-  return isTable(value) && Object.hasOwn(value, '$unstable');
 }
 
 /** Equality in which a measured time agrees with any that is at most a tenth of a second beside it. */
