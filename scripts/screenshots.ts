@@ -50,7 +50,7 @@ const STATES: readonly State[] = [
       await page.getByRole('button', { name: /exactly-once-effect is violated/ }).click();
       await page.locator('.log button[aria-current="step"]').click();
       await page.getByRole('heading', { name: /why/ }).waitFor();
-      if (!isWide) await page.locator('.panel > .brief').evaluate((story) => story.scrollIntoView({ block: 'end' }));
+      if (!isWide) await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
     },
   },
   {
