@@ -178,9 +178,9 @@ it('from the inspector and from a menu one comes to the line that says so, and t
   expect(await page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.ariaLabel)).toBe(
     'Scenario as YAML',
   );
-  await expect.poll(marked, 'both instances').toBe(2);
+  await expect.poll(marked, { message: 'both instances' }).toBe(2);
   await behind(page, 'from: photo-jobs');
-  await expect.poll(marked, 'the queue').toBe(1);
+  await expect.poll(marked, { message: 'the queue' }).toBe(1);
   await page.getByRole('tab', { name: 'Log' }).click();
   expect(await marked()).toBe(0);
   expect(complaints).toEqual([]);
