@@ -31,8 +31,8 @@ export interface Ledger {
   readonly step: Uint32Array;
 }
 
-/** What was handed out arrives within this time, or not at all. Longer than every delay of a network. */
-const ARRIVES_US = 120_000_000;
+/** A client lets what has arrived lie at most so long while a frame before it is missing; then it gives the connection up. */
+const LIES_US: Micros = 2_000_000;
 
 export class Evidence {
   readonly trace: Trace;
@@ -55,6 +55,9 @@ export class Evidence {
   /** By consumer: the last fact after which what it had received but not begun is forgotten, and the last one after which all is. */
   #dropped: FactId[] = [];
   #died: FactId[] = [];
+  /** By actor that stands still when the run ends: since which fact. */
+  readonly #paused: FactId[] = [];
+  #arrivals: Map<number, Micros> | null = null;
   #groupNames = new Map<string, GroupId>();
   #ledgers: Map<GroupId, Ledger> | null = null;
   #confirmed: Uint32Array | null = null;
@@ -189,10 +192,9 @@ export class Evidence {
     if (step === 0) return false;
     switch (trace.kind(step)) {
       case F.delivered:
-        // What had not arrived when the connection broke never does, nor what is that late: nobody waits for the answer any more.
-        if (trace.endedAtUs - trace.time(step) > ARRIVES_US) return false;
-        // A node that died in the middle of handing out may never have sent it.
-        return (this.#dropped[trace.peer(step)] ?? 0) < step && (this.#died[trace.actor(step)] ?? 0) < step;
+        // What had not arrived when the connection broke never does, and a node that died in the middle of handing out may never have sent it.
+        if ((this.#dropped[trace.peer(step)] ?? 0) > step || (this.#died[trace.actor(step)] ?? 0) > step) return false;
+        return this.#isOnItsWay(step);
       case F.received:
         return (this.#dropped[trace.actor(step)] ?? 0) < step;
       case F.begun:
@@ -200,6 +202,48 @@ export class Evidence {
       default:
         return false;
     }
+  }
+
+  /** Whether what was handed out may still come: its hop has not arrived, or lies before a paused process. What arrived and was not taken never is. */
+  #isOnItsWay(delivered: FactId): boolean {
+    const { trace } = this;
+    this.#arrivals ??= this.#findArrivals();
+    // A hop without a fact of its own took no time.
+    const arrivesUs = this.#arrivals.get(this.#handing(delivered)) ?? trace.time(delivered);
+    const paused = this.#paused[trace.peer(delivered)] ?? 0;
+    return arrivesUs + LIES_US >= trace.endedAtUs || (paused > 0 && trace.time(paused) <= arrivesUs);
+  }
+
+  /** By message and consumer, for each message of which nothing is known since it was handed out: when the last hop with it arrives; before all time when that was lost. */
+  #findArrivals(): Map<number, Micros> {
+    const { trace } = this;
+    const awaited = new Map<number, FactId>();
+    const arrivals = new Map<number, Micros>();
+    let first = trace.count;
+    for (const { step } of this.ledgers.values()) {
+      for (const id of step) {
+        if (id === 0 || trace.kind(id) !== F.delivered) continue;
+        const key = this.#handing(id);
+        // Handed out from two places: the earlier one.
+        awaited.set(key, Math.min(id, awaited.get(key) ?? id));
+        if (id < first) first = id;
+      }
+    }
+    for (let id = first + 1; id <= trace.count; id++) {
+      if (trace.kind(id) !== F.sent) continue;
+      const key = this.#handing(id);
+      const since = awaited.get(key);
+      if (since === undefined || id < since) continue;
+      const fate = trace.detail(id) >> 3;
+      const arrivesUs = fate === 0 || fate === 4 ? trace.time(id) + trace.value(id) : Number.NEGATIVE_INFINITY;
+      arrivals.set(key, Math.max(arrivesUs, arrivals.get(key) ?? Number.NEGATIVE_INFINITY));
+    }
+    return arrivals;
+  }
+
+  /** A number for the message and the receiver of a fact. */
+  #handing(id: FactId): number {
+    return this.trace.messageOf(id) * this.trace.actors.length + this.trace.peer(id);
   }
 
   /** The first crash or stop of this actor after a fact; 0 when it lived on. */
@@ -301,12 +345,14 @@ export class Evidence {
           unfinished[actor] = 0;
           this.#dropped[actor] = id;
           this.#died[actor] = id;
+          this.#paused[actor] = 0;
           openFaults.set(`down ${actor}`, id);
           break;
         }
         case F.stopped:
           this.#dropped[trace.actor(id)] = id;
           this.#died[trace.actor(id)] = id;
+          this.#paused[trace.actor(id)] = 0;
           break;
         case F.revoked:
           this.#dropped[trace.peer(id)] = id;
@@ -319,9 +365,11 @@ export class Evidence {
           openFaults.delete(`down ${trace.actor(id)}`);
           break;
         case F.paused:
+          this.#paused[trace.actor(id)] = id;
           openFaults.set(`pause ${trace.actor(id)}`, id);
           break;
         case F.resumed:
+          this.#paused[trace.actor(id)] = 0;
           openFaults.delete(`pause ${trace.actor(id)}`);
           break;
         case F.split:
