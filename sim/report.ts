@@ -89,9 +89,9 @@ export function passes(report: RunReport): boolean {
   );
 }
 
-/** `0:19.400`, or `1:02:03.000` from an hour on. */
+/** `0:19.400`, or `1:02:03.000` from an hour on; to the nearest millisecond, as seconds are told. */
 export function clockTime(us: Micros): string {
-  const ms = Math.floor(us / 1000);
+  const ms = Math.round(us / 1000);
   const seconds = Math.floor(ms / 1000);
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);

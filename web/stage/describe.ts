@@ -21,9 +21,9 @@ export function seconds(us: Micros): string {
   return `${Math.round(s / 3600)} h`;
 }
 
-/** A clock reading as the time line shows it: "0:19.400", "1:02:03.000". */
+/** A clock reading as the time line shows it: "0:19.400", "1:02:03.000"; to the nearest millisecond, as the log has it. */
 export function clock(us: Micros): string {
-  const ms = Math.floor(us / 1000);
+  const ms = Math.round(us / 1000);
   const s = Math.floor(ms / 1000);
   const h = Math.floor(s / 3600);
   const m = Math.floor(s / 60) % 60;
