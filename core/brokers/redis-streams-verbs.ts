@@ -1,7 +1,7 @@
 /**
  * What travels to and from a Redis server with streams: its commands under their real names, with their real arguments, and its replies by their shape.
  * Ids are read already, except where their meaning depends on the stream (`*`, `$`, `>`). Times are milliseconds, as the commands have them.
- * Only types; what the commands do is in `redis-streams-node.ts`. Source: [C], by the name of each command.
+ * Only types; `redis-streams-node.ts` says what carries the commands out. Source: [C], by the name of each command.
  */
 import type { Wire } from '../machine.ts';
 import type { Handed, References, Trim } from '../parts/redis-stream.ts';
@@ -215,6 +215,19 @@ export interface Ping extends Request {
 /** The client's end of the connection was closed: what it waited for is over. */
 export interface Quit extends Wire {
   readonly type: 'QUIT';
+}
+
+/** A script that acks an entry and adds it to another stream: `XACK key group id`, and if that found it pending, `XADD to * …` (X14). */
+export interface DeadLetter extends Wire {
+  readonly type: 'EVAL';
+  readonly token: number;
+  readonly key: string;
+  readonly group: string;
+  readonly id: StreamId;
+  readonly to: string;
+  readonly message: Message;
+  /** Why, for the record: a code of R. */
+  readonly reason: number;
 }
 
 export type StreamsRequest =

@@ -3,10 +3,10 @@
  * left pending, an XACK for each entry that is done, and a move to a dead-letter stream for those that came too often. Everything that brings an entry
  * back is done here, by the client; the server does none of it. Source: rules X5–X9, X11, X12, X14.
  */
-import type { DeadLetter } from '../brokers/redis-streams-node.ts';
 import type {
   AutoClaimReply,
   CountReply,
+  DeadLetter,
   ErrorReply,
   Ping,
   Quit,

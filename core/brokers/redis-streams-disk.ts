@@ -1,0 +1,249 @@
+/**
+ * The disk of a Redis server, or the replica that stands in for it: when what was written becomes safe, and what a crash takes back. A loss undoes the
+ * steps that were not safe, last first, and is told for each message by what it was before and is now.
+ * Source: rules X18, X19.
+ */
+import { F, R } from '../facts.ts';
+import type { Out } from '../machine.ts';
+import type { Entry, Group, RedisStream } from '../parts/redis-stream.ts';
+import { compareIds, GREATEST_ID, type StreamId } from '../parts/stream-id.ts';
+import type { FactId, Message, Micros } from '../types.ts';
+import type { RedisHost, Timer, Written } from './redis-streams-host.ts';
+import { type Live, NEVER, type Share } from './redis-streams-share.ts';
+
+const SECOND = 1_000_000;
+/** How long the operating system keeps what nobody asked it to flush (X18, appendfsync no). */
+const SYSTEM_FLUSH_US: Micros = 30 * SECOND;
+
+const FLUSH: Timer = { type: 'flush' };
+
+/** An entry of a group as it was before a crash. */
+interface Before {
+  readonly share: Share | null;
+  readonly live: Live;
+  readonly id: StreamId;
+  readonly message: Message;
+  readonly status: Status;
+  readonly fact: FactId;
+}
+
+type Status = 'absent' | 'unread' | 'pending' | 'done';
+
+export class Disk {
+  readonly #host: RedisHost;
+  #flushAtUs = NEVER;
+  #savedAtUs: Micros = 0;
+
+  constructor(host: RedisHost) {
+    this.#host = host;
+  }
+
+  /** Sees to it that what was written becomes safe in time (X18). */
+  armFlush(out: Out): void {
+    if (this.#host.written.length === 0) return;
+    const atUs = this.#safeAtUs(out.now);
+    if (atUs >= this.#flushAtUs) return;
+    this.#flushAtUs = atUs;
+    out.timer(Math.max(0, atUs - out.now), FLUSH, out.cause);
+  }
+
+  /** When the next step towards safety is due. */
+  #safeAtUs(now: Micros): Micros {
+    const { appendonly, appendfsync, save, replicaLagUs } = this.#host.settings;
+    if (replicaLagUs >= 0) return now + Math.max(replicaLagUs, 1000);
+    if (appendonly) {
+      const everyUs = appendfsync === 'everysec' ? SECOND : SYSTEM_FLUSH_US;
+      return Math.floor(now / everyUs) * everyUs + everyUs;
+    }
+    let atUs = NEVER;
+    for (const { afterUs, changes } of save) {
+      if (this.#host.written.length >= changes) atUs = Math.min(atUs, Math.max(now, this.#savedAtUs + afterUs));
+    }
+    return atUs;
+  }
+
+  /** What was written is safe now; on a replica, what is old enough. */
+  flush(out: Out): void {
+    this.#flushAtUs = NEVER;
+    const { replicaLagUs } = this.#host.settings;
+    if (replicaLagUs >= 0) {
+      const from = this.#host.written.findIndex(({ atUs }) => atUs > out.now - replicaLagUs);
+      this.#host.written = from < 0 ? [] : this.#host.written.slice(from);
+      return this.armFlush(out);
+    }
+    this.#host.written = [];
+    this.#savedAtUs = out.now;
+  }
+
+  /**
+   * The machine dies, as in a power cut: what was not on disk is lost, and with it acks and claims (X18). Where a replica takes over, what it had not
+   * got is lost instead (X19).
+   */
+  crash(out: Out, losesDisk: boolean): void {
+    this.#flushAtUs = NEVER;
+    const { replicaLagUs } = this.#host.settings;
+    if (replicaLagUs >= 0) this.#takeBack(out, out.now - replicaLagUs, R['not replicated']);
+    else if (losesDisk) this.#loseAll(out);
+    else this.#takeBack(out, Number.NEGATIVE_INFINITY, R['not flushed']);
+  }
+
+  /** SHUTDOWN: everything is saved first. */
+  save(): void {
+    this.#flushAtUs = NEVER;
+    this.#host.written = [];
+  }
+
+  restart(out: Out): void {
+    this.#savedAtUs = out.now;
+  }
+
+  /** Takes back what was written after a time, and tells what that means for each message. */
+  #takeBack(out: Out, sinceUs: Micros, reason: number): void {
+    let from = this.#host.written.length;
+    while (from > 0 && (this.#host.written[from - 1] as Written).atUs > sinceUs) from--;
+    const lost = this.#host.written.slice(from);
+    this.#host.written = [];
+    const touched = this.#touched(lost);
+    for (let i = lost.length - 1; i >= 0; i--) {
+      const { stream, change, live } = lost[i] as Written;
+      switch (change.type) {
+        case 'created':
+          this.#host.streams.delete(stream.key);
+          break;
+        case 'deleted':
+          this.#host.streams.set(stream.key, live as Live);
+          break;
+        default:
+          stream.undo(change);
+      }
+    }
+    for (const live of this.#host.streams.values()) {
+      live.shares = [...live.stream.groups.values()].map(
+        (group) =>
+          live.shares.find((share) => share.group === group) ?? {
+            group,
+            place: this.#host.places.group(live.stream.key, group.name),
+          },
+      );
+      live.sharesSince = NEVER;
+    }
+    this.#tell(touched, reason, out);
+  }
+
+  /** Every entry that the steps concern, for each group, as it is now. */
+  #touched(lost: readonly Written[]): Before[] {
+    const found: Before[] = [];
+    const seen = new Map<Group | RedisStream, Set<string>>();
+    const touch = (live: Live, share: Share | null, id: StreamId, message: Message): void => {
+      const owner = share?.group ?? live.stream;
+      let ids = seen.get(owner);
+      if (ids === undefined) {
+        ids = new Set();
+        seen.set(owner, ids);
+      }
+      const key = `${id.ms}-${id.seq}`;
+      if (ids.has(key)) return;
+      ids.add(key);
+      const fact = share?.group.pel.get(id)?.fact ?? live.stream.entries.get(id)?.fact ?? 0;
+      found.push({ live, share, id, message, status: statusOf(this.#host.streams, live, share, id), fact });
+    };
+    const touchAll = (live: Live, entry: Entry): void => {
+      if (live.shares.length === 0) touch(live, null, entry.id, entry.message);
+      for (const share of live.shares) touch(live, share, entry.id, entry.message);
+    };
+    for (const { stream, change, live: named } of lost) {
+      const live = named ?? this.#host.streams.get(stream.key);
+      if (live === undefined) continue;
+      switch (change.type) {
+        case 'added':
+        case 'removed':
+          touchAll(live, change.entry);
+          break;
+        case 'pended':
+        case 'unpended': {
+          const share = live.shares.find(({ group }) => group === change.group);
+          if (share !== undefined) touch(live, share, change.pending.id, change.pending.message);
+          break;
+        }
+        case 'moved': {
+          const share = live.shares.find(({ group }) => group === change.group);
+          if (share === undefined) break;
+          const [start, end] =
+            compareIds(change.lastId, share.group.lastId) < 0
+              ? [change.lastId, share.group.lastId]
+              : [share.group.lastId, change.lastId];
+          const only = stream.entries.after(start);
+          // Nearly always one step: the entry that was read.
+          if (only === undefined || compareIds(only.id, end) > 0) break;
+          if (seen.get(share.group)?.has(`${only.id.ms}-${only.id.seq}`) === true) break;
+          for (const entry of stream.entries.range(start, end, NEVER)) {
+            if (compareIds(entry.id, start) > 0) touch(live, share, entry.id, entry.message);
+          }
+          break;
+        }
+        case 'created':
+        case 'deleted':
+          for (const entry of stream.entries.all()) touchAll(live, entry);
+          break;
+        default:
+      }
+    }
+    return found;
+  }
+
+  /** What the loss means: entries are gone, deliveries and acks did not happen. */
+  #tell(touched: readonly Before[], reason: number, out: Out): void {
+    for (const { live, share, id, message, status, fact } of touched) {
+      const place = share?.place ?? live.place;
+      const now = statusOf(this.#host.streams, live, share, id);
+      if (now === status || (now === 'absent' && status === 'done')) continue;
+      const because = fact > 0 ? fact : undefined;
+      if (now === 'absent') out.fact(F.lost, message.id, place, 0, 0, reason, because);
+      else if (status === 'pending' && now === 'unread') {
+        out.fact(F.requeued, message.id, place, 0, 0, reason, because);
+      } else if (status === 'pending' && now === 'done') {
+        out.fact(F.evicted, message.id, place, 0, 0, reason, because);
+      } else if (status === 'absent' || status === 'done') {
+        const stored = out.fact(F.appended, message.id, place);
+        const entry = live.stream.entries.get(id);
+        if (entry !== undefined) entry.fact = stored;
+        const pending = share?.group.pel.get(id);
+        if (pending !== undefined) {
+          pending.fact = stored;
+          pending.waits = true;
+        }
+      }
+    }
+  }
+
+  #loseAll(out: Out): void {
+    this.#host.written = [];
+    for (const live of this.#host.streams.values()) {
+      const { stream, shares } = live;
+      if (shares.length === 0) {
+        for (const { message, fact } of stream.entries.all()) {
+          out.fact(F.lost, message.id, live.place, 0, 0, R['not flushed'], fact);
+        }
+      }
+      for (const { group, place } of shares) {
+        for (const { message, fact } of group.pel.all()) {
+          out.fact(F.lost, message.id, place, 0, 0, R['not flushed'], fact);
+        }
+        for (const entry of stream.entries.range(group.lastId, GREATEST_ID, NEVER)) {
+          if (compareIds(entry.id, group.lastId) > 0 && group.pel.get(entry.id) === undefined) {
+            out.fact(F.lost, entry.message.id, place, 0, 0, R['not flushed'], entry.fact);
+          }
+        }
+      }
+    }
+    this.#host.streams.clear();
+  }
+}
+
+function statusOf(streams: ReadonlyMap<string, Live>, live: Live, share: Share | null, id: StreamId): Status {
+  const { stream } = live;
+  if (streams.get(stream.key) !== live) return 'absent';
+  if (share !== null && share.group.pel.get(id) !== undefined) return 'pending';
+  if (stream.entries.get(id) === undefined) return 'absent';
+  return share === null || compareIds(id, share.group.lastId) > 0 ? 'unread' : 'done';
+}

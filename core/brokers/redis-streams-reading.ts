@@ -1,0 +1,225 @@
+/**
+ * Clients that read, and those that wait for something to read (BLOCK). Nothing is pushed: who does not ask gets nothing.
+ * Source: rules X6–X8, X15, X20.
+ */
+import type { Out } from '../machine.ts';
+import type { Handed } from '../parts/redis-stream.ts';
+import { compareIds, idBefore, LEAST_ID, type StreamId } from '../parts/stream-id.ts';
+import type { ActorId, FactId, Micros } from '../types.ts';
+import type { Handing } from './redis-streams-handing.ts';
+import type { RedisHost, Timer } from './redis-streams-host.ts';
+import { ERRORS, hand, noGroup, refuse } from './redis-streams-replies.ts';
+import { NEVER, touch } from './redis-streams-share.ts';
+import type { ReadFrom, ReadReply, StreamRead, XRead, XReadGroup } from './redis-streams-verbs.ts';
+
+/** A client that waits for entries (BLOCK). */
+interface Blocked {
+  readonly from: ActorId;
+  readonly request: XRead | XReadGroup;
+  readonly streams: readonly ReadFrom[];
+  /** Infinity for BLOCK 0. */
+  readonly untilUs: Micros;
+  readonly cause: FactId;
+}
+
+const UNBLOCK: Timer = { type: 'unblock' };
+const CLAIMABLE: Timer = { type: 'claimable' };
+
+export class Reading {
+  readonly #host: RedisHost;
+  readonly #handing: Handing;
+  #blocked: Blocked[] = [];
+  #unblockAtUs = NEVER;
+  #claimableAtUs = NEVER;
+
+  constructor(host: RedisHost, handing: Handing) {
+    this.#host = host;
+    this.#handing = handing;
+  }
+
+  readPlain(from: ActorId, request: XRead, out: Out): void {
+    const { token, streams, blockMs } = request;
+    const known: ReadFrom[] = [];
+    for (const { key, after } of streams) {
+      const live = this.#host.at(from, token, key, out);
+      if (live === null) return;
+      const stream = live?.stream;
+      const last = stream?.entries.last;
+      known.push({
+        key,
+        after:
+          after === '$'
+            ? (stream?.lastId ?? LEAST_ID)
+            : after === '+'
+              ? last === undefined
+                ? (stream?.lastId ?? LEAST_ID)
+                : before(last.id)
+              : after,
+      });
+    }
+    const read = this.#handing.newEntries(known, request.count);
+    if (read.length > 0 || blockMs < 0) return answer(from, request, read.length > 0 ? read : null, out);
+    this.#block(from, request, known, out);
+  }
+
+  readGroup(from: ActorId, request: XReadGroup, out: Out): void {
+    const { token, streams, group: name, consumer, blockMs } = request;
+    for (const { key } of streams) {
+      const live = this.#host.at(from, token, key, out);
+      if (live === null) return;
+      const group = live?.stream.groups.get(name);
+      if (live === undefined || group === undefined) return refuse(from, token, noGroupToRead(key, name), out);
+      if (this.#host.settings.version >= 702) touch(live.stream, group, consumer, this.#host.ms(out.now));
+    }
+    const read = this.#handing.take(from, request, out);
+    if (read.length > 0 || blockMs < 0) return answer(from, request, read.length > 0 ? read : null, out);
+    this.#block(from, request, streams, out);
+  }
+
+  #block(from: ActorId, request: XRead | XReadGroup, streams: readonly ReadFrom[], out: Out): void {
+    const untilUs = request.blockMs > 0 ? out.now + request.blockMs * 1000 : NEVER;
+    this.#blocked.push({ from, request, streams, untilUs, cause: out.cause });
+    if (untilUs < this.#unblockAtUs) this.#armUnblock(untilUs, out);
+    if (request.type === 'XREADGROUP' && request.claimMs >= 0) this.#armClaimable(out);
+  }
+
+  /** Serves those that wait for a key (null: for any), the one that has waited longest first. */
+  serve(key: string | null, out: Out): void {
+    for (let i = 0; i < this.#blocked.length; ) {
+      const blocked = this.#blocked[i] as Blocked;
+      const { from, request, streams, cause } = blocked;
+      let read: StreamRead[] = [];
+      if (this.#mayServe(blocked, key)) {
+        read =
+          request.type === 'XREADGROUP'
+            ? this.#handing.take(from, request, out)
+            : this.#handing.newEntries(streams, request.count);
+      }
+      if (read.length === 0) i++;
+      else {
+        this.#blocked.splice(i, 1);
+        answer(from, request, read, out, cause);
+      }
+    }
+  }
+
+  /** Whether there may be something for it, told cheaply. */
+  #mayServe({ request, streams }: Blocked, key: string | null): boolean {
+    for (const from of streams) {
+      if (key !== null && from.key !== key) continue;
+      if (request.type === 'XREAD' || request.claimMs >= 0) return true;
+      const stream = this.#host.streams.get(from.key)?.stream;
+      const group = stream?.groups.get(request.group);
+      if (stream !== undefined && group !== undefined && compareIds(stream.lastId, group.lastId) > 0) return true;
+    }
+    return false;
+  }
+
+  /** Those that wait for a group that is gone, or for a stream, get an error (X15). */
+  failBlocked(key: string, group: string | null, out: Out): void {
+    const failed = this.#blocked.filter(
+      ({ request, streams }) =>
+        request.type === 'XREADGROUP' &&
+        (group === null || request.group === group) &&
+        streams.some((from) => from.key === key),
+    );
+    if (failed.length === 0) return;
+    this.#blocked = this.#blocked.filter((blocked) => !failed.includes(blocked));
+    for (const { from, request } of failed) {
+      const old = group === null ? ERRORS.unblocked : ERRORS.destroyed;
+      const name = (request as XReadGroup).group;
+      // Since 7.2 the command is tried again, and then finds no group.
+      refuse(from, request.token, this.#host.settings.version >= 702 ? noGroupToRead(key, name) : old, out);
+    }
+  }
+
+  #armUnblock(untilUs: Micros, out: Out): void {
+    this.#unblockAtUs = untilUs;
+    out.timer(untilUs - out.now, UNBLOCK, out.cause);
+  }
+
+  /** The process died, and its connections with it. */
+  forget(): void {
+    this.#blocked = [];
+    this.#unblockAtUs = NEVER;
+    this.#claimableAtUs = NEVER;
+  }
+
+  /** Those whose time is over get nothing. */
+  endBlocks(out: Out): void {
+    if (out.now < this.#unblockAtUs) return;
+    this.#unblockAtUs = NEVER;
+    let next = NEVER;
+    const waiting: Blocked[] = [];
+    for (const blocked of this.#blocked) {
+      if (blocked.untilUs <= out.now) answer(blocked.from, blocked.request, null, out, blocked.cause);
+      else {
+        waiting.push(blocked);
+        if (blocked.untilUs < next) next = blocked.untilUs;
+      }
+    }
+    this.#blocked = waiting;
+    if (next < NEVER) this.#armUnblock(next, out);
+  }
+
+  /** Some pending entries are old enough now. */
+  serveClaims(out: Out): void {
+    this.#claimableAtUs = NEVER;
+    this.serve(null, out);
+    this.#armClaimable(out);
+  }
+
+  /** Pending entries may become old enough for a reader that waits with CLAIM. */
+  #armClaimable(out: Out): void {
+    let atMs = NEVER;
+    for (const { request } of this.#blocked) {
+      if (request.type !== 'XREADGROUP' || request.claimMs < 0) continue;
+      for (const { key } of request.streams) {
+        const live = this.#host.streams.get(key);
+        const group = live?.stream.groups.get(request.group);
+        if (live !== undefined && group !== undefined) {
+          atMs = Math.min(atMs, live.stream.idleAtMs(group, request.claimMs));
+        }
+      }
+    }
+    if (atMs === NEVER) return;
+    const atUs = Math.max(out.now, (atMs - this.#host.settings.epochMs) * 1000);
+    if (atUs >= this.#claimableAtUs) return;
+    this.#claimableAtUs = atUs;
+    out.timer(atUs - out.now, CLAIMABLE, out.cause);
+  }
+
+  /** A closed connection ends what its client waited for: nobody would hear the answer. */
+  peerLost(peer: ActorId): void {
+    if (this.#blocked.some(({ from }) => from === peer)) {
+      this.#blocked = this.#blocked.filter(({ from }) => from !== peer);
+    }
+  }
+}
+
+function answer(
+  to: ActorId,
+  request: XRead | XReadGroup,
+  streams: readonly StreamRead[] | null,
+  out: Out,
+  because?: FactId,
+): void {
+  const { token } = request;
+  const claims = request.type === 'XREADGROUP' && request.claimMs >= 0;
+  const first = streams?.[0]?.entries;
+  const only = streams?.length === 1 && first?.length === 1 ? (first[0] as Handed).message : null;
+  const reply: ReadReply = { type: 'read', token, streams, claims, sizeBytes: only === null ? 0 : only.sizeBytes };
+  if (streams === null) return out.send(to, 'control', reply, 0, because);
+  if (only !== null) return out.send(to, 'delivery', reply, only.id);
+  const handed = streams.flatMap(({ entries }) => entries);
+  hand(to, reply, handed, out);
+}
+
+/** The id after which only this entry and later ones are new. */
+function before(id: StreamId): StreamId {
+  return idBefore(id) ?? LEAST_ID;
+}
+
+function noGroupToRead(key: string, group: string): string {
+  return `${noGroup(key, group)} in XREADGROUP with GROUP option`;
+}
