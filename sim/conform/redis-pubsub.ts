@@ -69,12 +69,22 @@ class Server {
   }
 
   /** What GET, SET, DEL and EXISTS answer. */
-  keyspace(verb: string, [key = '', value = '']: readonly string[]): Json {
-    const known = this.#keys.get(key);
-    if (verb === 'GET') return known ?? null;
-    if (verb === 'SET') this.#keys.set(key, value);
-    if (verb === 'DEL') this.#keys.delete(key);
-    return verb === 'SET' ? 'OK' : known === undefined ? 0 : 1;
+  keyspace(verb: string, keys: readonly string[]): Json {
+    const [key = '', value = ''] = keys;
+    switch (verb) {
+      case 'GET':
+        return this.#keys.get(key) ?? null;
+      case 'SET':
+        if (keys.length > 2) throw new UnknownShape('the options of SET');
+        this.#keys.set(key, value);
+        return 'OK';
+      case 'DEL':
+        return keys.filter((one) => this.#keys.delete(one)).length;
+      case 'EXISTS':
+        return keys.filter((one) => this.#keys.has(one)).length;
+      default:
+        throw new UnknownShape(`the command ${verb}`);
+    }
   }
 
   disconnect(client: string): void {
@@ -138,10 +148,13 @@ const LEAST: Readonly<Record<string, number>> = {
   EXISTS: 1,
 };
 
-/** The server's error where a command has too few words; '' where it has enough. */
+/** The server's error where a command has too few words or too many; '' where it has as many as it takes. */
 function arityError(name: string, rest: readonly string[]): string {
-  const tooFew = rest.length < (LEAST[name] ?? 0) || (name.endsWith('PUBLISH') && rest.length > 2);
-  return tooFew ? `ERR wrong number of arguments for '${name.toLowerCase()}' command` : '';
+  const wrong =
+    rest.length < (LEAST[name] ?? 0) ||
+    (name.endsWith('PUBLISH') && rest.length > 2) ||
+    (name === 'GET' && rest.length > 1);
+  return wrong ? `ERR wrong number of arguments for '${name.toLowerCase()}' command` : '';
 }
 
 /** A command in words; null for one that is not known here. */
