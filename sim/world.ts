@@ -532,7 +532,7 @@ export class World implements Carrier {
     voice.mute = true;
     process.machine.crash(voice, losesDisk);
     voice.mute = false;
-    this.#down(process, crashed);
+    this.#down(process);
     for (const peer of this.#network.peersOf(id)) {
       const other = this.#processes[peer] as Process;
       if (other.machine.peerLost === undefined) continue;
@@ -549,7 +549,7 @@ export class World implements Carrier {
     if (this.hasTrigger(F.crashed)) this.watched(F.crashed, crashed);
   }
 
-  #down(process: Process, _cause: FactId): void {
+  #down(process: Process): void {
     process.up = false;
     process.incarnation++;
     process.paused = false;
@@ -564,7 +564,7 @@ export class World implements Carrier {
     voice.begin(id, stopped);
     if (process.machine.stop !== undefined) process.machine.stop(voice);
     else process.machine.crash(voice, false);
-    this.#down(process, stopped);
+    this.#down(process);
   }
 
   #restart(process: Process, cause: FactId): void {

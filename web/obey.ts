@@ -13,7 +13,7 @@ export interface Live {
 }
 
 /** What `obey` does. */
-export const OBEYED: readonly Command[] = [
+export const OBEYED = [
   'play',
   'forward',
   'back',
@@ -33,7 +33,9 @@ export const OBEYED: readonly Command[] = [
   'act',
   'undo',
   'unselect',
-];
+] as const satisfies readonly Command[];
+
+export type Obeyed = (typeof OBEYED)[number];
 
 /** False when the command concerns something else. */
 export function obey(command: Command, { lab, player, panels }: Live): boolean {
@@ -102,6 +104,7 @@ export function obey(command: Command, { lab, player, panels }: Live): boolean {
       lab.select(0);
       return true;
     default:
+      command satisfies Exclude<Command, Obeyed>;
       return false;
   }
 }

@@ -1,5 +1,5 @@
 // Before the browser tests: build the web app as it ships (unless QUEUELAB_WEB names a folder that holds it built), serve it from a free port, and find a Chromium,
-// which each worker starts for itself. Tests take `baseUrl`, `webRoot` and `chromium` by vitest's `inject`; `openPage` in page.ts does it for them.
+// which each worker starts for itself. Tests take `baseUrl`, `webDir` and `chromium` by vitest's `inject`; `openPage` in page.ts does it for them.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,9 +13,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Where the built page is served; ends with a slash. */
     baseUrl: string;
-    /** The folder of the built page. */
-    webRoot: string;
-    /** The folder that is served there. */
+    /** The folder of the built page, which is served there. */
     webDir: string;
     /** For `chromium.launch`. */
     chromium: Awaited<ReturnType<typeof chromiumLaunchOptions>>;
@@ -29,7 +27,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (given === undefined) await buildInto(webDir);
   const server = await serve({ folder: { dir: webDir, at: '/' } });
   project.provide('baseUrl', `${server.origin}/`);
-  project.provide('webRoot', webDir);
   project.provide('webDir', webDir);
   project.provide('chromium', await chromiumLaunchOptions());
 

@@ -212,7 +212,7 @@ it('a local file is followed as it changes, keeps the moment, and keeps the last
   const file = join(folder, 'mine.yaml');
   const text = readFileSync('scenarios/delivery/worker-crash.yaml', 'utf8');
   writeFileSync(file, text);
-  const served = await serve(inject('webRoot'), file, 0);
+  const served = await serve(inject('webDir'), file, 0);
   const { page, complaints, close } = await openPage(`${served.url}#open=local`);
   await settled(page);
   await page.getByRole('button', { name: /^Consumer resizer-1/ }).waitFor();
