@@ -6,6 +6,7 @@ import type { Binding, BrokerKind, Declared } from '../../core/brokers/kind.ts';
 import { HOPS } from '../../core/machine.ts';
 import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { Distribution } from '../../core/parts/distribution.ts';
+import type { Micros } from '../../core/types.ts';
 import { emptyTable } from './by-name.ts';
 import { checkClients, consumerParts, producerParts } from './client-parts.ts';
 import { checkExpression, namesOf as expressionNames, type Purpose, scopeMistake } from './expect.ts';
@@ -701,10 +702,15 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
 
 /** What a broker is told to do by a line of the timeline must be something that it can do, and be told of something that it has. */
 function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario): void {
-  const snapshots = new Set(
-    file.timeline.flatMap(({ action }) => (action?.type === 'snapshot' ? [`${action.group} ${action.name}`] : [])),
-  );
-  for (const { action, spot } of file.timeline) {
+  // By group and name, when each is made at the earliest: 0 where that is not known before the run.
+  const snapshots = new Map<string, Micros>();
+  for (const { action, when } of file.timeline) {
+    if (action?.type !== 'snapshot') continue;
+    const name = `${action.group} ${action.name}`;
+    const madeAtUs = when.type === 'at' ? when.atUs : 0;
+    snapshots.set(name, Math.min(madeAtUs, snapshots.get(name) ?? madeAtUs));
+  }
+  for (const { action, spot, when } of file.timeline) {
     if (action?.type === 'redrive') checkRedrive(source, scenario, action.queue, source.child(spot, 'redrive'));
     if (action?.type !== 'seek' && action?.type !== 'snapshot') continue;
     const consumer = Object.values(scenario.consumers).find(({ group }) => group === action.group);
@@ -726,10 +732,14 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
       source.error(to, `${kind.title} has no offsets to seek to.`, places, kind.lacks['offset']);
     } else if ('snapshot' in action.to && !can('snapshot')) {
       source.error(to, `${kind.title} makes no snapshots of a group.`, '`earliest`, `latest`, an offset or a time');
-    } else if ('snapshot' in action.to && !snapshots.has(`${action.group} ${action.to.snapshot}`)) {
+    } else if ('snapshot' in action.to) {
       const { group } = action;
-      const hint = `Make it with a line such as \`{ at: 10s, snapshot: ${group}, name: ${shown(action.to.snapshot)} }\`.`;
-      source.error(to, `no line makes a snapshot \`${shown(action.to.snapshot)}\` of ${group}.`, '', hint);
+      const name = shown(action.to.snapshot);
+      const madeAtUs = snapshots.get(`${group} ${action.to.snapshot}`);
+      const hint = `Make it with a line such as \`{ at: 10s, snapshot: ${group}, name: ${name} }\`.`;
+      if (madeAtUs === undefined) source.error(to, `no line makes a snapshot \`${name}\` of ${group}.`, '', hint);
+      else if (when.type === 'at' && when.atUs < madeAtUs)
+        source.error(to, `the snapshot \`${name}\` of ${group} is made later than this.`, '', 'Seek after it is made.');
     }
   }
 }

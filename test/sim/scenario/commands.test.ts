@@ -50,6 +50,8 @@ describe.each(Object.keys(BROKERS))('%s', (kind) => {
     if (commands.includes('snapshot')) {
       expect(said(kind, `${make}, ${back}`).text).toBe('');
       expect(said(kind, back).text).toBe('no line makes a snapshot `before` of worker.');
+      const early = back.replace('20s', '5s');
+      expect(said(kind, `${early}, ${make}`).text).toBe('the snapshot `before` of worker is made later than this.');
     } else {
       expect(said(kind, make).text).toMatch(/makes no snapshots of a group\.$/);
       expect(said(kind, back).text).not.toBe('');
