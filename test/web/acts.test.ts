@@ -8,8 +8,9 @@ import { TransitIndex } from '../../sim/folds/transit.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { settingsOf } from '../../sim/scenario/settings.ts';
+import type { Trace } from '../../sim/trace.ts';
 import { type Run, run } from '../../sim/world.ts';
-import type { Act } from '../../web/acts/act.ts';
+import { type Act, problemIn } from '../../web/acts/act.ts';
 import { actsOf } from '../../web/acts/acts.ts';
 import { type Here, momentOf, nameOf } from '../../web/acts/here.ts';
 import {
@@ -46,6 +47,57 @@ const NAMES = [
   'one-corrupt-photo',
 ];
 
+/** A producer, what it sends to, and a consumer that writes into a store, under each broker. */
+const PLAIN: Readonly<Record<string, string>> = {
+  sqs: `
+broker: sqs
+queues: { orders: {} }`,
+  'sqs-fifo': `
+broker: sqs
+queues: { orders.fifo: { FifoQueue: true, ContentBasedDeduplication: true } }`,
+  sns: `
+brokers: { news: sns, work: sqs }
+topics: { news-of-orders: { broker: news, subscriptions: { orders: {} } } }
+queues: { orders: { broker: work } }`,
+  kafka: `
+broker: kafka
+topics: { orders: {} }`,
+  rabbitmq: `
+broker: rabbitmq
+queues: { orders: {} }`,
+  'google-pubsub': `
+broker: google-pubsub
+topics: { news-of-orders: {} }
+queues: { orders: { topic: news-of-orders } }`,
+  'redis-streams': `
+broker: redis-streams
+topics: { orders: {} }`,
+  'redis-pubsub': `
+broker: redis-pubsub
+topics: { orders: {} }`,
+  pulsar: `
+broker: pulsar
+topics: { orders: {} }`,
+  direct: `
+broker: direct`,
+};
+
+function plainText(name: string): string {
+  const queue = name === 'sqs-fifo' ? 'orders.fifo' : 'orders';
+  const to = name === 'sns' || name === 'google-pubsub' ? 'news-of-orders' : queue;
+  const [here, there] = name === 'sns' ? ['broker: news, ', 'broker: work, '] : ['', ''];
+  const group = name === 'sqs-fifo' ? 'key: customer, attributes: { customer: 9 }, ' : '';
+  return `title: Plain
+${PLAIN[name]?.trim()}
+duration: 14s
+producers:
+  shop: { ${here}${group}to: ${to}, rate: 4/s }
+consumers:
+  packer: { ${there}from: ${queue}, process: 150ms, effect: { insert: packed } }
+network: { latency: 5ms..20ms }
+`;
+}
+
 interface Opened {
   readonly text: string;
   readonly done: Run;
@@ -58,9 +110,9 @@ const opened = new Map<string, Opened>();
 function open(name: string): Opened {
   const known = opened.get(name);
   if (known !== undefined) return known;
-  const text = libraryText(name);
-  const { scenario, under } = parseScenario(text, { file: name });
-  if (scenario === null) throw new Error(`${name} cannot be read`);
+  const text = PLAIN[name] === undefined ? libraryText(name) : plainText(name);
+  const { scenario, under, diagnostics } = parseScenario(text, { file: name });
+  if (scenario === null) throw new Error(`${name} cannot be read: ${diagnostics[0]?.message}`);
   const one = {
     text,
     done: run(scenario),
@@ -167,6 +219,115 @@ describe.each(NAMES)('in %s', (name) => {
       const { fact: parts } = divergenceOf(trace, run(read.scenario, { untilUs: here.timeUs + 5_000_000 }).trace);
       expect(parts === 0 || parts > fact, JSON.stringify(one.line)).toBe(true);
     }
+  });
+});
+
+/** The facts of a run but those that a line writes by itself: that it begins and ends, and that a hop it doubled is double. */
+function happened(trace: Trace, line: number): string[] {
+  const facts: string[] = [];
+  for (let id = 1; id <= trace.count; id++) {
+    const [name, value, detail] = [trace.name(id), trace.value(id), trace.detail(id)];
+    if (OWN.has(name) && value === line) continue;
+    const what = [trace.messageOf(id), trace.actor(id), trace.peer(id), value, name === 'sent' ? detail & 7 : detail];
+    facts.push(`${trace.time(id)} ${name} ${what.join(' ')}`);
+  }
+  return facts;
+}
+
+const OWN: ReadonlySet<string> = new Set(['fault-begun', 'fault-ended', 'split', 'healed', 'changed']);
+/** They change what is to come, if it comes; a group may be at the end already. */
+const CONDITIONAL = /^(set|fix|seek-end)/;
+
+describe.each(Object.keys(PLAIN))('under %s', (name) => {
+  const { text, done, plain } = Object.assign(open(name), { plain: happened(open(name).done.trace, -1) });
+  const { trace } = done;
+  const here = hereAt(name, trace.lastAt(5_000_000));
+  const actor = (kind: string): number => trace.actors.find((one) => one.kind === kind)?.id ?? 0;
+  const key = (kind: string): string => {
+    const place = trace.places.find((one) => one.kind === 'queue' || one.kind === 'partition');
+    return kind === 'place' && place !== undefined ? `place ${place.id}` : `actor ${actor(kind)}`;
+  };
+  const [reads, writes]: Thing[] = [
+    { type: 'link', from: name === 'direct' ? key('producer') : key('place'), to: key('consumer') },
+    { type: 'link', from: key('consumer'), to: key('store') },
+  ];
+
+  it('each act that is offered does something', () => {
+    const message = trace.messageOf(nthOf(open(name), 'received', 20));
+    const things: Thing[] = [
+      ...trace.actors.slice(1).map(({ id }) => ({ type: 'actor', id }) as const),
+      ...trace.places.map(({ id }) => ({ type: 'place', id }) as const),
+      ...(reads === undefined || writes === undefined ? [] : [reads, writes]),
+      { type: 'link', from: key('producer'), to: name === 'direct' ? key('consumer') : key('place') },
+      { type: 'message', id: message, hop: 0 },
+    ];
+    const seen = new Set<string>();
+    const vain: string[] = [];
+    for (const { id, refusal, params, line } of things.flatMap((thing) => actsOf(here, thing).acts)) {
+      const first = line({ ...firstValues(params), share: '100' });
+      if (refusal !== '' || CONDITIONAL.test(id) || seen.has(JSON.stringify(first))) continue;
+      seen.add(JSON.stringify(first));
+      const read = readScenario({ file: name, text, sets: [], lines: [first], under: null });
+      if (read.scenario === null) throw new Error(`${JSON.stringify(first)}: ${read.diagnostics[0]?.message}`);
+      const facts = happened(run(read.scenario).trace, 0);
+      if (facts.length === plain.length && facts.every((fact, i) => fact === plain[i]))
+        vain.push(JSON.stringify(first));
+    }
+    expect(seen.size).toBeGreaterThan(15);
+    expect(vain).toEqual([]);
+  });
+
+  it('copies of hops are offered where the other end takes them, and nowhere else', () => {
+    const takes = ['sqs', 'sqs-fifo', 'sns', 'google-pubsub'].includes(name);
+    if (reads === undefined || writes === undefined) throw new Error('there are no links');
+    expect(actOf(here, reads, 'duplicate').refusal).toMatch(takes ? /^$/ : /once/);
+    expect(actOf(here, writes, 'duplicate').refusal).toMatch(/^a store takes each write once/);
+    const kinds = actOf(here, reads, 'duplicate').params.find(({ id }) => id === 'kind')?.choices ?? [];
+    expect(kinds.map(({ value }) => value)).toEqual(takes ? ['all', 'ack'] : ['all']);
+  });
+
+  it('no act is offered for what has come to its end', () => {
+    const { acts } = actsOf(hereAt(name, trace.count, done.scenario.durationUs), writes as Thing);
+    expect(acts.map(({ refusal }) => refusal)).toEqual(acts.map(() => 'the run ends here'));
+  });
+});
+
+describe('what would do nothing', () => {
+  it('is told of a producer that is down, of one that is spent, and of a process that stays down', () => {
+    const { trace } = open('worker-crash').done;
+    const producer = trace.actors.find(({ kind }) => kind === 'producer')?.id ?? 0;
+    const late = hereAt('with-dlq', open('with-dlq').done.trace.count - 1);
+    const spent = late.trace.actors.find(({ kind }) => kind === 'producer')?.id ?? 0;
+    expect(actOf(late, { type: 'actor', id: spent }, 'burst').refusal).toBe('it makes no more messages');
+    const here = hereAt('worker-crash', 20);
+    const actors = here.topology.actors.map((one) => (one.id === producer ? { ...one, status: 'down' as const } : one));
+    const down = { ...here, topology: { ...here.topology, actors } } as Here;
+    for (const id of ['send', 'poison', 'burst', 'isolate'])
+      expect(actOf(down, { type: 'actor', id: producer }, id).refusal, id).toBe('it is down already');
+  });
+
+  it('is told of a share group’s position, and of dead letters that no queue handed over', () => {
+    const { trace } = open('share-group').done;
+    const group = trace.places.find(({ kind, name }) => kind === 'group' && name === 'shared')?.id ?? 0;
+    const share = hereAt('share-group', 100);
+    expect(actOf(share, { type: 'place', id: group }, 'seek-start-0').refusal).toMatch(/^a share group/);
+    const dead = open('sns-locked-door').done.trace.places.find(({ deadLetter }) => deadLetter)?.id ?? 0;
+    const door = hereAt('sns-locked-door', open('sns-locked-door').done.trace.count - 1);
+    expect(actOf(door, { type: 'place', id: dead }, 'redrive').refusal).toBe('no queue has it for its dead letters');
+  });
+
+  it('is told of values that meet nothing, and of a slow node on a network that takes no time', () => {
+    const here = hereAt('sqs', open('sqs').done.trace.lastAt(5_000_000));
+    const { trace } = here;
+    const id = (kind: string): number => trace.actors.find((one) => one.kind === kind)?.id ?? 0;
+    const lose = actOf(here, { type: 'link', from: `actor ${id('consumer')}`, to: `actor ${id('store')}` }, 'lose');
+    const values = { ...firstValues(lose.params), kind: 'effect' };
+    expect([problemIn(lose, values), problemIn(lose, { ...values, way: 'there' })]).toEqual(['', '']);
+    expect(problemIn(lose, { ...values, way: 'back' })).toMatch(/^nothing that it would change/);
+    expect(problemIn(lose, { ...values, for: '0.000001' })).toMatch(/^nothing that it would change/);
+    const ideal = hereAt('share-group', 100);
+    const node = ideal.trace.actors.find(({ kind }) => kind === 'broker')?.id ?? 0;
+    expect(actOf(ideal, { type: 'actor', id: node }, 'slow').refusal).toMatch(/^hops take no time/);
   });
 });
 
@@ -294,14 +455,12 @@ describe('a producer that has made its last message', () => {
 
 describe('a store', () => {
   it('takes each write once, so none can be doubled on its way', () => {
-    const { trace } = open('worker-crash').done;
-    const [consumer, store] = ['consumer', 'store'].map(
-      (kind) => trace.actors.find((one) => one.kind === kind)?.id ?? 0,
-    );
-    const here = hereAt('worker-crash', 20);
-    const link = { type: 'link', from: `actor ${consumer}`, to: `actor ${store}` } as const;
-    expect(actOf(here, link, 'duplicate').refusal).toMatch(/^a store takes each write once/);
-    expect(actOf(here, link, 'lose').refusal).toBe('');
+    const { trace } = open('with-dlq').done;
+    const applied = nthOf(open('with-dlq'), 'applied', 5);
+    const ends = { from: `actor ${trace.peer(applied)}`, to: `actor ${trace.actor(applied)}` };
+    const here = hereAt('with-dlq', nthOf(open('with-dlq'), 'applied', 1));
+    expect(actOf(here, { type: 'link', ...ends }, 'duplicate').refusal).toMatch(/^a store takes each write once/);
+    expect(actOf(here, { type: 'link', ...ends }, 'lose').refusal).toBe('');
   });
 });
 

@@ -2,7 +2,7 @@
 import type { ActorId, Micros, PlaceId } from '../../core/types.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
 import type { TimelineLine } from '../protocol.ts';
-import type { Param, Values } from './params.ts';
+import { type Param, problemsOf, type Values } from './params.ts';
 
 export interface Act {
   /** Unique among the acts of a thing. */
@@ -14,6 +14,8 @@ export interface Act {
   readonly params: readonly Param[];
   /** Why it cannot be done now; '' when it can. */
   readonly refusal: string;
+  /** Why these values would do nothing, where each of them is good; '' when they do something. */
+  readonly vain: (values: Values) => string;
   /** The line that it becomes. */
   readonly line: (values: Values) => TimelineLine;
 }
@@ -33,9 +35,15 @@ export function act(
   id: string,
   label: string,
   line: Act['line'],
-  more: Partial<Pick<Act, 'params' | 'refusal' | 'remark'>> = {},
+  more: Partial<Pick<Act, 'params' | 'refusal' | 'remark' | 'vain'>> = {},
 ): Act {
-  return { id, label, line, params: [], refusal: '', remark: '', ...more };
+  return { id, label, line, params: [], refusal: '', remark: '', vain: () => '', ...more };
+}
+
+/** What keeps an act from being done with these values, of which the first is told; '' for nothing. */
+export function problemIn({ params, vain }: Act, values: Values): string {
+  const problem = problemsOf(params, values);
+  return problem === '' ? vain(values) : problem;
 }
 
 /** A field in seconds as the file has it; nothing for an empty one. */

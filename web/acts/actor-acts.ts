@@ -4,6 +4,7 @@ import type { ActorStatus } from '../../sim/folds/topology.ts';
 import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
+import { aheadOf, isInstant, usualSpan } from './ahead.ts';
 import { actorOf, type Here, momentOf, nameOf } from './here.ts';
 import { settingAct } from './knobs.ts';
 import { amount, choice, seconds, whole } from './params.ts';
@@ -13,6 +14,9 @@ const KINDS = { world: '', producer: 'Producer', consumer: 'Consumer', broker: '
 const MOST_BY_MENU = 100;
 /** A burst is so many times the usual rate. */
 const BURST = 10;
+/** A slow node is one whose hops take longer. */
+const INSTANT = 'hops take no time here, and so none takes longer';
+const NO_MORE = 'it makes no more messages';
 const FULL = 'the run has all the messages that it may have';
 
 export function actorActs(here: Here, id: ActorId): ActsOfThing {
@@ -27,7 +31,11 @@ function actsOfKind(here: Here, actor: Actor): readonly Act[] {
     case 'consumer':
       return [...processActs(here, id), ...consumerActs(here, group), ...settingAct(here, [['consumers', group]])];
     case 'producer':
-      return [...processActs(here, id), ...producerActs(here, group), ...settingAct(here, [['producers', group]])];
+      return [
+        ...processActs(here, id),
+        ...producerActs(here, group),
+        ...settingAct(here, [['producers', group]], isSpent(here, group) ? ['rate'] : []),
+      ];
     case 'broker':
       return [...processActs(here, id), ...healActs(here)];
     default:
@@ -44,6 +52,9 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
   const gone = goneWords(status);
   const at = (): TimelineLine => momentOf(here);
   const isNode = kind === 'broker' || kind === 'store';
+  const ahead = aheadOf(here)?.filter(({ from, to }) => from === id || to === id) ?? null;
+  const silent =
+    gone !== '' && !comesUp(here, id) ? gone : ahead?.length === 0 ? 'nothing goes from or to it any more' : '';
   return [
     act('crash', 'Crash', (values) => ({ ...at(), crash: name, ...restartOf(values), ...diskOf(values) }), {
       params: [
@@ -83,7 +94,7 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
                 amount('factor', 'takes', 10, 'times as long', 1_000_000),
                 seconds('for', 'for', 30, 'from now on'),
               ],
-              refusal: gone,
+              refusal: gone !== '' ? gone : kind === 'broker' && isInstant(here) ? INSTANT : '',
             },
           ),
         ]),
@@ -91,7 +102,7 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
       'isolate',
       isNode ? 'Isolate' : 'Cut off from the network',
       (values) => ({ ...at(), isolate: name, ...healOf(spanOf(values, 'heal')) }),
-      { params: [seconds('heal', 'heals after', 10, 'never')] },
+      { params: [seconds('heal', 'heals after', usualSpan(here, ahead), 'never')], refusal: silent },
     ),
     ...(isNode
       ? []
@@ -110,10 +121,19 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
   ];
 }
 
-function goneWords(status: ActorStatus): string {
+function goneWords(status: ActorStatus, unstarted = 'it has not started'): string {
   if (status === 'down') return 'it is down already';
   if (status === 'stopped') return 'it is shut down';
-  return status === 'unstarted' ? 'it has not started' : '';
+  return status === 'unstarted' ? unstarted : '';
+}
+
+/** It is started again later, as far as the run is known. */
+function comesUp({ trace, fact, isWhole }: Here, id: ActorId): boolean {
+  for (let later = fact + 1; later <= trace.count; later++) {
+    if (trace.actor(later) !== id) continue;
+    if (trace.kind(later) === F.started || trace.kind(later) === F.restarted) return true;
+  }
+  return !isWhole;
 }
 
 /** What concerns all instances of a declared consumer. */
@@ -146,14 +166,16 @@ export function consumerActs(here: Here, declared: string): readonly Act[] {
 export function producerActs(here: Here, declared: string): readonly Act[] {
   const spec = here.scenario.producers[declared];
   if (spec === undefined) return [];
-  const done = isDone(here, declared) ? 'it makes no more messages' : '';
+  const gone = allGone(here, declared);
+  const done = gone !== '' ? gone : isDone(here, declared) ? NO_MORE : '';
+  const spent = gone !== '' ? gone : isSpent(here, declared) ? NO_MORE : '';
   const room = roomFor(here);
   const rate = Math.max(10, Math.round(spec.perSecond * BURST));
   const most = room / (spec.count * 10);
   return [
     act('send', 'Send', (values) => ({ ...momentOf(here), send: declared, messages: numberIn(values, 'messages') }), {
       params: [whole('messages', '', 1, 'messages', 1, Math.max(1, Math.floor(room / spec.count)))],
-      refusal: room < spec.count ? FULL : '',
+      refusal: gone !== '' ? gone : room < spec.count ? FULL : '',
     }),
     act(
       'poison',
@@ -179,7 +201,7 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
           amount('rate', '', Math.min(rate, Math.max(1, Math.floor(most))), 'a second', 100_000),
           seconds('for', 'for', 10),
         ],
-        refusal: most < 1 ? FULL : '',
+        refusal: spent !== '' ? spent : most < 1 ? FULL : '',
       },
     ),
     act(
@@ -192,6 +214,27 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
       },
     ),
   ];
+}
+
+/** Why none of its instances hears what it is told; '' when one does. */
+function allGone({ trace, topology }: Here, declared: string): string {
+  const words = trace.actors
+    .filter(({ kind, group }) => kind === 'producer' && group === declared)
+    // Whoever has not started does so before a line of this moment.
+    .map(({ id }) => goneWords(topology.actors[id]?.status ?? 'up', ''));
+  return words.includes('') ? '' : (words[0] ?? '');
+}
+
+/** It may make no more messages at any rate: all that the file lets it make are made, or its time is over. */
+function isSpent({ trace, scenario, fact, timeUs }: Here, declared: string): boolean {
+  const spec = scenario.producers[declared];
+  if (spec === undefined) return false;
+  if (timeUs >= spec.stopUs) return true;
+  if (spec.messages === 0) return false;
+  let made = 0;
+  for (let id = 1; id <= fact; id++)
+    if (trace.kind(id) === F.produced && trace.actors[trace.actor(id)]?.group === declared) made++;
+  return made >= spec.messages * spec.count;
 }
 
 /** It has made its last message, as far as the run is known. */

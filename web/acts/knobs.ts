@@ -5,9 +5,13 @@ import { type Act, act } from './act.ts';
 import { type Here, momentOf } from './here.ts';
 import { type Choice, choice, text } from './params.ts';
 
-/** One act for all settings of these things; none where nothing can change, or while they are not known yet. */
-export function settingAct(here: Here, things: readonly (readonly [Section, string])[]): readonly Act[] {
-  const choices = things.flatMap(([section, name]) => changeable(here, section, name, things.length > 1));
+/** One act for all settings of these things but the `vain` ones; none where nothing can change, or while they are not known yet. */
+export function settingAct(
+  here: Here,
+  things: readonly (readonly [Section, string])[],
+  vain: readonly string[] = [],
+): readonly Act[] {
+  const choices = things.flatMap(([section, name]) => changeable(here, section, name, things.length > 1, vain));
   const [first] = choices;
   if (first === undefined) return [];
   return [
@@ -20,10 +24,18 @@ export function settingAct(here: Here, things: readonly (readonly [Section, stri
   ];
 }
 
-function changeable({ settings, isNeutral }: Here, section: Section, name: string, named: boolean): readonly Choice[] {
+function changeable(
+  { settings, isNeutral }: Here,
+  section: Section,
+  name: string,
+  named: boolean,
+  vain: readonly string[],
+): readonly Choice[] {
   const of = settings.find((one) => one.section === section && one.name === name);
   return (of?.settings ?? [])
-    .filter(({ canChange, source }) => canChange && !(isNeutral && source !== ''))
+    .filter(
+      ({ name: setting, canChange, source }) => canChange && !(isNeutral && source !== '') && !vain.includes(setting),
+    )
     .map((one) => ({
       value: `${section}.${name}.${one.name}`,
       label: named ? `${name}: ${one.name}` : one.name,

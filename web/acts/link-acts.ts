@@ -1,10 +1,10 @@
 /** What can be done to a link: it is cut, or hops on it are late, lost or twice, one way or both. */
-import type { Actor } from '../../core/types.ts';
+import type { Actor, ActorId } from '../../core/types.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, endOf, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { healActs, healOf, lasting } from './actor-acts.ts';
+import { type Ahead, aheadOf, type HopName, refusesCopy, usualSpan } from './ahead.ts';
 import { actorOf, brokerOf, type Here, momentOf, nameOf, nodesOf } from './here.ts';
-import { ONCE } from './message-acts.ts';
 import { amount, choice, seconds, type Values } from './params.ts';
 
 /** One end of a link: the processes that speak there. */
@@ -37,12 +37,21 @@ function endAt(here: Here, key: string): End | null {
 function hopActs(here: Here, a: End, b: End): readonly Act[] {
   const names = (end: End): readonly string[] => end.actors.map(({ id }) => nameOf(here.trace, id));
   const isWithin = a.actors.length > 0 && a.actors.every(({ id }) => b.actors.some((other) => other.id === id));
+  const hops = hopsBetween(here, a, b);
   const refusal =
     a.actors.length === 0 || b.actors.length === 0
       ? 'no process speaks there'
       : isWithin
         ? 'it is inside the broker: nothing travels there'
-        : '';
+        : hops.length === 0
+          ? 'nothing travels there any more'
+          : '';
+  const copies = hops.filter(({ from, to, kind }) => refusesCopy(here, from, to, kind) === '');
+  const [vain] = hops;
+  const once =
+    refusal !== '' || copies.length > 0 || vain === undefined
+      ? refusal
+      : refusesCopy(here, vain.from, vain.to, vain.kind);
   const remark = remarkOf(a, b);
   const ways = choice('way', '', [
     { value: 'both', label: 'both ways' },
@@ -61,13 +70,29 @@ function hopActs(here: Here, a: End, b: End): readonly Act[] {
     const [first, ...others] = actors;
     return first === undefined || others.length > 0 ? {} : { [key]: nameOf(here.trace, first.id) };
   };
-  const hasStore = [a, b].some(({ actors }) => actors.some(({ kind }) => kind === 'store'));
-  const kinds = choice('kind', '', kindsBetween(hasStore));
+  /** Why nothing of the kind that was chosen goes the way that was chosen while the line lasts. */
+  const vainOf =
+    (some: readonly Ahead[]): Act['vain'] =>
+    (values) => {
+      const { kind = 'all', way = 'both' } = values;
+      const span = (values['for'] ?? values['heal'] ?? '').trim();
+      const endUs = span === '' ? Number.POSITIVE_INFINITY : here.timeUs + Number(span) * 1_000_000;
+      const isMet = some.some(
+        (hop) =>
+          hop.firstUs < endUs &&
+          (kind === 'all' || hop.kind === kind) &&
+          (way === 'both' || goes(hop, a, b) === (way === 'there')),
+      );
+      return isMet ? '' : 'nothing that it would change goes there meanwhile';
+    };
+  const kinds = choice('kind', '', kindsOf(hops));
   const kindOf = ({ kind = 'all' }: Values): string => kind;
+  const usual = usualSpan(here, hops);
   return [
     act('cut', 'Cut', (values) => ({ ...momentOf(here), ...split(values), ...healOf(spanOf(values, 'heal')) }), {
-      params: [ways, seconds('heal', 'heals after', 10, 'never')],
+      params: [ways, seconds('heal', 'heals after', usual, 'never')],
       refusal,
+      vain: vainOf(hops),
     }),
     act(
       'slow',
@@ -79,10 +104,16 @@ function hopActs(here: Here, a: End, b: End): readonly Act[] {
         by: spanOf(values, 'by') ?? '1s',
         ...whileIt(spanOf(values, 'for')),
       }),
-      { params: [kinds, ways, seconds('by', 'by', 0.5), seconds('for', 'for', 10, 'from now on')], refusal, remark },
+      {
+        params: [kinds, ways, seconds('by', 'by', 0.5), seconds('for', 'for', usual, 'from now on')],
+        refusal,
+        remark,
+        vain: vainOf(hops),
+      },
     ),
-    ...(['lose', 'duplicate'] as const).map((how) =>
-      act(
+    ...(['lose', 'duplicate'] as const).map((how) => {
+      const some = how === 'lose' ? hops : copies;
+      return act(
         how,
         how === 'lose' ? 'Lose' : 'Duplicate',
         (values) => ({
@@ -93,13 +124,50 @@ function hopActs(here: Here, a: End, b: End): readonly Act[] {
           ...lasting(spanOf(values, 'for')),
         }),
         {
-          params: [amount('share', '', 50, '% of', 100), kinds, ways, seconds('for', 'for', 10, 'from now on')],
-          refusal: refusal === '' && how === 'duplicate' && hasStore ? ONCE : refusal,
+          params: [
+            amount('share', '', 50, '% of', 100),
+            choice('kind', '', kindsOf(some)),
+            ways,
+            seconds('for', 'for', usualSpan(here, some), 'from now on'),
+          ],
+          refusal: how === 'lose' ? refusal : once,
           remark,
+          vain: vainOf(some),
         },
-      ),
-    ),
+      );
+    }),
   ];
+}
+
+/** What a line about this link meddles with: what still travels there, or all that could where that is not known. */
+function hopsBetween(here: Here, a: End, b: End): readonly Ahead[] {
+  const ahead = aheadOf(here);
+  if (ahead !== null) return ahead.filter((hop) => goes(hop, a, b) || goes(hop, b, a));
+  const isRead = a.actors[0]?.kind === 'broker' && b.actors[0]?.kind === 'consumer';
+  return [...supposed(here, a, b, isRead), ...supposed(here, b, a, isRead)];
+}
+
+/** Several processes at one end of a link are not told apart by a line that names one. */
+function goes({ from, to }: Ahead, a: End, b: End): boolean {
+  return isAt(a, from) && isAt(b, to);
+}
+
+function isAt({ actors }: End, id: ActorId): boolean {
+  return actors.some((actor) => actor.id === id);
+}
+
+/** The hops that one end says to the other; `isRead`: the link is from what is read to who reads it. */
+function supposed({ timeUs }: Here, a: End, b: End, isRead: boolean): readonly Ahead[] {
+  const [from, to] = [a.actors[0], b.actors[0]];
+  if (from === undefined || to === undefined) return [];
+  return [{ from: from.id, to: to.id, kind: saidTo(from.kind, to.kind, isRead), firstUs: timeUs }];
+}
+
+function saidTo(from: Actor['kind'], to: Actor['kind'], isRead: boolean): HopName {
+  if (to === 'store') return 'effect';
+  if (from === 'store') return 'effect-reply';
+  if (isRead) return from === 'broker' ? 'delivery' : 'ack';
+  return from === 'producer' || to === 'broker' ? 'request' : 'reply';
 }
 
 /** Without an end it is each of them, not only the next. */
@@ -113,16 +181,18 @@ function remarkOf(a: End, b: End): string {
   return many === null ? '' : `It concerns all that ${one.name} says and hears.`;
 }
 
-/** Stores are written to; all others ask, answer, deliver and ack. */
-function kindsBetween(isStore: boolean): readonly { readonly value: string; readonly label: string }[] {
-  const all = { value: 'all', label: 'all hops' };
-  return isStore
-    ? [all, { value: 'effect', label: 'writes' }, { value: 'effect-reply', label: 'answers' }]
-    : [
-        all,
-        { value: 'request', label: 'requests' },
-        { value: 'reply', label: 'replies' },
-        { value: 'delivery', label: 'deliveries' },
-        { value: 'ack', label: 'acks' },
-      ];
+const WORDS: Readonly<Partial<Record<HopName, string>>> = {
+  request: 'requests',
+  reply: 'replies',
+  delivery: 'deliveries',
+  ack: 'acks',
+  effect: 'writes',
+  'effect-reply': 'answers',
+};
+
+/** What can be told apart of these hops. */
+function kindsOf(hops: readonly Ahead[]): readonly { readonly value: string; readonly label: string }[] {
+  const there = new Set<string>(hops.map(({ kind }) => kind));
+  const named = Object.entries(WORDS).filter(([kind]) => there.has(kind));
+  return [{ value: 'all', label: 'all hops' }, ...named.map(([value, label]) => ({ value, label }))];
 }

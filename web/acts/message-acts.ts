@@ -2,19 +2,12 @@
 import type { ActorId, FactId, MessageId } from '../../core/types.ts';
 import type { Hop } from '../../sim/folds/transit.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
-import { F, HOPS } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { processActs } from './actor-acts.ts';
+import { type Ahead, aheadOf, refusesCopies, refusesCopy } from './ahead.ts';
 import { type Here, momentOf, nameOf } from './here.ts';
 import { choice, seconds, type Values, whole } from './params.ts';
-
-/** Of the hops to and from a store. */
-export const ONCE = 'a store takes each write once, whatever the network copies';
-
-function isToOrFromStore(kind: Hop['kind']): boolean {
-  return kind === 'effect' || kind === 'effect-reply';
-}
 
 const HOWS = [
   ['lose', 'Lose'],
@@ -56,7 +49,7 @@ function hopActs(here: Here, hop: Hop, number: number): readonly Act[] {
       (values) => ({ ...base, [how]: kind, from, to, message, ...by(how, values) }),
       {
         params: how === 'delay' ? [seconds('by', 'by', 2)] : [],
-        refusal: refusal === '' && how === 'duplicate' && isToOrFromStore(kind) ? ONCE : refusal,
+        refusal: refusal === '' && how === 'duplicate' ? refusesCopyOf(here, hop) : refusal,
         remark: `It was sent at ${formatDuration(departureUs)}, so the line stands there.`,
       },
     ),
@@ -67,14 +60,29 @@ function by(how: (typeof HOWS)[number][0], values: Values): TimelineLine {
   return how === 'delay' ? { by: spanOf(values, 'by') ?? '1s' } : {};
 }
 
+/** What is said of a message besides handing it on and acking it (a longer lock, a heartbeat) is true however often it is heard. */
+function refusesCopyOf(here: Here, { from, to, kind }: Pick<Ahead, 'from' | 'to' | 'kind'>): string {
+  return kind === 'control' ? 'hearing it twice changes nothing' : refusesCopy(here, from, to, kind);
+}
+
 const ANY = { value: 'all', label: 'hop' };
+const GONE = 'no hop carries it any more';
 
 function nextActs(here: Here, message: MessageId): readonly Act[] {
-  const kinds = laterKinds(here, message);
-  const refusal = kinds.length === 0 && here.isWhole ? 'no hop carries it any more' : '';
-  const which = choice('kind', 'its next', [ANY, ...kinds.map((value) => ({ value, label: value.replace('-', ' ') }))]);
-  return HOWS.map(([how, label]) =>
-    act(
+  const ahead = aheadOf(here, message);
+  const isOver = ahead === null ? here.isWhole && !isToldOf(here, message) : ahead.length === 0;
+  const copies = (ahead ?? []).filter((hop) => refusesCopyOf(here, hop) === '');
+  const [vain] = ahead ?? [];
+  return HOWS.map(([how, label]) => {
+    const isCopy = how === 'duplicate';
+    const kinds = [...new Set((isCopy ? copies : (ahead ?? [])).map(({ kind }) => kind))].map((value) => ({
+      value,
+      label: value.replace('-', ' '),
+    }));
+    const which = choice('kind', 'its next', isCopy && ahead !== null ? kinds : [ANY, ...kinds]);
+    const once =
+      !isCopy || copies.length > 0 ? '' : vain === undefined ? refusesCopies(here) : refusesCopyOf(here, vain);
+    return act(
       `${how}-next`,
       label,
       (values) => ({
@@ -86,19 +94,16 @@ function nextActs(here: Here, message: MessageId): readonly Act[] {
       }),
       {
         params: [which, whole('times', '', 1, 'times', 1, 1_000), ...(how === 'delay' ? [seconds('by', 'by', 2)] : [])],
-        refusal,
+        refusal: isOver ? GONE : once,
       },
-    ),
-  );
+    );
+  });
 }
 
-/** Kinds of the hops that carry it after this moment, each once, in the order in which they come. */
-function laterKinds({ trace, fact }: Here, message: MessageId): readonly string[] {
-  const kinds = new Set<number>();
-  for (let id = fact + 1; id <= trace.count; id++) {
-    if (trace.kind(id) === F.sent && trace.messageOf(id) === message) kinds.add(trace.detail(id) & 7);
-  }
-  return [...kinds].flatMap((kind) => HOPS[kind] ?? []);
+/** Whether the run tells anything more of it. */
+function isToldOf({ trace, fact }: Here, message: MessageId): boolean {
+  for (let id = fact + 1; id <= trace.count; id++) if (trace.messageOf(id) === message) return true;
+  return false;
 }
 
 function whereWords({ trace }: Here, isOnItsWay: boolean, holders: readonly ActorId[]): string {

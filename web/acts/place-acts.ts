@@ -2,6 +2,7 @@
 import type { Place, PlaceId } from '../../core/types.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
 import type { Section } from '../../sim/scenario/settings.ts';
+import { deadLetterOf } from '../stage/dead-letters.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn } from './act.ts';
 import { consumerActs, processActs, producerActs } from './actor-acts.ts';
 import { brokerOf, type Here, kindOf, momentOf } from './here.ts';
@@ -28,6 +29,7 @@ const SEEKS: Readonly<Record<string, string>> = {
   'redis-pubsub': 'Redis Pub/Sub stores nothing',
   direct: 'a direct call stores nothing',
 };
+const SHARED = 'a share group hands out records one by one: its members have no position to go back to';
 /** Where a place can be named by its offset; elsewhere only by time and by the ends. */
 const OFFSETS: ReadonlySet<string> = new Set(['kafka', 'redis-streams']);
 
@@ -124,7 +126,11 @@ function named(acts: readonly Act[], whose: string, number: number): readonly Ac
 function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
   const depth = here.topology.queues[id]?.depth ?? 0;
   const isDeclared = here.scenario.queues[name] !== undefined;
-  const refusal = refusesRedrive(kind);
+  const cannot = refusesRedrive(kind);
+  // What a topic could not deliver came from no queue, and the task that moves messages back asks for one.
+  const comesFromNone =
+    kind === 'sqs' && !Object.keys(here.scenario.queues).some((queue) => deadLetterOf(here.scenario, queue) === name);
+  const refusal = cannot !== '' ? cannot : comesFromNone ? 'no queue has it for its dead letters' : '';
   return act(
     'redrive',
     'Redrive',
@@ -145,7 +151,7 @@ function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
 function seekActs(here: Here, group: string, whose: string, number: number): readonly Act[] {
   const spec = Object.values(here.scenario.consumers).find((one) => one.group === group);
   const kind = kindOf(here, spec?.broker ?? '');
-  const refusal = refusesSeek(kind);
+  const refusal = spec?.options['group.type'] === 'share' ? SHARED : refusesSeek(kind);
   const seek = (id: string, label: string, line: Act['line'], params: Act['params'] = []): Act =>
     act(`${id}-${number}`, whose === '' ? label : `${label}: ${whose}`, line, { params, refusal });
   const now = Math.floor(here.timeUs);
