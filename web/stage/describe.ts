@@ -83,11 +83,8 @@ export function describeQueue(scenario: Scenario, name: string): string {
   const target = deadLetterOf(scenario, name);
   if (target !== '') {
     const limit = receivesOf(options);
-    words.push(
-      limit > 0
-        ? `at most ${limit} ${limit === 1 ? 'receive' : 'receives'}, then ${target}`
-        : `dead letters to ${target}`,
-    );
+    // Where to, an arrow shows; with its name the line would be cut off.
+    words.push(limit > 0 ? `at most ${limit} ${limit === 1 ? 'receive' : 'receives'}` : `dead letters to ${target}`);
   }
   return words.join(', ');
 }
@@ -157,7 +154,10 @@ export function describeProducer(scenario: Scenario, declared: string): string {
     words.push(
       perSecond >= 1 ? `${short(Math.round(perSecond * 10) / 10)}/s` : `${short(Math.round(perSecond * 600) / 10)}/min`,
     );
-  } else if (spec.send.length > 0) words.push(`${spec.send.reduce((all, one) => all + one.times, 0)} messages`);
+  } else if (spec.send.length > 0) {
+    const all = spec.send.reduce((sum, one) => sum + one.times, 0);
+    words.push(`${all} ${all === 1 ? 'message' : 'messages'}`);
+  }
   if (spec.key !== null) words.push(`key ${spec.key}`);
   const acks = spec.options['acks'];
   if (typeof acks === 'string' || typeof acks === 'number') words.push(`acks ${acks}`);
