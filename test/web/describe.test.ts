@@ -7,6 +7,12 @@ it('a clock reading is read back', () => {
   expect(readClock('half past')).toBe(null);
 });
 
+it('a clock reading is to the nearest millisecond, as the seconds of the log are', () => {
+  for (const us of [1_096_499, 1_096_500, 2_097_800, 59_999_600])
+    expect(readClock(clock(us))).toBe(Number((us / 1e6).toFixed(3)) * 1e6);
+  expect(clock(59_999_600)).toBe('1:00.000');
+});
+
 it('numbers are short where there is no room', () => {
   expect([count(5914), short(9999), short(52_300), short(3_140_000)]).toEqual(['5,914', '9,999', '52k', '3.1M']);
   expect([seconds(40_000), seconds(2_140_000), seconds(45_000_000), seconds(600_000_000)]).toEqual([
