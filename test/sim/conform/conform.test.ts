@@ -57,8 +57,9 @@ it.each<[string, Json]>([
     { broker: 'kafka', area: 'murmur2', cases: [{ id: 'one', input: { utf8: 'k' }, expected: { colour: 1 } }] },
   ],
 ])('leaves a case unknown for %s that the runner does not know', (_, content) => {
-  const { passed, failed, unknown } = run(content);
+  const { report, passed, failed, unknown } = run(content);
   expect([passed, failed, unknown]).toEqual([0, 0, 1]);
+  expect(conforms(report)).toBe(false);
 });
 
 it('runs a RabbitMQ case for every queue type and version of its profile', () => {
