@@ -99,7 +99,7 @@ export class World implements Carrier {
   readonly #outsides = new Map<string, Outside>();
   /** How many instances of a declared consumer there should be, once it was scaled. */
   readonly #scaledTo = new Map<string, number>();
-  /** What consumers were set to from some moment on: instances that are added later are so too. */
+  /** What declared consumers were told for good from some moment on. */
   readonly #changes = new Map<string, Command[]>();
   readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
@@ -682,6 +682,7 @@ export class World implements Carrier {
       case 'poison':
         return this.#command(this.#resolve([action.producer]), action, begun);
       case 'fix':
+        this.#keep(action.consumer, { type: 'fix' });
         return this.#command(this.#resolve([action.consumer]), { type: 'fix' }, begun);
       case 'burst':
         return this.#command(this.#resolve([action.producer]), action, begun);
@@ -769,11 +770,16 @@ export class World implements Carrier {
     const [section, name, ...rest] = path;
     const command: Command = { type: 'set', path: rest, value };
     if ((section === 'producers' || section === 'consumers' || section === 'stores') && name !== undefined) {
-      if (section === 'consumers') this.#changes.set(name, [...(this.#changes.get(name) ?? []), command]);
+      if (section === 'consumers') this.#keep(name, command);
       return this.#command(this.#byName.get(name) ?? [], command, cause);
     }
     const whole: Command = { type: 'set', path, value };
     for (const cluster of this.#clusters.values()) this.#command(cluster.nodesFor(whole), whole, cause);
+  }
+
+  /** Instances of this consumer that are added later are told so too. */
+  #keep(declared: string, command: Command): void {
+    this.#changes.set(declared, [...(this.#changes.get(declared) ?? []), command]);
   }
 
   #applyRules(): void {

@@ -209,6 +209,17 @@ describe('a setting that changes', () => {
     expect(storyOf(trace, 'begun', 'applied')).toEqual(['4.000 begun m1 worker-2', '4.500 applied m1 worker-2']);
   });
 
+  it('a repaired handler is that of an instance that is added later, too', () => {
+    const lines = (fix: string) =>
+      `{ at: 500ms, poison: web, messages: 1 }, ${fix}{ at: 2s, scale: worker, count: 2 }, { at: 3s, stop: worker-1 }`;
+    const story = (fix: string) =>
+      storyOf(traceOf(jobs(lines(fix), { send: '{ at: 4s }' })), 'applied', 'failed')[0]
+        ?.split(' ')
+        .slice(1);
+    expect(story('{ at: 1s, fix: worker }, ')).toEqual(['applied', 'm1', 'worker-2']);
+    expect(story('')).toEqual(['failed', 'm1', 'worker-2']);
+  });
+
   it('gives a producer another rate at once, and not before it starts', () => {
     const rated = (at: string, start: string) =>
       factsOf(
