@@ -26,34 +26,20 @@ export interface OpenOptions extends BrowserContextOptions {
   readonly keepsApp?: boolean;
 }
 
-/** Pages of profiles that are as new again, with what they were made for; the one that has waited longest first. */
-const SPARE: { readonly kind: string; readonly page: Page }[] = [];
-/** So many of them stay: each is a process. */
-const MOST_SPARE = 4;
-
 let browser: Promise<Browser> | undefined;
 
 /** Opens `path` (relative to the page's base: '' is the start page, '#…' a fragment) in a fresh profile of 1440 × 900 points, of somebody who knows the tour. */
 export async function openPage(path = '', options: OpenOptions = {}): Promise<OpenedPage> {
-  const kind = JSON.stringify(options);
-  const at = SPARE.findIndex((spare) => spare.kind === kind);
-  const page = SPARE.splice(at, at < 0 ? 0 : 1)[0]?.page ?? (await newProfile(options));
+  const page = await newProfile(options);
   const complaints: string[] = [];
-  const hears = {
-    console: (message: ConsoleMessage): void => {
-      if (message.type() === 'error' || message.type() === 'warning')
-        complaints.push(`console ${message.type()}: ${message.text()}`);
-    },
-    pageerror: (error: Error): void => void complaints.push(`uncaught: ${error.message}`),
-    requestfailed: (request: Request): void => void complaints.push(`failed request: ${request.url()}`),
-  };
-  page.on('console', hears.console).on('pageerror', hears.pageerror).on('requestfailed', hears.requestfailed);
+  page.on('console', (message: ConsoleMessage) => {
+    if (message.type() === 'error' || message.type() === 'warning')
+      complaints.push(`console ${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error: Error) => complaints.push(`uncaught: ${error.message}`));
+  page.on('requestfailed', (request: Request) => complaints.push(`failed request: ${request.url()}`));
   await page.goto(new URL(path, inject('baseUrl')).href);
-  const close = async (): Promise<void> => {
-    page.off('console', hears.console).off('pageerror', hears.pageerror).off('requestfailed', hears.requestfailed);
-    await putBack(page, kind, options);
-  };
-  return { page, complaints, close };
+  return { page, complaints, close: () => page.context().close() };
 }
 
 async function newProfile({ firstVisit = false, keepsApp = false, ...options }: OpenOptions): Promise<Page> {
@@ -62,21 +48,6 @@ async function newProfile({ firstVisit = false, keepsApp = false, ...options }: 
   if (!firstVisit) await context.addInitScript(rememberTour);
   if (!keepsApp) await context.addInitScript(keepNothing);
   return context.newPage();
-}
-
-/** For the next test that wants the same, with nothing left of this one. */
-async function putBack(page: Page, kind: string, { firstVisit = false, keepsApp = false }: OpenOptions): Promise<void> {
-  const context = page.context();
-  if (firstVisit || keepsApp || page.isClosed()) return context.close();
-  for (const other of context.pages()) if (other !== page) await other.close();
-  const { origin } = new URL(page.url());
-  await page.mouse.move(-1, -1);
-  await page.goto('about:blank');
-  const devtools = await context.newCDPSession(page);
-  await devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' });
-  await devtools.detach();
-  SPARE.push({ kind, page });
-  if (SPARE.length > MOST_SPARE) await SPARE.shift()?.page.context().close();
 }
 
 /** Where a page may keep nothing, as in a sandboxed frame, it asks nobody either. */
