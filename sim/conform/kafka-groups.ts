@@ -51,7 +51,6 @@ export function runGroups(table: JsonTable, findings: Findings): void {
 }
 
 function commits(input: Fields, expected: Fields, findings: Findings): void {
-  if (input.get('group') === null) return commitToNone(input, expected, findings);
   const group = restored(input.fields('group'), input.number('sessionTimeoutMs', SESSION_US / 1000) * 1000);
   if (!input.has('events')) {
     const commit = input.fields('commit');
@@ -81,16 +80,6 @@ function commits(input: Fields, expected: Fields, findings: Findings): void {
   }
   if (expected.has('memberPresent')) findings.same('memberPresent', expected.list('memberPresent'), present);
   if (expected.has('errors')) findings.same('errors', expected.list('errors'), errors);
-}
-
-/** A commit to a group that nobody knows: accepted where no membership is claimed, else refused as its version does it. Source: K55. */
-function commitToNone(input: Fields, expected: Fields, findings: Findings): void {
-  const commit = input.fields('commit');
-  const claims = commit.number('generation', -1) >= 0;
-  commit.skip('memberId', 'instanceId', 'offset').end();
-  const wanted = expected.text('error');
-  const answers = claims ? ['ILLEGAL_GENERATION', 'GROUP_ID_NOT_FOUND'] : ['NONE'];
-  findings.holds('error', answers.includes(wanted), wanted, answers);
 }
 
 function restored(fields: Fields, sessionTimeoutUs: number): ConsumerGroup<number> {
