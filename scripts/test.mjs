@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url)).replace(/[/\\]$/, '');
 const bin = (/** @type {string} */ name) => `node_modules/.bin/${name}`;
 
 const parts = process.argv.slice(2);

@@ -5,7 +5,7 @@
 import { createReadStream, existsSync, readdirSync, readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, relative } from 'node:path';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -116,11 +116,7 @@ function filesIn(root: string): ReadonlySet<string> {
   return new Set(
     entries
       .filter((entry) => entry.isFile())
-      .map(({ parentPath, name }) =>
-        join(parentPath, name)
-          .slice(root.replace(/[/\\]+$/, '').length)
-          .replaceAll('\\', '/'),
-      ),
+      .map(({ parentPath, name }) => `/${relative(root, join(parentPath, name)).replaceAll('\\', '/')}`),
   );
 }
 
