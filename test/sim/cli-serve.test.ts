@@ -55,12 +55,15 @@ it('serves the page, with types that browsers want', async () => {
   expect(script.headers['content-type']).toContain('text/javascript');
 });
 
-it.each(['/', '//', '/./', '/assets/..'])('finds its files where the folder is written with "%s" at its end', async (end) => {
-  const other = await serve(`${root}${end}`, null, 0);
-  const answer = await fetch(other.url);
-  expect(await answer.text()).toBe('<p>page</p>');
-  await other.close();
-});
+it.each(['/', '//', '/./', '/assets/..'])(
+  'finds its files where the folder is written with "%s" at its end',
+  async (end) => {
+    const other = await serve(`${root}${end}`, null, 0);
+    const answer = await fetch(other.url);
+    expect(await answer.text()).toBe('<p>page</p>');
+    await other.close();
+  },
+);
 
 it('serves the one file that was named, with its name', async () => {
   const answer = await get('/queuelab-open/file');
