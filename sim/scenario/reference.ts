@@ -4,6 +4,7 @@
  */
 import type { BrokerKind } from '../../core/brokers/kind.ts';
 import type { OptionTable } from '../../core/options.ts';
+import { MEANINGS } from '../checks/meanings.ts';
 import { CLAIMS } from '../checks/names.ts';
 import { signature } from './expect.ts';
 import { FUNCTIONS } from './expect-functions.ts';
@@ -122,7 +123,10 @@ export function scenarioReference(kinds: BrokerKinds): string {
     '## Claims',
     'A claim is a name (`at-least-once`), a name with what it is limited to (`key-order: account`), or what should come out instead (`violated: at-most-once`, `allowed: …`, `not-exercised: …`). In full: `{ claim: exactly-once-effect, scope: photos, verdict: violated }`.',
     '`key-order` may be limited to an attribute, all others to a queue, topic, group, store or consumer.',
-    `The claims: ${CLAIMS.map(code).join(', ')}.`,
+    rows(
+      ['claim', 'what it says'],
+      CLAIMS.map((claim) => [code(claim), MEANINGS[claim]]),
+    ),
     '## Expectations',
     'Conditions over metrics, such as `max(depth(photo-jobs)) < 50`, joined by `and`, `or` and `not`. A metric alone is its value at the end of the run.',
     rows(
