@@ -297,13 +297,13 @@ it('many players on one page share few workers, and each can still be asked', as
   await close();
 });
 
-it('the script may come from another host, under a policy that names it', async () => {
+it('the script may come from another host, under a policy that names it and asks for trusted types', async () => {
   const far = await serve({
     folder: { dir: inject('webDir'), at: '/' },
     headers: { 'access-control-allow-origin': '*' },
   });
   const src = `${far.origin}/player/queuelab-player.js`;
-  const policy = `default-src 'none'; script-src ${far.origin} 'sha256-HASH'; worker-src blob: ${far.origin}; img-src data:`;
+  const policy = `default-src 'none'; script-src ${far.origin} 'sha256-HASH'; worker-src blob: ${far.origin}; img-src data:; require-trusted-types-for 'script'; trusted-types svelte-trusted-html queuelab-worker`;
   const hash = Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(LISTEN))).toString('base64');
   const { page, complaints, close } = await openHost(
     '<queuelab-player id="a" scenario="photo-queue" panels="charts"></queuelab-player>',
