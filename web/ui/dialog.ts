@@ -1,5 +1,5 @@
 /**
- * A modal dialog that a click beside it closes; Escape does so by itself. It opens with the focus on what is chosen in it, else on what it is mostly there for, else on the first thing after its
+ * A modal dialog that Escape or a click beside it closes, at once: where the browser closes it, it says so only later, and who opens one in between sees it close. It opens with the focus on what is chosen in it, else on what it is mostly there for, else on the first thing after its
  * head. However it is closed, the focus goes back to where it was.
  */
 
@@ -8,9 +8,15 @@ export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () =>
     const beside = (event: MouseEvent): void => {
       if (event.target === dialog) onclose();
     };
+    const cancel = (event: Event): void => {
+      if (event.target !== dialog) return;
+      event.preventDefault();
+      onclose();
+    };
     const root = dialog.getRootNode() as Document | ShadowRoot;
     const before = whereFrom(root.activeElement);
     dialog.addEventListener('click', beside);
+    dialog.addEventListener('cancel', cancel);
     dialog.showModal();
     (
       dialog.querySelector<HTMLElement>('[aria-current]') ??
@@ -20,6 +26,7 @@ export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () =>
     if (before !== null) openedFrom.set(dialog, before);
     return () => {
       dialog.removeEventListener('click', beside);
+      dialog.removeEventListener('cancel', cancel);
       // When it is gone, and unless the focus is somewhere else by then.
       queueMicrotask(() => {
         if (before?.isConnected === true && isNowhere(root.activeElement)) before.focus();
