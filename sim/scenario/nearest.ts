@@ -1,9 +1,49 @@
-/** Finds the name that somebody probably meant: the fewest single-letter edits, swaps of neighbours counted as one, case ignored. */
+/**
+ * Finds the name that somebody probably meant: the fewest single-letter edits, swaps of neighbours counted as one, case ignored; where none is so near, a name of
+ * which a part was written, such as `delay` of DelaySeconds.
+ */
 
 const LONGEST = 64;
+/** Fewer letters than these are part of too many names. */
+const LEAST_PART = 3;
 
-/** The nearest of `names`, or null when none is near enough to be a slip of the finger. Ties go to the earlier one. */
+/** The nearest of `names`, or null when none is near enough to be a slip of the finger or a short form. Ties go to the earlier one. */
 export function nearest(wanted: string, names: Iterable<string>): string | null {
+  const all = [...names];
+  return nearestByEdits(wanted, all) ?? withPart(wanted, all);
+}
+
+/** A name that begins with these words; else one that has them as whole words of it. The shortest, for it says least that was not written. */
+function withPart(wanted: string, names: readonly string[]): string | null {
+  const part = wordsOf(wanted.slice(0, LONGEST));
+  if (part.length < LEAST_PART + 2) return null;
+  const first = part.slice(1).split(' ', 1)[0] ?? '';
+  let best: string | null = null;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const name of names) {
+    if (!name.toLowerCase().includes(first)) continue;
+    const words = wordsOf(name.slice(0, LONGEST));
+    const begins = words.startsWith(part.slice(0, -1));
+    if (!begins && !words.includes(part)) continue;
+    const rank = words.length + (begins ? 0 : LONGEST * 2);
+    if (rank < bestRank) {
+      bestRank = rank;
+      best = name;
+    }
+  }
+  return best;
+}
+
+/** A name's words in lower case, each between spaces: DelaySeconds and delay_seconds are ` delay seconds `. */
+function wordsOf(name: string): string {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
+  return ` ${words
+    .filter((word) => word !== '')
+    .join(' ')
+    .toLowerCase()} `;
+}
+
+function nearestByEdits(wanted: string, names: readonly string[]): string | null {
   const from = wanted.slice(0, LONGEST).toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(from.length / 3)) + 1;
