@@ -130,6 +130,11 @@ export function formatDuration(us: Micros): string {
   return parts.join(' ');
 }
 
+/** A span within a sentence, with its units apart as in the facts' own: `250 ms`, `1 h 30 m`. */
+export function durationWords(us: Micros): string {
+  return formatDuration(us).replace(/(\d)([a-z])/g, '$1 $2');
+}
+
 /** Bytes as a person writes them: `16KiB`, `1MB`, `1500B`. */
 export function formatSize(bytes: number): string {
   for (const unit of ['GiB', 'GB', 'MiB', 'MB', 'KiB', 'kB'] as const) {
