@@ -99,8 +99,9 @@ export class PubsubNode implements Machine {
   readonly #subscriptions = new Map<string, PubsubSubscription>();
   /** Subscriptions that a declared group of consumers takes from. */
   readonly #groups = new Map<string, Set<string>>();
-  /** Streams that get something in this step. */
+  /** Streams that get something in this step: so many of the first here. */
   readonly #handed: PullStream[] = [];
+  #handedTo = 0;
   #messageIds = 0;
 
   constructor(topics: readonly DeclaredThing[], subscriptions: readonly DeclaredThing[], setup: Setup) {
@@ -289,9 +290,11 @@ export class PubsubNode implements Machine {
           out.fact(F.rejected, message.id, topic?.place ?? 0, from, 0, R['refused by the broker']);
       return this.#published(from, messages, token, error, [], out);
     }
-    const messageIds: number[] = [];
-    for (const { message, orderingKey, attributes } of messages) {
-      messageIds.push(++this.#messageIds);
+    // As long as it will be: most requests are of one message, and an array that grows takes room for more.
+    const messageIds: number[] = new Array(messages.length);
+    for (let i = 0; i < messages.length; i++) {
+      const { message, orderingKey, attributes } = messages[i] as PubsubMessage;
+      messageIds[i] = ++this.#messageIds;
       this.#spread(topic, message, this.#messageIds, orderingKey, attributes, out);
     }
     this.#published(from, messages, token, '', messageIds, out);
@@ -371,8 +374,8 @@ export class PubsubNode implements Machine {
       this.#hand(subscription, entry, stream, out);
       if (subscription.ordered) this.#serveRows(subscription, stream, out);
     }
-    for (const stream of this.#handed) this.#flush(stream, out);
-    this.#handed.length = 0;
+    for (let i = 0; i < this.#handedTo; i++) this.#flush(this.#handed[i] as PullStream, out);
+    this.#handedTo = 0;
     this.#armDue(subscription, out);
   }
 
@@ -386,8 +389,12 @@ export class PubsubNode implements Machine {
 
   #hand(subscription: PubsubSubscription, entry: Entry, stream: PullStream, out: Out): void {
     const deadlineUs = stream.ackDeadlineUs > 0 ? stream.ackDeadlineUs : subscription.ackDeadlineUs;
-    if (stream.outbox.length === 0) this.#handed.push(stream);
-    stream.outbox.push(this.#lease(subscription, entry, stream, deadlineUs, out));
+    const received = this.#lease(subscription, entry, stream, deadlineUs, out);
+    if (stream.outbox !== null) stream.outbox.push(received);
+    else {
+      stream.outbox = [received];
+      this.#handed[this.#handedTo++] = stream;
+    }
   }
 
   #lease(
@@ -416,8 +423,8 @@ export class PubsubNode implements Machine {
   }
 
   #flush(stream: PullStream, out: Out): void {
-    const messages = stream.outbox;
-    stream.outbox = [];
+    const messages = stream.outbox ?? NOTHING;
+    stream.outbox = null;
     const response: StreamingPullResponse = {
       type: 'StreamingPullResponse',
       token: stream.token,
@@ -712,7 +719,8 @@ export class PubsubNode implements Machine {
   }
 
   #freed({ streams }: PubsubSubscription, holder: Holder | null): void {
-    if (holder instanceof PullStream) streams.settled(holder);
+    // Of all holders only streams stay open.
+    if (holder?.staysOpen === true) streams.settled(holder as PullStream);
   }
 
   // ── Redelivery ──────────────────────────────────────────────────────────────────────────────────────────────────

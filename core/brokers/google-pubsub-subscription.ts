@@ -36,8 +36,8 @@ export class PullStream implements Taker, Holder {
   held = 0;
   heldBytes = 0;
   heardUs: Micros;
-  /** What is handed to it in this step. */
-  outbox: ReceivedMessage[] = [];
+  /** What is handed to it in this step; null when nothing is. */
+  outbox: ReceivedMessage[] | null = null;
   /** Answers sent on it. */
   sent = 0;
 

@@ -153,12 +153,15 @@ export class PubsubProducerPort implements ProducerPort {
       batch = null;
     }
     if (batch === null) {
-      batch = { type: 'pubsub/batch', lane, messages: [], bytes: 0, attempt: 0, begunAtUs: 0, uncertain: false };
+      const messages = [published];
+      const bytes = message.sizeBytes;
+      batch = { type: 'pubsub/batch', lane, messages, bytes, attempt: 0, begunAtUs: 0, uncertain: false };
       lane.open = batch;
       if (this.#maxLatencyUs > 0 && this.#maxMessages > 1) out.timer(this.#maxLatencyUs, batch);
+    } else {
+      batch.messages.push(published);
+      batch.bytes += message.sizeBytes;
     }
-    batch.messages.push(published);
-    batch.bytes += message.sizeBytes;
     const full = batch.messages.length >= this.#maxMessages || batch.bytes >= this.#maxBytes;
     if (full || this.#maxLatencyUs === 0) this.#flush(lane, out);
   }
