@@ -34,6 +34,12 @@ export interface Ledger {
 /** A client lets what has arrived lie at most so long while a frame before it is missing; then it gives the connection up. */
 const LIES_US: Micros = 2_000_000;
 
+/** When a hop with a message arrives, and at whom. */
+interface Arrival {
+  readonly arrivesUs: Micros;
+  readonly at: ActorId;
+}
+
 export class Evidence {
   readonly trace: Trace;
   readonly scenario: Scenario;
@@ -52,12 +58,17 @@ export class Evidence {
 
   #groupOfConsumer: GroupId[] = [];
   #onlyGroup: GroupId[] = [];
-  /** By consumer: the last fact after which what it had received but not begun is forgotten, and the last one after which all is. */
-  #dropped: FactId[] = [];
+  /** By actor: the last fact with which its process ended, and all that it held. */
   #died: FactId[] = [];
+  /**
+   * By consumer and broker (any of its nodes: one may hand out through another): the last fact with which a connection between them was lost; and by consumer and
+   * place: with which that was taken from it. What had come thereby and was not begun is forgotten.
+   */
+  readonly #cut = new Map<number, FactId>();
+  readonly #taken = new Map<number, FactId>();
   /** By actor that stands still when the run ends: since which fact. */
   readonly #paused: FactId[] = [];
-  #arrivals: Map<number, Micros> | null = null;
+  #arrivals: Map<number, Arrival> | null = null;
   #groupNames = new Map<string, GroupId>();
   #ledgers: Map<GroupId, Ledger> | null = null;
   #confirmed: Uint32Array | null = null;
@@ -193,10 +204,10 @@ export class Evidence {
     switch (trace.kind(step)) {
       case F.delivered:
         // What had not arrived when the connection broke never does, and a node that died in the middle of handing out may never have sent it.
-        if ((this.#dropped[trace.peer(step)] ?? 0) > step || (this.#died[trace.actor(step)] ?? 0) > step) return false;
-        return this.#isOnItsWay(step);
+        if ((this.#died[trace.actor(step)] ?? 0) > step) return false;
+        return !this.#isForgotten(step, trace.peer(step), trace.actor(step)) && this.#isOnItsWay(step);
       case F.received:
-        return (this.#dropped[trace.actor(step)] ?? 0) < step;
+        return !this.#isForgotten(step, trace.actor(step), this.#whoSent(step));
       case F.begun:
         return (this.#died[trace.actor(step)] ?? 0) < step;
       default:
@@ -204,41 +215,98 @@ export class Evidence {
     }
   }
 
-  /** Whether what was handed out may still come: its hop has not arrived, or lies before a paused process. What arrived and was not taken never is. */
+  /** Whether a consumer that got something of a node, and has not begun it, has forgotten it since. */
+  #isForgotten(step: FactId, consumer: ActorId, node: ActorId): boolean {
+    const { trace } = this;
+    const last = Math.max(
+      this.#died[consumer] ?? 0,
+      this.#cut.get(this.#pair(consumer, this.#firstNode(node))) ?? 0,
+      this.#taken.get(this.#holding(consumer, trace.place(step))) ?? 0,
+    );
+    return last > step;
+  }
+
+  /** The node from which a message that was received came: the nearest cause that is not the receiver's own. */
+  #whoSent(received: FactId): ActorId {
+    const { trace } = this;
+    const receiver = trace.actor(received);
+    let cause = trace.cause(received);
+    while (cause > 0 && trace.actor(cause) === receiver) cause = trace.cause(cause);
+    return cause > 0 ? trace.actor(cause) : 0;
+  }
+
+  /** Of a broker's node the first one of that broker, which stands for it; of anybody else the same. */
+  #firstNode(actor: ActorId): ActorId {
+    const { actors } = this.trace;
+    const known = actors[actor];
+    if (known?.kind !== 'broker') return actor;
+    return actors.findIndex(({ kind, group }) => kind === 'broker' && group === known.group);
+  }
+
+  /** A number for two actors, whichever is named first. */
+  #pair(one: ActorId, other: ActorId): number {
+    return Math.min(one, other) * this.trace.actors.length + Math.max(one, other);
+  }
+
+  /** A number for an actor and a place. */
+  #holding(actor: ActorId, place: PlaceId): number {
+    return actor * this.trace.places.length + place;
+  }
+
+  /** Whether what was handed out may still come: a hop of it has not arrived, or lies before a paused process. What arrived and was not taken never is. */
   #isOnItsWay(delivered: FactId): boolean {
     const { trace } = this;
     this.#arrivals ??= this.#findArrivals();
     // A hop without a fact of its own took no time.
-    const arrivesUs = this.#arrivals.get(this.#handing(delivered)) ?? trace.time(delivered);
-    const paused = this.#paused[trace.peer(delivered)] ?? 0;
+    const { arrivesUs, at } = this.#arrivals.get(this.#handing(delivered)) ??
+      this.#arrivals.get(this.#handingOn(trace.messageOf(delivered))) ?? {
+        arrivesUs: trace.time(delivered),
+        at: trace.peer(delivered),
+      };
+    const paused = this.#paused[at] ?? 0;
     return arrivesUs + LIES_US >= trace.endedAtUs || (paused > 0 && trace.time(paused) <= arrivesUs);
   }
 
-  /** By message and consumer, for each message of which nothing is known since it was handed out: when the last hop with it arrives; before all time when that was lost. */
-  #findArrivals(): Map<number, Micros> {
+  /**
+   * By message and consumer, for each message of which nothing is known since it was handed out: when the last hop with it arrives, and where; before all time when that
+   * was lost. By message alone: the same of the last hop from node to node, for what another node hands on to the consumer.
+   */
+  #findArrivals(): Map<number, Arrival> {
     const { trace } = this;
     const awaited = new Map<number, FactId>();
-    const arrivals = new Map<number, Micros>();
+    const arrivals = new Map<number, Arrival>();
     let first = trace.count;
+    const note = (key: number, id: FactId) => void awaited.set(key, Math.min(id, awaited.get(key) ?? id));
     for (const { step } of this.ledgers.values()) {
       for (const id of step) {
         if (id === 0 || trace.kind(id) !== F.delivered) continue;
-        const key = this.#handing(id);
         // Handed out from two places: the earlier one.
-        awaited.set(key, Math.min(id, awaited.get(key) ?? id));
+        note(this.#handing(id), id);
+        note(this.#handingOn(trace.messageOf(id)), id);
         if (id < first) first = id;
       }
     }
+    const isNode = trace.actors.map(({ kind }) => kind === 'broker');
     for (let id = first + 1; id <= trace.count; id++) {
       if (trace.kind(id) !== F.sent) continue;
-      const key = this.#handing(id);
+      const at = trace.peer(id);
+      // Copies for followers go from node to node, too; what is handed out follows from its being handed out, and settled thereby where no ack is wanted.
+      const cause = trace.cause(id);
+      const because = cause > 0 && isNode[at] === true ? trace.kind(cause) : 0;
+      const isBetween = because === F.delivered || because === F.acked;
+      const key = isBetween ? this.#handingOn(trace.messageOf(id)) : this.#handing(id);
       const since = awaited.get(key);
       if (since === undefined || id < since) continue;
       const fate = trace.detail(id) >> 3;
       const arrivesUs = fate === 0 || fate === 4 ? trace.time(id) + trace.value(id) : Number.NEGATIVE_INFINITY;
-      arrivals.set(key, Math.max(arrivesUs, arrivals.get(key) ?? Number.NEGATIVE_INFINITY));
+      if (arrivesUs >= (arrivals.get(key)?.arrivesUs ?? Number.NEGATIVE_INFINITY)) arrivals.set(key, { arrivesUs, at });
     }
     return arrivals;
+  }
+
+  /** A number for the message as it goes from node to node. */
+  #handingOn(message: MessageId): number {
+    return message * this.trace.actors.length;
   }
 
   /** A number for the message and the receiver of a fact. */
@@ -343,23 +411,20 @@ export class Evidence {
           else if (type === 'producer' && this.producerCrash === 0) this.producerCrash = id;
           waiting[actor] = 0;
           unfinished[actor] = 0;
-          this.#dropped[actor] = id;
           this.#died[actor] = id;
           this.#paused[actor] = 0;
           openFaults.set(`down ${actor}`, id);
           break;
         }
         case F.stopped:
-          this.#dropped[trace.actor(id)] = id;
           this.#died[trace.actor(id)] = id;
           this.#paused[trace.actor(id)] = 0;
           break;
         case F.revoked:
-          this.#dropped[trace.peer(id)] = id;
+          this.#taken.set(this.#holding(trace.peer(id), trace.place(id)), id);
           break;
         case F['connection-lost']:
-          this.#dropped[trace.peer(id)] = id;
-          this.#dropped[trace.actor(id)] = id;
+          this.#cut.set(this.#pair(this.#firstNode(trace.actor(id)), this.#firstNode(trace.peer(id))), id);
           break;
         case F.restarted:
           openFaults.delete(`down ${trace.actor(id)}`);

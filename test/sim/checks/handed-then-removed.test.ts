@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { judge } from '../../../sim/checks/index.ts';
 import { run } from '../../../sim/world.ts';
-import { scenarioOf } from '../runs.ts';
+import { countOf, scenarioOf } from '../runs.ts';
 
 /** The worker stalls beyond its heartbeat; what it was handed comes back to a queue that is then too long. */
 const YAML = `
@@ -67,4 +67,27 @@ it('knows as lost what a split swallowed, at once', () => {
   const [verdict] = judge(run(scenario).trace, scenario, [{ claim: 'at-least-once', scope: '' }]);
   expect(verdict?.verdict).toBe('allowed');
   expect(verdict?.sentence).toContain('never had its effect');
+});
+
+/** The leader is at b1, the worker at b2; what is handed out goes by way of b2. */
+const CLUSTER = `
+title: Settled when handed out, by way of another node
+broker: { kind: rabbitmq, nodes: 3, heartbeat: 0s, failure-detection: 60s }
+duration: 9s
+queues: { jobs: { x-queue-type: quorum } }
+producers: { maker: { to: jobs, rate: 1/s, messages: 1, start: 5s, confirms: true, node: 1 } }
+consumers: { worker: { from: jobs, process: 200ms, settle: on-delivery, effect: { insert: results }, node: 2 } }
+`;
+
+it.each([
+  ['slow', 'network: { latency: 3ms, links: [{ from: b1, to: b2, latency: 3500ms }] }'],
+  ['cut', 'network: { latency: 3ms }\ntimeline: [{ at: 5005ms, split: [[b2], [b1, b3, maker]], heal: 5m }]'],
+])('tells what goes by a %s link between nodes from what is lost', (kind, network) => {
+  const scenario = scenarioOf(`${CLUSTER}${network}\n`);
+  const { trace } = run(scenario);
+  const [verdict] = judge(trace, scenario, [{ claim: 'at-least-once', scope: '' }]);
+  expect(countOf(trace, 'delivered')).toBe(1);
+  expect(countOf(trace, 'begun')).toBe(0);
+  if (kind === 'slow') expect(verdict?.sentence).not.toContain('never had its effect');
+  else expect(verdict?.sentence).toContain('never had its effect');
 });
