@@ -122,7 +122,8 @@ export interface Machine {
  * takes `factor` times as long, for `forUs` (absent: from now on).
  */
 export type Command =
-  | { readonly type: 'send'; readonly messages: number }
+  /** `key`: what each of them has for its key; without one it is drawn, as always. */
+  | { readonly type: 'send'; readonly messages: number; readonly key?: string | null }
   | { readonly type: 'poison'; readonly messages: number }
   | { readonly type: 'fix' }
   | { readonly type: 'burst'; readonly perSecond: number; readonly forUs: Micros }

@@ -197,7 +197,7 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
   command(command: Command, out: Out): void {
     switch (command.type) {
       case 'send':
-        for (let i = 0; i < command.messages; i++) this.#arrive(out);
+        for (let i = 0; i < command.messages; i++) this.#arrive(out, command.key ?? null);
         return;
       case 'poison':
         this.#poisonNext += command.messages;
@@ -274,8 +274,11 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
     this.#arrival = out.timer(Math.floor(this.#dueUs) - out.now, this.#nextArrival, out.cause);
   }
 
-  #arrive(out: Out): void {
-    const attributes = this.#attributes(out);
+  /** `own`: a key that was asked for; null for the one that is drawn. */
+  #arrive(out: Out, own: string | null = null): void {
+    const drawn = this.#attributes(out);
+    const { key } = this.#settings;
+    const attributes = own === null || key === null ? drawn : { ...drawn, [key]: own };
     const poison = this.#isPoison(out);
     this.#made++;
     this.#offer(this.#draft(attributes, this.#settings.amount, poison), out);

@@ -712,6 +712,10 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
   }
   for (const { action, spot, when } of file.timeline) {
     if (action?.type === 'redrive') checkRedrive(source, scenario, action.queue, source.child(spot, 'redrive'));
+    if (action?.type === 'send' && action.key !== null && scenario.producers[action.producer]?.key === null) {
+      const hint = `Say which attribute is the key, such as \`key: user\` of the producer.`;
+      source.error(source.child(spot, 'key'), `the messages of ${action.producer} have no key.`, '', hint);
+    }
     if (action?.type !== 'seek' && action?.type !== 'snapshot') continue;
     const consumer = Object.values(scenario.consumers).find(({ group }) => group === action.group);
     const kind = consumer === undefined ? null : kindOf(source, scenario, consumer.broker);

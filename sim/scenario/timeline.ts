@@ -3,7 +3,7 @@
  * the world carries out, and into a phrase for people. Whether the names exist is checked by resolve.ts.
  */
 import { HOPS, type SeekTarget } from '../../core/machine.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { durationWords, parseDuration } from './duration.ts';
 import { MOST_INSTANCES, WHEN_FIELDS } from './grammar.ts';
 import {
   anything,
@@ -166,6 +166,7 @@ export const VERBS = {
   send: verb('send', {
     send: required(reference('producer'), 'shop', 'This producer makes a message at once, besides those of its rate.'),
     messages: defaulted(integer(1, 1_000_000), '1', '3', 'How many.'),
+    key: optional(text(200), 'ana', 'Their key; drawn like those of its other messages when absent.'),
   }),
   poison: verb('poison', {
     poison: required(reference('producer'), 'upload-service', 'The next messages of this producer are poison.'),
@@ -312,7 +313,7 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
       if (entry?.crash === undefined) return undefined;
       const restartUs = entry.restart ?? null;
       const lost = entry.disk === 'lost';
-      const back = restartUs === null ? '' : `, back after ${formatDuration(restartUs)}`;
+      const back = restartUs === null ? '' : `, back after ${durationWords(restartUs)}`;
       const action = { type: 'crash', actors: entry.crash, restartUs, losesDisk: lost } as const;
       return plain(entry, action, `${some(entry.crash, 'crashes', 'crash')}${lost ? ', disk lost' : ''}${back}`);
     }
@@ -325,7 +326,7 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
       const entry = VERBS.pause.read(spot);
       if (entry?.pause === undefined || entry.for === undefined) return undefined;
       const action = { type: 'pause', actors: entry.pause, forUs: entry.for } as const;
-      return plain(entry, action, `${some(entry.pause, 'stalls', 'stall')} for ${formatDuration(entry.for)}`);
+      return plain(entry, action, `${some(entry.pause, 'stalls', 'stall')} for ${durationWords(entry.for)}`);
     }
     case 'slow': {
       const entry = VERBS.slow.read(spot);
@@ -383,11 +384,12 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
     case 'send': {
       const entry = VERBS.send.read(spot);
       if (entry?.send === undefined) return undefined;
-      const { send: producer, messages } = entry;
+      const { send: producer, messages, key = null } = entry;
+      const keyed = key === null ? '' : ` with the key ${key}`;
       return plain(
         entry,
-        { type: 'send', producer, messages },
-        `${producer} sends ${messages === 1 ? 'a message' : `${messages} messages`}`,
+        { type: 'send', producer, messages, key },
+        `${producer} sends ${messages === 1 ? 'a message' : `${messages} messages`}${keyed}`,
       );
     }
     case 'poison': {
@@ -411,7 +413,7 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
       if (entry?.burst === undefined || entry.rate === undefined || entry.for === undefined) return undefined;
       const action = { type: 'burst', producer: entry.burst, perSecond: entry.rate, forUs: entry.for } as const;
       const label = entry.rate === 0 ? `${entry.burst} is silent` : `${entry.burst} makes ${entry.rate}/s`;
-      return plain(entry, action, `${label} for ${formatDuration(entry.for)}`);
+      return plain(entry, action, `${label} for ${durationWords(entry.for)}`);
     }
     case 'redrive': {
       const entry = VERBS.redrive.read(spot);
@@ -500,7 +502,7 @@ function interfere(
   const between = betweenWords(entry);
   const is = several ? 'are' : 'is';
   const comes = several ? 'come' : 'comes';
-  const fate = { lose: `${is} lost`, duplicate: `${comes} twice`, delay: `${is} ${formatDuration(byUs)} late` }[how];
+  const fate = { lose: `${is} lost`, duplicate: `${comes} twice`, delay: `${is} ${durationWords(byUs)} late` }[how];
   return [action, `${chance}${which} ${what}${about}${between} ${fate}${span(entry.for)}`];
 }
 
@@ -533,7 +535,7 @@ function target(to: Place | { readonly backUs: number }, entry: Moment, spot: Sp
 function targetWords(to: Place): string {
   if ('snapshot' in to) return `the snapshot ${to.snapshot}`;
   if ('end' in to) return `the ${to.end} offset`;
-  return 'offset' in to ? `offset ${to.offset}` : formatDuration(to.timeUs);
+  return 'offset' in to ? `offset ${to.offset}` : durationWords(to.timeUs);
 }
 
 function some(names: readonly string[], one: string, many: string): string {
@@ -542,7 +544,7 @@ function some(names: readonly string[], one: string, many: string): string {
 }
 
 function span(us: number | undefined): string {
-  return us === undefined ? '' : ` for ${formatDuration(us)}`;
+  return us === undefined ? '' : ` for ${durationWords(us)}`;
 }
 
 function unknownVerb(verb: never): never {

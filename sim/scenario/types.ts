@@ -286,7 +286,8 @@ export type TimelineAction =
       readonly byUs: Micros;
       readonly forUs: Micros | null;
     }
-  | { readonly type: 'send'; readonly producer: string; readonly messages: number }
+  /** Without a key the producer draws one, as for each message of its rate. */
+  | { readonly type: 'send'; readonly producer: string; readonly messages: number; readonly key: string | null }
   | { readonly type: 'poison'; readonly producer: string; readonly messages: number }
   | { readonly type: 'fix'; readonly consumer: string }
   | { readonly type: 'burst'; readonly producer: string; readonly perSecond: number; readonly forUs: Micros }

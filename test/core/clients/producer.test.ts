@@ -92,6 +92,17 @@ describe('a producer', () => {
     expect(times()).toEqual([1, 1.5, 1.5, 2]);
   });
 
+  it('gives what it is asked for the key that it is asked for, and draws all else', () => {
+    const { bench, producer, published } = producerOf({
+      key: 'city',
+      attributes: { city: { type: 'unique', prefix: 'c' }, kind: { type: 'unique', prefix: 'k' } },
+    });
+    producer.command({ type: 'send', messages: 2, key: 'oslo' }, bench.out);
+    producer.command({ type: 'send', messages: 1 }, bench.out);
+    expect(published.map(({ key }) => key)).toEqual(['oslo', 'oslo', 'c-3']);
+    expect(published[1]?.attributes).toEqual({ city: 'oslo', kind: 'k-2' });
+  });
+
   it('makes nothing while it is down', () => {
     const { bench, producer, times } = producerOf({ perSecond: 1, stopUs: 8 * SECOND });
     bench.wait(2_500_000);
