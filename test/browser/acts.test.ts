@@ -22,7 +22,7 @@ it('an act has its numbers in line, is said aloud, and leaves the moment as it w
   await menu.getByRole('button', { name: 'Crash', exact: true }).click();
   await page.getByRole('button', { name: /^Consumer worker-2, crashed/ }).waitFor();
   await page
-    .getByText('At 9.5 s: worker-2 crashes, back after 2s. The old future is kept.')
+    .getByText('At 9.5 s: worker-2 crashes, back after 2 s. The old future is kept.')
     .waitFor({ state: 'attached' });
   expect(await added(page)).toBe('- { at: 9.5s, crash: worker-2, restart: 2s }');
   await settled(page);

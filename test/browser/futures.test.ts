@@ -31,7 +31,7 @@ it('the old future can be returned to, at the same moment, and the new one again
   const second = await digestOf(page);
   const lanes = page.getByRole('region', { name: 'Futures', exact: true }).getByRole('listitem');
   expect(await lanes.count()).toBe(2);
-  expect(await lanes.nth(1).innerText()).toMatch(/2\s+worker-2 crashes, back after 5s\s+on the stage/);
+  expect(await lanes.nth(1).innerText()).toMatch(/2\s+worker-2 crashes, back after 5 s\s+on the stage/);
   expect(await lanes.nth(1).innerText()).toMatch(/leaves 1 at 0:09\.500 · 1 broken · 6 sent, 6 applied/);
   await page.getByRole('button', { name: 'Return to 1' }).press('Enter');
   await expect.poll(() => digestOf(page)).toBe(first);
@@ -41,7 +41,7 @@ it('the old future can be returned to, at the same moment, and the new one again
   await page.getByRole('button', { name: 'Return to 2' }).click();
   await expect.poll(() => digestOf(page)).toBe(second);
   await settled(page);
-  await page.getByText('Returned to: worker-2 crashes, back after 5s.').waitFor({ state: 'attached' });
+  await page.getByText('Returned to: worker-2 crashes, back after 5 s.').waitFor({ state: 'attached' });
   expect(complaints).toEqual([]);
   await close();
 });

@@ -61,7 +61,7 @@ it('does not pass a run that a limit cut short', () => {
 it('tells what the timeline did in the words of its line', () => {
   const scenario = scenarioOf(YAML);
   const log = [...logLines(run(scenario).trace, scenario, false)].join('\n');
-  expect(log).toMatch(/Timeline: worker crashes, back after 1s\./);
+  expect(log).toMatch(/Timeline: worker crashes, back after 1 s\./);
   expect(log).not.toContain('sent a request');
   expect([...logLines(run(scenario).trace, scenario, true)].join('\n')).toContain('sent a request');
 });

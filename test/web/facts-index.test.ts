@@ -62,7 +62,7 @@ it('what is shut down, sent or set in good order is no fault on the timeline, wh
     ['app sends 2 messages', 'moment', false],
     ['worker-1 shut down', 'stretch', false],
     ['worker has 3 instances', 'moment', false],
-    ['app makes 5/s for 1s', 'stretch', true],
+    ['app makes 5/s for 1 s', 'stretch', true],
     ['a poison message from app', 'moment', true],
     ['worker-2 crashed', 'stretch', true],
   ]);

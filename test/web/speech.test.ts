@@ -28,7 +28,7 @@ it('a jump says its moment and the fact, a pause where it stands', () => {
 });
 
 it('a line of the timeline is told in its own words', () => {
-  expect(factWords(run, 5)).toBe('Timeline: packer is shut down for 4s.');
+  expect(factWords(run, 5)).toBe('Timeline: packer is shut down for 4 s.');
   expect(factWords(run, 0)).toBe('');
 });
 

@@ -1,9 +1,14 @@
 /** An exercise's knobs in words, and as settings. */
+import { parseDuration } from '../../sim/scenario/duration.ts';
+import { span } from '../stage/describe.ts';
 
 /** As the select shows it. */
 export function valueWords(value: unknown): string {
   if (value === null) return 'none';
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') {
+    const us = /^\d/.test(value) ? parseDuration(value) : null;
+    return us === null ? value : span(us);
+  }
   return typeof value === 'object' ? JSON.stringify(value).replaceAll('"', '') : String(value);
 }
 

@@ -1,14 +1,14 @@
 /** What stands in small print beside things on the stage: their settings, in few words. */
 import type { OptionValues } from '../../core/options.ts';
 import type { Micros } from '../../core/types.ts';
-import { formatDuration } from '../../sim/scenario/duration.ts';
+import { durationWords } from '../../sim/scenario/duration.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import type { LineValue, TimelineLine } from '../protocol.ts';
 import { deadLetterOf, nested } from './dead-letters.ts';
 
 /** "3 s", "250 ms", "1 h 30 m". */
 export function span(us: Micros): string {
-  return formatDuration(Math.round(us)).replace(/(\d)([a-zµ])/g, '$1\u00a0$2');
+  return durationWords(Math.round(us)).replace(/(\d) ([a-z])/g, '$1\u00a0$2');
 }
 
 /** Seconds for a clock: "0.2 s", "12 s", "3 min". */

@@ -48,7 +48,7 @@ test('a lost record goes back to the cut, the election and the crash, and is los
       ),
       'b2 became leader of payments/0, epoch 1: b1 had crashed.',
       'b1 crashed.',
-      expect.stringContaining('b1 crashes, back after 25s'),
+      expect.stringContaining('b1 crashes, back after 25 s'),
     ]);
   }
 });

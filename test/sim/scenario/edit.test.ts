@@ -111,7 +111,7 @@ describe('a line added to the timeline', () => {
     expect(text).toBe(`${PHOTOS}  - { at: 60s, crash: resizer-2, restart: 10s }\n`);
     expect(scenarioOf(text)?.timeline.map((entry) => entry.label)).toEqual([
       'a poison message from upload',
-      'resizer-2 crashes, back after 10s',
+      'resizer-2 crashes, back after 10 s',
     ]);
   });
 

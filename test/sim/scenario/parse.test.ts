@@ -189,9 +189,9 @@ describe('a line of the timeline', () => {
     const lines =
       '{ at: 1s, crash: [resizer-1, resizer-2], restart: 90s }, { at: 2s, lose: ack, from: resizer, message: 7 }, { at: 3s, burst: upload, rate: 0/s, for: 5s }';
     expect(sqs(`timeline: [${lines}]\n`).timeline.map((entry) => entry.label)).toEqual([
-      'resizer-1 and resizer-2 crash, back after 1m 30s',
+      'resizer-1 and resizer-2 crash, back after 1 m 30 s',
       'the next ack of message 7 from resizer is lost',
-      'upload is silent for 5s',
+      'upload is silent for 5 s',
     ]);
   });
 });
