@@ -46,7 +46,7 @@ import {
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
-import { optionsOf } from './sqs.ts';
+import { optionsOf } from './sqs-settings.ts';
 
 const SECOND = 1_000_000;
 const CLIENT = 7;
