@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Locator } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { at, settled } from './lab.ts';
 import { openPage } from './page.ts';
@@ -76,9 +77,11 @@ it('a phone shows the caption, and the line that a click added, without covering
   await page.getByRole('button', { name: 'Crash', exact: true }).click();
   const line = page.getByText('- { at: 4.3s, crash: worker-2, restart: 5s }');
   await line.waitFor();
-  const stage = await page.getByRole('region', { name: 'Stage' }).boundingBox();
-  const added = await line.boundingBox();
-  expect(added?.y).toBeGreaterThanOrEqual((stage?.y ?? 0) + (stage?.height ?? 999));
+  const bottom = (one: Locator): Promise<number> => one.evaluate((element) => element.getBoundingClientRect().bottom);
+  // The stage takes its new height a frame after the line is there.
+  await expect
+    .poll(async () => (await bottom(line)) - (await bottom(page.getByRole('region', { name: 'Stage' }))))
+    .toBeGreaterThan(0);
   expect(complaints).toEqual([]);
   await close();
 });

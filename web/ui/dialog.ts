@@ -1,5 +1,5 @@
 /**
- * A modal dialog that Escape or a click beside it closes, at once: where the browser closes it, it says so only later, and who opens one in between sees it close. It opens with the focus on what is chosen in it, else on what it is mostly there for, else on the first thing after its
+ * A modal dialog that Escape or a click beside it closes, at once: where the browser closes it, it says so only later, when another may be open. It opens with the focus on what is chosen in it, else on what it is mostly there for, else on the first thing after its
  * head. However it is closed, the focus goes back to where it was.
  */
 
@@ -8,15 +8,16 @@ export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () =>
     const beside = (event: MouseEvent): void => {
       if (event.target === dialog) onclose();
     };
-    const cancel = (event: Event): void => {
-      if (event.target !== dialog) return;
+    const leave = (event: KeyboardEvent): void => {
+      if (event.key !== 'Escape' || event.defaultPrevented) return;
       event.preventDefault();
       onclose();
     };
     const root = dialog.getRootNode() as Document | ShadowRoot;
     const before = whereFrom(root.activeElement);
     dialog.addEventListener('click', beside);
-    dialog.addEventListener('cancel', cancel);
+    dialog.addEventListener('keydown', leave);
+    dialog.addEventListener('close', onclose);
     dialog.showModal();
     (
       dialog.querySelector<HTMLElement>('[aria-current]') ??
@@ -26,7 +27,8 @@ export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () =>
     if (before !== null) openedFrom.set(dialog, before);
     return () => {
       dialog.removeEventListener('click', beside);
-      dialog.removeEventListener('cancel', cancel);
+      dialog.removeEventListener('keydown', leave);
+      dialog.removeEventListener('close', onclose);
       // When it is gone, and unless the focus is somewhere else by then.
       queueMicrotask(() => {
         if (before?.isConnected === true && isNowhere(root.activeElement)) before.focus();
