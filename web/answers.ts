@@ -6,9 +6,14 @@ import { settingsOf } from '../sim/scenario/settings.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
 import { FACT_NAMES } from '../sim/vocabulary.ts';
+import { comesOf } from './acts/trial.ts';
 import { instantsOf } from './diagram/instants.ts';
 import { isOf } from './log/kinds.ts';
+import type { TimelineLine } from './protocol.ts';
 import type { Answer, LogFilter, Question } from './questions.ts';
+
+/** What is looked at in a menu may change at any moment, so nobody waits for it longer than this. */
+const TRIAL_MS = 500;
 
 /** An answer, and the buffers that go with it instead of being copied. */
 export interface Answered {
@@ -20,13 +25,15 @@ export class Answerer {
   readonly #trace: Trace;
   readonly #scenario: Scenario;
   readonly #text: string;
+  readonly #seed: string;
   #ledger: LedgerRows;
 
   /** The trace may still grow. `text` is what the scenario was read from. */
-  constructor(trace: Trace, scenario: Scenario, text: string) {
+  constructor(trace: Trace, scenario: Scenario, text: string, seed: string) {
     this.#trace = trace;
     this.#scenario = scenario;
     this.#text = text;
+    this.#seed = seed;
     this.#ledger = new LedgerRows(trace, scenario);
   }
 
@@ -42,9 +49,17 @@ export class Answerer {
         return withBuffers({ of: 'facts', answer: factsThrough(this.#trace, what.question) });
       case 'settings':
         return withBuffers({ of: 'settings', answer: settingsOf(this.#text, this.#scenario) });
+      case 'trial':
+        return withBuffers({ of: 'trial', answer: { line: what.question, comes: this.#tried(what.question) } });
       default:
         return what satisfies never;
     }
+  }
+
+  #tried(line: TimelineLine): boolean | null {
+    const until = performance.now() + TRIAL_MS;
+    const tried = { trace: this.#trace, text: this.#text, seed: this.#seed };
+    return comesOf(tried, line, () => performance.now() < until);
   }
 
   #ledgerAt(fact: number): LedgerColumns {

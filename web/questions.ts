@@ -3,6 +3,7 @@ import type { ActorId, FactId, MessageId, PlaceId } from '../core/types.ts';
 import type { HoldingColumns } from '../sim/folds/holdings.ts';
 import type { LedgerColumns } from '../sim/folds/ledger-rows.ts';
 import type { SettingsOf } from '../sim/scenario/settings.ts';
+import type { TimelineLine } from './protocol.ts';
 
 /** Which facts the log shows; 0 and empty mean any. */
 export interface LogFilter {
@@ -32,6 +33,11 @@ export interface Questions {
   /** Facts that a filter lets through, in order. */
   facts: { readonly question: LogFilter; readonly answer: Uint32Array };
   settings: { readonly question: null; readonly answer: readonly SettingsOf[] };
+  /** Whether anything would come of a line; null where that is not known. */
+  trial: {
+    readonly question: TimelineLine;
+    readonly answer: { readonly line: TimelineLine; readonly comes: boolean | null };
+  };
 }
 
 export type QuestionKind = keyof Questions;

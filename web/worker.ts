@@ -99,7 +99,7 @@ async function run(request: RunRequest, mine: number): Promise<void> {
   const seed = request.seed ?? scenario.seed;
   const hold = (trace: Trace): void => {
     const about = { title: scenario.title, seed, scenario: text, under: under?.profile.name ?? null };
-    const answerer = new Answerer(trace, scenario, under?.text ?? text);
+    const answerer = new Answerer(trace, scenario, under?.text ?? text, seed);
     held = { run: request.run, answerer, trace, scenario, about };
   };
   const shownTrace = request.recorded ?? null;

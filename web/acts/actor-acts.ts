@@ -1,13 +1,14 @@
 /** What can be done to a process: a consumer, a producer, a broker node, a store. */
 import type { Actor, ActorId } from '../../core/types.ts';
 import type { ActorStatus } from '../../sim/folds/topology.ts';
+import type { ProducerSpec } from '../../sim/scenario/types.ts';
 import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { aheadOf, isInstant, usualSpan } from './ahead.ts';
 import { actorOf, type Here, momentOf, nameOf } from './here.ts';
 import { settingAct } from './knobs.ts';
-import { amount, choice, seconds, whole } from './params.ts';
+import { amount, choice, seconds, text, whole } from './params.ts';
 
 const KINDS = { world: '', producer: 'Producer', consumer: 'Consumer', broker: 'Broker node', store: 'Store' } as const;
 /** A crowd beyond this is written into the file, not clicked together. */
@@ -17,6 +18,8 @@ const BURST = 10;
 /** A slow node is one whose hops take longer. */
 const INSTANT = 'hops take no time here, and so none takes longer';
 const NO_MORE = 'it makes no more messages';
+/** Of more there is no list. */
+const MOST_KEYS = 20;
 const FULL = 'the run has all the messages that it may have';
 
 export function actorActs(here: Here, id: ActorId): ActsOfThing {
@@ -173,10 +176,20 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
   const rate = Math.max(10, Math.round(spec.perSecond * BURST));
   const most = room / (spec.count * 10);
   return [
-    act('send', 'Send', (values) => ({ ...momentOf(here), send: declared, messages: numberIn(values, 'messages') }), {
-      params: [whole('messages', '', 1, 'messages', 1, Math.max(1, Math.floor(room / spec.count)))],
-      refusal: gone !== '' ? gone : room < spec.count ? FULL : '',
-    }),
+    act(
+      'send',
+      'Send',
+      (values) => ({ ...momentOf(here), send: declared, messages: numberIn(values, 'messages'), ...keyOf(values) }),
+      {
+        params: [
+          whole('messages', '', 1, 'messages', 1, Math.max(1, Math.floor(room / spec.count))),
+          ...(spec.key === null
+            ? []
+            : [text('key', spec.key, '', { empty: 'drawn', max: 200, known: keysOf(spec, spec.key) })]),
+        ],
+        refusal: gone !== '' ? gone : room < spec.count ? FULL : '',
+      },
+    ),
     act(
       'poison',
       'Poison',
@@ -214,6 +227,17 @@ export function producerActs(here: Here, declared: string): readonly Act[] {
       },
     ),
   ];
+}
+
+/** Keys that its messages may well have: those that it draws from, and those that the file lists. */
+function keysOf({ attributes, send }: ProducerSpec, key: string): readonly string[] {
+  const drawn = attributes[key];
+  const listed = send.flatMap((one) => (one.attributes[key] === undefined ? [] : [String(one.attributes[key])]));
+  return [...new Set([...(drawn?.type === 'weighted' ? drawn.values : []), ...listed])].slice(0, MOST_KEYS);
+}
+
+function keyOf({ key = '' }: Readonly<Record<string, string>>): TimelineLine {
+  return key.trim() === '' ? {} : { key: key.trim() };
 }
 
 /** Why none of its instances hears what it is told; '' when one does. */

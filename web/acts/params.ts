@@ -53,8 +53,15 @@ export function choice(id: string, label: string, choices: readonly Choice[]): P
   return { ...NUMBER, id, label, value: choices[0]?.value ?? '', unit: '', kind: 'choice', choices };
 }
 
-export function text(id: string, label: string, value: string): Param {
-  return { ...NUMBER, id, label, value, unit: '', kind: 'text' };
+/** Of at most `max` letters. `known`: values that it may well have; others are taken, too. */
+export function text(
+  id: string,
+  label: string,
+  value: string,
+  { empty = '', max = 1_000, known = [] }: { empty?: string; max?: number; known?: readonly string[] } = {},
+): Param {
+  const choices = known.map((one) => ({ value: one, label: one }));
+  return { ...NUMBER, id, label, value, unit: '', kind: 'text', empty, max, choices };
 }
 
 export function firstValues(params: readonly Param[]): Values {
@@ -66,10 +73,10 @@ export function problemOf(param: Param, value: string): string {
   const { kind, label, min, max, isWhole, empty, choices } = param;
   const trimmed = value.trim();
   const named = label === '' ? 'the value' : `"${label}"`;
-  if (trimmed === '' && kind === 'text') return 'say what it should be';
+  if (trimmed === '' && kind === 'text' && empty === '') return 'say what it should be';
   if (trimmed === '') return empty === '' ? `${named} is empty` : '';
   if (kind === 'choice') return choices.some((one) => one.value === value) ? '' : `${named} is none of the choices`;
-  if (kind === 'text') return '';
+  if (kind === 'text') return trimmed.length > max ? `${named} may have ${max} letters` : '';
   const number = Number(trimmed);
   if (!Number.isFinite(number) || number < min || number > max) return `${named} must be from ${min} to ${max}`;
   return isWhole && !Number.isInteger(number) ? `${named} must be a whole number` : '';

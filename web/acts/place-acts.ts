@@ -2,12 +2,13 @@
 import type { Place, PlaceId } from '../../core/types.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
 import type { Section } from '../../sim/scenario/settings.ts';
+import { F } from '../../sim/vocabulary.ts';
 import { deadLetterOf } from '../stage/dead-letters.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn } from './act.ts';
 import { consumerActs, processActs, producerActs } from './actor-acts.ts';
 import { brokerOf, type Here, kindOf, momentOf } from './here.ts';
 import { settingAct } from './knobs.ts';
-import { amount, seconds, whole } from './params.ts';
+import { amount, choice, seconds, text, whole } from './params.ts';
 
 const KINDS: Readonly<Partial<Record<Place['kind'], string>>> = {
   queue: 'Queue',
@@ -33,6 +34,9 @@ const SHARED = 'a share group hands out records one by one: its members have no 
 /** Where a place can be named by its offset; elsewhere only by time and by the ends. */
 const OFFSETS: ReadonlySet<string> = new Set(['kafka', 'redis-streams']);
 
+/** Who keeps what a group has not acked under a name. */
+const SNAPSHOTS: ReadonlySet<string> = new Set(['google-pubsub']);
+
 /** Whose dead letters can be moved back, by the broker's kind; else why not. */
 const REDRIVES: Readonly<Record<string, string>> = {
   sqs: '',
@@ -54,6 +58,11 @@ export function refusesSeek(kind: string): string {
 /** Why dead letters of a kind of broker cannot be moved back; '' when they can. */
 export function refusesRedrive(kind: string): string {
   return REDRIVES[kind] ?? 'this broker has no redrive';
+}
+
+/** Whether groups of a kind of broker can be sent back to a snapshot. */
+export function makesSnapshots(kind: string): boolean {
+  return SNAPSHOTS.has(kind);
 }
 
 export function placeActs(here: Here, id: PlaceId): ActsOfThing {
@@ -152,8 +161,8 @@ function seekActs(here: Here, group: string, whose: string, number: number): rea
   const spec = Object.values(here.scenario.consumers).find((one) => one.group === group);
   const kind = kindOf(here, spec?.broker ?? '');
   const refusal = spec?.options['group.type'] === 'share' ? SHARED : refusesSeek(kind);
-  const seek = (id: string, label: string, line: Act['line'], params: Act['params'] = []): Act =>
-    act(`${id}-${number}`, whose === '' ? label : `${label}: ${whose}`, line, { params, refusal });
+  const seek: Seek = (id, label, line, params = [], more = {}) =>
+    act(`${id}-${number}`, whose === '' ? label : `${label}: ${whose}`, line, { params, refusal, ...more });
   const now = Math.floor(here.timeUs);
   const earliest = seek('seek-start', 'Read again from the start', () => ({
     ...momentOf(here),
@@ -174,6 +183,7 @@ function seekActs(here: Here, group: string, whose: string, number: number): rea
       }),
       [seconds('back', 'by', 10)],
     ),
+    ...(makesSnapshots(kind) ? snapshotActs(here, group, seek) : []),
     ...(OFFSETS.has(kind)
       ? [
           seek(
@@ -184,5 +194,45 @@ function seekActs(here: Here, group: string, whose: string, number: number): rea
           ),
         ]
       : []),
+  ];
+}
+
+/** Makes an act of one group. */
+type Seek = (
+  id: string,
+  label: string,
+  line: Act['line'],
+  params?: Act['params'],
+  more?: Partial<Pick<Act, 'refusal' | 'vain'>>,
+) => Act;
+
+/** A snapshot is made, and gone back to by its name as long as the run has made it by now. */
+function snapshotActs(here: Here, group: string, seek: Seek): readonly Act[] {
+  const { scenario, trace, fact, timeUs } = here;
+  const begun = new Set<number>();
+  for (let id = 1; id <= fact; id++) if (trace.kind(id) === F['fault-begun']) begun.add(trace.value(id));
+  const all = scenario.timeline.flatMap(({ action, when }, i) =>
+    action.type === 'snapshot' && action.group === group
+      ? [{ name: action.name, made: begun.has(i) || (when.type === 'at' && when.atUs < timeUs) }]
+      : [],
+  );
+  const made = all.filter((one) => one.made).map(({ name }) => ({ value: name, label: name }));
+  let next = all.length + 1;
+  while (all.some(({ name }) => name === `snapshot-${next}`)) next++;
+  return [
+    seek(
+      'snapshot',
+      'Make a snapshot',
+      (values) => ({ ...momentOf(here), snapshot: group, name: (values['name'] ?? '').trim() }),
+      [text('name', 'called', `snapshot-${next}`, { max: 64 })],
+      { vain: ({ name = '' }) => (all.some((one) => one.name === name.trim()) ? 'there is one of that name' : '') },
+    ),
+    seek(
+      'seek-snapshot',
+      'Go back to a snapshot',
+      (values) => ({ ...momentOf(here), seek: group, to: { snapshot: values['to'] ?? '' } }),
+      [choice('to', '', made)],
+      { refusal: made.length === 0 ? 'none has been made yet' : '' },
+    ),
   ];
 }
