@@ -3,7 +3,7 @@ import type { Lab } from './lab.svelte.ts';
 import type { Panels } from './panels.svelte.ts';
 import type { Player } from './player.svelte.ts';
 import type { Command } from './shortcuts.ts';
-import { speedWords } from './timeline/speed.ts';
+import { speedSpoken } from './timeline/speed.ts';
 
 /** What is acted on. */
 export interface Live {
@@ -63,11 +63,11 @@ export function obey(command: Command, { lab, player, panels }: Live): boolean {
       return true;
     case 'faster':
       player.speedChosen = player.speed * 2;
-      lab.say(`Speed ${speedWords(player.speed)} of real time.`);
+      lab.say(`Speed: ${speedSpoken(player.speed)}.`);
       return true;
     case 'slower':
       player.speedChosen = player.speed / 2;
-      lab.say(`Speed ${speedWords(player.speed)} of real time.`);
+      lab.say(`Speed: ${speedSpoken(player.speed)}.`);
       return true;
     case 'quiet':
       player.skipsQuiet = !player.skipsQuiet;

@@ -72,12 +72,12 @@ it('a key that changes how it plays or looks says what it did', async () => {
   await settled(page);
   const live = page.locator('p[aria-live="polite"]').last();
   for (const [key, words] of [
-    ['+', /^Speed .* of real time\./],
+    ['+', /^Speed: .*real time\./],
     ['q', /^Quiet time is (skipped|played too)\./],
     ['b', /^Bookmarked\./],
     ['b', /^The bookmark is gone\./],
     ['t', /^Panel Inspector\./],
-    ['w', /^Wider panel\./],
+    ['w', /^Larger panel\./],
     ['d', /^Dark\./],
   ] as const) {
     await page.keyboard.press(key);

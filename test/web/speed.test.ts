@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { octaves, speedWords } from '../../web/timeline/speed.ts';
+import { octaves, speedSpoken, speedWords } from '../../web/timeline/speed.ts';
 
 it('the slider counts doublings from the default, and ends where it ends', () => {
   const slider = octaves(250);
@@ -11,10 +11,18 @@ it('the slider counts doublings from the default, and ends where it ends', () =>
 });
 
 it.each([
-  [1000 / 64, '1/64'],
-  [1000, '1'],
-  [2500, '2.5'],
-  [40_400, '40'],
+  [2.5, '400× slower'],
+  [1000 / 64, '64× slower'],
+  [400, '2.5× slower'],
+  [1000, 'real time'],
+  [970, 'real time'],
+  [2500, '2.5× faster'],
+  [40_400, '40× faster'],
 ])('%f µs in a ms is read as %s', (usPerMs, words) => {
   expect(speedWords(usPerMs)).toBe(words);
+});
+
+it('ears are told against what it is slow or fast', () => {
+  expect(speedSpoken(2.5)).toBe('400× slower than real time');
+  expect(speedSpoken(1000)).toBe('real time');
 });

@@ -11,9 +11,16 @@ export function octaves(defaultSpeed: number): ScaleLogarithmic<number, number> 
   return scaleLog(speeds, [-SLOWER, FASTER]).clamp(true);
 }
 
-/** Virtual µs in a ms of watching, as a share of real time: "1/64", "1", "40". */
+/** How fast virtual time passes for who watches: "64× slower", "real time", "40× faster". Of µs in a ms of watching. */
 export function speedWords(usPerMs: number): string {
   const rate = usPerMs / 1000;
-  if (rate >= 0.75) return rate >= 10 ? String(Math.round(rate)) : String(Math.round(rate * 10) / 10);
-  return `1/${Math.round(1 / rate)}`;
+  const [times, word] = rate < 1 ? [1 / rate, 'slower'] : [rate, 'faster'];
+  const rounded = times >= 10 ? Math.round(times) : Math.round(times * 10) / 10;
+  return rounded === 1 ? 'real time' : `${rounded}× ${word}`;
+}
+
+/** The same for ears: "64× slower than real time". */
+export function speedSpoken(usPerMs: number): string {
+  const words = speedWords(usPerMs);
+  return words === 'real time' ? words : `${words} than real time`;
 }
