@@ -147,3 +147,24 @@ it('on a narrow stage no link runs through the title of a queue', () => {
     expect(end?.x3).toBeLessThan(queue.x + queue.w);
   }
 });
+
+it('on a narrow stage no link crosses a dead-letter queue: what goes there takes the edge', () => {
+  for (const file of ['poison/with-dlq', 'poison/dlq-replay', 'routing/sns-locked-door', 'exercises/retry-limit']) {
+    const narrow = layoutOf(file, 390, 700);
+    const dead = narrow.boxes.filter((box) => box.type === 'queue' && box.deadLetter);
+    expect(dead.length, file).toBeGreaterThan(0);
+    for (const [key, path] of pathsOf(narrow)) {
+      for (let i = 1; i < 40; i++) {
+        const { x, y } = pointOn(path, i / 40);
+        const crossed = dead.filter(
+          (box) => x > box.x + 1 && x < box.x + box.w - 1 && y > box.y + 1 && y < box.y + box.h - 1,
+        );
+        expect(
+          crossed.map(({ name }) => name),
+          `${file}: ${key}`,
+        ).toEqual([]);
+        expect(x >= 0 && x <= 390, `${file}: ${key}`).toBe(true);
+      }
+    }
+  }
+});

@@ -111,8 +111,11 @@ export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
     return from === undefined || to === undefined ? [] : [{ link, from, to }];
   });
   if (layout.stacked) {
-    for (const { link, from, to } of ways)
-      paths.set(link.key, pathOf([downwards(from, to, laneOf(ways, link, from, to))]));
+    for (const { link, from, to } of ways) {
+      const isFar = to.type === 'queue' && to.deadLetter && layout.boxes.some((box) => liesBetween(box, from, to));
+      const straight = (): Path => pathOf([downwards(from, to, laneOf(ways, link, from, to))]);
+      paths.set(link.key, isFar ? alongEdge(from, to, layout.width) : straight());
+    }
     return paths;
   }
   const lefts = [...new Set(layout.boxes.map(({ x }) => Math.round(x)))].sort((a, b) => a - b);
@@ -244,11 +247,15 @@ function leave({ x, y }: Point, side: Side, by: number): Point {
 
 /** Past the boxes of its own column, on their left. */
 function besides(start: Point, end: Point): Path {
-  const x = Math.min(start.x, end.x) - 16;
+  return upright(start, end, Math.min(start.x, end.x) - 16, BEND);
+}
+
+/** To an upright line, along it, and away from it on the same side. */
+function upright(start: Point, end: Point, x: number, bend: number): Path {
   return pathOf([
-    corner(start, { x, y: start.y }, { x, y: start.y + BEND }),
-    line({ x, y: start.y + BEND }, { x, y: end.y - BEND }),
-    corner({ x, y: end.y - BEND }, { x, y: end.y }, end),
+    corner(start, { x, y: start.y }, { x, y: start.y + bend }),
+    line({ x, y: start.y + bend }, { x, y: end.y - bend }),
+    corner({ x, y: end.y - bend }, { x, y: end.y }, end),
   ]);
 }
 
@@ -291,6 +298,23 @@ function corner(from: Point, at: Point, to: Point): Curve {
 }
 
 // In rows
+
+/** A row of its own between two others. */
+function liesBetween(box: Box, upper: Box, lower: Box): boolean {
+  return box.y >= upper.y + upper.h && box.y + box.h <= lower.y;
+}
+
+/** From the nearer edge of the stage so far to the lane between it and the boxes. */
+const EDGE = 6;
+
+/** Down the nearer edge of the stage, where there is nothing. */
+function alongEdge(from: Box, to: Box, width: number): Path {
+  const isLeft = from.x + from.w / 2 <= width / 2;
+  const side: Side = isLeft ? 'left' : 'right';
+  const start = portAt({ box: from, side, towards: 0 }, 0.7);
+  const end = portAt({ box: to, side, towards: 0 }, 0.5);
+  return upright(start, end, isLeft ? EDGE : width - EDGE, 10);
+}
 
 /** −1 … 1: links that leave one box are fanned out. */
 function laneOf(

@@ -5,6 +5,7 @@ import type { ActorBox, Arranged, Box, Compact, NodeChip, Rect } from './boxes.t
 import { describeQueue, heldWord } from './describe.ts';
 import type { Parts } from './links.ts';
 import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
+import { reads } from './reads.ts';
 
 const MARGIN = 14;
 /** More instances of one kind than this stand in one box, more partitions than this as lines. */
@@ -55,6 +56,24 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
         y += h + 24;
       }
     }
+  };
+
+  const deadLetter = (place: Place): void => {
+    boxes.push({
+      type: 'queue',
+      place: place.id,
+      name: place.name,
+      about: describeQueue(scenario, place.name),
+      deadLetter: true,
+      held: '',
+      cell: 20,
+      titleW: inner - 8,
+      x: MARGIN,
+      y: y + 8,
+      w: inner,
+      h: 48,
+    });
+    y += 60;
   };
 
   team('producer', parts.producers, (few) => row(few, 44, 3, 26, actorBox('producer', 1)));
@@ -136,23 +155,9 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       y += h + 34;
     }
   }
-  for (const place of parts.deadLetters) {
-    boxes.push({
-      type: 'queue',
-      place: place.id,
-      name: place.name,
-      about: describeQueue(scenario, place.name),
-      deadLetter: true,
-      held: '',
-      cell: 20,
-      titleW: inner - 8,
-      x: MARGIN,
-      y: y + 8,
-      w: inner,
-      h: 48,
-    });
-    y += 60;
-  }
+  // What nobody reads stands below all others: the links of those who do would cross it.
+  const isRead = (place: Place): boolean => Object.keys(scenario.consumers).some((one) => reads(scenario, one, place));
+  parts.deadLetters.filter(isRead).forEach(deadLetter);
   y += 22;
   const count = parts.consumers.length;
   const compact = count > 9 ? 2 : count > 6 ? 1 : 0;
@@ -165,6 +170,9 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
     10,
     (actor, rect) => ({ ...storeRow(actor, rect), x: MARGIN, w: inner }),
   );
+  const unread = parts.deadLetters.filter((place) => !isRead(place));
+  if (unread.length > 0) y += 6;
+  unread.forEach(deadLetter);
   return { height: y, stacked: true, boxes, nodes, groups: [] };
 }
 

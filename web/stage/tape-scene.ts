@@ -5,6 +5,9 @@ import { count, short } from './describe.ts';
 import { clamp } from './geometry.ts';
 import { niceCeiling, type Sheet, type State, widthOf } from './marks.ts';
 
+/** Room for "lag 9,999" in a low tape, px. */
+const LOW_LAG = 68;
+
 export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topology): void {
   const partition = topology.partitions[box.place];
   if (partition === undefined) return;
@@ -13,7 +16,9 @@ export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topolog
   const step = cell + gap;
   const margin = box.h < 30 ? 26 : 12;
   const left = box.x + margin;
-  const room = Math.max(1, Math.floor((box.w - 12 - margin) / step));
+  // In a low tape the lag stands behind the records.
+  const right = box.h < 30 && worstLag(partition, topology) !== null ? LOW_LAG : 12;
+  const room = Math.max(1, Math.floor((box.w - right - margin) / step));
   const first = Math.max(partition.logStart, partition.end - room);
   const committed = lowestCommitted(partition);
   const y = box.y + box.h / 2;
