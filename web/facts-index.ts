@@ -149,6 +149,9 @@ export class FactsIndex {
   readonly changes: FactId[] = [];
   done: FactId = 0;
 
+  /** Messages that each producer makes in all, by its number. */
+  readonly made = new Map<ActorId, number>();
+
   readonly #lines: readonly LineLook[];
   /** Per message-carrying hop: its fact, and when the last one so far arrives. */
   readonly #hops = new Numbers();
@@ -241,6 +244,7 @@ export class FactsIndex {
     const isAgain = kind === F.delivered && trace.detail(id) > 1;
     const tone = isAgain ? LOUD | NOTABLE : (TONES[kind] as number);
     if (kind === F.delivered) this.#isSetUp = true;
+    else if (kind === F.produced) this.made.set(trace.actor(id), (this.made.get(trace.actor(id)) ?? 0) + 1);
     const isTransfer = kind === F['dead-lettered'] || kind === F.redriven;
     const isHop = (kind === F.sent || isTransfer) && trace.messageOf(id) !== 0;
     if (isTransfer) this.transfers.push(id);

@@ -67,3 +67,23 @@ it('what is shut down, sent or set in good order is no fault on the timeline, wh
     ['worker-2 crashed', 'stretch', true],
   ]);
 });
+
+it('each producer is known by all that it makes, whatever the others do', () => {
+  const { index, trace } = staged(`
+title: Two shops
+broker: sqs
+duration: 20s
+queues:
+  jobs: {}
+producers:
+  small: { to: jobs, send: [{ at: 1s }] }
+  large: { to: jobs, rate: 1/s, messages: 7 }
+`).run;
+  const made = new Map([...index.made].map(([actor, n]) => [trace.actorName(actor), n]));
+  expect(made).toEqual(
+    new Map([
+      ['small', 1],
+      ['large', 7],
+    ]),
+  );
+});
