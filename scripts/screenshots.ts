@@ -129,7 +129,7 @@ async function panel(page: Page, tab: string, region: string): Promise<void> {
 
 /** By a click, so that no ring of the focus is in the picture. */
 async function widen(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Wider panel' }).click();
+  await page.getByRole('button', { name: 'Larger panel' }).click();
 }
 
 const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'));

@@ -62,7 +62,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'share', keys: ['l'], shown: ['l'], does: 'link, pictures and files to share' },
   { command: 'tab', keys: ['t'], shown: ['t'], does: 'next panel' },
   { command: 'editor', keys: ['e'], shown: ['e'], does: 'write the scenario, as text or as a form' },
-  { command: 'wide', keys: ['w'], shown: ['w'], does: 'wider or narrower panel' },
+  { command: 'wide', keys: ['w'], shown: ['w'], does: 'larger or smaller panel' },
   { command: 'larger', keys: ['z'], shown: ['z'], does: 'larger stage' },
   { command: 'smaller', keys: ['Z'], shown: ['Shift z'], does: 'smaller stage' },
   { command: 'fit', keys: ['0'], shown: ['0'], does: 'fit the stage' },

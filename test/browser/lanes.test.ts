@@ -100,6 +100,11 @@ it('the table has what differs, and a click on a lane shows it', async () => {
   expect(await lock.innerText()).toContain('VisibilityTimeout: 10s');
   expect(await lock.innerText()).toMatch(/kafka\s+× cannot\. A consumer group locks no record/);
 
+  // Beyond the edge of the narrow panel there is more, and it says so.
+  await page.getByRole('button', { name: `See all ${LANES} side by side` }).click();
+  await expect.poll(() => page.locator('.scroll').evaluate((table) => table.scrollWidth - table.clientWidth)).toBe(0);
+  expect(await page.getByRole('button', { name: /^See all/ }).count()).toBe(0);
+
   const sqs = await digestOf(page);
   const head = page.getByRole('columnheader', { name: 'kafka', exact: true }).getByRole('button');
   expect(await head.getAttribute('aria-pressed')).toBe('false');

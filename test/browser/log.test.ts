@@ -94,7 +94,7 @@ it('every key has a button in the overlay, which does the same or says why not',
   const { fact, facts } = await at(page);
   expect(fact).toBe(facts);
   await page.keyboard.press('?');
-  await keys.getByRole('button', { name: /^wider or narrower panel/ }).click();
+  await keys.getByRole('button', { name: /^larger or smaller panel/ }).click();
   expect(await page.locator('main.wide').count()).toBe(1);
   await keys.getByRole('button', { name: 'close this' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });

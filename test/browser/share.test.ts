@@ -47,7 +47,7 @@ it('a link brings edits, added lines, seed, moment, panel and selection back, an
   await page.getByRole('button', { name: /^Consumer resizer-2, crashed/ }).waitFor();
   await page.getByRole('tab', { name: 'Ledger' }).click();
   await page.getByRole('button', { name: 'Bookmark this moment' }).click();
-  await page.getByRole('button', { name: 'Wider panel' }).click();
+  await page.getByRole('button', { name: 'Larger panel' }).click();
   const digest = await digestOf(page);
   await share(page);
   await page.getByRole('button', { name: 'Copy link' }).click();
@@ -61,7 +61,7 @@ it('a link brings edits, added lines, seed, moment, panel and selection back, an
   expect((await at(again.page)).timeUs).toBe(8_050_000);
   await again.page.getByText('Reproduced exactly').waitFor();
   expect(await again.page.getByRole('tab', { name: 'Ledger' }).getAttribute('aria-selected')).toBe('true');
-  await again.page.getByRole('button', { name: 'Narrower panel' }).waitFor();
+  await again.page.getByRole('button', { name: 'Smaller panel' }).waitFor();
   await again.page.getByRole('button', { name: 'Bookmark at 0:08.050: go there' }).waitFor();
   await again.page.getByRole('button', { name: 'Close this notice' }).click();
   expect(await again.page.getByText('Reproduced exactly').count()).toBe(0);

@@ -40,6 +40,67 @@ it.each([
   await close();
 });
 
+it('on a phone a story that is cut off unfolds by a tap and by a key, and folds again', async () => {
+  const { page, complaints, close } = await openPage('#scenario=photo-queue', {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  const end = page.getByText('Which of the two workers will finish it?');
+  const isCut = async (): Promise<boolean> => end.evaluate((p) => p.scrollHeight > p.clientHeight + 1);
+  expect(await isCut()).toBe(true);
+  await end.tap();
+  expect(await isCut()).toBe(false);
+  const less = page.getByRole('button', { name: 'Less' });
+  expect(await less.getAttribute('aria-expanded')).toBe('true');
+  await less.press('Enter');
+  expect(await isCut()).toBe(true);
+  await page.getByRole('button', { name: 'Read all' }).press('Enter');
+  expect(await isCut()).toBe(false);
+  // A short caption needs no button.
+  await page.getByRole('button', { name: 'Next notable fact' }).tap();
+  await end.waitFor({ state: 'detached' });
+  expect(await page.getByRole('button', { name: /^(Read all|Less)$/ }).count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('on a small laptop the panels are named in one line, and one that comes moves nothing', async () => {
+  const { page, complaints, close } = await openPage('#scenario=retry-limit&t=3s', {
+    viewport: { width: 1152, height: 720 },
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  const tops = await page.getByRole('tab').evaluateAll((tabs) => tabs.map((tab) => tab.getBoundingClientRect().top));
+  expect(new Set(tops).size).toBe(1);
+  const before = await page.getByRole('button', { name: 'Run', exact: true }).boundingBox();
+  await page.getByRole('combobox', { name: /^Attempts/ }).selectOption({ index: 1 });
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByRole('tab', { name: 'Futures' }).waitFor();
+  await settled(page);
+  expect(await page.getByRole('button', { name: 'Run', exact: true }).boundingBox()).toEqual(before);
+  await page.getByRole('tab', { name: 'Futures' }).click();
+  const last = await page.getByRole('tab', { name: 'Futures' }).boundingBox();
+  expect((last?.x ?? 1152) + (last?.width ?? 0), 'the chosen one is in sight').toBeLessThanOrEqual(1152);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it('on a tablet held upright the stage has all of the width, and the panel stands under it', async () => {
+  const { page, close } = await openPage('#scenario=photo-queue&t=6.55s', { viewport: { width: 768, height: 1024 } });
+  await settled(page);
+  const stage = await page.getByRole('region', { name: 'Stage' }).boundingBox();
+  const panel = await page.getByRole('tabpanel').boundingBox();
+  expect(stage?.width).toBe(768);
+  expect(panel?.width).toBe(768);
+  expect(panel?.y).toBeGreaterThan((stage?.y ?? 0) + (stage?.height ?? 0));
+  const present = await page.locator('.log button[aria-current="step"]').boundingBox();
+  expect((present?.y ?? 1024) + (present?.height ?? 0)).toBeLessThanOrEqual(1024);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(768);
+  await close();
+});
+
 it('on paper there is nothing to press, all is light, and the log has its page', async () => {
   const { page, close } = await openPage('#scenario=photo-queue&t=6.55s', {
     viewport: { width: 1047, height: 740 },
