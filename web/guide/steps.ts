@@ -103,7 +103,8 @@ const PLAY = '.transport .play button';
 
 export const STEPS: readonly Step[] = [
   {
-    tells: 'A shop, and a queue. Each order of the shop is to become a message in the queue.',
+    tells:
+      'A shop, a queue, and a packer who has not come to work yet. Each order of the shop is to become a message in the queue.',
     asks: 'Send the first one.',
     points: '',
     reveals: [],
