@@ -5,11 +5,12 @@
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
-import type { Entry, Group, RedisStream } from '../parts/redis-stream.ts';
+import type { Entry, Group, Pending, RedisStream } from '../parts/redis-stream.ts';
 import { compareIds, GREATEST_ID, type StreamId } from '../parts/stream-id.ts';
 import type { FactId, Message, Micros } from '../types.ts';
-import type { RedisHost, Timer, Written } from './redis-streams-host.ts';
+import type { RedisHost, Timer } from './redis-streams-host.ts';
 import { type Live, NEVER, type Share } from './redis-streams-share.ts';
+import type { Step } from './redis-streams-written.ts';
 
 const SECOND = 1_000_000;
 /** How long the operating system keeps what nobody asked it to flush (X18, appendfsync no). */
@@ -33,6 +34,8 @@ export class Disk {
   readonly #host: RedisHost;
   #flushAtUs = NEVER;
   #savedAtUs: Micros = 0;
+  /** With fewer changes than this the timer that is set, if one is, is the right one. */
+  #lookAt = 1;
 
   constructor(host: RedisHost) {
     this.#host = host;
@@ -40,11 +43,22 @@ export class Disk {
 
   /** Sees to it that what was written becomes safe in time (X18). */
   armFlush(out: Out): void {
-    if (this.#host.written.length === 0) return;
+    const { changes } = this.#host.written;
+    if (changes < this.#lookAt) return;
+    this.#lookAt = this.#nextLook(changes);
     const atUs = this.#safeAtUs(out.now);
     if (atUs >= this.#flushAtUs) return;
     this.#flushAtUs = atUs;
     out.timer(Math.max(0, atUs - out.now), FLUSH, out.cause);
+  }
+
+  /** How many changes it takes until something may be due earlier than now: only a further save point can be met. */
+  #nextLook(now: number): number {
+    const { appendonly, save, replicaLagUs } = this.#host.settings;
+    let next = NEVER;
+    if (replicaLagUs >= 0 || appendonly) return next;
+    for (const { changes } of save) if (changes > now && changes < next) next = changes;
+    return next;
   }
 
   /** When the next step towards safety is due. */
@@ -57,21 +71,20 @@ export class Disk {
     }
     let atUs = NEVER;
     for (const { afterUs, changes } of save) {
-      if (this.#host.written.length >= changes) atUs = Math.min(atUs, Math.max(now, this.#savedAtUs + afterUs));
+      if (this.#host.written.changes >= changes) atUs = Math.min(atUs, Math.max(now, this.#savedAtUs + afterUs));
     }
     return atUs;
   }
 
   /** What was written is safe now; on a replica, what is old enough. */
   flush(out: Out): void {
-    this.#flushAtUs = NEVER;
+    this.#unarm();
     const { replicaLagUs } = this.#host.settings;
     if (replicaLagUs >= 0) {
-      const from = this.#host.written.findIndex(({ atUs }) => atUs > out.now - replicaLagUs);
-      this.#host.written = from < 0 ? [] : this.#host.written.slice(from);
+      this.#host.written.clearUpTo(out.now - replicaLagUs);
       return this.armFlush(out);
     }
-    this.#host.written = [];
+    this.#host.written.clear();
     this.#savedAtUs = out.now;
   }
 
@@ -80,7 +93,7 @@ export class Disk {
    * got is lost instead (X19).
    */
   crash(out: Out, losesDisk: boolean): void {
-    this.#flushAtUs = NEVER;
+    this.#unarm();
     const { replicaLagUs } = this.#host.settings;
     if (replicaLagUs >= 0) this.#takeBack(out, out.now - replicaLagUs, R['not replicated']);
     else if (losesDisk) this.#loseAll(out);
@@ -89,8 +102,14 @@ export class Disk {
 
   /** SHUTDOWN: everything is saved first. */
   save(): void {
+    this.#unarm();
+    this.#host.written.clear();
+  }
+
+  /** No timer is set any more. */
+  #unarm(): void {
     this.#flushAtUs = NEVER;
-    this.#host.written = [];
+    this.#lookAt = 1;
   }
 
   restart(out: Out): void {
@@ -99,22 +118,19 @@ export class Disk {
 
   /** Takes back what was written after a time, and tells what that means for each message. */
   #takeBack(out: Out, sinceUs: Micros, reason: number): void {
-    let from = this.#host.written.length;
-    while (from > 0 && (this.#host.written[from - 1] as Written).atUs > sinceUs) from--;
-    const lost = this.#host.written.slice(from);
-    this.#host.written = [];
+    const lost = this.#host.written.takeAfter(sinceUs);
     const touched = this.#touched(lost);
     for (let i = lost.length - 1; i >= 0; i--) {
-      const { stream, change, live } = lost[i] as Written;
-      switch (change.type) {
+      const step = lost[i] as Step;
+      switch (step.type) {
         case 'created':
-          this.#host.streams.delete(stream.key);
+          this.#host.streams.delete(step.live.stream.key);
           break;
         case 'deleted':
-          this.#host.streams.set(stream.key, live as Live);
+          this.#host.streams.set(step.live.stream.key, step.live);
           break;
         default:
-          stream.undo(change);
+          step.stream.undo(step);
       }
     }
     for (const live of this.#host.streams.values()) {
@@ -131,7 +147,7 @@ export class Disk {
   }
 
   /** Every entry that the steps concern, for each group, as it is now. */
-  #touched(lost: readonly Written[]): Before[] {
+  #touched(lost: readonly Step[]): Before[] {
     const found: Before[] = [];
     const seen = new Map<Group | RedisStream, Set<string>>();
     const touch = (live: Live, share: Share | null, id: StreamId, message: Message): void => {
@@ -151,39 +167,47 @@ export class Disk {
       if (live.shares.length === 0) touch(live, null, entry.id, entry.message);
       for (const share of live.shares) touch(live, share, entry.id, entry.message);
     };
-    for (const { stream, change, live: named } of lost) {
-      const live = named ?? this.#host.streams.get(stream.key);
+    const touchPending = (live: Live, of: Group, { id, message }: Pending): void => {
+      const share = live.shares.find(({ group }) => group === of);
+      if (share !== undefined) touch(live, share, id, message);
+    };
+    /** What lies between the position before a step and the group's position now. */
+    const touchPassed = (live: Live, of: Group, lastId: StreamId): void => {
+      const share = live.shares.find(({ group }) => group === of);
+      if (share === undefined) return;
+      const [start, end] =
+        compareIds(lastId, share.group.lastId) < 0 ? [lastId, share.group.lastId] : [share.group.lastId, lastId];
+      const { entries } = live.stream;
+      const only = entries.after(start);
+      // Nearly always one step: the entry that was read.
+      if (only === undefined || compareIds(only.id, end) > 0) return;
+      if (seen.get(share.group)?.has(`${only.id.ms}-${only.id.seq}`) === true) return;
+      for (const entry of entries.range(start, end, NEVER)) {
+        if (compareIds(entry.id, start) > 0) touch(live, share, entry.id, entry.message);
+      }
+    };
+    for (const step of lost) {
+      const live = 'live' in step ? step.live : this.#host.streams.get(step.stream.key);
       if (live === undefined) continue;
-      switch (change.type) {
+      switch (step.type) {
         case 'added':
         case 'removed':
-          touchAll(live, change.entry);
+          touchAll(live, step.entry);
+          break;
+        case 'read':
+          touchPassed(live, step.group, step.lastId);
+          touchPending(live, step.group, step.pending);
           break;
         case 'pended':
-        case 'unpended': {
-          const share = live.shares.find(({ group }) => group === change.group);
-          if (share !== undefined) touch(live, share, change.pending.id, change.pending.message);
+        case 'unpended':
+          touchPending(live, step.group, step.pending);
           break;
-        }
-        case 'moved': {
-          const share = live.shares.find(({ group }) => group === change.group);
-          if (share === undefined) break;
-          const [start, end] =
-            compareIds(change.lastId, share.group.lastId) < 0
-              ? [change.lastId, share.group.lastId]
-              : [share.group.lastId, change.lastId];
-          const only = stream.entries.after(start);
-          // Nearly always one step: the entry that was read.
-          if (only === undefined || compareIds(only.id, end) > 0) break;
-          if (seen.get(share.group)?.has(`${only.id.ms}-${only.id.seq}`) === true) break;
-          for (const entry of stream.entries.range(start, end, NEVER)) {
-            if (compareIds(entry.id, start) > 0) touch(live, share, entry.id, entry.message);
-          }
+        case 'moved':
+          touchPassed(live, step.group, step.lastId);
           break;
-        }
         case 'created':
         case 'deleted':
-          for (const entry of stream.entries.all()) touchAll(live, entry);
+          for (const entry of live.stream.entries.all()) touchAll(live, entry);
           break;
         default:
       }
@@ -217,7 +241,7 @@ export class Disk {
   }
 
   #loseAll(out: Out): void {
-    this.#host.written = [];
+    this.#host.written.clear();
     for (const live of this.#host.streams.values()) {
       const { stream, shares } = live;
       if (shares.length === 0) {

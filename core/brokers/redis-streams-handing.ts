@@ -22,6 +22,9 @@ import {
 } from './redis-streams-share.ts';
 import type { ReadFrom, StreamRead, XReadGroup } from './redis-streams-verbs.ts';
 
+const NO_READS: StreamRead[] = [];
+const NO_ENTRIES: Handed[] = [];
+
 export class Handing {
   readonly #host: RedisHost;
 
@@ -46,7 +49,7 @@ export class Handing {
 
   /** What a group reader gets now. */
   take(from: ActorId, request: XReadGroup, out: Out): StreamRead[] {
-    const read: StreamRead[] = [];
+    let read = NO_READS;
     for (const { key, after } of request.streams) {
       const live = this.#host.streams.get(key);
       const share = shareOf(live, request.group);
@@ -56,7 +59,11 @@ export class Handing {
         typeof after === 'object'
           ? this.#takeHistory(from, request, live, share, after, limit, out)
           : this.#takeNew(from, request, live, share, limit, out);
-      if (entries.length > 0 || typeof after === 'object') read.push({ key, place: share.place, entries });
+      if (entries.length === 0 && typeof after !== 'object') continue;
+      const one: StreamRead = { key, place: share.place, entries };
+      // Nearly always the only one: an array that grows takes room for more.
+      if (read.length === 0) read = [one];
+      else read.push(one);
     }
     return read;
   }
@@ -82,7 +89,7 @@ export class Handing {
   #takeNew(from: ActorId, request: XReadGroup, live: Live, share: Share, limit: number, out: Out): Handed[] {
     const { stream } = live;
     const { group, place } = share;
-    const handed: Handed[] = [];
+    let handed = NO_ENTRIES;
     const nowMs = this.#host.ms(out.now);
     let consumer: GroupConsumer | null = null;
     if (request.claimMs >= 0 && group.pel.size > 0) {
@@ -94,7 +101,9 @@ export class Handing {
           continue;
         }
         consumer ??= touch(stream, group, request.consumer, nowMs);
-        handed.push(claimOne(stream, share, pending, consumer, how, nowMs, from, out));
+        const one = claimOne(stream, share, pending, consumer, how, nowMs, from, out);
+        if (handed.length === 0) handed = [one];
+        else handed.push(one);
       }
     }
     if (compareIds(stream.lastId, group.lastId) > 0) {
@@ -110,7 +119,8 @@ export class Handing {
         if (one.pending !== null) one.pending.fact = delivered;
         // X13: nothing is kept, as if it were acked by being handed out.
         else if (was === undefined) out.fact(F.acked, entry.message.id, place, from, 0, 1, delivered);
-        handed.push(one);
+        if (handed.length === 0) handed = [one];
+        else handed.push(one);
       }
     }
     if (consumer !== null) consumer.activeMs = nowMs;

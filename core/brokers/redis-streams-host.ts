@@ -4,10 +4,11 @@
  * Source: rule X18.
  */
 import type { Out, Wire } from '../machine.ts';
-import { type Change, type Group, type Journal, RedisStream } from '../parts/redis-stream.ts';
+import { type Group, type Journal, RedisStream } from '../parts/redis-stream.ts';
 import type { ActorId, Micros, PlaceId } from '../types.ts';
 import { ERRORS, noGroup, noGroupOfKey, refuse } from './redis-streams-replies.ts';
 import { type Live, NEVER, type Share, shareOf } from './redis-streams-share.ts';
+import { type Step, Written } from './redis-streams-written.ts';
 
 export interface RedisSettings {
   /** 100 × major + minor: 808 is 8.8. */
@@ -35,14 +36,6 @@ export interface StreamPlaces {
   declared?(): Iterable<readonly [string, readonly string[]]>;
 }
 
-/** A step that a crash may take back. */
-export interface Written {
-  readonly live: Live | null;
-  readonly stream: RedisStream;
-  readonly change: Change | { readonly type: 'created' | 'deleted' };
-  readonly atUs: Micros;
-}
-
 export interface Timer extends Wire {
   readonly type: 'unblock' | 'flush' | 'claimable';
 }
@@ -56,8 +49,7 @@ export class RedisHost implements Journal {
   nodeMaxEntries: number;
   /** When the input came that is being handled. */
   nowUs: Micros = 0;
-  /** What is not safe yet, in order. */
-  written: Written[] = [];
+  readonly written: Written;
   /** Whether a crash can take anything back. */
   readonly loses: boolean;
 
@@ -66,6 +58,7 @@ export class RedisHost implements Journal {
     this.places = places;
     this.nodeMaxEntries = settings.nodeMaxEntries;
     const { appendonly, appendfsync, replicaLagUs } = settings;
+    this.written = new Written(replicaLagUs >= 0);
     this.loses = replicaLagUs >= 0 || !appendonly || appendfsync !== 'always';
   }
 
@@ -80,7 +73,7 @@ export class RedisHost implements Journal {
     const stream = new RedisStream(key, this, idmpDurationMs, idmpMaxSize, version >= 704);
     const live: Live = { stream, place: this.places.stream(key), shares: [], sharesSince: 0 };
     this.streams.set(key, live);
-    this.note(stream, { type: 'created' }, live);
+    this.note({ type: 'created', live });
     return live;
   }
 
@@ -92,7 +85,7 @@ export class RedisHost implements Journal {
 
   /** The stream under a key; undefined when there is none, null when another type is there and the client has been told. */
   at(from: ActorId, token: number, key: string, out: Out): Live | undefined | null {
-    if (!this.others.has(key)) return this.streams.get(key);
+    if (this.others.size === 0 || !this.others.has(key)) return this.streams.get(key);
     refuse(from, token, ERRORS.wrongType, out);
     return null;
   }
@@ -133,7 +126,7 @@ export class RedisHost implements Journal {
   }
 
   /** Takes a step of a stream down, in case it must be taken back. */
-  note(stream: RedisStream, change: Written['change'], live: Live | null = null): void {
-    if (this.loses) this.written.push({ live, stream, change, atUs: this.nowUs });
+  note(step: Step): void {
+    if (this.loses) this.written.add(step, this.nowUs);
   }
 }

@@ -68,7 +68,7 @@ export class Keys {
       }
     }
     this.#host.streams.delete(key);
-    this.#host.note(live.stream, { type: 'deleted' }, live);
+    this.#host.note({ type: 'deleted', live });
     this.#reading.failBlocked(key, null, out);
   }
 

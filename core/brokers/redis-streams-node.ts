@@ -60,7 +60,7 @@ export class RedisStreamsNode implements Machine {
       const live = this.#host.open(key);
       for (const group of groups) this.#host.share(key, live, live.stream.createGroup(group, LEAST_ID, -1));
     }
-    this.#host.written = [];
+    this.#host.written.clear();
   }
 
   start(): void {

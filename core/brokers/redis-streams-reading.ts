@@ -85,22 +85,34 @@ export class Reading {
 
   /** Serves those that wait for a key (null: for any), the one that has waited longest first. */
   serve(key: string | null, out: Out): void {
+    // A group that has read all: whoever waits for that alone waits on.
+    let done: string | null = null;
     for (let i = 0; i < this.#blocked.length; ) {
       const blocked = this.#blocked[i] as Blocked;
       const { from, request, streams, cause } = blocked;
-      let read: StreamRead[] = [];
-      if (this.#mayServe(blocked, key)) {
-        read =
-          request.type === 'XREADGROUP'
-            ? this.#handing.take(from, request, out)
-            : this.#handing.newEntries(streams, request.count);
+      const group = groupAt(blocked, key);
+      if ((group !== null && group === done) || !this.#mayServe(blocked, key)) {
+        if (group !== null) done = group;
+        i++;
+        continue;
       }
+      const read =
+        request.type === 'XREADGROUP'
+          ? this.#handing.take(from, request, out)
+          : this.#handing.newEntries(streams, request.count);
       if (read.length === 0) i++;
       else {
-        this.#blocked.splice(i, 1);
+        this.#release(i);
         answer(from, request, read, out, cause);
       }
     }
+  }
+
+  /** It waits no longer. */
+  #release(at: number): void {
+    const blocked = this.#blocked;
+    for (let i = at + 1; i < blocked.length; i++) blocked[i - 1] = blocked[i] as Blocked;
+    blocked.pop();
   }
 
   /** Whether there may be something for it, told cheaply. */
@@ -195,6 +207,12 @@ export class Reading {
       this.#blocked = this.#blocked.filter(({ from }) => from !== peer);
     }
   }
+}
+
+/** The group of one that waits for new entries of this key alone; null of all others. */
+function groupAt({ request, streams }: Blocked, key: string | null): string | null {
+  if (request.type !== 'XREADGROUP' || request.claimMs >= 0 || streams.length !== 1) return null;
+  return streams[0]?.key === key ? request.group : null;
 }
 
 function answer(

@@ -10,6 +10,7 @@ import type {
   ErrorReply,
   Ping,
   Quit,
+  ReadFrom,
   ReadReply,
   StreamsReply,
   XAck,
@@ -22,6 +23,7 @@ import type {
 import { R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
+import { IdList, type Listed } from '../parts/id-list.ts';
 import type { Handed } from '../parts/redis-stream.ts';
 import { LEAST_ID, type StreamId } from '../parts/stream-id.ts';
 import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
@@ -31,6 +33,10 @@ import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 /** A stream that is read. */
 interface Source {
   readonly key: string;
+  /** What a read asks for that is after new entries. */
+  readonly fresh: readonly ReadFrom[];
+  /** Entries that are in hand here: what comes again of them is none of a second delivery. */
+  readonly held: IdList<Handle>;
   /** A read is under way, for so many entries. */
   busy: boolean;
   asked: number;
@@ -42,18 +48,18 @@ interface Source {
 }
 
 /** What is behind a delivery: which entry of which stream. */
-interface Handle {
+interface Handle extends Listed {
   readonly source: Source;
-  readonly id: StreamId;
 }
 
 type Asked =
   | { readonly type: 'read' | 'claim' | 'create'; readonly source: Source }
   | { readonly type: 'ping' }
-  | { readonly type: 'settle'; readonly settling: Settling }
+  | Settling
   | { readonly type: 'forget' };
 
 interface Settling {
+  readonly type: 'settle';
   readonly delivery: Delivery;
   readonly how: 'ack' | 'requeue' | 'reject';
   readonly attempt: number;
@@ -69,6 +75,7 @@ const RECONNECT_US: Micros = 1_000_000;
 /** Pause after a read that was refused. */
 const PAUSE_US: Micros = 1_000_000;
 const PING_TIMEOUT_US: Micros = 1_000_000;
+const NO_DELIVERIES: Delivery[] = [];
 
 export class RedisStreamsConsumerPort implements ConsumerPort {
   readonly #node: ActorId;
@@ -90,8 +97,6 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
   readonly #retries: number;
   readonly #canNack: boolean;
   readonly #open = new OpenRequests<Asked>('redis/late');
-  /** Entries that are in hand here: what comes again of them is none of a second delivery. */
-  readonly #held = new Set<StreamId>();
   #turn = 0;
   #room = 0;
   #asked = 0;
@@ -108,6 +113,8 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
     this.#readsHistory = booleanOf(options, 'read-history', true);
     this.#sources = spec.from.map((key) => ({
       key,
+      fresh: [{ key, after: '>' }],
+      held: new IdList(),
       busy: false,
       asked: 0,
       history: null,
@@ -146,13 +153,12 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
   }
 
   settle(delivery: Delivery, how: Settlement, out: Out): void {
-    const { id } = delivery.handle as Handle;
     // X8: what is left stays pending, until it is read again from the history or claimed. So does what cannot be given back.
     if (how === 'leave' || (how === 'requeue' && !this.#canNack)) {
-      this.#held.delete(id);
+      letGo(delivery);
       return this.#host.settled(delivery, true, out);
     }
-    this.#settle({ delivery, how, attempt: 1 }, out);
+    this.#settle({ type: 'settle', delivery, how, attempt: 1 }, out);
   }
 
   /** Claiming what one owns oneself, without counting, begins the idle time anew (X11). */
@@ -194,7 +200,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
         asked.source.busy = false;
         break;
       case 'settle':
-        this.#gotSettled(asked.settling, reply, out);
+        this.#gotSettled(asked.delivery, reply, out);
         break;
       case 'ping':
         this.#away = false;
@@ -240,8 +246,8 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
 
   crash(): void {
     this.#open.clear();
-    this.#held.clear();
     for (const source of this.#sources) {
+      source.held.clear();
       source.busy = false;
       source.asked = 0;
       source.history = null;
@@ -273,7 +279,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
       token: this.#open.open({ type: 'read', source }, waitUs + this.#timeoutUs, out),
       group: this.#group,
       consumer: this.#name,
-      streams: [{ key: source.key, after: history ?? '>' }],
+      streams: history === null ? source.fresh : [{ key: source.key, after: history }],
       count,
       blockMs,
       noack: this.#noack,
@@ -294,9 +300,9 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
 
   /** Hands entries on, but for those that are in hand already, gone from the stream, or delivered too often. */
   #take(source: Source, place: PlaceId, entries: readonly Handed[], out: Out): void {
-    const deliveries: Delivery[] = [];
+    let deliveries = NO_DELIVERIES;
     for (const { id, message, count } of entries) {
-      if (this.#held.has(id)) continue;
+      if (source.held.get(id) !== undefined) continue;
       if (message === null) {
         // There is nothing left to do for it, so that it need not stay pending.
         this.#forget(source, id, out);
@@ -306,9 +312,11 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
         this.#move(source, id, message, R['too many deliveries'], { type: 'forget' }, out);
         continue;
       }
-      if (!this.#noack) this.#held.add(id);
-      const handle: Handle = { source, id };
-      deliveries.push({ message, place, attempt: shown(count), handle });
+      const handle: Handle = { id, source, gone: true };
+      if (!this.#noack) source.held.add(handle);
+      const delivery: Delivery = { message, place, attempt: shown(count), handle };
+      if (deliveries.length === 0) deliveries = [delivery];
+      else deliveries.push(delivery);
     }
     this.#room -= deliveries.length;
     if (deliveries.length > 0) this.#host.deliver(deliveries, out);
@@ -364,11 +372,10 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
     const { delivery, how } = settling;
     const { source, id } = delivery.handle as Handle;
     const { message, attempt } = delivery;
-    const asked: Asked = { type: 'settle', settling };
     if (how === 'reject' && this.#deadLetter !== '') {
-      return this.#move(source, id, message, R['rejected by the consumer'], asked, out);
+      return this.#move(source, id, message, R['rejected by the consumer'], settling, out);
     }
-    const token = this.#open.open(asked, this.#timeoutUs, out);
+    const token = this.#open.open(settling, this.#timeoutUs, out);
     const { key } = source;
     const request: XAck | XNack =
       how === 'requeue'
@@ -398,8 +405,8 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
   }
 
   /** Whether it was this ack that took the entry off the list: if not, somebody else has claimed and done it. */
-  #gotSettled({ delivery }: Settling, reply: StreamsReply, out: Out): void {
-    this.#held.delete((delivery.handle as Handle).id);
+  #gotSettled(delivery: Delivery, reply: StreamsReply, out: Out): void {
+    letGo(delivery);
     this.#host.settled(delivery, reply.type === 'count' && (reply as CountReply).count > 0, out);
   }
 
@@ -412,14 +419,10 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
       case 'create':
         // What the lost reply brought is pending under this name.
         return this.#release(asked.source);
-      case 'settle': {
-        const { settling } = asked;
-        if (settling.attempt <= this.#retries) {
-          return this.#settle({ ...settling, attempt: settling.attempt + 1 }, out);
-        }
-        this.#held.delete((settling.delivery.handle as Handle).id);
-        return this.#host.settled(settling.delivery, false, out);
-      }
+      case 'settle':
+        if (asked.attempt <= this.#retries) return this.#settle({ ...asked, attempt: asked.attempt + 1 }, out);
+        letGo(asked.delivery);
+        return this.#host.settled(asked.delivery, false, out);
       case 'ping':
         return this.#away ? this.#ping(out) : undefined;
       case 'forget':
@@ -446,6 +449,12 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
     this.#asked -= source.asked;
     source.asked = 0;
   }
+}
+
+/** The entry is not in hand any more. */
+function letGo(delivery: Delivery): void {
+  const handle = delivery.handle as Handle;
+  handle.source.held.remove(handle);
 }
 
 /** Facts hold counts of 32 bits. */

@@ -10,6 +10,9 @@ export interface Listed {
   gone: boolean;
 }
 
+/** So many holes are borne with before they are closed. */
+const HOLES = 32;
+
 export class IdList<T extends Listed> {
   #items: T[] = [];
   /** Items before this one are gone. */
@@ -58,10 +61,19 @@ export class IdList<T extends Listed> {
     const items = this.#items;
     while (this.#first < items.length && (items[this.#first] as T).gone) this.#first++;
     const holes = items.length - this.size;
-    if (holes > 255 && holes > this.size) {
-      this.#items = items.filter(({ gone }) => !gone);
-      this.#first = 0;
+    if (holes >= HOLES && holes > this.size) this.#close();
+  }
+
+  /** Closes the holes. */
+  #close(): void {
+    const items = this.#items;
+    let kept = 0;
+    for (let i = this.#first; i < items.length; i++) {
+      const item = items[i] as T;
+      if (!item.gone) items[kept++] = item;
     }
+    items.length = kept;
+    this.#first = 0;
   }
 
   /** The first item at or after this id. */
@@ -112,7 +124,7 @@ export class IdList<T extends Listed> {
   }
 
   clear(): void {
-    this.#items = [];
+    if (this.#items.length > 0) this.#items = [];
     this.#first = 0;
     this.size = 0;
   }
@@ -124,7 +136,10 @@ export class IdList<T extends Listed> {
     let low = high;
     for (let step = 1; low > 0; step *= 2) {
       low = high > step ? high - step : 0;
-      if (compareIds((items[low] as T).id, id) < 0) break;
+      if (compareIds((items[low] as T).id, id) < 0) {
+        low++;
+        break;
+      }
       high = low;
     }
     while (low < high) {

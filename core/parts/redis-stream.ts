@@ -72,10 +72,18 @@ export interface Trim {
   readonly references: References;
 }
 
-/** A step that can be taken back: what was there before it. */
-export type Change =
+/** A step of a stream that can be taken back: what was there before it. */
+export type Change = { readonly stream: RedisStream } & (
   | { readonly type: 'added'; readonly entry: Entry; readonly lastId: StreamId }
   | { readonly type: 'removed'; readonly entry: Entry; readonly maxDeleted: StreamId }
+  /** Handed out for the first time: the group has moved on, and the entry is pending, which it was not. */
+  | {
+      readonly type: 'read';
+      readonly group: Group;
+      readonly pending: Pending;
+      readonly lastId: StreamId;
+      readonly entriesRead: number;
+    }
   | {
       readonly type: 'pended';
       readonly group: Group;
@@ -96,11 +104,12 @@ export type Change =
       readonly entriesAdded: number;
       readonly maxDeleted: StreamId;
     }
-  | { readonly type: 'idmp'; readonly producer: string; readonly iid: string };
+  | { readonly type: 'idmp'; readonly producer: string; readonly iid: string }
+);
 
 /** Where a stream tells its steps. */
 export interface Journal {
-  note(stream: RedisStream, change: Change): void;
+  note(change: Change): void;
 }
 
 /** An id of an idempotent producer that is remembered (X20). */
@@ -186,7 +195,7 @@ export class RedisStream {
     node.live++;
     const entry: Entry = { id, message, node, fact: 0, gone: false };
     this.entries.add(entry);
-    this.#journal.note(this, { type: 'added', entry, lastId: this.lastId });
+    this.#journal.note({ stream: this, type: 'added', entry, lastId: this.lastId });
     this.lastId = id;
     this.entriesAdded++;
     return entry;
@@ -194,7 +203,7 @@ export class RedisStream {
 
   /** Takes an entry out. Only XDEL and its kin leave a tombstone; trimming does not (X17). */
   remove(entry: Entry, tombstone: boolean): void {
-    this.#journal.note(this, { type: 'removed', entry, maxDeleted: this.maxDeleted });
+    this.#journal.note({ stream: this, type: 'removed', entry, maxDeleted: this.maxDeleted });
     this.#takeOut(entry);
     if (tombstone && compareIds(entry.id, this.maxDeleted) > 0) this.maxDeleted = entry.id;
   }
@@ -236,7 +245,7 @@ export class RedisStream {
   /** XSETID. */
   set(lastId: StreamId, entriesAdded: number, maxDeleted: StreamId): void {
     const { lastId: last, entriesAdded: added, maxDeleted: deleted } = this;
-    this.#journal.note(this, { type: 'set', lastId: last, entriesAdded: added, maxDeleted: deleted });
+    this.#journal.note({ stream: this, type: 'set', lastId: last, entriesAdded: added, maxDeleted: deleted });
     this.lastId = lastId;
     this.entriesAdded = entriesAdded;
     this.maxDeleted = maxDeleted;
@@ -269,7 +278,7 @@ export class RedisStream {
         ids.delete(oldest);
         break;
       }
-    this.#journal.note(this, { type: 'idmp', producer, iid });
+    this.#journal.note({ stream: this, type: 'idmp', producer, iid });
   }
 
   /** XCFGSET: other values than before forget all ids. */
@@ -291,13 +300,13 @@ export class RedisStream {
   createGroup(name: string, lastId: StreamId, entriesRead: number): Group {
     const group: Group = { name, lastId, entriesRead, pel: new IdList(), consumers: new Map() };
     this.groups.set(name, group);
-    this.#journal.note(this, { type: 'grouped', group });
+    this.#journal.note({ stream: this, type: 'grouped', group });
     return group;
   }
 
   destroyGroup(group: Group): void {
     this.groups.delete(group.name);
-    this.#journal.note(this, { type: 'ungrouped', group });
+    this.#journal.note({ stream: this, type: 'ungrouped', group });
   }
 
   /** The consumer of that name, made if need be (X6). */
@@ -306,7 +315,7 @@ export class RedisStream {
     if (known !== undefined) return known;
     const consumer: GroupConsumer = { name, pending: 0, seenMs: nowMs, activeMs: -1 };
     group.consumers.set(name, consumer);
-    this.#journal.note(this, { type: 'consumer', group, consumer });
+    this.#journal.note({ stream: this, type: 'consumer', group, consumer });
     return consumer;
   }
 
@@ -315,13 +324,13 @@ export class RedisStream {
     const dropped = group.pel.all().filter(({ owner }) => owner === consumer);
     for (const pending of dropped) this.unpend(group, pending);
     group.consumers.delete(consumer.name);
-    this.#journal.note(this, { type: 'unconsumer', group, consumer });
+    this.#journal.note({ stream: this, type: 'unconsumer', group, consumer });
     return dropped;
   }
 
   /** Moves the position of a group: XGROUP SETID, LASTID of XCLAIM, and reading. */
   move(group: Group, lastId: StreamId, entriesRead: number): void {
-    this.#journal.note(this, { type: 'moved', group, lastId: group.lastId, entriesRead: group.entriesRead });
+    this.#journal.note({ stream: this, type: 'moved', group, lastId: group.lastId, entriesRead: group.entriesRead });
     group.lastId = lastId;
     group.entriesRead = entriesRead;
   }
@@ -334,13 +343,19 @@ export class RedisStream {
   /** Hands the next unread entry to a consumer (X6); with `noack` it is never pending (X13). */
   read(group: Group, entry: Entry, consumer: GroupConsumer, noack: boolean, nowMs: number): Handed {
     const { id, message } = entry;
-    this.move(group, id, this.#readCount(group, id));
-    if (noack) return { id, message, pending: null, entry, from: null, idleMs: 0, before: 0, count: 1 };
+    const was = group.pel.get(id);
+    const pending = noack ? null : (was ?? newPending(entry));
+    const { lastId, entriesRead } = group;
+    if (pending !== null && was === undefined) {
+      group.pel.add(pending);
+      this.#journal.note({ stream: this, type: 'read', group, pending, lastId, entriesRead });
+      group.entriesRead = this.#readCount(group, id);
+      group.lastId = id;
+    } else this.move(group, id, this.#readCount(group, id));
+    if (pending === null) return { id, message, pending, entry, from: null, idleMs: 0, before: 0, count: 1 };
     // After XGROUP SETID it may be pending already, perhaps with somebody else: then it changes owner and counts anew (X15).
-    let pending = group.pel.get(id);
-    const from = pending?.owner ?? null;
-    if (pending === undefined) pending = this.#newPending(group, id, message, entry.fact);
-    else this.#notePended(group, pending, true);
+    const from = pending.owner;
+    if (was !== undefined) this.#notePended(group, pending, true);
     this.#own(pending, consumer, nowMs, 1);
     return { id, message, pending, entry, from, idleMs: 0, before: 0, count: 1 };
   }
@@ -348,6 +363,7 @@ export class RedisStream {
   /** What a consumer has pending after an id, as XREADGROUP with an id tells (X7). Idle and count change for those that are still in the stream. */
   history(group: Group, consumer: GroupConsumer, after: StreamId, limit: number, nowMs: number): Handed[] {
     const handed: Handed[] = [];
+    if (consumer.pending === 0) return handed;
     for (
       let pending = group.pel.after(after);
       pending !== undefined && handed.length < limit;
@@ -395,12 +411,20 @@ export class RedisStream {
 
   /** XCLAIM … FORCE: makes a pending entry of one that is not pending. Nobody's yet. */
   force(group: Group, entry: Entry): Pending {
-    return this.#newPending(group, entry.id, entry.message, entry.fact);
+    const pending = newPending(entry);
+    group.pel.add(pending);
+    this.#notePended(group, pending, false);
+    return pending;
   }
 
   /** Takes an entry off the PEL, whoever owns it (X9). */
   unpend(group: Group, pending: Pending): void {
-    this.#journal.note(this, { type: 'unpended', group, pending });
+    this.#journal.note({ stream: this, type: 'unpended', group, pending });
+    this.#unpendUntold(group, pending);
+  }
+
+  /** The same without a word to the journal: a step is taken back. */
+  #unpendUntold(group: Group, pending: Pending): void {
     group.pel.remove(pending);
     if (pending.owner !== null) pending.owner.pending--;
   }
@@ -459,13 +483,15 @@ export class RedisStream {
         change.entry.node.live++;
         this.maxDeleted = change.maxDeleted;
         return;
+      case 'read':
+        this.#unpendUntold(change.group, change.pending);
+        change.group.lastId = change.lastId;
+        change.group.entriesRead = change.entriesRead;
+        return;
       case 'pended': {
         const { group, pending, was, owner, timeMs, count } = change;
+        if (!was) return this.#unpendUntold(group, pending);
         if (pending.owner !== null) pending.owner.pending--;
-        if (!was) {
-          group.pel.remove(pending);
-          return;
-        }
         pending.owner = owner;
         if (owner !== null) owner.pending++;
         pending.timeMs = timeMs;
@@ -533,26 +559,9 @@ export class RedisStream {
     return last.id;
   }
 
-  #newPending(group: Group, id: StreamId, message: Message, fact: FactId): Pending {
-    const pending: Pending = {
-      id,
-      message,
-      owner: null,
-      timeMs: 0,
-      count: 1,
-      nilTold: false,
-      waits: false,
-      fact,
-      gone: false,
-    };
-    group.pel.add(pending);
-    this.#notePended(group, pending, false);
-    return pending;
-  }
-
   #notePended(group: Group, pending: Pending, was: boolean): void {
     const { owner, timeMs, count } = pending;
-    this.#journal.note(this, { type: 'pended', group, pending, was, owner, timeMs, count });
+    this.#journal.note({ stream: this, type: 'pended', group, pending, was, owner, timeMs, count });
   }
 
   #own(pending: Pending, consumer: GroupConsumer, timeMs: number, count: number): void {
@@ -594,6 +603,11 @@ export class RedisStream {
     }
     return -1;
   }
+}
+
+/** An entry that becomes pending. Nobody's yet. */
+function newPending({ id, message, fact }: Entry): Pending {
+  return { id, message, owner: null, timeMs: 0, count: 1, nilTold: false, waits: false, fact, gone: false };
 }
 
 /** How long a pending entry has been idle; −1 when it is nobody's. */

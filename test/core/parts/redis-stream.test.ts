@@ -22,7 +22,7 @@ const TOP = '18446744073709551615';
 /** A stream that keeps its own journal. */
 function bench(): { stream: RedisStream; changes: Change[]; add(text: string): void } {
   const changes: Change[] = [];
-  const stream = new RedisStream('s', { note: (_stream, change) => void changes.push(change) });
+  const stream = new RedisStream('s', { note: (change) => void changes.push(change) });
   let messages = 0;
   return { stream, changes, add: (text) => void stream.add(id(text), plainMessage(++messages, 0, {}), 100) };
 }
