@@ -20,6 +20,8 @@ export function errorOfCreate(
   fifoOf: (queue: string) => boolean | undefined,
 ): string {
   const fifo = booleanOf(options, 'FifoQueue');
+  // A standard queue has no such attribute, whatever its value.
+  if (!name.endsWith('.fifo') && options['FifoQueue'] === false) return ERROR.attributeName;
   if (name.endsWith('.fifo') !== fifo) return ERROR.invalid;
   if (!NAME.test(fifo ? name.slice(0, -'.fifo'.length) : name) || name.length > 80) return ERROR.invalid;
   return errorOfAttributes(options, fifo, fifoOf);

@@ -139,6 +139,11 @@ export class Fields {
   }
 }
 
+/** A case of vectors; what only explains it is passed over. Its reader asks for the rest, to the `end`. */
+export function caseOf(table: JsonTable): Fields {
+  return new Fields(table, 'the case').skip('id', 'source', 'note', 'title');
+}
+
 export function isList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
 }
@@ -148,7 +153,7 @@ export function isTable(value: Json | undefined): value is JsonTable {
 }
 
 /** Whether a recording told that this part differed between its runs: it is not compared. */
-export function isUnstable(value: Json | undefined): boolean {
+function isUnstable(value: Json | undefined): boolean {
   return isTable(value) && Object.hasOwn(value, '$unstable');
 }
 
@@ -173,6 +178,43 @@ export function sameJson(left: Json, right: Json): boolean {
   const names = Object.keys(left);
   if (names.length !== Object.keys(right).length) return false;
   return names.every((name) => Object.hasOwn(right, name) && sameJson(left[name] as Json, right[name] as Json));
+}
+
+/** A time that was measured may differ by so many milliseconds for each step that had passed. */
+export const SLACK_MS = 100;
+
+/**
+ * Whether what was seen is what was recorded: a part that differed between the recorder's runs is not compared, a measured time may be off by `slackMs`, and of an error only
+ * its code counts. `ordered` puts a list into the order in which it is compared, where its own is not promised.
+ */
+export function asRecorded(
+  recorded: Json,
+  seen: Json,
+  slackMs: number,
+  ordered: (list: readonly Json[]) => readonly Json[] = (list) => list,
+): boolean {
+  if (isUnstable(recorded)) return true;
+  if (isList(recorded)) {
+    if (!isList(seen) || recorded.length !== seen.length) return false;
+    const [left, right] = [ordered(recorded), ordered(seen)];
+    return left.every((one, index) => asRecorded(one, right[index] as Json, slackMs, ordered));
+  }
+  if (!isTable(recorded)) return recorded === seen;
+  const measured = recorded['$ms'];
+  if (measured !== undefined) {
+    const [least, most] = isList(measured) ? measured : [];
+    if (typeof least !== 'number' || typeof most !== 'number') throw new UnknownShape('a time without bounds');
+    return typeof seen === 'number' && seen >= least - slackMs && seen <= most + slackMs;
+  }
+  if (!isTable(seen)) return false;
+  if (typeof recorded['error'] === 'string') return recorded['error'] === seen['error'];
+  const names = Object.keys(recorded);
+  return (
+    names.length === Object.keys(seen).length &&
+    names.every(
+      (name) => Object.hasOwn(seen, name) && asRecorded(recorded[name] as Json, seen[name] as Json, slackMs, ordered),
+    )
+  );
 }
 
 /** Whether two lists hold the same items in any order. */

@@ -26,6 +26,7 @@ import {
 } from '../../core/parts/pubsub-filter.ts';
 import type { Micros } from '../../core/types.ts';
 import {
+  caseOf,
   Fields,
   type Findings,
   isList,
@@ -67,7 +68,7 @@ const DONE: Result = { error: false, messages: [], expiresAtUs: 0 };
 
 /** `google-pubsub-filter`: whether a message with these attributes is delivered. */
 export const runFilter: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const filter = parsePubsubFilter(input.text('filter'));
   const attributes = attributesOf(input.table('attributes'));
@@ -83,7 +84,7 @@ export const runFilter: Runner = (table, findings) => {
 
 /** `google-pubsub-scripts`. */
 export const runScript: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const script = new Script(new Fields(input.table('subscription'), 'subscription'));
   const results = new Map<string, Result>();

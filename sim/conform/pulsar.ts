@@ -21,6 +21,7 @@ import { murmur3 } from '../../core/parts/murmur3.ts';
 import { backoffDelayUs } from '../../core/parts/redelivery-backoff.ts';
 import type { Delivery, Micros } from '../../core/types.ts';
 import {
+  caseOf,
   Fields,
   type Findings,
   isList,
@@ -50,7 +51,7 @@ const DONE: Result = { error: '', messages: [], sent: null, shown: {} };
 
 /** `pulsar script`. */
 export const runScript: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const topics = Object.entries(input.table('topics')).map(([name, policies]) => ({
     name,
@@ -455,7 +456,7 @@ function optionOf(name: string, spec: OptionSpec, value: Json): OptionValue {
 
 /** `pulsar hash`: a key's hashes (P6, P21). */
 export const runHash: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const key = input.get('key') ?? null;
   const text = typeof key === 'string' ? key : null;
@@ -476,7 +477,7 @@ export const runHash: Runner = (table, findings) => {
 
 /** `pulsar key-ranges`: who owns which hashes after consumers joined and left (P22–P24). */
 export const runKeyRanges: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const mode = input.text('mode', 'AUTO_SPLIT');
   const points = input.number('points', 100);
@@ -516,7 +517,7 @@ export const runKeyRanges: Runner = (table, findings) => {
 
 /** `pulsar backoff`: the waits of MultiplierRedeliveryBackoff in ms (P41). */
 export const runBackoff: Runner = (table, findings) => {
-  const row = new Fields(table, 'case').skip('id', 'source', 'note');
+  const row = caseOf(table);
   const input = row.fields('input');
   const backoff = {
     minDelayUs: input.number('minDelay', 1000) * 1000,

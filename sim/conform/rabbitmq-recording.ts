@@ -7,11 +7,11 @@ import type { Handover, ServerMethod } from '../../core/brokers/rabbitmq-verbs.t
 import { headersOf } from '../../core/parts/amqp-message.ts';
 import type { ExchangeType } from '../../core/parts/exchange-graph.ts';
 import type { Micros } from '../../core/types.ts';
-import { Fields, isTable, type Json, type JsonTable, type Runner, UnknownShape } from './case.ts';
+import { asRecorded, Fields, type Json, type JsonTable, type Runner, SLACK_MS, UnknownShape } from './case.ts';
 import { answer, RabbitClient } from './rabbitmq-client.ts';
 
 export const runRecording: Runner = (table, findings) => {
-  const row = new Fields(table, 'recording');
+  const row = new Fields(table, 'recording').skip('id', 'system', 'title', 'notes');
   const replay = new Replay(row.text('version'));
   const observed = new Map<number, JsonTable>();
   for (const record of row.rows('observed')) {
@@ -19,19 +19,19 @@ export const runRecording: Runner = (table, findings) => {
     observed.set(record.number('step'), rest);
   }
   const unstable = row.list('unstable', []).map(String);
-  row
-    .fields('script')
-    .rows('steps')
-    .forEach((step, index) => {
-      const seen = replay.step(step);
-      const wanted = observed.get(index) ?? {};
-      for (const key of new Set([...Object.keys(wanted), ...Object.keys(seen)])) {
-        const where = `step ${index}/${key}`;
-        const value = wanted[key] ?? null;
-        if (unstable.includes(where) || (isTable(value) && '$unstable' in value)) continue;
-        findings.same(where, value, seen[key] ?? null);
-      }
-    });
+  const script = row.fields('script');
+  row.end();
+  script.rows('steps').forEach((step, index) => {
+    const seen = replay.step(step);
+    const wanted = observed.get(index) ?? {};
+    for (const key of new Set([...Object.keys(wanted), ...Object.keys(seen)])) {
+      const where = `step ${index}/${key}`;
+      if (unstable.includes(where)) continue;
+      const [value, actual] = [wanted[key] ?? null, seen[key] ?? null];
+      findings.holds(where, asRecorded(value, actual, SLACK_MS), value, actual);
+    }
+  });
+  script.end();
 };
 
 interface Held {

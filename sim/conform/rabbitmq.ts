@@ -9,6 +9,7 @@ import type { ExchangeType } from '../../core/parts/exchange-graph.ts';
 import { headersMatch } from '../../core/parts/headers-match.ts';
 import { topicMatches, topicWords } from '../../core/parts/topic-pattern.ts';
 import {
+  caseOf,
   Fields,
   Findings,
   isList,
@@ -27,19 +28,21 @@ export { runRecording } from './rabbitmq-recording.ts';
 // ── Matchers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const runTopicMatch: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const matches = topicMatches(topicWords(input.text('binding_key')), topicWords(input.text('routing_key')));
   findings.same('matches', row.flag('expected'), matches);
   input.end();
+  row.end();
 };
 
 export const runHeadersMatch: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const matches = headersMatch(withVoids(input.table('arguments')), withVoids(input.table('headers')));
   findings.same('matches', row.flag('expected'), matches);
   input.end();
+  row.end();
 };
 
 /** AMQP's void is written `{"$void": true}`, which is null here. */
@@ -50,7 +53,7 @@ function withVoids(table: JsonTable): JsonTable {
 
 /** A node of the newest line is asked to bind; it refuses by closing the channel. */
 export const runBindingValidation: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const expected = row.fields('expected');
   const version = newestOf(input.text('server'));
@@ -61,6 +64,7 @@ export const runBindingValidation: Runner = (table, findings) => {
   findings.same('accepted', expected.flag('accepted'), refusalOf(said) === null);
   input.end();
   expected.end();
+  row.end();
 };
 
 /** The newest line that these words mean: main, or what comes after a version, is the newest of all; else one before a version, or the version that is named. */
@@ -74,13 +78,14 @@ function newestOf(server: string): string | undefined {
 // ── Scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const runScript: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const profile = new Fields(row.get('profile') ?? {}, 'profile');
   const named = profile.get('queue_type') ?? 'classic';
   const types = isList(named) ? named : [named];
   const versions = versionsFor(profile.text('server', ''));
   profile.end();
   const expected = Object.entries(row.table('expected'));
+  row.skip('input').end();
   for (const type of types) {
     if (type !== 'classic' && type !== 'quorum' && type !== 'stream')
       throw new UnknownShape(`the queue type ${JSON.stringify(type)}`);

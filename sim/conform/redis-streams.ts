@@ -8,7 +8,19 @@ import type { StreamsReply, StreamsRequest } from '../../core/brokers/redis-stre
 import type { Handed } from '../../core/parts/redis-stream.ts';
 import { idText } from '../../core/parts/stream-id.ts';
 import type { Micros } from '../../core/types.ts';
-import { Fields, type Findings, isList, isTable, type Json, type JsonTable, sameJson, UnknownShape } from './case.ts';
+import {
+  asRecorded,
+  caseOf,
+  Fields,
+  type Findings,
+  isList,
+  isTable,
+  type Json,
+  type JsonTable,
+  SLACK_MS,
+  sameJson,
+  UnknownShape,
+} from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
 import { type Refused, readCommand, type Unsent } from './redis-lines.ts';
 
@@ -156,7 +168,7 @@ class Server {
 // ── Vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function runCommands(one: JsonTable, findings: Findings): void {
-  const fields = new Fields(one, 'the case').skip('id', 'source', 'note', 'title');
+  const fields = caseOf(one);
   const input = fields.fields('input');
   const commands = input.list('commands');
   const expected = fields.list('expected');
@@ -422,9 +434,6 @@ function respOf(server: Server, reply: StreamsReply): Json {
 
 // ── Recordings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Measured times may differ by so much for each step that had passed: the recorder waited between steps. */
-const SLACK_MS = 100;
-
 export function runRecording(one: JsonTable, findings: Findings): void {
   const fields = new Fields(one, 'the recording').skip('id', 'system', 'title', 'notes', 'unstable');
   const version = versionNumber(fields.text('version', '7.0'));
@@ -476,36 +485,8 @@ function look(
   findings: Findings,
 ): void {
   if (wanted === undefined && actual === undefined) return;
-  const holds = wanted !== undefined && actual !== undefined && alike(wanted, actual, SLACK_MS * (steps + 1));
+  const holds = wanted !== undefined && actual !== undefined && asRecorded(wanted, actual, SLACK_MS * (steps + 1));
   findings.holds(where, holds, wanted ?? 'nothing', actual ?? 'nothing');
-}
-
-/** Equality, with measured times compared loosely, unstable parts not at all, and of an error its first word. */
-function alike(wanted: Json, actual: Json, slackMs: number): boolean {
-  if (isTable(wanted)) {
-    if (Object.hasOwn(wanted, '$unstable')) return true;
-    const range = wanted['$ms'];
-    if (isList(range)) {
-      const [low, high] = range;
-      if (typeof low !== 'number' || typeof high !== 'number') throw new UnknownShape('a time without bounds');
-      return typeof actual === 'number' && actual >= low - slackMs && actual <= high + slackMs;
-    }
-    if (!isTable(actual)) return false;
-    if (Object.hasOwn(wanted, 'error')) return wanted['error'] === actual['error'];
-    const names = Object.keys(wanted);
-    return (
-      names.length === Object.keys(actual).length &&
-      names.every((name) => Object.hasOwn(actual, name) && alike(wanted[name] as Json, actual[name] as Json, slackMs))
-    );
-  }
-  if (isList(wanted)) {
-    return (
-      isList(actual) &&
-      wanted.length === actual.length &&
-      wanted.every((one, i) => alike(one, actual[i] as Json, slackMs))
-    );
-  }
-  return sameJson(wanted, actual);
 }
 
 /** Carries out one step; null when it is no command. */

@@ -34,6 +34,7 @@ import {
 import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import {
+  caseOf,
   Fields,
   type Findings,
   isList,
@@ -185,7 +186,7 @@ class Pair {
 // ── Scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const runScript: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const subscriptions = input.rows('subscriptions');
   const steps = input.rows('steps');
@@ -209,7 +210,9 @@ export const runScript: Runner = (table, findings) => {
   }
   input.end();
   pair.advanceTo(pair.nowUs + REST_US);
-  for (const [name, wanted] of Object.entries(row.table('expected'))) {
+  const expected = Object.entries(row.table('expected'));
+  row.end();
+  for (const [name, wanted] of expected) {
     const result = results.get(name);
     if (result === undefined) throw new UnknownShape(`no step stores ${name}`);
     compare(name, wanted, result, findings);
@@ -460,7 +463,7 @@ const FIELDS: ReadonlySet<string> = new Set([
 
 /** `sns-filter-policy`: does a policy accept a message? */
 export const runFilter: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const policy = readPolicy(input.table('FilterPolicy'));
   const scope = scopeOf(input);
@@ -470,11 +473,12 @@ export const runFilter: Runner = (table, findings) => {
       : acceptsAttributes(policy, attributesOf(input.table('MessageAttributes')));
   input.end();
   findings.same('accepted', row.flag('expected'), accepted);
+  row.end();
 };
 
 /** `sns-filter-policy-validation`: is a policy accepted? */
 export const runValidation: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const expected = row.fields('expected');
   const why = whyRefused(input.get('FilterPolicy') ?? null, scopeOf(input));
@@ -483,6 +487,7 @@ export const runValidation: Runner = (table, findings) => {
   const error = expected.get('error');
   if (typeof error === 'string') findings.same('error', error, why === '' ? '' : 'InvalidParameter');
   expected.skip('reason').end();
+  row.end();
 };
 
 function scopeOf(input: Fields): FilterScope {

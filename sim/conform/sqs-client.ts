@@ -25,12 +25,27 @@ export type Unsent<T = SqsRequest> = T extends { readonly token: number } ? Omit
 /** The answer to a receive, filled in when it comes. */
 export interface Received {
   readonly type: 'received';
+  readonly asked: Asked;
   readonly askedAtUs: Micros;
   messages: readonly ReceivedMessage[];
   told: readonly Told[];
   error: string;
   /** −1 while it waits. */
   answeredAtUs: Micros;
+}
+
+/** Which attributes a receive asks for: of the system's, and of the sender's own. Null: nothing was said, and all are told. */
+interface Asked {
+  readonly system: readonly string[] | null;
+  readonly own: readonly string[] | null;
+}
+
+const EVERYTHING: Asked = { system: null, own: null };
+
+/** Whether an attribute is among those that were asked for, by its name, by a beginning of it before `.*`, or by `All`. */
+export function isAsked(name: string, names: readonly string[] | null): boolean {
+  if (names === null || names.includes('All') || names.includes(name)) return true;
+  return names.some((one) => one.endsWith('.*') && name.startsWith(one.slice(0, -2)));
 }
 
 /** What else a receive tells of a message: system attributes by name, and the sender's own. */
@@ -44,6 +59,8 @@ export interface SentOne {
   readonly error: string;
   readonly messageId: number;
   readonly sequence: number;
+  /** Whether attributes of the sender's own came with it. */
+  readonly hasAttributes: boolean;
 }
 
 export interface Done {
@@ -90,6 +107,8 @@ export class SqsClient {
   /** What was said with each sending, by MessageId. */
   readonly #said = new Map<number, How>();
   readonly #receipts = new Map<string, Message>();
+  /** Of all queues that were ever asked for. */
+  readonly #names = new Set<string>();
   #tokens = 0;
 
   constructor(
@@ -97,6 +116,12 @@ export class SqsClient {
     options: OptionValues = {},
   ) {
     this.machine = this.#driver.start(new Sqs(queues, this.#driver.setup, options));
+    for (const { name } of queues) this.#names.add(name);
+  }
+
+  /** Queues that exist now, in the order of their making. */
+  queueNames(prefix: string): readonly string[] {
+    return [...this.#names].filter((name) => name.startsWith(prefix) && this.machine.depth(name) !== undefined);
   }
 
   get nowUs(): Micros {
@@ -118,7 +143,7 @@ export class SqsClient {
   send(queue: string, body: string, how: How): SentOne {
     const { error, messageId, sequence } = this.#ask(this.#sending(queue, body, how)) as SendMessageResult;
     if (error === '' && !this.#said.has(messageId)) this.#said.set(messageId, how);
-    return { type: 'sent', error, messageId, sequence };
+    return { type: 'sent', error, messageId, sequence, hasAttributes: Object.keys(how.own).length > 0 };
   }
 
   sendBatch(
@@ -157,9 +182,16 @@ export class SqsClient {
     return batchDone(this.#batch({ type: 'ChangeMessageVisibilityBatch', queue, entries: requests, sizeBytes: 0 }));
   }
 
-  receive(queue: string, how: { max: number; waitUs: Micros; visibilityUs: Micros; attemptId?: string }): Received {
+  receive(
+    queue: string,
+    {
+      asked = EVERYTHING,
+      ...how
+    }: { max: number; waitUs: Micros; visibilityUs: Micros; attemptId?: string; asked?: Asked },
+  ): Received {
     const received: Received = {
       type: 'received',
+      asked,
       messages: [],
       told: [],
       error: '',
@@ -183,6 +215,7 @@ export class SqsClient {
 
   /** An action that answers with nothing but success or an error. */
   call(request: Unsent): Done {
+    if (request.type === 'CreateQueue') this.#names.add(request.queue);
     return done(this.#ask(request) as PlainResult);
   }
 
@@ -218,8 +251,8 @@ export class SqsClient {
     return this.#receipts.get(`${queue} ${receipt}`) ?? this.#message('');
   }
 
-  /** System attributes that a message has now, by their names, and those that its sender gave it. */
-  #toldOf(queue: string, { messageId, handle }: ReceivedMessage): Told {
+  /** What was asked for of the system attributes that a message has now, by their names, and of those that its sender gave it. */
+  #toldOf(queue: string, { messageId, handle }: ReceivedMessage, asked: Asked): Told {
     const how = this.#said.get(messageId);
     const fifo = this.machine.isFifo(queue);
     const system = ['SenderId', 'SentTimestamp', 'ApproximateReceiveCount', 'ApproximateFirstReceiveTimestamp'];
@@ -227,7 +260,8 @@ export class SqsClient {
     if (fifo) system.push('MessageDeduplicationId', 'SequenceNumber');
     if (this.machine.deadLetterSource(queue, handle) !== '') system.push('DeadLetterQueueSourceArn');
     system.push(...(how?.system ?? []));
-    return { system, own: how?.own ?? {} };
+    const own = Object.entries(how?.own ?? {}).filter(([name]) => isAsked(name, asked.own));
+    return { system: system.filter((name) => isAsked(name, asked.system)), own: Object.fromEntries(own) };
   }
 
   #nextToken(): number {
@@ -262,7 +296,7 @@ export class SqsClient {
       const received = this.#waiting.get(result.token);
       if (received === undefined) continue;
       received.messages = result.messages;
-      received.told = result.messages.map((message) => this.#toldOf(result.queue, message));
+      received.told = result.messages.map((message) => this.#toldOf(result.queue, message, received.asked));
       received.error = result.error;
       received.answeredAtUs = atUs;
       for (const { message, handle } of result.messages) this.#receipts.set(`${result.queue} ${handle}`, message);

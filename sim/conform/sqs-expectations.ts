@@ -20,6 +20,12 @@ export function compareResult(
   // AWS's wording, and what AWS answered once where several answers are right.
   expected.skip('message_contains', 'aws_gave');
   const received = result.type === 'received' ? result : undefined;
+  const ofMessages = Object.keys(expected.record).filter((field) => OF_MESSAGES.has(field));
+  if (ofMessages.length > 0 && received === undefined) throw new UnknownShape(`${name}.${ofMessages.join(', ')}`);
+  if (ofMessages.length > 0 && received !== undefined) {
+    const answer = received.answeredAtUs < 0 ? 'none' : received.error === '' ? 'messages' : received.error;
+    findings.same(`${name}: the answer`, 'messages', answer);
+  }
   const bodies = received?.messages.map(({ message }) => client.body(message)) ?? [];
   for (const [field, wanted] of Object.entries(expected.record)) {
     const where = `${name}.${field}`;
@@ -68,13 +74,14 @@ export function compareResult(
       }
       case 'attributes_present':
       case 'attributes_absent':
+        findings.holds(`${name}: a message`, bodies.length > 0, 'a message', bodies.length);
         for (const attribute of isList(wanted) ? wanted : [wanted]) {
           const has = received?.told[0]?.system.includes(String(attribute)) ?? false;
           findings.same(`${where}.${String(attribute)}`, field === 'attributes_present', has);
         }
         break;
       case 'MessageAttributes':
-        findings.same(where, wanted, received?.told[0]?.own ?? {});
+        findings.same(where, wanted, received?.told[0]?.own ?? null);
         break;
       case 'Successful':
       case 'Failed':
@@ -114,13 +121,21 @@ export function compareResult(
   }
 }
 
+/** What is expected of the messages that a receive got. */
+const OF_MESSAGES: ReadonlySet<string> = new Set([
+  ...['bodies', 'bodies_any_order', 'one_of', 'per_group_order', 'count', 'min_count', 'max_count', 'at_t'],
+  ...['attributes_present', 'attributes_absent', 'MessageAttributes', 'ApproximateReceiveCount'],
+]);
+
 /** Fields that a response of an action with a response of its own may have. */
 const RESPONSE_FIELDS: ReadonlySet<string> = new Set([
   ...Object.keys(QUEUE_OPTIONS),
   'ApproximateNumberOfMessages',
   'ApproximateNumberOfMessagesNotVisible',
   'ApproximateNumberOfMessagesDelayed',
+  'QueueArn',
   'QueueUrl',
+  'QueueUrls',
   'queueUrls',
   'TaskHandle',
   'Status',
@@ -140,7 +155,11 @@ function compareEntries(where: string, failed: boolean, wanted: Json, result: Re
   const idOf = (entry: Json): Json => (isTable(entry) ? (entry['Id'] ?? null) : entry);
   findings.holds(where, sameItems(wanted.map(idOf), ids), wanted, ids);
   for (const entry of wanted) {
-    const code = isTable(entry) ? entry['Code'] : undefined;
+    if (!isTable(entry)) continue;
+    // Whoever's fault it was: all that is refused here is the sender's.
+    const { Id: _, Code: code, Message: __, SenderFault: fault, ...more } = entry;
+    if (Object.keys(more).length > 0) throw new UnknownShape(`${where} with ${Object.keys(more).join(', ')}`);
+    if (fault !== undefined) findings.same(`${where}.SenderFault`, fault, failed);
     if (typeof code !== 'string') continue;
     const got = result.failed.find(({ id }) => id === idOf(entry))?.code ?? '';
     findings.same(`${where}.Code`, codeOf(code), got);
@@ -163,6 +182,7 @@ function hasField(result: Result, field: string): boolean {
   if (result.type === 'sent') {
     if (field === 'SequenceNumber') return result.sequence > 0;
     if (field === 'MessageId' || field === 'MD5OfMessageBody') return result.error === '';
+    if (field === 'MD5OfMessageAttributes') return result.error === '' && result.hasAttributes;
   } else if (result.type === 'batch') {
     if (field === 'Successful') return result.successful.length > 0;
     if (field === 'Failed') return result.failed.length > 0;
@@ -209,12 +229,16 @@ export function compareAll(
   } else throw new UnknownShape(check);
 }
 
-/** `$s1.SequenceNumber`, or just the name of a send. */
+/** `$s1.SequenceNumber`, `$b1.Successful[0].SequenceNumber` of a batch, or just the name of a send. */
 function sequenceOf(reference: string, results: ReadonlyMap<string, Result>): number {
-  const [, name = '', field = ''] = /^\$?([^.]+)(?:\.(.+))?$/.exec(reference) ?? [];
+  const [, name = '', index = '', field = 'SequenceNumber'] =
+    /^\$?([^.]+?)(?:\.Successful\[(\d+)\])?(?:\.([^.]+))?$/.exec(reference) ?? [];
   const result = results.get(name);
-  if (result?.type !== 'sent' || (field !== '' && field !== 'SequenceNumber')) throw new UnknownShape(reference);
-  return result.sequence;
+  if (field === 'SequenceNumber') {
+    if (result?.type === 'sent' && index === '') return result.sequence;
+    if (result?.type === 'batch' && index !== '') return result.results[Number(index)]?.sequence ?? 0;
+  }
+  throw new UnknownShape(reference);
 }
 
 /** Exactly these bodies, those of each group in their order. */

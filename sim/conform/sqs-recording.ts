@@ -5,14 +5,14 @@
  */
 import type { OptionValues } from '../../core/options.ts';
 import {
+  asRecorded,
   Fields,
   Findings,
-  isList,
   isTable,
-  isUnstable,
   type Json,
   type JsonTable,
   type Runner,
+  SLACK_MS,
   UnknownShape,
 } from './case.ts';
 import { type Done, type How, type Received, SqsClient } from './sqs-client.ts';
@@ -38,13 +38,15 @@ export const runRecording: Runner = (table, findings) => {
 
 function replayed(table: JsonTable, implementation: string, chances: OptionValues): Findings {
   const findings = new Findings();
-  const row = new Fields(table, 'recording');
+  const row = new Fields(table, 'recording').skip('id', 'system', 'version', 'title', 'notes', 'differsFromAws');
   const script = row.fields('script');
   const steps = script.rows('steps');
   const creations = steps.filter((step) => step.text('op') === 'createQueue');
   const replay = new RecordedScript(creations, implementation, chances);
   const wanted = new Map(row.rows('observed').map((observed) => [observed.number('step'), observed]));
   const unstable = row.list('unstable', []);
+  row.end();
+  script.end();
   steps.forEach((step, index) => {
     const seen = replay.step(step);
     const observed = wanted.get(index);
@@ -63,33 +65,15 @@ function compareObserved(
   findings: Findings,
 ): void {
   for (const name of ['result', 'replies']) {
-    const expected = observed.get(name);
-    if (unstable.includes(`${where}/${name}`) || isUnstable(expected)) continue;
-    findings.holds(`${where}.${name}`, agrees(expected, seen[name]), expected ?? null, seen[name] ?? null);
+    const [expected, actual] = [observed.get(name), seen[name]];
+    if (unstable.includes(`${where}/${name}`)) continue;
+    const agrees =
+      expected === undefined || actual === undefined
+        ? expected === actual
+        : asRecorded(expected, actual, SLACK_MS, byGroup);
+    findings.holds(`${where}.${name}`, agrees, expected ?? null, actual ?? null);
   }
   observed.end();
-}
-
-/** Equality in which a measured time agrees with any that is at most a tenth of a second beside it. */
-function agrees(expected: Json | undefined, seen: Json | undefined): boolean {
-  if (expected === undefined || seen === undefined) return expected === seen;
-  if (isUnstable(expected)) return true;
-  if (isTable(expected) && isList(expected['$ms'])) {
-    const [least, most] = expected['$ms'];
-    return typeof seen === 'number' && seen >= Number(least) - LOOSE_MS && seen <= Number(most) + LOOSE_MS;
-  }
-  if (isList(expected)) {
-    if (!isList(seen) || expected.length !== seen.length) return false;
-    const [left, right] = [byGroup(expected), byGroup(seen)];
-    return left.every((one, index) => agrees(one, right[index]));
-  }
-  if (!isTable(expected)) return expected === seen;
-  const names = Object.keys(expected);
-  return (
-    isTable(seen) &&
-    names.length === Object.keys(seen).length &&
-    names.every((name) => agrees(expected[name], seen[name]))
-  );
 }
 
 /** S28: between message groups no order is promised, so the messages of each are compared in their order. */
@@ -98,9 +82,6 @@ function byGroup(list: readonly Json[]): readonly Json[] {
   const groups = [...new Set(list.map(groupOf))].sort();
   return groups.length < 2 ? list : groups.flatMap((group) => list.filter((one) => groupOf(one) === group));
 }
-
-/** A measured time is compared so loosely. */
-const LOOSE_MS = 100;
 
 class RecordedScript {
   readonly #client: SqsClient;

@@ -5,23 +5,26 @@
 import type { MoveTask } from '../../core/brokers/sqs-move-tasks.ts';
 import { QUEUE_OPTIONS } from '../../core/brokers/sqs-options.ts';
 import type { QueueAttributes } from '../../core/brokers/sqs-verbs.ts';
-import type { OptionValue } from '../../core/options.ts';
+import type { OptionValue, OptionValues } from '../../core/options.ts';
 import { utf8Length } from '../../core/parts/pubsub-filter.ts';
-import { Fields, isTable, type Json, type JsonTable, type Runner, textOf, UnknownShape } from './case.ts';
-import { type How, type Result, SqsClient } from './sqs-client.ts';
+import { caseOf, Fields, isTable, type Json, type JsonTable, type Runner, textOf, UnknownShape } from './case.ts';
+import { type How, isAsked, type Result, SqsClient } from './sqs-client.ts';
 import { compareAll, compareResult } from './sqs-expectations.ts';
 import { optionsOf, SECOND, secondsOr } from './sqs-settings.ts';
 
 export { runRecording } from './sqs-recording.ts';
 
+/** Attributes about who may use a queue and how it is encrypted, which change nothing of what is delivered. */
+const INERT: readonly string[] = ['Policy', 'KmsMasterKeyId', 'KmsDataKeyReusePeriodSeconds', 'SqsManagedSseEnabled'];
 /** Time for whatever still waits after the last step: longer than the longest poll. */
 const REST_US = 60 * SECOND;
 
 /** `sqs-limits`: one attribute of an empty queue, which is created with it, or tells what it has by default. */
 export const runLimits: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
   const expected = row.fields('expected');
+  row.end();
   const attribute = input.text('attribute');
   const kind = input.text('queue_type');
   if (kind !== 'standard' && kind !== 'fifo') throw new UnknownShape(`the queue type ${kind}`);
@@ -50,8 +53,10 @@ function withAttribute(name: string, value: Json): JsonTable {
 // ── Scripts of API actions ──────────────────────────────────────────────────────────────────────────────────────
 
 export const runScript: Runner = (table, findings) => {
-  const row = new Fields(table, 'case');
+  const row = caseOf(table);
   const input = row.fields('input');
+  const expected = row.table('expected');
+  row.end();
   const queues = Object.entries(input.table('queues')).map(([name, attributes]) => ({
     name,
     options: optionsOf(isTable(attributes) ? attributes : {}),
@@ -67,7 +72,7 @@ export const runScript: Runner = (table, findings) => {
   }
   input.end();
   client.advanceTo(client.nowUs + REST_US);
-  for (const [name, wanted] of Object.entries(row.table('expected'))) {
+  for (const [name, wanted] of Object.entries(expected)) {
     if (name.startsWith('$')) compareAll(name, wanted, results, findings);
     else compareResult(client, name, new Fields(wanted, name), results, findings);
   }
@@ -89,13 +94,15 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     }
     case 'ReceiveMessage': {
       const attemptId = args.get('ReceiveRequestAttemptId');
-      // Everything is told of a message in any case; which of it was asked for does not matter.
-      args.skip('AttributeNames', 'MessageAttributeNames', 'MessageSystemAttributeNames');
       return client.receive(args.text('QueueUrl'), {
         max: args.number('MaxNumberOfMessages', 1),
         waitUs: secondsOr(args, 'WaitTimeSeconds', -1),
         visibilityUs: secondsOr(args, 'VisibilityTimeout', -1),
         ...(typeof attemptId === 'string' && { attemptId }),
+        asked: {
+          system: namesOf(args, 'AttributeNames', 'MessageSystemAttributeNames'),
+          own: namesOf(args, 'MessageAttributeNames'),
+        },
       });
     }
     case 'DeleteMessage':
@@ -120,7 +127,7 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     case 'PurgeQueue':
       return client.call({ type: 'PurgeQueue', queue: args.text('QueueUrl') });
     case 'CreateQueue': {
-      const attributes = optionsOf(args.table('Attributes'));
+      const attributes = attributesGiven(args);
       return client.call({ type: 'CreateQueue', queue: args.text('QueueName'), attributes });
     }
     case 'DeleteQueue':
@@ -137,13 +144,20 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
       return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes: { queueUrls } };
     }
     case 'SetQueueAttributes': {
-      const attributes = optionsOf(args.table('Attributes')) as QueueAttributes;
+      const attributes = attributesGiven(args) as QueueAttributes;
       return client.call({ type: 'SetQueueAttributes', queue: args.text('QueueUrl'), attributes });
     }
     case 'GetQueueAttributes': {
-      const queue = args.skip('AttributeNames').text('QueueUrl');
-      const attributes = attributesOf(client, queue);
-      return { type: 'done', error: attributes === null ? 'QueueDoesNotExist' : '', attributes: attributes ?? {} };
+      const names = namesOf(args, 'AttributeNames');
+      const attributes = attributesOf(client, args.text('QueueUrl'));
+      if (attributes === null) return { type: 'done', error: 'QueueDoesNotExist' };
+      if (names?.some((name) => !TOLD.has(name))) return { type: 'done', error: 'InvalidAttributeName' };
+      const told = Object.entries(attributes).filter(([name]) => isAsked(name, names));
+      return { type: 'done', error: '', attributes: Object.fromEntries(told) };
+    }
+    case 'ListQueues': {
+      const prefix = args.text('QueueNamePrefix', '');
+      return { type: 'done', error: '', attributes: { QueueUrls: client.queueNames(prefix) } };
     }
     case 'StartMessageMoveTask': {
       const perSecond = args.number('MaxNumberOfMessagesPerSecond', 0);
@@ -165,6 +179,34 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     default:
       throw new UnknownShape(`the action ${op}`);
   }
+}
+
+/** Names of attributes that are asked for; null when nothing is said of them. */
+function namesOf(args: Fields, ...keys: readonly string[]): readonly string[] | null {
+  const given = keys.filter((key) => args.has(key));
+  return given.length === 0 ? null : given.flatMap((key) => args.texts(key));
+}
+
+/** What GetQueueAttributes may be asked for. */
+const TOLD: ReadonlySet<string> = new Set([
+  ...Object.keys(QUEUE_OPTIONS),
+  ...['All', 'QueueArn', 'CreatedTimestamp', 'LastModifiedTimestamp', 'RedriveAllowPolicy', ...INERT],
+  ...['', 'NotVisible', 'Delayed'].map((which) => `ApproximateNumberOfMessages${which}`),
+]);
+
+/** Attributes as they are given to an action; the machine refuses those that the service has not. */
+function attributesGiven(args: Fields): OptionValues {
+  const { RedriveAllowPolicy, ...given } = args.table('Attributes');
+  if (RedriveAllowPolicy !== undefined) throw new UnknownShape('the attribute RedriveAllowPolicy');
+  const options: Record<string, OptionValue> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (INERT.includes(name)) continue;
+    Object.assign(
+      options,
+      QUEUE_OPTIONS[name] === undefined ? { [name]: String(value) } : optionsOf({ [name]: value }),
+    );
+  }
+  return options;
 }
 
 function howOf(args: Fields): How {
@@ -216,6 +258,7 @@ function attributesOf(client: SqsClient, queue: string): JsonTable | null {
   const { RedrivePolicy, ...plain } = settings;
   return {
     ...Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, apiText(name, value)])),
+    QueueArn: queue,
     ...(RedrivePolicy !== undefined && { RedrivePolicy: RedrivePolicy as unknown as JsonTable }),
     ApproximateNumberOfMessages: String(depth.visible),
     ApproximateNumberOfMessagesNotVisible: String(depth.inFlight),
