@@ -27,6 +27,11 @@ export interface PartitionInfo {
   readonly config: TopicConfig;
 }
 
+/** What is on record of one share group and partition: written by the leader of the moment, so that a former one can tell that it is none any more. */
+export interface ShareRecorded {
+  state: SharePartition | undefined;
+}
+
 export const OFFSETS_TOPIC = '__consumer_offsets';
 export const TXN_TOPIC = '__transaction_state';
 
@@ -38,8 +43,10 @@ export class KafkaCluster {
   /** 0: a single node without a controller. */
   controller: ActorId = 0;
   readonly partitions: PartitionInfo[] = [];
-  /** What the share coordinator keeps, by group and partition (`group 3`). */
-  readonly shareStates = new Map<string, SharePartition>();
+  /** What the share coordinator keeps, by group and partition. */
+  readonly #shareStates = new Map<string, Map<PartitionIndex, ShareRecorded>>();
+  /** Partition of `__consumer_offsets` of each group that was asked for. */
+  readonly #groupPartitions = new Map<string, PartitionIndex>();
   /** Places of the consumer groups, by name. */
   readonly groupPlaces = new Map<string, PlaceId>();
   readonly #byTopic = new Map<string, PartitionIndex[]>();
@@ -90,9 +97,13 @@ export class KafkaCluster {
 
   /** Partition of `__consumer_offsets` whose leader coordinates the group; made on first use. Source: K48. */
   groupPartition(group: string): PartitionIndex {
+    const known = this.#groupPartitions.get(group);
+    if (known !== undefined) return known;
     const number = coordinatorPartition(group, integerOf(this.options, 'offsets.topic.num.partitions'));
     const factor = integerOf(this.options, 'offsets.topic.replication.factor');
-    return this.#internal(OFFSETS_TOPIC, number, factor, 1);
+    const index = this.#internal(OFFSETS_TOPIC, number, factor, 1);
+    this.#groupPartitions.set(group, index);
+    return index;
   }
 
   /** Partition of `__transaction_state` whose leader coordinates the transactional id; made on first use. Source: K36. */
@@ -103,6 +114,21 @@ export class KafkaCluster {
     );
     const factor = integerOf(this.options, 'transaction.state.log.replication.factor');
     return this.#internal(TXN_TOPIC, number, factor, integerOf(this.options, 'transaction.state.log.min.isr'));
+  }
+
+  /** What the share coordinator has of a group's partition; begun empty. */
+  shareRecorded(group: string, index: PartitionIndex): ShareRecorded {
+    let partitions = this.#shareStates.get(group);
+    if (partitions === undefined) {
+      partitions = new Map();
+      this.#shareStates.set(group, partitions);
+    }
+    let recorded = partitions.get(index);
+    if (recorded === undefined) {
+      recorded = { state: undefined };
+      partitions.set(index, recorded);
+    }
+    return recorded;
   }
 
   /** Which handing-over of this message from this place to this group the next one is, counted from 1. */

@@ -6,7 +6,13 @@
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { PartitionName } from '../parts/assignment.ts';
-import { EpochGroup, type EpochGroupError, type EpochGroupKind, type EpochNews } from '../parts/epoch-group.ts';
+import {
+  EpochGroup,
+  type EpochGroupError,
+  type EpochGroupKind,
+  type EpochMember,
+  type EpochNews,
+} from '../parts/epoch-group.ts';
 import type { ActorId, Micros, PlaceId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
 import type { CoordinatorLog, GroupTimer } from './kafka-groups.ts';
@@ -17,7 +23,8 @@ interface Hosted {
   readonly name: string;
   readonly place: PlaceId;
   readonly state: EpochGroup;
-  readonly consumers: Map<string, ActorId>;
+  /** Who each member is. Replaced as a whole: what was written down still holds it. */
+  consumers: ReadonlyMap<string, ActorId>;
   /** What each member was told last that it may own; missing for one that was not heard of since this node leads. */
   readonly told: Map<string, readonly PartitionName[]>;
   /** Goes up with each change of the group. */
@@ -46,10 +53,17 @@ export class EpochGroups {
   learn({ group, snapshot, consumers }: Extract<CoordinatorRecord, { type: 'epoch-group' }>, out: Out): void {
     const hosted = this.#group(group, snapshot.kind);
     hosted.state.restore(snapshot, out.now);
-    hosted.consumers.clear();
-    for (const { memberId, consumer } of consumers) hosted.consumers.set(memberId, consumer);
+    hosted.consumers = consumers;
     // What the former leader did not bring to its end is this one's to end.
     hosted.rebalancing = !hosted.state.isStable;
+  }
+
+  /** Takes in what became of one member after that. */
+  learnMember({ group: name, member }: Extract<CoordinatorRecord, { type: 'epoch-member' }>, out: Out): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    group.state.restoreMember(member, out.now);
+    group.rebalancing = !group.state.isStable;
   }
 
   /** Everything is read: sessions begin now. */
@@ -59,7 +73,7 @@ export class EpochGroups {
 
   /** Whether the group has members here. */
   isActive(name: string): boolean {
-    return (this.#groups.get(name)?.state.memberIds.length ?? 0) > 0;
+    return (this.#groups.get(name)?.state.size ?? 0) > 0;
   }
 
   /** Whether a commit by a member of such a group is accepted; undefined when there is no such group. Source: K55, K59. */
@@ -83,22 +97,25 @@ export class EpochGroups {
     const group = this.#group(request.group, kind);
     const { memberId } = request;
     const before = group.state.member(memberId);
-    const had = before === undefined ? [] : [...before.assigned, ...before.revoking];
-    const epochs = before === undefined ? -1 : before.epoch + group.state.epoch;
+    const groupEpoch = group.state.epoch;
+    const had = before === undefined ? 0 : before.assigned.length + before.revoking.length;
+    const epochs = before === undefined ? -1 : before.epoch + groupEpoch;
     const isNew = before === undefined && request.memberEpoch === 0;
-    if (isNew) group.consumers.set(memberId, from);
+    if (isNew) group.consumers = new Map(group.consumers).set(memberId, from);
     const answer = group.state.heartbeat(request, out.now, this.#news(group, out));
     const member = group.state.member(memberId);
-    if (isNew && member === undefined) group.consumers.delete(memberId);
+    if (isNew && member === undefined) group.consumers = without(group.consumers, memberId);
     if (isNew && member !== undefined) out.fact(F.joined, 0, group.place, from, group.state.epoch);
     const changed =
       member === undefined ||
       epochs !== member.epoch + group.state.epoch ||
-      had.length !== member.assigned.length + member.revoking.length;
+      had !== member.assigned.length + member.revoking.length;
     const wire: EpochHeartbeatAnswer = {
       type: 'kafka/GroupHeartbeat.answer',
       id: request.id,
-      ...answer,
+      error: answer.error,
+      memberEpoch: answer.memberEpoch,
+      partitions: answer.partitions,
       heartbeatUs: durationOf(
         this.#log.cluster.options,
         kind === 'share' ? 'group.share.heartbeat.interval.ms' : 'group.consumer.heartbeat.interval.ms',
@@ -115,7 +132,10 @@ export class EpochGroups {
       group.told.set(memberId, request.owned);
     const { epoch } = group.state;
     const because = group.replicated === group.change ? undefined : out.cause;
-    this.#whenReplicated(group, out, (error, later) => {
+    // Only this member has come further: the rest of the group is written down as it is.
+    const isAlone = changed && before !== undefined && group.state.epoch === groupEpoch;
+    const alone = isAlone && group.replicated === group.change - 1 ? member : undefined;
+    this.#whenReplicated(group, alone, out, (error, later) => {
       if (error === 'NONE') this.#recordGains(group, memberId, from, epoch, answer.partitions, later);
       this.#settle(group, later);
       const told = error === 'NONE' ? wire : { ...wire, error: 'COORDINATOR_NOT_AVAILABLE' as const };
@@ -131,7 +151,7 @@ export class EpochGroups {
     group.state.tick(out.now, this.#news(group, out));
     if (group.state.epoch !== epoch) {
       group.change++;
-      this.#whenReplicated(group, out, (_, later) => this.#settle(group, later));
+      this.#whenReplicated(group, undefined, out, (_, later) => this.#settle(group, later));
     }
     this.#arm(group, out);
   }
@@ -176,7 +196,7 @@ export class EpochGroups {
       memberGone: (memberId, why) => {
         reason = R[why];
         const consumer = group.consumers.get(memberId) ?? 0;
-        group.consumers.delete(memberId);
+        group.consumers = without(group.consumers, memberId);
         group.told.delete(memberId);
         // A consumer that came back under a new member id is still in the group; only its former self is gone.
         for (const other of group.consumers.values()) if (other === consumer) return;
@@ -218,22 +238,26 @@ export class EpochGroups {
 
   /**
    * Calls `done` when the group as it is now is replicated, so that another coordinator would know of it, or cannot be. What could not be replicated in
-   * time is written again when somebody asks the next time: a member is told nothing that only this node knows. Source: K59.
+   * time is written again when somebody asks the next time: a member is told nothing that only this node knows. `alone`: the member that is all that
+   * has changed since what is replicated. Source: K59.
    */
-  #whenReplicated(group: Hosted, out: Out, done: (error: KafkaError, out: Out) => void): void {
+  #whenReplicated(
+    group: Hosted,
+    alone: EpochMember | undefined,
+    out: Out,
+    done: (error: KafkaError, out: Out) => void,
+  ): void {
     const { change } = group;
     const settled = (error: KafkaError, later: Out): void => {
       if (error === 'NONE') group.replicated = Math.max(group.replicated, change);
       done(error, later);
     };
     if (group.replicated === change) return settled('NONE', out);
-    const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
-    const record: CoordinatorRecord = {
-      type: 'epoch-group',
-      group: group.name,
-      snapshot: group.state.snapshot(),
-      consumers,
-    };
+    const { name, state, consumers } = group;
+    const record: CoordinatorRecord =
+      alone === undefined
+        ? { type: 'epoch-group', group: name, snapshot: state.snapshot(), consumers }
+        : { type: 'epoch-member', group: name, member: alone };
     this.#log.append([record], -1, 0, out, settled);
   }
 
@@ -244,4 +268,10 @@ export class EpochGroups {
     const wire: GroupTimer = { type: 'kafka/group', partition: this.#partition, group: group.name };
     out.timer(next - out.now, wire, 0);
   }
+}
+
+function without(consumers: ReadonlyMap<string, ActorId>, memberId: string): ReadonlyMap<string, ActorId> {
+  const rest = new Map(consumers);
+  rest.delete(memberId);
+  return rest;
 }

@@ -113,6 +113,7 @@ export class GroupCoordinator {
     const value = record.value as CoordinatorRecord | null;
     if (value === null || value.type === 'txn') return;
     if (value.type === 'epoch-group') return this.#epochs.learn(value, out);
+    if (value.type === 'epoch-member') return this.#epochs.learnMember(value, out);
     const group = this.#group(value.group);
     if (value.type === 'group') {
       group.state.restore(value.snapshot, out.now);

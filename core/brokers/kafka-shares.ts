@@ -12,7 +12,7 @@ import type { PartitionReplica } from '../parts/partition-replica.ts';
 import { type AcknowledgeType, type ShareEnd, SharePartition } from '../parts/share-partition.ts';
 import { AbortedFilter } from '../parts/txn-index.ts';
 import type { ActorId, Message, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
-import type { KafkaCluster, PartitionIndex, PartitionInfo } from './kafka-cluster.ts';
+import type { KafkaCluster, PartitionIndex, PartitionInfo, ShareRecorded } from './kafka-cluster.ts';
 import { durationOf, integerOf } from './kafka-options.ts';
 import type {
   KafkaError,
@@ -38,6 +38,8 @@ interface Share {
   readonly info: PartitionInfo;
   readonly replica: PartitionReplica<RecordValue>;
   readonly state: SharePartition;
+  /** What the share coordinator has on record; another state than this one when a newer leader has taken over. */
+  readonly recorded: ShareRecorded;
   readonly lockUs: Micros;
   readonly isolation: ShareSettings['isolation'];
   /** When the earliest timer for its locks is set. */
@@ -106,17 +108,19 @@ export class ShareManager {
     }
     if (wire.type !== 'kafka/share-wait') return false;
     const { from, id } = wire as WaitTimer;
-    const parked = this.#parked.find((one) => one.from === from && one.request.id === id);
-    if (parked === undefined) return true;
-    this.#parked = this.#parked.filter((one) => one !== parked);
-    this.#answer(from, parked.request, out);
+    const at = this.#parked.findIndex((one) => one.from === from && one.request.id === id);
+    const [parked] = at < 0 ? [] : this.#parked.splice(at, 1);
+    if (parked !== undefined) this.#answer(from, parked.request, out);
     return true;
   }
 
   fetch(from: ActorId, request: ShareFetchRequest, out: Out): void {
-    this.#members.set(request.memberId, from);
-    for (const acks of request.acks) this.#acknowledge(request.group, request.memberId, acks, from, out);
-    const ready = request.maxWaitUs === 0 || request.partitions.some((index) => this.#isReady(index, request, out));
+    if (this.#members.get(request.memberId) !== from) this.#members.set(request.memberId, from);
+    for (let i = 0; i < request.acks.length; i++)
+      this.#acknowledge(request.group, request.memberId, request.acks[i] as ShareAcks, from, out);
+    let ready = request.maxWaitUs === 0;
+    for (let i = 0; i < request.partitions.length && !ready; i++)
+      ready = this.#isReady(request.partitions[i] as PartitionIndex, request, out);
     if (ready) return this.#answer(from, request, out);
     const wire: WaitTimer = { type: 'kafka/share-wait', from, id: request.id };
     this.#parked.push({ from, request, timer: out.timer(request.maxWaitUs, wire) });
@@ -142,13 +146,10 @@ export class ShareManager {
   /** Something of this partition can be handed out now. */
   wake(index: PartitionIndex, out: Out): void {
     if (this.#parked.length === 0) return;
-    const woken = this.#parked.filter(
-      ({ request }) => request.partitions.includes(index) && this.#isReady(index, request, out),
-    );
-    for (const parked of woken) {
+    for (const parked of [...this.#parked]) {
       // The one before may have taken it all.
-      if (!this.#isReady(index, parked.request, out)) continue;
-      this.#parked = this.#parked.filter((one) => one !== parked);
+      if (!parked.request.partitions.includes(index) || !this.#isReady(index, parked.request, out)) continue;
+      this.#parked.splice(this.#parked.indexOf(parked), 1);
       out.cancel(parked.timer);
       this.#answer(parked.from, parked.request, out);
     }
@@ -159,8 +160,9 @@ export class ShareManager {
     if (share === undefined) return true;
     const { state, replica } = share;
     if (!state.canAcquire) return false;
-    const next = replica.log.recordFrom(state.nextFetchOffset);
-    return next !== undefined && next.offset < replica.readableEnd(share.isolation);
+    const from = state.nextFetchOffset;
+    const end = replica.readableEnd(share.isolation);
+    return from < end && (replica.log.recordFrom(from)?.offset ?? end) < end;
   }
 
   /** The group's view of a partition, begun where the group was, or where it wishes to begin. Source: K100. */
@@ -178,21 +180,22 @@ export class ShareManager {
       known.state.logStartMoved(led.replica.log.startOffset);
       return known;
     }
-    const { options, groupPlaces, shareStates } = this.#cluster;
+    const { options, groupPlaces } = this.#cluster;
     const lockUs = settings.lockUs > 0 ? settings.lockUs : durationOf(options, 'group.share.record.lock.duration.ms');
-    const name = `${group} ${index}`;
-    const before = shareStates.get(name);
+    const recorded = this.#cluster.shareRecorded(group, index);
+    const before = recorded.state;
     const state = new SharePartition(this.#beginning(led.replica, settings, out.now), {
       deliveryCountLimit: integerOf(options, 'group.share.delivery.count.limit'),
       maxRecordLocks: integerOf(options, 'group.share.partition.max.record.locks'),
       lockUs,
     });
-    shareStates.set(name, state);
+    recorded.state = state;
     const share: Share = {
       ...led,
       group,
       groupPlace: groupPlaces.get(group) ?? 0,
       state,
+      recorded,
       lockUs,
       isolation: settings.isolation,
       armedUs: NEVER,
@@ -222,8 +225,8 @@ export class ShareManager {
   }
 
   /** Whether a newer leader has taken over, which this one has not heard of: it may not hand out anything more. */
-  #isFenced({ group, info, state }: Share): boolean {
-    return this.#cluster.shareStates.get(`${group} ${info.index}`) !== state;
+  #isFenced({ recorded, state }: Share): boolean {
+    return recorded.state !== state;
   }
 
   #answer(from: ActorId, request: ShareFetchRequest, out: Out): void {
@@ -308,32 +311,21 @@ export class ShareManager {
     if (share !== undefined && this.#isFenced(share)) return 'NOT_LEADER_OR_FOLLOWER';
     if (share === undefined || first === undefined) return 'INVALID_REQUEST';
     const { state, info } = share;
-    const types = new Map<number, AcknowledgeType>();
-    for (const { from: low, to, type } of acks.ranges)
-      for (let offset = low; offset <= to; offset++) types.set(offset, type);
     const before = state.startOffset;
-    for (const offset of types.keys()) {
-      const record = state.record(offset);
-      const held = record?.state === 'ACQUIRED' && record.owner === memberId && record.lockedUntilUs > out.now;
-      if (offset >= before && held) continue;
-      for (const refused of types.keys()) {
-        const message = this.#messageAt(share, refused);
-        if (message > 0) out.fact(F['ack-refused'], message, info.place, from, 0, R['lock expired']);
+    if (!acks.ranges.every(({ from: low, to }) => state.isHeld(memberId, low, to, out.now))) {
+      for (const { from: low, to } of acks.ranges) {
+        for (let offset = low; offset <= to; offset++) {
+          const message = this.#messageAt(share, offset);
+          if (message > 0) out.fact(F['ack-refused'], message, info.place, from, 0, R['lock expired']);
+        }
       }
       return 'INVALID_RECORD_STATE';
     }
-    for (const [offset, type] of types) {
-      state.acknowledge(
-        memberId,
-        offset,
-        offset,
-        () => type,
-        out.now,
-        (end) => this.#ended(share, end, type, out),
-      );
-      if (type !== 'RENEW') continue;
-      const message = this.#messageAt(share, offset);
-      out.fact(F.extended, message, info.place, from, Math.floor(share.lockUs / 1000));
+    for (const { from: low, to, type } of acks.ranges) {
+      const ended = (end: ShareEnd): void => this.#ended(share, end, type, out);
+      state.acknowledge(memberId, low, to, type, out.now, ended);
+      for (let offset = low; offset <= to && type === 'RENEW'; offset++)
+        out.fact(F.extended, this.#messageAt(share, offset), info.place, from, Math.floor(share.lockUs / 1000));
     }
     this.#moved(share, before, out);
     this.wake(info.index, out);

@@ -5,7 +5,7 @@
 import type { Wire } from '../machine.ts';
 import type { GroupSubscription, PartitionName } from '../parts/assignment.ts';
 import type { GroupAssignment, GroupError, GroupReason, GroupSnapshot } from '../parts/consumer-group.ts';
-import type { EpochGroupError, EpochSnapshot } from '../parts/epoch-group.ts';
+import type { EpochGroupError, EpochMember, EpochSnapshot } from '../parts/epoch-group.ts';
 import type { EpochEnd, LogRecord } from '../parts/partition-log.ts';
 import type { IsolationLevel, NewBatch, OffsetQuery } from '../parts/partition-replica.ts';
 import type { SequenceError } from '../parts/producer-state.ts';
@@ -35,8 +35,11 @@ export type CoordinatorRecord =
       readonly type: 'epoch-group';
       readonly group: string;
       readonly snapshot: EpochSnapshot;
-      readonly consumers: readonly { readonly memberId: string; readonly consumer: ActorId }[];
+      /** Actors of the members, for the trace. */
+      readonly consumers: ReadonlyMap<string, ActorId>;
     }
+  /** What has become of one member since the group was written down; nothing else has changed. */
+  | { readonly type: 'epoch-member'; readonly group: string; readonly member: EpochMember }
   | {
       readonly type: 'txn';
       readonly metadata: TxnMetadata;

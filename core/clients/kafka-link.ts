@@ -19,6 +19,7 @@ import type { ActorId, MessageId, Micros } from '../types.ts';
 export type OnAnswer = (answer: Answer | undefined, out: Out) => void;
 
 interface Pending {
+  readonly id: number;
   readonly to: ActorId;
   readonly deadlineUs: Micros;
   readonly onAnswer: OnAnswer;
@@ -54,7 +55,8 @@ export class KafkaLink {
   readonly cluster: KafkaCluster;
   readonly #options: LinkOptions;
   readonly #onMetadata: (out: Out) => void;
-  readonly #pending = new Map<number, Pending>();
+  /** In the order in which they were sent. There are few at a time, so looking through them is quick. */
+  readonly #pending: Pending[] = [];
   #leaders: readonly ActorId[] = [];
   /** Open connections by node. */
   readonly #connected = new Map<ActorId, Connection>();
@@ -81,7 +83,7 @@ export class KafkaLink {
   }
 
   crash(): void {
-    this.#pending.clear();
+    this.#pending.length = 0;
     this.#connected.clear();
     this.#connecting.clear();
     this.#leaders = [];
@@ -92,6 +94,11 @@ export class KafkaLink {
   /** Whether anything is known of who leads. */
   get knowsLeaders(): boolean {
     return this.#leaders.length > 0;
+  }
+
+  /** Actors that lead the partitions, by index; another list whenever somebody has told something about it. */
+  get leaders(): readonly ActorId[] {
+    return this.#leaders;
   }
 
   /** Actor that leads the partition, as far as known; 0 for none. */
@@ -144,9 +151,8 @@ export class KafkaLink {
   /** True when the answer was one that somebody waits for. */
   receive(wire: Wire, out: Out): boolean {
     const answer = wire as Answer;
-    const pending = this.#pending.get(answer.id);
+    const pending = this.#take(answer.id);
     if (pending === undefined) return false;
-    this.#pending.delete(answer.id);
     pending.onAnswer(answer, out);
     return true;
   }
@@ -204,20 +210,30 @@ export class KafkaLink {
 
   #await(to: ActorId, id: number, timeoutUs: Micros, out: Out, onAnswer: OnAnswer): void {
     const deadlineUs = out.now + timeoutUs;
-    this.#pending.set(id, { to, deadlineUs, onAnswer });
+    this.#pending.push({ id, to, deadlineUs, onAnswer });
     if (deadlineUs >= this.#watchingUntilUs) return;
     this.#watchingUntilUs = deadlineUs;
     out.timer(timeoutUs, WATCH, 0);
   }
 
+  /** Takes a request out of those that wait; undefined when it does not wait any more. */
+  #take(id: number): Pending | undefined {
+    for (let i = 0; i < this.#pending.length; i++) {
+      const pending = this.#pending[i] as Pending;
+      if (pending.id !== id) continue;
+      this.#pending.splice(i, 1);
+      return pending;
+    }
+    return undefined;
+  }
+
   #fail(id: number, out: Out): void {
-    const pending = this.#pending.get(id);
-    if (pending !== undefined && this.#pending.delete(id)) pending.onAnswer(undefined, out);
+    this.#take(id)?.onAnswer(undefined, out);
   }
 
   #disconnected(peer: ActorId, out: Out): void {
     this.#connected.delete(peer);
-    for (const [id, pending] of [...this.#pending]) if (pending.to === peer) this.#fail(id, out);
+    for (const { id, to } of [...this.#pending]) if (to === peer) this.#fail(id, out);
   }
 
   #askMetadata(out: Out): void {
@@ -241,13 +257,16 @@ export class KafkaLink {
   #expire(out: Out): void {
     this.#watchingUntilUs = Number.MAX_SAFE_INTEGER;
     let next = Number.MAX_SAFE_INTEGER;
-    for (const [id, pending] of [...this.#pending]) {
-      if (pending.deadlineUs > out.now) next = Math.min(next, pending.deadlineUs);
-      else if (this.#pending.delete(id)) {
-        // As the real client does, the connection is given up with the request.
-        this.#connected.delete(pending.to);
-        pending.onAnswer(undefined, out);
+    for (const { id, to, deadlineUs } of [...this.#pending]) {
+      if (deadlineUs > out.now) {
+        next = Math.min(next, deadlineUs);
+        continue;
       }
+      const pending = this.#take(id);
+      if (pending === undefined) continue;
+      // As the real client does, the connection is given up with the request.
+      this.#connected.delete(to);
+      pending.onAnswer(undefined, out);
     }
     if (next < this.#watchingUntilUs) {
       this.#watchingUntilUs = next;

@@ -36,6 +36,18 @@ export interface ProducerConfig {
   readonly maxInFlight: number;
   readonly deliveryTimeoutUs: Micros;
   readonly transactionalId: string;
+  /** In bytes. */
+  readonly batchSize: number;
+  readonly lingerUs: Micros;
+  readonly requestTimeoutUs: Micros;
+  readonly retryBackoffUs: Micros;
+  /** In bytes. */
+  readonly bufferMemory: number;
+  /** How many messages a transaction takes. */
+  readonly transactionSize: number;
+  readonly partitioner: string;
+  /** Attribute that marks a message as one that deletes its key; '' for none. */
+  readonly tombstones: string;
 }
 
 /** What is wrong with a producer's settings, as the real client's ConfigException says; '' when they go together. Source: K25, K30. */
@@ -73,6 +85,14 @@ export function producerConfig(options: OptionValues): ProducerConfig {
     maxInFlight,
     deliveryTimeoutUs: numberOf(options, 'delivery.timeout.ms', 120_000_000),
     transactionalId: textOf(options, 'transactional.id'),
+    batchSize: numberOf(options, 'batch.size', 16_384),
+    lingerUs: numberOf(options, 'linger.ms', 5_000),
+    requestTimeoutUs: numberOf(options, 'request.timeout.ms', 30_000_000),
+    retryBackoffUs: numberOf(options, 'retry.backoff.ms', 100_000),
+    bufferMemory: numberOf(options, 'buffer.memory', 33_554_432),
+    transactionSize: numberOf(options, 'transaction.size', 1),
+    partitioner: textOf(options, 'partitioner', 'default'),
+    tombstones: textOf(options, 'tombstone.attribute'),
   };
 }
 
@@ -238,8 +258,8 @@ export class KafkaProducerPort implements ProducerPort {
     this.#link = new KafkaLink(
       cluster,
       {
-        requestTimeoutUs: numberOf(spec.options, 'request.timeout.ms', 30_000_000),
-        retryBackoffUs: numberOf(spec.options, 'retry.backoff.ms', 100_000),
+        requestTimeoutUs: this.#config.requestTimeoutUs,
+        retryBackoffUs: this.#config.retryBackoffUs,
         metadataMaxAgeUs: numberOf(spec.options, 'metadata.max.age.ms', 300_000_000),
         bootstrap: spec.instance - 1,
       },
@@ -290,7 +310,7 @@ export class KafkaProducerPort implements ProducerPort {
 
   publish(message: Message, out: Out): void {
     if (this.#state === 'fenced') return this.#host.failed(message, R.fenced, true, out);
-    const limit = numberOf(this.#spec.options, 'buffer.memory', 33_554_432);
+    const limit = this.#config.bufferMemory;
     if (this.#blocked.length > 0 || (this.#bufferedBytes > 0 && this.#bufferedBytes + message.sizeBytes > limit)) {
       out.fact(F.blocked, message.id, 0, 0, 0, R['buffer full']);
       const untilUs = out.now + numberOf(this.#spec.options, 'max.block.ms', 60_000_000);
@@ -314,7 +334,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#txn ??= this.#beginTxn(out);
     this.#txn.messages++;
     this.#txn.open++;
-    this.#txn.full = this.#txn.messages >= numberOf(this.#spec.options, 'transaction.size', 1);
+    this.#txn.full = this.#txn.messages >= this.#config.transactionSize;
     this.#accumulate(message, out);
   }
 
@@ -338,7 +358,7 @@ export class KafkaProducerPort implements ProducerPort {
 
   /** Source: K10-K13. */
   #choosePartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): PartitionIndex {
-    const kind = textOf(this.#spec.options, 'partitioner', 'default');
+    const kind = this.#config.partitioner;
     const count = indexes.length;
     let number: number;
     if (kind === 'round-robin') {
@@ -351,7 +371,7 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #stickyPartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): number {
-    const batchSize = Math.max(1, numberOf(this.#spec.options, 'batch.size', 16_384));
+    const batchSize = Math.max(1, this.#config.batchSize);
     let sticky = this.#stickies.get(topic);
     if (sticky === undefined) {
       const adaptive = booleanOf(this.#spec.options, 'partitioner.adaptive.partitioning.enable', true);
@@ -362,24 +382,24 @@ export class KafkaProducerPort implements ProducerPort {
     this.#out = out;
     const withLeader: number[] = [];
     const queues: number[] = [];
-    indexes.forEach((index, number) => {
-      if (this.#link.leaderOf(index) === 0) return;
+    for (let number = 0; number < indexes.length; number++) {
+      const index = indexes[number] as PartitionIndex;
+      if (this.#link.leaderOf(index) === 0) continue;
       withLeader.push(number);
       queues.push(this.#partitions.get(index)?.queue.length ?? 0);
-    });
+    }
     sticky.updateLoad(withLeader, queues);
     const number = sticky.current(indexes.length, withLeader);
     const last = this.#partitions.get(indexes[number] as PartitionIndex)?.queue.at(-1);
     const bytes = this.#bytesOf(message);
     const fills = (last === undefined || last.closed ? 0 : last.bytes) + bytes >= batchSize;
-    const lingers = numberOf(this.#spec.options, 'linger.ms', 5_000) > 0;
-    sticky.appended(bytes, fills || !lingers, indexes.length, withLeader);
+    sticky.appended(bytes, fills || this.#config.lingerUs <= 0, indexes.length, withLeader);
     this.#out = undefined;
     return number;
   }
 
   #addTo(index: PartitionIndex, entry: Entry, out: Out): void {
-    const batchSize = numberOf(this.#spec.options, 'batch.size', 16_384);
+    const { batchSize } = this.#config;
     const partition = this.#partition(index);
     const bytes = this.#bytesOf(entry.message);
     let batch = partition.queue.at(-1);
@@ -424,8 +444,8 @@ export class KafkaProducerPort implements ProducerPort {
     this.#admitBlocked(out);
     if (!this.#link.knowsLeaders || this.#state === 'initialising' || this.#state === 'fenced')
       return this.#wakeForDeadlines(out);
-    const lingerUs = numberOf(this.#spec.options, 'linger.ms', 5_000);
-    const ready = new Map<ActorId, Batch[]>();
+    const { lingerUs } = this.#config;
+    let ready: Map<ActorId, Batch[]> | undefined;
     let next = MAX_SAFE;
     for (const [index, partition] of this.#partitions) {
       const batch = partition.queue[0];
@@ -452,12 +472,13 @@ export class KafkaProducerPort implements ProducerPort {
         this.#txn.partitions.add(index);
         continue;
       }
+      ready ??= new Map();
       const batches = ready.get(node);
       if (batches === undefined) ready.set(node, [batch]);
       else batches.push(batch);
     }
     if (this.#txn !== undefined && this.#txn.partitions.size > 0) this.#addPartitions(this.#txn, out);
-    for (const [node, batches] of ready) {
+    for (const [node, batches] of ready ?? []) {
       if ((this.#inFlight.get(node)?.length ?? 0) < this.#config.maxInFlight) this.#request(node, batches, out);
     }
     if (next !== MAX_SAFE) this.#wake(next, out);
@@ -485,22 +506,12 @@ export class KafkaProducerPort implements ProducerPort {
         if (batch.attempts > 1) this.#host.retrying(message, batch.attempts, this.#lastReason, out);
       }
     }
-    const tombstones = textOf(this.#spec.options, 'tombstone.attribute');
     const request: ProduceRequest = {
       type: 'kafka/Produce',
       id: this.#link.nextId(),
       acks: this.#config.acks,
-      timeoutUs: numberOf(this.#spec.options, 'request.timeout.ms', 30_000_000),
-      batches: batches.map((batch) => ({
-        partition: batch.partition,
-        batch: {
-          producerId: batch.producerId,
-          epoch: batch.epoch,
-          firstSequence: batch.sequence,
-          transactional: this.#transactionalId !== '',
-          records: batch.entries.map(({ message }) => recordOf(message, this.#bytesOf(message), tombstones)),
-        },
-      })),
+      timeoutUs: this.#config.requestTimeoutUs,
+      batches: batches.map((batch) => this.#sentBatch(batch)),
       sizeBytes,
     };
     const carried = messages.length === 1 ? (messages[0] as MessageId) : messages;
@@ -519,6 +530,13 @@ export class KafkaProducerPort implements ProducerPort {
     this.#link.ask(node, 'request', request, carried, out, (answer, later) =>
       this.#answered(node, sent, answer, later),
     );
+  }
+
+  #sentBatch({ partition, producerId, epoch, sequence, entries }: Batch): ProduceRequest['batches'][number] {
+    const records: NewRecord<RecordValue>[] = [];
+    for (const { message } of entries) records.push(recordOf(message, this.#bytesOf(message), this.#config.tombstones));
+    const transactional = this.#transactionalId !== '';
+    return { partition, batch: { producerId, epoch, firstSequence: sequence, transactional, records } };
   }
 
   /** Why the last request failed, for the record of the retry that follows. */
@@ -547,14 +565,14 @@ export class KafkaProducerPort implements ProducerPort {
 
   #produced(batches: readonly Batch[], answer: ProduceAnswer | undefined, out: Out): void {
     // Later batches first, so that those that go back to the head of a queue end up in their order.
-    for (const batch of [...batches].reverse()) {
+    for (let i = batches.length - 1; i >= 0; i--) {
+      const batch = batches[i] as Batch;
       this.#partition(batch.partition).inFlight--;
       const result = answer?.results.find(({ partition }) => partition === batch.partition);
       const error: KafkaError = result?.error ?? 'NETWORK_EXCEPTION';
       if (error === 'NONE' && result !== undefined) {
-        batch.entries.forEach((entry, i) => {
-          this.#entryStored(entry, batch.partition, result.baseOffset + i, out);
-        });
+        for (let at = 0; at < batch.entries.length; at++)
+          this.#entryStored(batch.entries[at] as Entry, batch.partition, result.baseOffset + at, out);
       } else this.#batchFailed(batch, error, out);
     }
   }
@@ -610,7 +628,7 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #backoff(attempts: number, out: Out): Micros {
-    const first = numberOf(this.#spec.options, 'retry.backoff.ms', 100_000);
+    const first = this.#config.retryBackoffUs;
     const max = numberOf(this.#spec.options, 'retry.backoff.max.ms', 1_000_000);
     let wait = first;
     for (let i = 1; i < attempts && wait < max; i++) wait *= 2;
@@ -621,6 +639,7 @@ export class KafkaProducerPort implements ProducerPort {
 
   #giveUpLate(out: Out): void {
     for (const partition of this.#partitions.values()) {
+      if (partition.queue.length === 0) continue;
       for (const batch of [...partition.queue]) {
         if ((batch.entries[0]?.deadlineUs ?? MAX_SAFE) > out.now) continue;
         partition.queue.splice(partition.queue.indexOf(batch), 1);
@@ -635,7 +654,7 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #admitBlocked(out: Out): void {
-    const limit = numberOf(this.#spec.options, 'buffer.memory', 33_554_432);
+    const limit = this.#config.bufferMemory;
     for (;;) {
       const first = this.#blocked[0];
       if (first === undefined || (this.#bufferedBytes > 0 && this.#bufferedBytes + first.message.sizeBytes > limit))
@@ -734,13 +753,13 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #later(wire: Wire, out: Out): void {
-    out.timer(numberOf(this.#spec.options, 'retry.backoff.ms', 100_000), wire);
+    out.timer(this.#config.retryBackoffUs, wire);
   }
 
   #beginTxn(out: Out): Transaction {
     this.#txns++;
     out.fact(F['txn-begun'], 0, 0, 0, this.#producerId);
-    if (numberOf(this.#spec.options, 'transaction.size', 1) > 1) {
+    if (this.#config.transactionSize > 1) {
       const full: TxnFull = { type: 'kafka-producer/full', txn: this.#txns };
       out.timer(numberOf(this.#spec.options, 'transaction.linger.ms', 1_000_000), full, 0);
     }
@@ -761,7 +780,7 @@ export class KafkaProducerPort implements ProducerPort {
     };
     if (node === 0) {
       this.#link.refresh(out);
-      return this.#wake(out.now + numberOf(this.#spec.options, 'retry.backoff.ms', 100_000), out);
+      return this.#wake(out.now + this.#config.retryBackoffUs, out);
     }
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
       const error = answer?.error ?? 'NETWORK_EXCEPTION';

@@ -6,6 +6,7 @@
  */
 import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
 import type {
+  KafkaRecord,
   ShareAcknowledgeAnswer,
   ShareAcknowledgeRequest,
   ShareAcks,
@@ -28,9 +29,16 @@ interface Handle {
   readonly offset: number;
 }
 
+interface Routes {
+  leaders: readonly ActorId[];
+  assigned: readonly PartitionIndex[];
+  readonly byNode: Map<ActorId, PartitionIndex[]>;
+}
+
 type State = 'away' | 'member' | 'failed' | 'closed';
 
 const POLL: Wire = { type: 'kafka-share/poll' };
+const NO_PARTITIONS: readonly PartitionIndex[] = [];
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** What each settlement says of a record in explicit mode. Source: K103. */
@@ -50,12 +58,18 @@ export class KafkaSharePort implements ConsumerPort {
   readonly #membership: KafkaMembership;
   readonly #explicit: boolean;
   readonly #settings: ShareSettings;
+  /** `max.poll.records`, `fetch.max.wait.ms`, `retry.backoff.ms`, `max.poll.interval.ms`. */
+  readonly #maxRecords: number;
+  readonly #maxWaitUs: Micros;
+  readonly #backoffUs: Micros;
+  readonly #maxPollUs: Micros;
   #state: State = 'away';
   #assigned: readonly PartitionIndex[] = [];
   /** Received and not yet handed to the application. */
   #buffered: Delivery[] = [];
   /** What goes along with the next poll, by partition. */
   readonly #acks = new Map<PartitionIndex, { readonly offset: number; readonly type: AcknowledgeType }[]>();
+  readonly #routes: Routes = { leaders: [], assigned: [], byNode: new Map() };
   /** Nodes with an unanswered fetch: one at a time each. */
   readonly #fetching = new Set<ActorId>();
   #busy = false;
@@ -77,11 +91,15 @@ export class KafkaSharePort implements ConsumerPort {
       isolation: textOf(options, 'share.isolation.level') === 'read_committed' ? 'read_committed' : 'read_uncommitted',
       lockUs: numberOf(options, 'share.record.lock.duration.ms'),
     };
+    this.#maxRecords = numberOf(options, 'max.poll.records', 500);
+    this.#maxWaitUs = numberOf(options, 'fetch.max.wait.ms', 500_000);
+    this.#backoffUs = numberOf(options, 'retry.backoff.ms', 100_000);
+    this.#maxPollUs = numberOf(options, 'max.poll.interval.ms', 300_000_000);
     this.#link = new KafkaLink(
       cluster,
       {
         requestTimeoutUs: numberOf(options, 'request.timeout.ms', 30_000_000),
-        retryBackoffUs: this.#backoffUs(),
+        retryBackoffUs: this.#backoffUs,
         metadataMaxAgeUs: numberOf(options, 'metadata.max.age.ms', 300_000_000),
         bootstrap: spec.instance - 1,
       },
@@ -94,9 +112,9 @@ export class KafkaSharePort implements ConsumerPort {
         name: spec.name,
         instanceId: undefined,
         topics: spec.from,
-        rebalanceTimeoutUs: numberOf(options, 'max.poll.interval.ms', 300_000_000),
+        rebalanceTimeoutUs: this.#maxPollUs,
         assignor: undefined,
-        retryBackoffUs: this.#backoffUs(),
+        retryBackoffUs: this.#backoffUs,
       },
       this.#link,
       {
@@ -176,14 +194,10 @@ export class KafkaSharePort implements ConsumerPort {
 
   // ── Polling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #backoffUs(): Micros {
-    return numberOf(this.#spec.options, 'retry.backoff.ms', 100_000);
-  }
-
   #pollLater(out: Out): void {
-    if (out.now + this.#backoffUs() >= this.#pollAtUs) return;
-    this.#pollAtUs = out.now + this.#backoffUs();
-    out.timer(this.#backoffUs(), POLL, 0);
+    if (out.now + this.#backoffUs >= this.#pollAtUs) return;
+    this.#pollAtUs = out.now + this.#backoffUs;
+    out.timer(this.#backoffUs, POLL, 0);
   }
 
   #poll(out: Out): void {
@@ -199,32 +213,40 @@ export class KafkaSharePort implements ConsumerPort {
 
   /** Sends what is to be said to the nodes, and asks those for more that have nothing under way. */
   #fetch(out: Out): void {
-    const byNode = new Map<ActorId, PartitionIndex[]>();
+    const routes = this.#routes;
+    if (routes.leaders !== this.#link.leaders || routes.assigned !== this.#assigned) this.#route();
+    for (const [node, partitions] of routes.byNode) this.#fetchFrom(node, partitions, out);
+    if (this.#acks.size === 0) return;
+    // What is left is to be said of partitions that are somebody else's by now.
+    const others = new Set<ActorId>();
+    for (const index of this.#acks.keys()) others.add(this.#link.leaderOf(index));
+    for (const node of others) if (!routes.byNode.has(node)) this.#fetchFrom(node, NO_PARTITIONS, out);
+  }
+
+  #fetchFrom(node: ActorId, partitions: readonly PartitionIndex[], out: Out): void {
+    if (node === 0) return this.#link.refresh(out);
+    // With records at hand nothing more is locked.
+    if (this.#fetching.has(node) || this.#buffered.length > 0 || partitions.length === 0) {
+      const acks = this.#takeAcks(node);
+      if (acks.length > 0) this.#tell(node, acks, false, out);
+    } else this.#ask(node, partitions, out);
+  }
+
+  /** Which partitions are fetched from whom, as long as neither the assignment nor the leaders change. */
+  #route(): void {
+    const routes = this.#routes;
+    routes.leaders = this.#link.leaders;
+    routes.assigned = this.#assigned;
+    routes.byNode.clear();
     for (const index of this.#assigned) {
       const node = this.#link.leaderOf(index);
-      const mine = byNode.get(node);
-      if (mine === undefined) byNode.set(node, [index]);
+      const mine = routes.byNode.get(node);
+      if (mine === undefined) routes.byNode.set(node, [index]);
       else mine.push(index);
-    }
-    for (const index of this.#acks.keys()) {
-      const node = this.#link.leaderOf(index);
-      if (!byNode.has(node)) byNode.set(node, []);
-    }
-    for (const [node, partitions] of byNode) {
-      if (node === 0) {
-        this.#link.refresh(out);
-        continue;
-      }
-      // With records at hand nothing more is locked.
-      if (this.#fetching.has(node) || this.#buffered.length > 0 || partitions.length === 0) {
-        const acks = this.#takeAcks(node);
-        if (acks.length > 0) this.#tell(node, acks, false, out);
-      } else this.#ask(node, partitions, out);
     }
   }
 
   #ask(node: ActorId, partitions: readonly PartitionIndex[], out: Out): void {
-    const { options } = this.#spec;
     const request: ShareFetchRequest = {
       type: 'kafka/ShareFetch',
       id: this.#link.nextId(),
@@ -232,8 +254,8 @@ export class KafkaSharePort implements ConsumerPort {
       memberId: this.#membership.memberId,
       acks: this.#takeAcks(node),
       partitions,
-      maxRecords: numberOf(options, 'max.poll.records', 500),
-      maxWaitUs: numberOf(options, 'fetch.max.wait.ms', 500_000),
+      maxRecords: this.#maxRecords,
+      maxWaitUs: this.#maxWaitUs,
       settings: this.#settings,
     };
     const life = this.#life;
@@ -250,11 +272,11 @@ export class KafkaSharePort implements ConsumerPort {
     for (const { partition, error, records, deliveryCounts } of answer?.partitions ?? []) {
       if (error !== 'NONE') troubled = true;
       const { place } = this.#cluster.partition(partition);
-      records.forEach((record, i) => {
-        const handle: Handle = { partition, offset: record.offset };
-        const attempt = deliveryCounts[i] ?? 1;
-        this.#buffered.push({ message: record.value as Message, place, attempt, handle });
-      });
+      for (let i = 0; i < records.length; i++) {
+        const { offset, value } = records[i] as KafkaRecord;
+        const handle: Handle = { partition, offset };
+        this.#buffered.push({ message: value as Message, place, attempt: deliveryCounts[i] ?? 1, handle });
+      }
     }
     if (this.#state === 'closed') return;
     if (!troubled) return this.#poll(out);
@@ -266,7 +288,7 @@ export class KafkaSharePort implements ConsumerPort {
   /** Gives the application what is buffered, at most `max.poll.records`. */
   #handOver(out: Out): void {
     if (this.#busy || this.#buffered.length === 0) return;
-    const deliveries = this.#buffered.splice(0, numberOf(this.#spec.options, 'max.poll.records', 500));
+    const deliveries = this.#buffered.splice(0, this.#maxRecords);
     this.#busy = true;
     if (this.#spec.settle !== 'on-delivery') return this.#host.deliver(deliveries, out);
     // Only what is surely accepted is handed over: a crash may lose it then, but nobody gets it twice.
@@ -283,6 +305,7 @@ export class KafkaSharePort implements ConsumerPort {
   /** What waits to be said to a node, in ranges. */
   #takeAcks(node: ActorId): ShareAcks[] {
     const taken: ShareAcks[] = [];
+    if (this.#acks.size === 0) return taken;
     for (const [partition, acks] of this.#acks) {
       if (this.#link.leaderOf(partition) !== node) continue;
       this.#acks.delete(partition);
@@ -383,8 +406,7 @@ export class KafkaSharePort implements ConsumerPort {
 
   /** The application did not come back in time: the member leaves, and what it holds comes back when its locks end. Source: K52, K103. */
   #stalled(out: Out): boolean {
-    const maxPollUs = numberOf(this.#spec.options, 'max.poll.interval.ms', 300_000_000);
-    if (!this.#busy || out.now - this.#lastPollUs <= maxPollUs) return false;
+    if (!this.#busy || out.now - this.#lastPollUs <= this.#maxPollUs) return false;
     this.#membership.leave('poll interval exceeded', out);
     this.#lost(out);
     return true;
@@ -393,6 +415,8 @@ export class KafkaSharePort implements ConsumerPort {
 
 /** Neighbouring offsets of one type go together. */
 function rangesOf(acks: readonly { readonly offset: number; readonly type: AcknowledgeType }[]): ShareAcks['ranges'] {
+  const first = acks[0];
+  if (first !== undefined && acks.length === 1) return [{ from: first.offset, to: first.offset, type: first.type }];
   const ranges: { from: number; to: number; type: AcknowledgeType }[] = [];
   for (const { offset, type } of [...acks].sort((a, b) => a.offset - b.offset)) {
     const last = ranges[ranges.length - 1];

@@ -59,20 +59,26 @@ export interface EpochAnswer {
   readonly partitions: readonly PartitionName[];
 }
 
+/** A member as it is written down. It is replaced, never changed, so that what was written once can be shared by all that is written later. */
 export interface EpochMember {
   readonly memberId: string;
   readonly instanceId: string | undefined;
-  topics: readonly string[];
-  rebalanceTimeoutUs: Micros;
-  assignor: string | undefined;
+  readonly topics: readonly string[];
+  readonly rebalanceTimeoutUs: Micros;
+  readonly assignor: string | undefined;
   /** The epoch that it has come to; -2 while a static member is away. */
-  epoch: number;
-  previousEpoch: number;
+  readonly epoch: number;
+  readonly previousEpoch: number;
   /** What it may own at its epoch. */
-  assigned: readonly PartitionName[];
+  readonly assigned: readonly PartitionName[];
   /** What it must give up before it can go on. */
-  revoking: readonly PartitionName[];
-  sessionEndsUs: Micros;
+  readonly revoking: readonly PartitionName[];
+}
+
+/** A member with the clocks that only its coordinator keeps. */
+interface Session {
+  member: EpochMember;
+  endsUs: Micros;
   /** When it must have given up; MAX_SAFE_INTEGER when nothing is asked of it. */
   revokeEndsUs: Micros;
 }
@@ -81,9 +87,12 @@ export interface EpochMember {
 export interface EpochSnapshot {
   readonly kind: EpochGroupKind;
   readonly epoch: number;
-  readonly target: readonly (readonly [string, readonly PartitionName[]])[];
-  readonly members: readonly Omit<EpochMember, 'sessionEndsUs' | 'revokeEndsUs'>[];
+  readonly target: EpochTarget;
+  readonly members: readonly EpochMember[];
 }
+
+/** What each member should own. */
+export type EpochTarget = ReadonlyMap<string, readonly PartitionName[]>;
 
 /** News for whoever keeps the record. */
 export interface EpochNews {
@@ -97,9 +106,10 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 export class EpochGroup {
   readonly #options: EpochGroupOptions;
   readonly #topics: TopicSizes;
-  readonly #members = new Map<string, EpochMember>();
+  readonly #sessions = new Map<string, Session>();
   #epoch = 0;
-  #target: Assignment = new Map();
+  /** Replaced as a whole: what was written down still holds it. */
+  #target: EpochTarget = new Map();
 
   /** `topics`: how many partitions each topic has. */
   constructor(options: EpochGroupOptions, topics: TopicSizes) {
@@ -117,19 +127,22 @@ export class EpochGroup {
   }
 
   get memberIds(): readonly string[] {
-    return [...this.#members.keys()];
+    return [...this.#sessions.keys()];
   }
 
-  member(memberId: string): Readonly<EpochMember> | undefined {
-    return this.#members.get(memberId);
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  member(memberId: string): EpochMember | undefined {
+    return this.#sessions.get(memberId)?.member;
   }
 
   /** Whether every member has come to the group's epoch and owns all that is meant for it. */
   get isStable(): boolean {
-    for (const member of this.#members.values()) {
-      const target = this.#target.get(member.memberId) ?? [];
-      if (member.epoch !== this.#epoch || member.revoking.length > 0 || member.assigned.length < target.length)
-        return false;
+    for (const { member } of this.#sessions.values()) {
+      if (member.epoch !== this.#epoch || member.revoking.length > 0) return false;
+      if (member.assigned.length < (this.#target.get(member.memberId)?.length ?? 0)) return false;
     }
     return true;
   }
@@ -140,24 +153,25 @@ export class EpochGroup {
     if (beat.assignor !== undefined && beat.assignor !== 'uniform' && beat.assignor !== 'range')
       return refusal('UNSUPPORTED_ASSIGNOR');
     const error = beat.memberEpoch === 0 ? this.#admit(beat, now) : this.#memberError(beat);
-    const member = this.#members.get(beat.memberId);
-    if (error !== 'NONE' || member === undefined) return refusal(error === 'NONE' ? 'UNKNOWN_MEMBER_ID' : error);
-    member.sessionEndsUs = now + this.#options.sessionTimeoutUs;
-    member.rebalanceTimeoutUs = beat.rebalanceTimeoutUs;
+    const session = this.#sessions.get(beat.memberId);
+    if (error !== 'NONE' || session === undefined) return refusal(error === 'NONE' ? 'UNKNOWN_MEMBER_ID' : error);
+    session.endsUs = now + this.#options.sessionTimeoutUs;
+    const { topics, assignor, rebalanceTimeoutUs } = beat;
+    const { member } = session;
     const isNew = !this.#target.has(beat.memberId);
-    if (isNew || !sameList(member.topics, beat.topics) || member.assignor !== beat.assignor) {
-      member.topics = beat.topics;
-      member.assignor = beat.assignor;
-      this.#retarget(news);
-    }
-    this.#reconcile(member, beat.owned, now);
-    return { error: 'NONE', memberEpoch: member.epoch, partitions: member.assigned };
+    const asksAnew = isNew || !sameList(member.topics, topics) || member.assignor !== assignor;
+    if (asksAnew || member.rebalanceTimeoutUs !== rebalanceTimeoutUs)
+      session.member = { ...member, topics, assignor, rebalanceTimeoutUs };
+    if (asksAnew) this.#retarget(news);
+    this.#reconcile(session, beat.owned, now);
+    const { epoch, assigned } = session.member;
+    return { error: 'NONE', memberEpoch: epoch, partitions: assigned };
   }
 
   /** Whether an OffsetCommit of this member epoch is accepted; without members anybody may, as tools do. Source: K59, K55. */
   commitError(memberId: string, memberEpoch: number): EpochGroupError {
-    if (memberEpoch < 0 && this.#members.size === 0) return 'NONE';
-    const member = this.#members.get(memberId);
+    if (memberEpoch < 0 && this.#sessions.size === 0) return 'NONE';
+    const member = this.member(memberId);
     if (member === undefined) return 'UNKNOWN_MEMBER_ID';
     return member.epoch === memberEpoch ? 'NONE' : 'STALE_MEMBER_EPOCH';
   }
@@ -165,81 +179,84 @@ export class EpochGroup {
   /** When `tick` has something to do; MAX_SAFE_INTEGER when never. */
   nextDeadlineUs(): Micros {
     let next = NEVER;
-    for (const { sessionEndsUs, revokeEndsUs } of this.#members.values())
-      next = Math.min(next, sessionEndsUs, revokeEndsUs);
+    for (const { endsUs, revokeEndsUs } of this.#sessions.values()) next = Math.min(next, endsUs, revokeEndsUs);
     return next;
   }
 
   /** Removes who was not heard of, or did not give up in time what it was asked for. */
   tick(now: Micros, news: EpochNews): void {
-    for (const member of [...this.#members.values()]) {
-      if (member.sessionEndsUs <= now) this.#remove(member.memberId, 'session timeout', news);
-      else if (member.revokeEndsUs <= now) this.#remove(member.memberId, 'poll interval exceeded', news);
+    for (const { member, endsUs, revokeEndsUs } of [...this.#sessions.values()]) {
+      if (endsUs <= now) this.#remove(member.memberId, 'session timeout', news);
+      else if (revokeEndsUs <= now) this.#remove(member.memberId, 'poll interval exceeded', news);
     }
   }
 
   snapshot(): EpochSnapshot {
-    return {
-      kind: this.#options.kind,
-      epoch: this.#epoch,
-      target: [...this.#target],
-      members: [...this.#members.values()].map(({ sessionEndsUs: _, revokeEndsUs: __, ...member }) => member),
-    };
+    const members: EpochMember[] = [];
+    for (const { member } of this.#sessions.values()) members.push(member);
+    return { kind: this.#options.kind, epoch: this.#epoch, target: this.#target, members };
   }
 
   /** Becomes what a snapshot says; sessions begin anew. */
   restore({ epoch, target, members }: EpochSnapshot, now: Micros): void {
     this.#epoch = epoch;
-    this.#target = new Map(target.map(([memberId, partitions]) => [memberId, [...partitions]]));
-    this.#members.clear();
-    for (const member of members) {
-      const revokeEndsUs = member.revoking.length > 0 ? now + member.rebalanceTimeoutUs : NEVER;
-      const sessionEndsUs = now + this.#options.sessionTimeoutUs;
-      this.#members.set(member.memberId, { ...member, sessionEndsUs, revokeEndsUs });
-    }
+    this.#target = target;
+    this.#sessions.clear();
+    for (const member of members) this.restoreMember(member, now);
+  }
+
+  /** One of its members becomes what was written down of it later. */
+  restoreMember(member: EpochMember, now: Micros): void {
+    const revokeEndsUs = member.revoking.length > 0 ? now + member.rebalanceTimeoutUs : NEVER;
+    this.#sessions.set(member.memberId, { member, endsUs: now + this.#options.sessionTimeoutUs, revokeEndsUs });
   }
 
   /** A member epoch of 0: a new member, one that begins anew, or a static one in place of its former self. */
   #admit(beat: EpochHeartbeat, now: Micros): EpochGroupError {
     const { memberId, instanceId } = beat;
-    const known = this.#members.get(memberId);
-    const former = instanceId === undefined ? undefined : this.#holderOf(instanceId);
-    if (known === undefined && former !== undefined) {
-      if (former.epoch !== AWAY) return 'UNRELEASED_INSTANCE_ID';
+    const known = this.#sessions.get(memberId);
+    const former = known !== undefined || instanceId === undefined ? undefined : this.#holderOf(instanceId);
+    if (former !== undefined) {
+      if (former.member.epoch !== AWAY) return 'UNRELEASED_INSTANCE_ID';
       // The static member is back under a new id, and goes on with what it had: nobody else is asked for anything. Source: K66.
-      this.#members.delete(former.memberId);
-      const target = this.#target.get(former.memberId);
-      this.#target.delete(former.memberId);
-      if (target !== undefined) this.#target.set(memberId, target);
-      this.#members.set(memberId, { ...former, memberId, epoch: 0, previousEpoch: 0, revoking: [] });
+      const formerId = former.member.memberId;
+      this.#sessions.delete(formerId);
+      const target = new Map(this.#target);
+      target.delete(formerId);
+      const had = this.#target.get(formerId);
+      if (had !== undefined) target.set(memberId, had);
+      this.#target = target;
+      const member = { ...former.member, memberId, epoch: 0, previousEpoch: 0, revoking: NOTHING };
+      this.#sessions.set(memberId, { member, endsUs: former.endsUs, revokeEndsUs: NEVER });
       return 'NONE';
     }
     if (known !== undefined) {
-      known.epoch = 0;
-      known.assigned = [];
-      known.revoking = [];
+      known.member = { ...known.member, epoch: 0, assigned: NOTHING, revoking: NOTHING };
       known.revokeEndsUs = NEVER;
       return 'NONE';
     }
-    if (this.#members.size >= this.#options.maxSize) return 'GROUP_MAX_SIZE_REACHED';
-    this.#members.set(memberId, {
-      memberId,
-      instanceId,
-      topics: beat.topics,
-      rebalanceTimeoutUs: beat.rebalanceTimeoutUs,
-      assignor: beat.assignor,
-      epoch: 0,
-      previousEpoch: 0,
-      assigned: [],
-      revoking: [],
-      sessionEndsUs: now + this.#options.sessionTimeoutUs,
+    if (this.#sessions.size >= this.#options.maxSize) return 'GROUP_MAX_SIZE_REACHED';
+    const { topics, rebalanceTimeoutUs, assignor } = beat;
+    this.#sessions.set(memberId, {
+      member: {
+        memberId,
+        instanceId,
+        topics,
+        rebalanceTimeoutUs,
+        assignor,
+        epoch: 0,
+        previousEpoch: 0,
+        assigned: NOTHING,
+        revoking: NOTHING,
+      },
+      endsUs: now + this.#options.sessionTimeoutUs,
       revokeEndsUs: NEVER,
     });
     return 'NONE';
   }
 
   #memberError({ memberId, instanceId, memberEpoch, owned }: EpochHeartbeat): EpochGroupError {
-    const member = this.#members.get(memberId);
+    const member = this.member(memberId);
     if (member === undefined) {
       const holder = instanceId === undefined ? undefined : this.#holderOf(instanceId);
       return holder === undefined ? 'UNKNOWN_MEMBER_ID' : 'FENCED_INSTANCE_ID';
@@ -250,24 +267,23 @@ export class EpochGroup {
     return memberEpoch < member.epoch && lostAnswer ? 'NONE' : 'FENCED_MEMBER_EPOCH';
   }
 
-  #holderOf(instanceId: string): EpochMember | undefined {
-    for (const member of this.#members.values()) if (member.instanceId === instanceId) return member;
+  #holderOf(instanceId: string): Session | undefined {
+    for (const session of this.#sessions.values()) if (session.member.instanceId === instanceId) return session;
     return undefined;
   }
 
   #leave({ memberId, memberEpoch, instanceId }: EpochHeartbeat, now: Micros, news: EpochNews): EpochAnswer {
-    const member = this.#members.get(memberId);
-    if (member === undefined) return refusal('UNKNOWN_MEMBER_ID');
+    const session = this.#sessions.get(memberId);
+    if (session === undefined) return refusal('UNKNOWN_MEMBER_ID');
     if (memberEpoch === AWAY && instanceId !== undefined) {
-      member.epoch = AWAY;
-      member.sessionEndsUs = now + this.#options.sessionTimeoutUs;
+      session.member = { ...session.member, epoch: AWAY };
+      session.endsUs = now + this.#options.sessionTimeoutUs;
     } else this.#remove(memberId, 'left the group', news);
     return { error: 'NONE', memberEpoch, partitions: [] };
   }
 
   #remove(memberId: string, reason: EpochGroupReason, news: EpochNews): void {
-    this.#members.delete(memberId);
-    this.#target.delete(memberId);
+    this.#sessions.delete(memberId);
     news.memberGone(memberId, reason);
     this.#retarget(news);
   }
@@ -275,15 +291,16 @@ export class EpochGroup {
   /** A new epoch: who should own what, staying with the former target where that is even. Source: K59. */
   #retarget(news: EpochNews): void {
     this.#epoch++;
-    const members = [...this.#members.values()].map(
-      ({ memberId, instanceId, topics }): GroupSubscription => ({
-        memberId,
-        topics,
-        owned: this.#target.get(memberId) ?? [],
-        generation: 0,
-        ...(instanceId !== undefined && { instanceId }),
-      }),
-    );
+    const members: GroupSubscription[] = [];
+    for (const { member } of this.#sessions.values()) {
+      const { memberId, instanceId, topics } = member;
+      const owned = this.#target.get(memberId) ?? NOTHING;
+      members.push(
+        instanceId === undefined
+          ? { memberId, topics, owned, generation: 0 }
+          : { memberId, topics, owned, generation: 0, instanceId },
+      );
+    }
     if (this.#options.kind === 'share') this.#target = shareOut(this.#topics, members);
     else if (this.#assignor() === 'range') this.#target = assignRange(this.#topics, members);
     else this.#target = assignSticky(this.#topics, members);
@@ -294,7 +311,8 @@ export class EpochGroup {
   #assignor(): ServerAssignor {
     let range = 0;
     let uniform = 0;
-    for (const { assignor } of this.#members.values()) {
+    for (const { member } of this.#sessions.values()) {
+      const { assignor } = member;
       if (assignor === 'range') range++;
       else if (assignor === 'uniform') uniform++;
     }
@@ -303,42 +321,56 @@ export class EpochGroup {
   }
 
   /** Brings a member one step nearer to its target: first it gives up, then it gets what nobody else holds. Source: K59. */
-  #reconcile(member: EpochMember, owned: readonly PartitionName[], now: Micros): void {
-    const target = this.#target.get(member.memberId) ?? [];
-    if (this.#options.kind === 'share') return this.#advance(member, target);
-    const stillRevoking = member.revoking.some((name) => owned.includes(name));
-    if (stillRevoking) return;
+  #reconcile(session: Session, owned: readonly PartitionName[], now: Micros): void {
+    const { member } = session;
+    const target = this.#target.get(member.memberId) ?? NOTHING;
+    if (this.#options.kind === 'share') return this.#advance(session, target);
+    if (member.revoking.some((name) => owned.includes(name))) return;
     if (member.revoking.length > 0) {
-      member.revoking = [];
-      member.revokeEndsUs = NEVER;
+      session.member = { ...member, revoking: NOTHING };
+      session.revokeEndsUs = NEVER;
     }
     const kept = member.assigned.filter((name) => target.includes(name));
     // A member that begins anew owns nothing that it could give up.
     const surplus = member.assigned.filter((name) => !target.includes(name) && owned.includes(name));
     if (surplus.length > 0) {
-      member.assigned = kept;
-      member.revoking = surplus;
-      member.revokeEndsUs = now + member.rebalanceTimeoutUs;
+      session.member = { ...member, assigned: kept, revoking: surplus };
+      session.revokeEndsUs = now + member.rebalanceTimeoutUs;
       return;
     }
-    this.#advance(member, [...kept, ...target.filter((name) => !kept.includes(name) && this.#isFree(name, member))]);
+    const free = target.filter((name) => !kept.includes(name) && this.#isFree(name, session));
+    this.#advance(session, [...kept, ...free]);
   }
 
-  #advance(member: EpochMember, assigned: readonly PartitionName[]): void {
-    member.assigned = assigned;
-    if (member.epoch === this.#epoch) return;
-    member.previousEpoch = member.epoch;
-    member.epoch = this.#epoch;
+  #advance(session: Session, assigned: readonly PartitionName[]): void {
+    const { member } = session;
+    if (member.epoch !== this.#epoch) {
+      // Field by field: it happens with each heartbeat of a group that many come to and leave.
+      session.member = {
+        memberId: member.memberId,
+        instanceId: member.instanceId,
+        topics: member.topics,
+        rebalanceTimeoutUs: member.rebalanceTimeoutUs,
+        assignor: member.assignor,
+        epoch: this.#epoch,
+        previousEpoch: member.epoch,
+        assigned,
+        revoking: member.revoking,
+      };
+    } else if (!sameList(member.assigned, assigned)) session.member = { ...member, assigned };
   }
 
-  #isFree(name: PartitionName, taker: EpochMember): boolean {
-    for (const member of this.#members.values())
-      if (member !== taker && (member.assigned.includes(name) || member.revoking.includes(name))) return false;
+  #isFree(name: PartitionName, taker: Session): boolean {
+    for (const session of this.#sessions.values()) {
+      const { assigned, revoking } = session.member;
+      if (session !== taker && (assigned.includes(name) || revoking.includes(name))) return false;
+    }
     return true;
   }
 }
 
 const AWAY = -2;
+const NOTHING: readonly PartitionName[] = [];
 
 function refusal(error: EpochGroupError): EpochAnswer {
   return { error, memberEpoch: -1, partitions: [] };

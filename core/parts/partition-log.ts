@@ -383,9 +383,11 @@ function indexFrom<V>(segment: Segment<V>, offset: number): number {
   const records = segment.records;
   const guess = offset - segment.baseOffset;
   if (guess <= 0) return 0;
-  if (records[guess]?.offset === offset) return guess;
+  const { length } = records;
+  if (length === 0 || (records[length - 1] as LogRecord<V>).offset < offset) return length;
+  if (guess < length && (records[guess] as LogRecord<V>).offset === offset) return guess;
   let low = 0;
-  let high = records.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((records[middle]?.offset ?? 0) < offset) low = middle + 1;

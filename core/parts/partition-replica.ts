@@ -83,15 +83,17 @@ export class PartitionReplica<V> {
     if (this.log.compaction !== undefined && batch.records.some(({ key }) => key === null))
       return { type: 'refused', error: 'INVALID_RECORD' };
     if (idempotent) {
-      const verdict = this.producers.check({ ...batch, count: batch.records.length });
+      const verdict = this.producers.check(batch, batch.records.length);
       if (verdict.type !== 'append') return verdict;
     } else if (batch.producerId >= 0) {
       const error = this.producers.checkMarker(batch.producerId, batch.epoch, Number.MAX_SAFE_INTEGER);
       if (error !== undefined) return { type: 'refused', error };
     }
-    const records = batch.records.map(
-      (record, index): LogRecord<V> => ({
-        offset: firstOffset + index,
+    const records: LogRecord<V>[] = [];
+    for (let i = 0; i < batch.records.length; i++) {
+      const record = batch.records[i] as NewRecord<V>;
+      records.push({
+        offset: firstOffset + i,
         batchBase: firstOffset,
         batchLast: lastOffset,
         leaderEpoch,
@@ -102,12 +104,12 @@ export class PartitionReplica<V> {
         sizeBytes: record.sizeBytes,
         producerId: batch.producerId,
         producerEpoch: batch.epoch,
-        sequence: idempotent ? sequenceAfter(batch.firstSequence, index) : -1,
+        sequence: idempotent ? sequenceAfter(batch.firstSequence, i) : -1,
         transactional: batch.transactional,
         control: 'none',
         coordinatorEpoch: 0,
-      }),
-    );
+      });
+    }
     this.log.append(records);
     this.learnBatch(records, now);
     return { type: 'appended', firstOffset, lastOffset };

@@ -70,11 +70,11 @@ export function sequenceBefore(sequence: number, steps: number): number {
 export class ProducerStates {
   private readonly producers = new Map<number, ProducerEntry>();
 
-  /** Judges a batch that a client sent to the leader; changes nothing. Source: K32, K33, K39. */
-  check(batch: ProducerBatch): BatchVerdict {
+  /** Judges a batch of `count` records that a client sent to the leader; changes nothing. Source: K32, K33, K39. */
+  check(batch: Omit<ProducerBatch, 'count'>, count: number): BatchVerdict {
     const known = this.producers.get(batch.producerId);
     if (known === undefined) return APPEND;
-    const lastSequence = sequenceAfter(batch.firstSequence, batch.count - 1);
+    const lastSequence = sequenceAfter(batch.firstSequence, count - 1);
     if (batch.epoch === known.epoch) {
       for (const earlier of known.batches) {
         if (earlier.firstSequence === batch.firstSequence && earlier.lastSequence === lastSequence) {

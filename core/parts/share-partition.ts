@@ -158,8 +158,17 @@ export class SharePartition {
     this.#moveStart();
   }
 
+  /** Whether a member holds all of [from, to], so that it may speak of them. Source: K105. */
+  isHeld(owner: string, from: number, to: number, now: Micros): boolean {
+    for (let offset = from; offset <= to; offset++) {
+      const record = this.#records.get(offset);
+      if (record?.state !== 'ACQUIRED' || record.owner !== owner || record.lockedUntilUs <= now) return false;
+    }
+    return from >= this.#start;
+  }
+
   /**
-   * A member acknowledges [from, to], each offset as `typeOf` says. It must hold all of them; if it does not, nothing changes. Offsets below the start
+   * A member acknowledges [from, to], all of them alike or each offset as a function says. It must hold all of them; if it does not, nothing changes. Offsets below the start
    * are done with already and not looked at, no more than offsets that nobody was ever handed. An empty window knows of nothing that could be
    * acknowledged, and a range may not end where nothing was acquired. `ended` hears of each delivery that ends. Source: K103, K105.
    */
@@ -167,7 +176,7 @@ export class SharePartition {
     owner: string,
     from: number,
     to: number,
-    typeOf: (offset: number) => AcknowledgeType,
+    types: AcknowledgeType | ((offset: number) => AcknowledgeType),
     now: Micros,
     ended: (end: ShareEnd) => void,
   ): ShareError {
@@ -185,7 +194,7 @@ export class SharePartition {
     for (let offset = first; offset <= to; offset++) {
       const record = this.#records.get(offset);
       if (record?.state !== 'ACQUIRED') continue;
-      switch (typeOf(offset)) {
+      switch (typeof types === 'string' ? types : types(offset)) {
         case 'ACCEPT':
           this.#finish(record, 'ACKNOWLEDGED', ended);
           break;

@@ -154,7 +154,7 @@ function epochCommits(input: Fields, expected: Fields, findings: Findings): void
   const commit = input.fields('commit');
   const memberId = commit.text('memberId', 'member');
   const members = input.has('members')
-    ? input.list('members').map((one): Omit<EpochMember, 'sessionEndsUs' | 'revokeEndsUs'> => {
+    ? input.list('members').map((one): EpochMember => {
         const row = new Fields(isTable(one) ? one : { id: one }, 'member');
         const at = row.number('memberEpoch', epoch);
         const instanceId = row.has('instanceId') ? row.text('instanceId') : undefined;
@@ -168,7 +168,7 @@ function epochCommits(input: Fields, expected: Fields, findings: Findings): void
     new Map(),
   );
   const newest = Math.max(epoch, ...members.map((member) => member.epoch));
-  const snapshot: EpochSnapshot = { kind: 'consumer', epoch: newest, target: [], members };
+  const snapshot: EpochSnapshot = { kind: 'consumer', epoch: newest, target: new Map(), members };
   group.restore(snapshot, 0);
   const error = group.commitError(memberId, commit.number('memberEpoch', -1));
   findings.same('error', expected.text('error'), error);
@@ -178,11 +178,7 @@ function epochCommits(input: Fields, expected: Fields, findings: Findings): void
   commit.end();
 }
 
-function memberAt(
-  memberId: string,
-  instanceId: string | undefined,
-  epoch: number,
-): Omit<EpochMember, 'sessionEndsUs' | 'revokeEndsUs'> {
+function memberAt(memberId: string, instanceId: string | undefined, epoch: number): EpochMember {
   return {
     memberId,
     instanceId,

@@ -1,6 +1,11 @@
 /** What a share group makes of offsets that hold nothing for it (K107): they are passed over, and that is told, since nobody will acknowledge them. */
 import { beforeEach, expect, it } from 'vitest';
-import type { ClientRequest, ProduceRequest, ShareFetchAnswer } from '../../../core/brokers/kafka-wires.ts';
+import type {
+  ClientRequest,
+  EpochHeartbeatAnswer,
+  ProduceRequest,
+  ShareFetchAnswer,
+} from '../../../core/brokers/kafka-wires.ts';
 import type { AcknowledgeType } from '../../../core/parts/share-partition.ts';
 import type { Message } from '../../../core/types.ts';
 import { type HandClient, KafkaBench, produce } from './kafka-bench.ts';
@@ -111,4 +116,27 @@ it('leaves a fetch waiting while what it gave back was emptied and its window is
   expect(client.answer(waiting)).toBeUndefined();
   say('ACCEPT', 1, 1);
   expect(idsIn(client.answer<ShareFetchAnswer>(waiting))).toEqual([4]);
+});
+
+it('knows after a restart of its coordinator which epoch each member had come to (K100)', () => {
+  const beat = (memberId: string, memberEpoch: number) =>
+    client.ask<EpochHeartbeatAnswer>('b1', {
+      type: 'kafka/ShareGroupHeartbeat',
+      group: 'billing',
+      memberId,
+      instanceId: undefined,
+      memberEpoch,
+      topics: ['rides'],
+      rebalanceTimeoutUs: 60 * SECOND,
+      assignor: undefined,
+      owned: [],
+      reason: 'joined the group',
+    } as Omit<ClientRequest, 'id'>);
+  expect(beat('w', 0)?.memberEpoch).toBe(1);
+  expect(beat('x', 0)?.memberEpoch).toBe(2);
+  expect(beat('w', 1)?.memberEpoch).toBe(2);
+  bench.crash('b1');
+  bench.restart('b1');
+  expect(beat('w', 2)).toMatchObject({ error: 'NONE', memberEpoch: 2, partitions: ['rides-0'] });
+  expect(beat('x', 1)?.error).toBe('FENCED_MEMBER_EPOCH');
 });

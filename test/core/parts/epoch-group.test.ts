@@ -114,4 +114,29 @@ describe('a group whose coordinator assigns (K59)', () => {
     group.restore(snapshot, 0);
     expect(beat('a', 1, ['t-0'])).toMatchObject({ error: 'NONE', memberEpoch: 1 });
   });
+
+  it('goes on from a snapshot and from what became of a member since', () => {
+    const all = beat('a', 0).partitions;
+    beat('b', 0);
+    const kept = beat('a', 1, all).partitions;
+    const snapshot = group.snapshot();
+    beat('a', 1, kept);
+    const later = group.member('a');
+    begin();
+    group.restore(snapshot, 0);
+    expect(group.member('a')?.epoch).toBe(1);
+    if (later !== undefined) group.restoreMember(later, 0);
+    expect(beat('a', 2, kept)).toMatchObject({ error: 'NONE', memberEpoch: 2, partitions: kept });
+  });
+
+  it('leaves what was written down as it was, whatever comes after', () => {
+    beat('a', 0, [], 'desk');
+    const snapshot = group.snapshot();
+    const before = JSON.stringify([...snapshot.target, ...snapshot.members]);
+    beat('a', -2, [], 'desk');
+    beat('b', 0, [], 'desk');
+    beat('c', 0);
+    beat('b', -1);
+    expect(JSON.stringify([...snapshot.target, ...snapshot.members])).toBe(before);
+  });
 });
