@@ -5,7 +5,7 @@
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { OptionValue } from '../options.ts';
-import { type Binding, DEFAULT_EXCHANGE, type Exchange } from '../parts/exchange-graph.ts';
+import { type Binding, DEFAULT_EXCHANGE, EXCHANGE_TYPES, type Exchange } from '../parts/exchange-graph.ts';
 import { type HeaderTable, headersBindingRefusal } from '../parts/headers-match.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import type { Micros } from '../types.ts';
@@ -17,6 +17,7 @@ import {
   accessRefused,
   type Channel,
   type Connection,
+  commandInvalid,
   notFound,
   notImplemented,
   type OnChannel,
@@ -55,6 +56,7 @@ export class Definitions {
   declareExchange(method: OnChannel<'exchange.declare'>): Refusal | undefined {
     const { exchange: name, exchangeType: type } = method;
     const known = this.#host.graph.exchange(name);
+    if (!method.passive && !EXCHANGE_TYPES.includes(type)) return commandInvalid(`unknown exchange type '${type}'`);
     if (name === DEFAULT_EXCHANGE) return accessRefused('the default exchange cannot be declared');
     if (known === undefined) {
       if (method.passive) return notFound('exchange', name);

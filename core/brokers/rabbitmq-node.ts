@@ -44,6 +44,8 @@ const PREDECLARED: readonly [string, Exchange['type']][] = [
   ['amq.fanout', 'fanout'],
   ['amq.topic', 'topic'],
   ['amq.headers', 'headers'],
+  // By its older name.
+  ['amq.match', 'headers'],
 ];
 
 /** While frames wait for one that is missing for this long, the connection counts as broken. */

@@ -144,12 +144,13 @@ export function done(channel: Channel, to: string, out: Out): undefined {
   return undefined;
 }
 
+const COMMAND_INVALID = 503;
 const NOT_ALLOWED = 530;
 const NOT_IMPLEMENTED = 540;
 
 /** Whether AMQP makes this a hard error, which closes the whole connection and not only the channel. */
 export function closesConnection({ code }: Refusal): boolean {
-  return code === NOT_ALLOWED || code === NOT_IMPLEMENTED;
+  return code === COMMAND_INVALID || code === NOT_ALLOWED || code === NOT_IMPLEMENTED;
 }
 
 export function notFound(what: string, name: string): Refusal {
@@ -162,6 +163,10 @@ export function accessRefused(text: string): Refusal {
 
 export function preconditionFailed(text: string): Refusal {
   return { code: 406, name: 'PRECONDITION_FAILED', text };
+}
+
+export function commandInvalid(text: string): Refusal {
+  return { code: COMMAND_INVALID, name: 'COMMAND_INVALID', text };
 }
 
 export function notAllowed(text: string): Refusal {

@@ -5,7 +5,7 @@
 import { RabbitConsumerPort } from '../clients/rabbitmq-consumer-port.ts';
 import { type PublishTarget, RabbitProducerPort } from '../clients/rabbitmq-producer-port.ts';
 import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
-import type { ExchangeType } from '../parts/exchange-graph.ts';
+import { EXCHANGE_TYPES, type ExchangeType } from '../parts/exchange-graph.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
 import type { MemberNumber } from '../parts/raft-member.ts';
 import type { ActorId, PlaceId } from '../types.ts';
@@ -23,8 +23,6 @@ import {
   QUEUE_OPTIONS,
 } from './rabbitmq-options.ts';
 import type { ClientMethod } from './rabbitmq-verbs.ts';
-
-const EXCHANGE_TYPES: readonly string[] = ['direct', 'fanout', 'topic', 'headers'] satisfies readonly ExchangeType[];
 
 export const rabbitmq: BrokerKind = {
   kind: 'rabbitmq',

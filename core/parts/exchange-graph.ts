@@ -12,6 +12,14 @@ import { topicMatches, topicWords } from './topic-pattern.ts';
 
 export type ExchangeType = 'direct' | 'fanout' | 'topic' | 'headers';
 
+/** R1. */
+export const EXCHANGE_TYPES: readonly string[] = [
+  'direct',
+  'fanout',
+  'topic',
+  'headers',
+] satisfies readonly ExchangeType[];
+
 /** An exchange as it was declared. `alternate` is the exchange tried when nothing here matched; absent is none. */
 export interface Exchange {
   readonly name: string;

@@ -64,6 +64,8 @@ export class AmqpClients {
     if (!this.#connectionOf.has(channel)) this.open(channel);
     const before = this.#heard.length;
     this.#next(this.connectionOf(channel), { ...method, channel } as ClientMethod);
+    // What is said on it next opens it afresh.
+    if (method.type === 'channel.close') this.#connectionOf.delete(channel);
     return this.#heard.slice(before).map(({ said }) => said);
   }
 

@@ -257,6 +257,17 @@ class Script {
       case 'basic.publish': {
         const body = step.text('body');
         this.#confirming.get(channel)?.push(body);
+        // The applications' own, which the broker hands on and does not look at.
+        step.skip(
+          'message_id',
+          'correlation_id',
+          'reply_to',
+          'type',
+          'content_type',
+          'content_encoding',
+          'timestamp',
+          'app_id',
+        );
         said = client.publish(
           channel,
           body,

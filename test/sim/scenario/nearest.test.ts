@@ -9,7 +9,7 @@ const OPTIONS = [
   'ack_deadline_seconds',
 ];
 
-it.each([
+it.each<[string, string | null, string]>([
   ['DelaySecond', 'DelaySeconds', 'a slip of the finger'],
   ['delay', 'DelaySeconds', 'its beginning'],
   ['timeout', 'VisibilityTimeout', 'its last word'],
@@ -21,6 +21,6 @@ it.each([
   ['sible', null, 'letters within a word'],
   ['de', null, 'too few letters'],
   ['priority', null, 'nothing of any'],
-])('takes %s for %s: %s', (wanted, meant) => {
+])('takes %s for %s: %s', (wanted, meant, _how) => {
   expect(nearest(wanted, OPTIONS)).toBe(meant);
 });
