@@ -9,6 +9,7 @@ import type { OptionValues } from '../options.ts';
 import { numberOf } from '../options.ts';
 import { AckCursor } from '../parts/ack-cursor.ts';
 import { ManagedLedger } from '../parts/managed-ledger.ts';
+import { NumberMap } from '../parts/number-map.ts';
 import { SequenceDedup } from '../parts/sequence-dedup.ts';
 import type { ActorId, MessageId, PlaceId } from '../types.ts';
 import { type BrokerSettings, brokerSettings, type TopicPolicies, topicPolicies } from './pulsar-options.ts';
@@ -25,7 +26,7 @@ export interface SubscriptionRecord {
   /** The type that its consumers last had; decides what a delay is worth while none is there. */
   type: SubscriptionType;
   /** For the trace: how often entries were handed out, of those that came back; and dead letters whose original is not acked yet. */
-  readonly attempts: Map<number, number>;
+  readonly attempts: NumberMap<number>;
   readonly buried: Set<MessageId>;
 }
 
@@ -44,6 +45,8 @@ export interface TopicInfo {
   readonly ledger: ManagedLedger;
   readonly dedup: SequenceDedup;
   readonly subscriptions: Map<string, SubscriptionRecord>;
+  /** Names of subscriptions that the file shows: several make the topic a place of its own, before them. */
+  readonly expected: ReadonlySet<string>;
   /** Declared in the file, so it is never deleted for being idle (P55). */
   readonly declared: boolean;
   /** Grows with each new owner. */
@@ -91,7 +94,6 @@ export class PulsarCluster {
       numbers.push(number);
       const { dedupProducers, dedupInactiveUs, ledger } = this.settings;
       const setup = this.#setup;
-      const cluster = this;
       let place: PlaceId = 0;
       this.topics.push({
         number,
@@ -101,12 +103,13 @@ export class PulsarCluster {
         ledger: new ManagedLedger(ledger, () => ++this.#ledgers, 0),
         dedup: new SequenceDedup(dedupProducers, dedupInactiveUs),
         subscriptions: new Map(),
+        expected: this.#expectedOf(name),
         declared,
         epoch: 0,
         live: null,
         segments: [],
         get place() {
-          place ||= cluster.hasFanOut(name)
+          place ||= hasFanOut(this)
             ? setup.place(name, 'exchange', name)
             : setup.place(partition < 0 ? name : `${name}/${partition}`, 'queue', name);
           return place;
@@ -128,9 +131,11 @@ export class PulsarCluster {
 
   /** Partitions of a topic, or the topic itself; made on first use, without partitions (P1). `persistent://public/default/` may stand before its name. */
   partitionsOf(name: string): readonly TopicNumber[] {
-    const plain = shortName(name);
-    const known = this.#byName.get(plain);
+    const known = this.#byName.get(name);
     if (known !== undefined) return known;
+    const plain = shortName(name);
+    const same = this.#byName.get(plain);
+    if (same !== undefined) return same;
     this.addTopic(plain, { persistent: !name.startsWith('non-persistent://') }, [], false);
     return this.#byName.get(plain) ?? [];
   }
@@ -141,18 +146,16 @@ export class PulsarCluster {
 
   /** Says before the run begins that this subscription will be used. */
   expect(topic: string, subscription: string): void {
-    const name = shortName(topic);
-    let expected = this.#expected.get(name);
-    if (expected === undefined) {
-      expected = new Set();
-      this.#expected.set(name, expected);
-    }
-    expected.add(subscription);
+    this.#expectedOf(shortName(topic)).add(subscription);
   }
 
-  /** Whether the topic has several subscriptions, so that it stands in the picture before them. */
-  hasFanOut(topic: string): boolean {
-    return (this.#expected.get(topic)?.size ?? 0) > 1;
+  #expectedOf(topic: string): Set<string> {
+    let expected = this.#expected.get(topic);
+    if (expected === undefined) {
+      expected = new Set();
+      this.#expected.set(topic, expected);
+    }
+    return expected;
   }
 
   /** Makes a subscription whose first owed entry is `from`. */
@@ -163,7 +166,7 @@ export class PulsarCluster {
       origins: this.#originsOf(info, subscription),
       cursor: new AckCursor(from - 1),
       type: 'Exclusive',
-      attempts: new Map(),
+      attempts: new NumberMap(),
       buried: new Set(),
     };
     info.subscriptions.set(subscription, record);
@@ -178,7 +181,7 @@ export class PulsarCluster {
     const retried = this.retriedFor(name);
     const topic = retried ?? name;
     const at = partition < 0 ? topic : `${topic}/${partition}`;
-    const own = this.hasFanOut(topic) || (retried === null && this.#isOther(topic, subscription));
+    const own = this.#expectedOf(topic).size > 1 || (retried === null && this.#isOther(topic, subscription));
     return this.#setup.place(own ? `${at}/${subscription}` : at, 'queue', topic);
   }
 
@@ -208,13 +211,18 @@ export class PulsarCluster {
 
   /** A subscription that turned up beside the one that has the topic's own place. */
   #isOther(topic: string, subscription: string): boolean {
-    const expected = this.#expected.get(topic);
-    if (expected === undefined || expected.size === 0) {
-      this.expect(topic, subscription);
+    const expected = this.#expectedOf(topic);
+    if (expected.size === 0) {
+      expected.add(subscription);
       return false;
     }
     return !expected.has(subscription);
   }
+}
+
+/** Whether the topic has several subscriptions, so that it stands in the picture before them. */
+export function hasFanOut({ expected }: TopicInfo): boolean {
+  return expected.size > 1;
 }
 
 /** `persistent://public/default/orders` is `orders` (P1). Of other tenants and namespaces the whole path is the name. */

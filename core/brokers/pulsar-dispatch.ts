@@ -143,8 +143,9 @@ class SharedDispatcher implements Dispatcher {
   }
 
   add(consumer: PulsarConsumer): boolean {
-    this.#line.push(consumer);
-    this.#line.sort((a, b) => a.priority - b.priority);
+    let at = this.#line.length;
+    while (at > 0 && (this.#line[at - 1] as PulsarConsumer).priority > consumer.priority) at--;
+    this.#line.splice(at, 0, consumer);
     return true;
   }
 

@@ -5,7 +5,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Command, HopKind, Machine, Out, Wire } from '../machine.ts';
-import { FrameOrder } from '../parts/frame-order.ts';
+import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
 import type { PulsarCluster, TopicInfo } from './pulsar-cluster.ts';
 import type { ClientVoice, PulsarConsumer, PulsarSubscription } from './pulsar-subscription.ts';
@@ -23,7 +23,6 @@ import type {
   PulsarError,
   Send,
   ServerCommand,
-  ServerFrame,
   Subscribe,
   TopicNumber,
   Transport,
@@ -80,15 +79,7 @@ class Connection implements ClientVoice {
   say(command: ServerCommand, hop: HopKind, out: Out, messages?: MessageId | readonly MessageId[]): void {
     if (!this.open) return;
     this.#sent++;
-    const sizeBytes = command.type === 'Message' ? command.sizeBytes : 100;
-    const frame: ServerFrame = {
-      type: 'pulsar/frame',
-      connection: this.id,
-      frame: this.#sent,
-      body: command,
-      sizeBytes,
-    };
-    out.send(this.peer, hop, frame, messages);
+    out.send(this.peer, hop, framed(command, this.id, this.#sent), messages);
   }
 }
 
@@ -126,8 +117,6 @@ export class PulsarNode implements Machine, BookieView {
   receive(from: ActorId, wire: Wire, out: Out): void {
     const input = wire as NodeWire;
     switch (input.type) {
-      case 'pulsar/frame':
-        return this.#frame(input, out);
       case 'pulsar/connect':
         return this.#connect(from, input.request, out);
       case 'pulsar/connected':
@@ -164,7 +153,7 @@ export class PulsarNode implements Machine, BookieView {
       case 'pulsar/txn-done':
         return this.#txns?.done(input.txn, from, out);
       default:
-        return input satisfies never;
+        return this.#frame(input, out);
     }
   }
 
@@ -435,7 +424,7 @@ export class PulsarNode implements Machine, BookieView {
     }
     let next: ClientFrame | undefined = frame;
     while (next !== undefined && connection.open) {
-      this.#handle(connection, next.body, out);
+      this.#handle(connection, next, out);
       next = connection.inbound.next();
     }
     if (connection.gapTimer !== 0 && connection.inbound.missing === 0) {

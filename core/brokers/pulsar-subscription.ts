@@ -9,6 +9,7 @@ import type { Out } from '../machine.ts';
 import { Heap } from '../parts/heap.ts';
 import type { KeyOwner, KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
+import { NumberMap } from '../parts/number-map.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
 import type { PulsarCluster, SubscriptionRecord, TopicInfo } from './pulsar-cluster.ts';
 import { type Dispatcher, dispatcherFor } from './pulsar-dispatch.ts';
@@ -44,8 +45,8 @@ export class PulsarConsumer implements KeyOwner {
   joinedAt = 0;
   /** Made when it is first asked for: most consumers never need one. */
   #parked: Heap<LedgerEntry> | null = null;
-  /** Handed out and not sent yet: what one dispatch gives to a consumer goes in one command. */
-  #outgoing: Handed[] = [];
+  /** Handed out and not sent yet: what one dispatch gives to a consumer goes in one command. Null for nothing. */
+  #outgoing: Handed[] | null = null;
   #bytes = 0;
   /** Messages of what is handed out; the first alone, because one is what there mostly is. */
   #first: MessageId = 0;
@@ -72,7 +73,8 @@ export class PulsarConsumer implements KeyOwner {
 
   hold(handed: Handed, out: Out): void {
     const { messages, sizeBytes } = handed.entry;
-    this.#outgoing.push(handed);
+    if (this.#outgoing === null) this.#outgoing = [handed];
+    else this.#outgoing.push(handed);
     this.#bytes += sizeBytes;
     for (let i = 0; i < messages.length; i++) {
       const id = messages[i]?.body.id ?? 0;
@@ -84,18 +86,17 @@ export class PulsarConsumer implements KeyOwner {
   }
 
   flush(out: Out): void {
-    if (this.#outgoing.length === 0) return;
+    const entries = this.#outgoing;
+    if (entries === null) return;
     const messages = this.#messages ?? this.#first;
-    this.voice.say(
-      { type: 'Message', consumerId: this.id, epoch: this.epoch, entries: this.#outgoing, sizeBytes: this.#bytes },
-      'delivery',
-      out,
-      messages,
-    );
-    this.#outgoing = [];
+    const { id: consumerId, epoch } = this;
+    const sizeBytes = this.#bytes;
+    this.#outgoing = null;
     this.#first = 0;
     this.#messages = null;
     this.#bytes = 0;
+    const given: ServerCommand = { type: 'Message', connection: 0, frame: 0, consumerId, epoch, entries, sizeBytes };
+    this.voice.say(given, 'delivery', out, messages);
   }
 }
 
@@ -126,15 +127,16 @@ export class PulsarSubscription {
   dispatcher: Dispatcher | null = null;
   /** The next entry that nobody was offered yet. */
   readIndex: number;
-  /** Who holds an entry unacked. */
-  readonly pending = new Map<number, PulsarConsumer>();
+  /** Who holds an entry unacked; the mark says in which order they were handed out. */
+  readonly pending = new NumberMap<PulsarConsumer>();
+  #handed = 0;
   unacked = 0;
   #blocked = false;
   /** Who was handed something that is not sent yet, and whether others were too. */
   #served: PulsarConsumer | null = null;
   #servedMore = false;
   /** Redelivery requests by entry: the broker's memory, gone with it (P40). */
-  readonly #redeliveries = new Map<number, number>();
+  readonly #redeliveries = new NumberMap<number>();
   /** Entries that came back and wait; they go before new ones (P42). */
   readonly #replay = new Heap<LedgerEntry>();
   /** Entries whose time has not come, by that time (P70, P71). */
@@ -144,7 +146,7 @@ export class PulsarSubscription {
   /** Acks that a transaction has announced (P67). */
   readonly #txnAcks = new Map<number, string>();
   /** The facts that made entries ready again. */
-  readonly #readyFacts = new Map<number, FactId>();
+  readonly #readyFacts = new NumberMap<FactId>();
 
   constructor(host: SubscriptionHost, record: SubscriptionRecord, durable: boolean) {
     this.host = host;
@@ -200,8 +202,7 @@ export class PulsarSubscription {
     if (this.#served === consumer) this.#servedMore = true;
     out.fact(F.cancelled, 0, this.place, consumer.voice.peer, 0, reason);
     const counts = this.host.cluster.settings.countDisconnects;
-    for (const [index, holder] of this.pending)
-      if (holder === consumer) this.giveBack(index, reason, counts, false, out);
+    for (const index of this.pending.keys(consumer)) this.giveBack(index, reason, counts, false, out);
     this.dispatcher?.remove(consumer, out);
     if (this.consumers.length === 0) {
       this.dispatcher = null;
@@ -264,8 +265,9 @@ export class PulsarSubscription {
   hand(entry: LedgerEntry, consumer: PulsarConsumer, out: Out): void {
     const { cursor, attempts } = this.record;
     const { index, messages } = entry;
-    const attempt = (attempts.size === 0 ? 1 : (attempts.get(index) ?? 0) + 1) + triedBefore(entry);
-    const because = this.#readyFacts.size === 0 ? 0 : (this.#readyFacts.get(index) ?? 0);
+    const before = attempts.get(index) ?? 0;
+    const attempt = before + 1 + triedBefore(entry);
+    const because = this.#readyFacts.get(index) ?? 0;
     if (because > 0) this.#readyFacts.delete(index);
     const done = cursor.ackedOf(index);
     const acked: number[] | null = done > 0 ? [] : null;
@@ -282,12 +284,12 @@ export class PulsarSubscription {
     }
     const count = messages.length - done;
     consumer.permits -= count;
-    const redeliveryCount = this.#redeliveries.size === 0 ? 0 : (this.#redeliveries.get(index) ?? 0);
+    const redeliveryCount = before === 0 ? 0 : (this.#redeliveries.get(index) ?? 0);
     consumer.hold({ entry, place, redeliveryCount, attempt, acked }, out);
     if (this.#served === null) this.#served = consumer;
     else if (this.#served !== consumer) this.#servedMore = true;
     if (!this.host.info.policies.persistent) return this.#forgetDelivered(entry, consumer, attempt, out);
-    this.pending.set(index, consumer);
+    this.pending.set(index, consumer, ++this.#handed);
     consumer.unacked += count;
     this.unacked += count;
     if (this.record.type === 'Shared' || this.record.type === 'Key_Shared') {
@@ -372,7 +374,8 @@ export class PulsarSubscription {
 
   /** Acks entries or messages of batches; whoever holds them now, a late ack counts as well (P34). */
   ack(acks: readonly AckedEntry[], peer: ActorId, out: Out): void {
-    for (const { index, batch } of acks) {
+    for (let a = 0; a < acks.length; a++) {
+      const { index, batch } = acks[a] as AckedEntry;
       if (batch === null) this.#ackEntry(index, peer, out);
       else for (const i of batch) this.#ackMessage(index, i, peer, out);
     }
@@ -394,7 +397,7 @@ export class PulsarSubscription {
     const entry = this.host.info.ledger.entry(index);
     if (entry === undefined || index >= this.host.info.ledger.end || cursor.isAcked(index)) return;
     const { messages } = entry;
-    const attempt = (attempts.size === 0 ? 1 : (attempts.get(index) ?? 0) + 1) + triedBefore(entry);
+    const attempt = (attempts.get(index) ?? 0) + 1 + triedBefore(entry);
     const some = cursor.ackedOf(index) > 0;
     this.#release(index, messages.length - cursor.ackedOf(index));
     for (let i = 0; i < messages.length; i++) {
@@ -442,9 +445,9 @@ export class PulsarSubscription {
   }
 
   #forget(index: number): void {
-    if (this.record.attempts.size > 0) this.record.attempts.delete(index);
-    if (this.#redeliveries.size > 0) this.#redeliveries.delete(index);
-    if (this.#readyFacts.size > 0) this.#readyFacts.delete(index);
+    // What never came back was never asked for again.
+    if (this.record.attempts.delete(index)) this.#redeliveries.delete(index);
+    this.#readyFacts.delete(index);
     if (this.#txnAcks.size > 0) this.#txnAcks.delete(index);
   }
 
@@ -484,8 +487,7 @@ export class PulsarSubscription {
     if (type === 'Exclusive' || type === 'Failover') {
       if (this.dispatcher?.isActive(consumer) !== false) this.rewind(reason, out);
     } else if (indexes === null) {
-      for (const [index, holder] of this.pending)
-        if (holder === consumer) this.giveBack(index, reason, true, true, out);
+      for (const index of this.pending.keys(consumer)) this.giveBack(index, reason, true, true, out);
     } else {
       for (const index of indexes)
         if (this.pending.get(index) === consumer) this.giveBack(index, reason, true, true, out);
@@ -509,7 +511,7 @@ export class PulsarSubscription {
 
   /** Everything unacked will be read again, in order, from the mark-delete position (P39). */
   rewind(reason: number, out: Out): void {
-    const indexes = [...this.pending.keys()].sort((a, b) => a - b);
+    const indexes = this.pending.keys().sort((a, b) => a - b);
     for (const index of indexes) this.giveBack(index, reason, true, reason === R.nacked, out);
     this.#replay.clear();
     this.#delayed.clear();

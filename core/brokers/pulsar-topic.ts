@@ -9,7 +9,7 @@ import type { Out } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
 import type { ActorId, FactId, MessageId, Micros } from '../types.ts';
-import type { PulsarCluster, SubscriptionRecord, TopicInfo } from './pulsar-cluster.ts';
+import { hasFanOut, type PulsarCluster, type SubscriptionRecord, type TopicInfo } from './pulsar-cluster.ts';
 import { topicPolicies } from './pulsar-options.ts';
 import { type ClientVoice, PulsarConsumer, PulsarSubscription, type SubscriptionHost } from './pulsar-subscription.ts';
 import type { AccessMode, OpenProducer, Position, PulsarError, Send, Subscribe, TxnOutcome } from './pulsar-wires.ts';
@@ -43,6 +43,8 @@ export class PulsarTopic implements SubscriptionHost {
   readonly info: TopicInfo;
   readonly epoch: number;
   readonly subscriptions = new Map<string, PulsarSubscription>();
+  /** The same in a row, for what is done with every message. */
+  #all: readonly PulsarSubscription[] = [];
   readonly producers = new Map<string, ProducerSession>();
   readonly #writer: EntryWriter;
   /** Those that wait for exclusive access, in order (P14). */
@@ -80,6 +82,7 @@ export class PulsarTopic implements SubscriptionHost {
     for (const record of info.subscriptions.values()) {
       this.subscriptions.set(record.name, new PulsarSubscription(this, record, true));
     }
+    this.#all = [...this.subscriptions.values()];
     for (let i = info.ledger.start; i < info.ledger.end; i++) {
       const txn = info.ledger.entry(i)?.txn ?? '';
       if (txn !== '') this.#noteTxn(txn, i);
@@ -246,7 +249,8 @@ export class PulsarTopic implements SubscriptionHost {
   stored(entry: LedgerEntry, session: ProducerSession, send: Send, cause: FactId, out: Out): void {
     this.#append(entry, send, out, cause);
     this.#confirm(session, send, entry.index, out);
-    for (const subscription of this.subscriptions.values()) subscription.dispatch(out);
+    const all = this.#all;
+    for (let i = 0; i < all.length; i++) (all[i] as PulsarSubscription).dispatch(out);
     this.#compactIfDue();
   }
 
@@ -262,26 +266,29 @@ export class PulsarTopic implements SubscriptionHost {
     if (info.policies.dedup) info.dedup.persisted(entry.producer, entry.sequence + messages.length - 1, out.now);
     if (entry.txn !== '') this.#noteTxn(entry.txn, entry.index);
     if (send !== null && send.dead !== null) this.#buried(entry, send, out, because);
-    if (this.subscriptions.size === 0) {
+    const all = this.#all;
+    if (all.length === 0) {
       for (const { body } of messages) out.fact(F.unroutable, body.id, info.place, 0, 0, R['no route'], because);
       return;
     }
-    const fanOut = this.cluster.hasFanOut(info.name);
+    const fanOut = hasFanOut(info);
     const hidden = entry.txn !== '';
-    for (const subscription of this.subscriptions.values()) {
+    for (let s = 0; s < all.length; s++) {
+      const subscription = all[s] as PulsarSubscription;
       const place = subscription.placeOf(entry);
       const how = hidden || subscription.isDelayed(entry.deliverAtUs, out.now) ? 1 : 0;
       if (fanOut) for (const { body } of messages) out.fact(F.routed, body.id, place, 0, 0, 0, because);
       let first = 0;
-      for (const { body } of messages) {
+      for (let i = 0; i < messages.length; i++) {
+        const id = messages[i]?.body.id ?? 0;
         const fact = fanOut
-          ? out.fact(F.appended, body.id, place, 0, 0, how)
-          : out.fact(F.appended, body.id, place, 0, 0, how, because);
+          ? out.fact(F.appended, id, place, 0, 0, how)
+          : out.fact(F.appended, id, place, 0, 0, how, because);
         if (first === 0) first = fact;
       }
       entry.fact = first;
     }
-    if (this.subscriptions.size > 1) entry.fact = 0;
+    if (all.length > 1) entry.fact = 0;
   }
 
   /** A dead letter arrived: with it the original has left its subscription, whatever becomes of its ack (P45), unless it had left before. */
@@ -305,13 +312,18 @@ export class PulsarTopic implements SubscriptionHost {
   /** Where the topic's messages are shown. */
   #placeOf(): number {
     const [only] = this.subscriptions.values();
-    return only === undefined || this.cluster.hasFanOut(this.info.name) ? this.info.place : only.place;
+    return only === undefined || hasFanOut(this.info) ? this.info.place : only.place;
   }
 
   #confirm(session: ProducerSession, { producerId, sequence, messages }: Send, index: number, out: Out): void {
     const { ledgerId, entryId } = index < 0 ? NO_ID : this.info.ledger.idOf(index);
     const ids = idsOf(messages);
-    session.voice.say({ type: 'SendReceipt', producerId, sequence, ledgerId, entryId, index }, 'reply', out, ids);
+    session.voice.say(
+      { type: 'SendReceipt', connection: 0, frame: 0, producerId, sequence, ledgerId, entryId, index },
+      'reply',
+      out,
+      ids,
+    );
   }
 
   #refuse(session: ProducerSession, send: Send, error: PulsarError, reason: number, out: Out): void {
@@ -385,6 +397,7 @@ export class PulsarTopic implements SubscriptionHost {
     for (const consumer of [...subscription.consumers]) subscription.removeConsumer(consumer, R.stopped, out);
     subscription.passUpTo(this.info.ledger.end - 1, F.evicted, R.purged, out);
     this.subscriptions.delete(name);
+    this.#all = [...this.subscriptions.values()];
     this.info.subscriptions.delete(name);
     this.#armIdle(out);
   }
@@ -399,6 +412,7 @@ export class PulsarTopic implements SubscriptionHost {
     const record: SubscriptionRecord = this.cluster.subscribe(this.info, name, from);
     const subscription = new PulsarSubscription(this, record, durable);
     this.subscriptions.set(name, subscription);
+    this.#all = [...this.subscriptions.values()];
     return subscription;
   }
 

@@ -4,6 +4,7 @@
  * of their entry and their place in its batch.
  */
 import type { Wire } from '../machine.ts';
+import type { FrameHead } from '../parts/frame-order.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
@@ -55,7 +56,8 @@ export interface DeadLetter {
   readonly reason: number;
 }
 
-export type Send = {
+/** Publishes one entry, which is a batch or a message alone. */
+export interface Send extends FrameHead {
   readonly type: 'Send';
   readonly producerId: number;
   /** Of the first message; the others of the batch follow. */
@@ -66,9 +68,10 @@ export type Send = {
   readonly deliverAtUs: Micros;
   readonly txn: string;
   readonly dead: DeadLetter | null;
-};
+}
 
-export type Subscribe = {
+/** Opens a consumer on a subscription of a topic partition, which is made if need be (P16, P17). */
+export interface Subscribe {
   readonly type: 'Subscribe';
   readonly consumerId: number;
   readonly topic: TopicNumber;
@@ -82,9 +85,10 @@ export type Subscribe = {
   readonly ranges: readonly KeyRange[];
   readonly allowOutOfOrder: boolean;
   readonly readCompacted: boolean;
-};
+}
 
-export type OpenProducer = {
+/** Opens a producer on a topic partition (P14). */
+export interface OpenProducer {
   readonly type: 'Producer';
   readonly producerId: number;
   readonly topic: TopicNumber;
@@ -95,9 +99,10 @@ export type OpenProducer = {
   readonly epoch: number;
   /** A subscription to be created with the topic (P46); '' for none. */
   readonly initialSubscription: string;
-};
+}
 
-export type Ack = {
+/** Acks entries, or messages of batches, one by one or up to a place (P30). */
+export interface Ack extends FrameHead {
   readonly type: 'Ack';
   readonly consumerId: number;
   readonly entries: readonly AckedEntry[];
@@ -105,9 +110,10 @@ export type Ack = {
   readonly txn: string;
   /** 0: no answer is wanted. */
   readonly request: number;
-};
+}
 
-export type Redeliver = {
+/** Asks for messages again, after a negative ack, an ack timeout, or for all that is unacked (P36–P39). */
+export interface Redeliver {
   readonly type: 'RedeliverUnacknowledgedMessages';
   readonly consumerId: number;
   /** Null: all that this consumer has not acked. */
@@ -115,22 +121,76 @@ export type Redeliver = {
   readonly reason: number;
   /** Exclusive and Failover: what is sent from now on carries it. */
   readonly epoch: number;
-};
+}
+
+/** Gives the broker leave to push so many messages more (P27). */
+export interface Flow {
+  readonly type: 'Flow';
+  readonly consumerId: number;
+  readonly permits: number;
+}
+
+/** Asks which broker owns a topic partition (P5). */
+export interface Lookup {
+  readonly type: 'Lookup';
+  readonly topic: TopicNumber;
+}
+
+/** Moves the whole subscription to another place (P57). */
+export interface Seek {
+  readonly type: 'Seek';
+  readonly consumerId: number;
+  readonly to: Position;
+}
+
+/** Asks the coordinator for a transaction (P64). */
+export interface NewTxn {
+  readonly type: 'NewTxn';
+  readonly request: number;
+  readonly timeoutUs: Micros;
+}
+
+/** Commits a transaction or aborts it (P65). */
+export interface EndTxn {
+  readonly type: 'EndTxn';
+  readonly request: number;
+  readonly txn: string;
+  readonly commit: boolean;
+}
+
+/** The broker sends a producer away, or the client closes it. */
+export interface CloseProducer {
+  readonly type: 'CloseProducer';
+  readonly producerId: number;
+}
+
+/** The broker sends a consumer away, or the client closes it. */
+export interface CloseConsumer {
+  readonly type: 'CloseConsumer';
+  readonly consumerId: number;
+}
+
+/** Deletes the subscription with all that it is owed. */
+export interface Unsubscribe {
+  readonly type: 'Unsubscribe';
+  readonly consumerId: number;
+}
 
 export type ClientCommand =
   | { readonly type: 'Ping' | 'Pong' | 'Close' }
-  | { readonly type: 'Lookup'; readonly topic: TopicNumber }
+  | Lookup
   | OpenProducer
-  | { readonly type: 'CloseProducer'; readonly producerId: number }
+  | CloseProducer
   | Send
   | Subscribe
-  | { readonly type: 'Flow'; readonly consumerId: number; readonly permits: number }
+  | Flow
   | Ack
   | Redeliver
-  | { readonly type: 'CloseConsumer' | 'Unsubscribe'; readonly consumerId: number }
-  | { readonly type: 'Seek'; readonly consumerId: number; readonly to: Position }
-  | { readonly type: 'NewTxn'; readonly request: number; readonly timeoutUs: Micros }
-  | { readonly type: 'EndTxn'; readonly request: number; readonly txn: string; readonly commit: boolean };
+  | CloseConsumer
+  | Unsubscribe
+  | Seek
+  | NewTxn
+  | EndTxn;
 
 /** One entry as it is handed to a consumer. */
 export interface Handed {
@@ -144,63 +204,114 @@ export interface Handed {
   readonly acked: readonly number[] | null;
 }
 
-export type ServerCommand =
-  | { readonly type: 'Ping' | 'Pong' | 'Close' }
-  | { readonly type: 'LookupResponse'; readonly topic: TopicNumber; readonly owner: ActorId }
-  | {
-      readonly type: 'ProducerSuccess';
-      readonly producerId: number;
-      readonly name: string;
-      readonly lastSequence: number;
-    }
-  | { readonly type: 'ProducerError'; readonly producerId: number; readonly error: PulsarError }
-  | {
-      readonly type: 'SendReceipt';
-      readonly producerId: number;
-      readonly sequence: number;
-      /** −1 with −1 for a duplicate (P60). */
-      readonly ledgerId: number;
-      readonly entryId: number;
-      readonly index: number;
-    }
-  | {
-      readonly type: 'SendError';
-      readonly producerId: number;
-      readonly sequence: number;
-      readonly error: PulsarError;
-    }
-  | { readonly type: 'CloseProducer'; readonly producerId: number }
-  | { readonly type: 'SubscribeSuccess'; readonly consumerId: number }
-  | { readonly type: 'SubscribeError'; readonly consumerId: number; readonly error: PulsarError }
-  | {
-      readonly type: 'Message';
-      readonly consumerId: number;
-      readonly epoch: number;
-      readonly entries: readonly Handed[];
-      readonly sizeBytes: number;
-    }
-  | { readonly type: 'ActiveConsumerChange'; readonly consumerId: number; readonly active: boolean }
-  | {
-      readonly type: 'AckResponse';
-      readonly consumerId: number;
-      readonly request: number;
-      readonly error: PulsarError | '';
-    }
-  | { readonly type: 'CloseConsumer'; readonly consumerId: number }
-  | { readonly type: 'TxnResponse'; readonly request: number; readonly txn: string; readonly error: PulsarError | '' };
+/** Tells which broker owns a topic partition. */
+export interface LookupResponse {
+  readonly type: 'LookupResponse';
+  readonly topic: TopicNumber;
+  readonly owner: ActorId;
+}
 
-/** A command on its way over a connection. */
-export interface Framed<Command> extends Wire {
-  readonly type: 'pulsar/frame';
-  /** The broker's number of the connection. */
-  readonly connection: number;
-  readonly frame: number;
-  readonly body: Command;
+/** The producer is let in, under this name, and goes on after this sequence id (P13). */
+export interface ProducerSuccess {
+  readonly type: 'ProducerSuccess';
+  readonly producerId: number;
+  readonly name: string;
+  readonly lastSequence: number;
+}
+
+/** The producer is not let in, or thrown out (P14). */
+export interface ProducerError {
+  readonly type: 'ProducerError';
+  readonly producerId: number;
+  readonly error: PulsarError;
+}
+
+/** An entry is stored, under this message id (P3, P10). */
+export interface SendReceipt extends FrameHead {
+  readonly type: 'SendReceipt';
+  readonly producerId: number;
+  readonly sequence: number;
+  /** −1 with −1 for a duplicate (P60). */
+  readonly ledgerId: number;
+  readonly entryId: number;
+  readonly index: number;
+}
+
+/** An entry is refused. */
+export interface SendError {
+  readonly type: 'SendError';
+  readonly producerId: number;
+  readonly sequence: number;
+  readonly error: PulsarError;
+}
+
+/** The consumer is let in. */
+export interface SubscribeSuccess {
+  readonly type: 'SubscribeSuccess';
+  readonly consumerId: number;
+}
+
+/** The consumer is refused (P17, P18, P24). */
+export interface SubscribeError {
+  readonly type: 'SubscribeError';
+  readonly consumerId: number;
+  readonly error: PulsarError;
+}
+
+/** Entries that are pushed to a consumer (P27). */
+export interface MessageCommand extends FrameHead {
+  readonly type: 'Message';
+  readonly consumerId: number;
+  readonly epoch: number;
+  readonly entries: readonly Handed[];
   readonly sizeBytes: number;
 }
 
-export type ClientFrame = Framed<ClientCommand>;
-export type ServerFrame = Framed<ServerCommand>;
+/** The consumer of a Failover subscription is the active one now, or no more (P19). */
+export interface ActiveConsumerChange {
+  readonly type: 'ActiveConsumerChange';
+  readonly consumerId: number;
+  readonly active: boolean;
+}
+
+/** Answers an ack that wants a receipt, or is part of a transaction (P31, P67). */
+export interface AckResponse {
+  readonly type: 'AckResponse';
+  readonly consumerId: number;
+  readonly request: number;
+  readonly error: PulsarError | '';
+}
+
+/** Answers NewTxn and EndTxn. */
+export interface TxnResponse {
+  readonly type: 'TxnResponse';
+  readonly request: number;
+  readonly txn: string;
+  readonly error: PulsarError | '';
+}
+
+export type ServerCommand =
+  | { readonly type: 'Ping' | 'Pong' | 'Close' }
+  | LookupResponse
+  | ProducerSuccess
+  | ProducerError
+  | SendReceipt
+  | SendError
+  | CloseProducer
+  | SubscribeSuccess
+  | SubscribeError
+  | MessageCommand
+  | ActiveConsumerChange
+  | AckResponse
+  | CloseConsumer
+  | TxnResponse;
+
+/**
+ * A command on its way over a connection: the head says which, and its number there. Commands that are made for every message have a head of zeros before
+ * they are sent.
+ */
+export type ClientFrame = ClientCommand & FrameHead;
+export type ServerFrame = ServerCommand & FrameHead;
 
 /** The transport: a connection is asked for, opened, or gone without a goodbye. */
 export type Transport =
@@ -272,6 +383,7 @@ export interface TxnOutcome extends Wire {
   readonly because: FactId;
 }
 
+/** A broker has done what the end of a transaction asks of it. */
 export interface TxnDone extends Wire {
   readonly type: 'pulsar/txn-done';
   readonly txn: string;

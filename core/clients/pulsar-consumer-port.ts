@@ -37,14 +37,14 @@ interface Source {
   used: number;
   /** Exclusive and Failover: what was sent before the last request to redeliver is old. */
   epoch: number;
-  /** Acks that wait to be sent. */
-  acks: AckedEntry[];
+  /** Acks that wait to be sent; null for none. */
+  acks: AckedEntry[] | null;
   /** Cumulative: what is to be acked up to; null for nothing. */
   upTo: AckedEntry | null;
 }
 
 /** An entry that this client was handed: one message, or a batch of which some are still open. */
-interface Held {
+export interface Held {
   readonly source: Source;
   readonly entry: LedgerEntry;
   /** The same for whatever is handed out of this entry. */
@@ -57,11 +57,10 @@ interface Held {
   done: Set<number> | null;
 }
 
-interface Handle {
-  readonly held: Held;
+/** A message as the application gets it; its handle is the entry that it lay in. */
+export interface ReceivedMessage extends Delivery {
+  readonly handle: Held;
   readonly batchIndex: number;
-  /** The connection that it came by. */
-  readonly epoch: number;
 }
 
 /** A receipt that is waited for. */
@@ -96,7 +95,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   readonly #deadLetters: PulsarLetters | null;
   readonly #retryLetters: PulsarLetters | null;
   #sources: Source[] = [];
-  readonly #incoming = new Fifo<Delivery>();
+  readonly #incoming = new Fifo<ReceivedMessage>();
   #room = 0;
   #flushArmed = false;
   #requests = 0;
@@ -193,8 +192,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   settle(delivery: Delivery, how: Settlement, out: Out): void {
     switch (how) {
       case 'ack': {
-        const { held, batchIndex } = delivery.handle as Handle;
-        return this.#ack(held, batchIndex, delivery, out);
+        const { handle, batchIndex } = delivery as ReceivedMessage;
+        return this.#ack(handle, batchIndex, delivery, out);
       }
       case 'requeue':
       case 'reject':
@@ -215,27 +214,32 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 
   /** Acks one message, everything up to it, or one of the two within a transaction; at once (P30, P67). */
   acknowledge(delivery: Delivery, cumulative: boolean, txn: string, out: Out): void {
-    const { held } = delivery.handle as Handle;
+    const held = heldOf(delivery);
     const { source, entry } = held;
     const { session, id: consumerId } = source;
     if (session === null || session.state !== 'ready') return;
     this.#redelivery.forget(held.key);
     const request = ++this.#requests;
     const entries: AckedEntry[] = [{ index: entry.index, batch: null }];
-    this.#client.say(session, { type: 'Ack', consumerId, entries, cumulative, txn, request }, 'ack', out);
+    this.#client.say(
+      session,
+      { type: 'Ack', connection: 0, frame: 0, consumerId, entries, cumulative, txn, request },
+      'ack',
+      out,
+    );
   }
 
   /** The answer to the last `acknowledge`; '' for yes. */
   ackError: PulsarError | '' = '';
 
   negativeAcknowledge(delivery: Delivery, out: Out): void {
-    const { held } = delivery.handle as Handle;
+    const held = heldOf(delivery);
     this.#redelivery.nacked(held.key, held, held.redeliveryCount, out);
   }
 
   reconsumeLater(delivery: Delivery, delayUs: Micros, out: Out): void {
-    const { held, batchIndex } = delivery.handle as Handle;
-    this.#reconsumeLater(held, batchIndex, delayUs, out);
+    const { handle, batchIndex } = delivery as ReceivedMessage;
+    this.#reconsumeLater(handle, batchIndex, delayUs, out);
   }
 
   /** Asks for everything again that is not acked (P36, P39). */
@@ -337,7 +341,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       session: null,
       used: 0,
       epoch: 0,
-      acks: [],
+      acks: null,
       upTo: null,
     });
   }
@@ -356,22 +360,16 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
       if (message === undefined || held.done?.has(i) === true) continue;
-      const handle: Handle = { held, batchIndex: i, epoch: source.epoch };
-      const delivery: Delivery = {
-        message: message.body,
-        place,
-        attempt,
-        handle,
-      };
-      this.#incoming.push(delivery);
+      const received: ReceivedMessage = { message: message.body, place, attempt, handle: held, batchIndex: i };
+      this.#incoming.push(received);
     }
   }
 
   /** Hands to the application what it has room for; only then does a message count as used (P27), and does its ack timeout begin (P38). */
   #pump(out: Out): void {
     while (this.#room > 0 && this.#incoming.size > 0) {
-      const delivery = this.#incoming.shift() as Delivery;
-      const { held, batchIndex } = delivery.handle as Handle;
+      const delivery = this.#incoming.shift() as ReceivedMessage;
+      const { handle: held, batchIndex } = delivery;
       this.#room--;
       this.#redelivery.received(held.key, held, held.redeliveryCount, out);
       this.#give(held.source, 1, out);
@@ -411,15 +409,15 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       if (whole) raise(source, { index: entry.index, batch: null });
       else if (this.#byIndex) raise(source, { index: entry.index, batch: upTo(batchIndex) });
       else if (entry.index > 0) raise(source, { index: entry.index - 1, batch: null });
-    } else if (whole) source.acks.push({ index: entry.index, batch: null });
-    else if (this.#byIndex) source.acks.push({ index: entry.index, batch: [batchIndex] });
+    } else if (whole) gather(source, { index: entry.index, batch: null });
+    else if (this.#byIndex) gather(source, { index: entry.index, batch: [batchIndex] });
     const waits = this.#receipts && (whole || this.#byIndex) && delivery !== null;
     if (waits) {
       const unsent = this.#unsent.get(source);
       if (unsent === undefined) this.#unsent.set(source, [delivery]);
       else unsent.push(delivery);
     }
-    if (this.#ackGroupUs === 0 || source.acks.length >= MOST_ACKS) this.#flush(out);
+    if (this.#ackGroupUs === 0 || (source.acks?.length ?? 0) >= MOST_ACKS) this.#flush(out);
     else if (!this.#flushArmed) {
       this.#flushArmed = true;
       out.timer(this.#ackGroupUs, FLUSH);
@@ -429,17 +427,17 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 
   #flush(out: Out): void {
     for (const source of this.#sources) {
-      const { session } = source;
-      const deliveries = this.#unsent.get(source);
+      const { session, acks } = source;
       if (session === null || session.state !== 'ready') continue;
-      if (source.acks.length > 0) {
-        this.#say(source, session, source.acks, false, deliveries, out);
-        source.acks = [];
+      const deliveries = this.#unsent.size === 0 ? undefined : this.#unsent.get(source);
+      if (acks !== null) {
+        source.acks = null;
+        this.#say(source, session, acks, false, deliveries, out);
       } else if (source.upTo !== null) {
         this.#say(source, session, [source.upTo], true, deliveries, out);
         source.upTo = null;
       } else continue;
-      this.#unsent.delete(source);
+      if (deliveries !== undefined) this.#unsent.delete(source);
     }
   }
 
@@ -471,7 +469,16 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       }
     }
     const consumerId = source.id;
-    const ack: ClientCommand = { type: 'Ack', consumerId, entries, cumulative, txn: '', request };
+    const ack: ClientCommand = {
+      type: 'Ack',
+      connection: 0,
+      frame: 0,
+      consumerId,
+      entries,
+      cumulative,
+      txn: '',
+      request,
+    };
     this.#client.say(session, ack, 'ack', out, ids ?? (first === 0 ? NO_MESSAGES : first));
   }
 
@@ -479,6 +486,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 
   /** Nacks whose wait is over, or messages that the application has had for too long (P37, P38). */
   #again(items: readonly Held[], reason: number, out: Out): void {
+    if (items.length === 0) return;
     const touched = new Map<Source, number[]>();
     for (const held of items) {
       const { source, entry, redeliveryCount } = held;
@@ -564,7 +572,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   }
 
   #ackLater(source: Source, ack: AckedEntry, out: Out): void {
-    source.acks.push(ack);
+    gather(source, ack);
     this.#flush(out);
   }
 
@@ -608,7 +616,7 @@ const NO_MESSAGES: readonly MessageId[] = [];
 const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
 
 function heldOf({ handle }: Delivery): Held {
-  return (handle as Handle).held;
+  return handle as Held;
 }
 
 /** Notes that one message of an entry is done with; true when all are. */
@@ -620,6 +628,11 @@ function isDoneWith(held: Held, batchIndex: number): boolean {
     held.left--;
   }
   return held.left === 0;
+}
+
+function gather(source: Source, ack: AckedEntry): void {
+  if (source.acks === null) source.acks = [ack];
+  else source.acks.push(ack);
 }
 
 /** A cumulative ack goes as far as the furthest of those that gather. */

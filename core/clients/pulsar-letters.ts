@@ -109,6 +109,8 @@ export class PulsarLetters {
     const { body } = message;
     const send: Send = {
       type: 'Send',
+      connection: 0,
+      frame: 0,
       producerId: this.#session.id,
       sequence,
       messages: [message],

@@ -3,17 +3,10 @@
  * there, and begins again with a growing pause when anything of that fails or ends. Ports share it and know nothing of connections; what was
  * under way when a session ended is their business. Source: P5, P13; the Java client's backoff from 100 ms to 60 s.
  */
-import type {
-  ClientCommand,
-  ClientFrame,
-  ServerCommand,
-  ServerFrame,
-  TopicNumber,
-  Transport,
-} from '../brokers/pulsar-wires.ts';
+import type { ClientCommand, ServerCommand, ServerFrame, TopicNumber, Transport } from '../brokers/pulsar-wires.ts';
 import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
-import { FrameOrder } from '../parts/frame-order.ts';
+import { FrameOrder, framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 
 /** One producer or consumer on one topic partition. */
@@ -74,6 +67,8 @@ export class PulsarClient {
   readonly #host: SessionHost;
   readonly #sessions = new Map<number, Session>();
   readonly #links = new Map<ActorId, Link>();
+  /** The one that was used last: nearly always the one that is asked for. */
+  #recent: Link | null = null;
   /** Which broker is asked for owners; the next one when it fails. */
   #service: number;
   #requests = 0;
@@ -135,15 +130,7 @@ export class PulsarClient {
       return false;
     }
     link.sent++;
-    const sizeBytes = command.type === 'Send' ? command.sizeBytes : 100;
-    const frame: ClientFrame = {
-      type: 'pulsar/frame',
-      connection: link.connection,
-      frame: link.sent,
-      body: command,
-      sizeBytes,
-    };
-    out.send(broker, hop, frame, messages);
+    out.send(broker, hop, framed(command, link.connection, link.sent), messages);
     return true;
   }
 
@@ -155,8 +142,6 @@ export class PulsarClient {
     const link = this.#link(from);
     const input = wire as ServerFrame | Transport;
     switch (input.type) {
-      case 'pulsar/frame':
-        return this.#frame(link, input, out);
       case 'pulsar/connected':
         return this.#connected(link, input, out);
       case 'pulsar/reset':
@@ -165,7 +150,7 @@ export class PulsarClient {
       case 'pulsar/connect':
         return;
       default:
-        return input satisfies never;
+        return this.#frame(link, input, out);
     }
   }
 
@@ -211,6 +196,7 @@ export class PulsarClient {
   crash(): void {
     this.#sessions.clear();
     this.#links.clear();
+    this.#recent = null;
   }
 
   /** Too late: the lookup or opening got no answer. */
@@ -242,6 +228,7 @@ export class PulsarClient {
   }
 
   #link(broker: ActorId): Link {
+    if (this.#recent !== null && this.#recent.broker === broker) return this.#recent;
     let link = this.#links.get(broker);
     if (link === undefined) {
       link = {
@@ -257,6 +244,7 @@ export class PulsarClient {
       };
       this.#links.set(broker, link);
     }
+    this.#recent = link;
     return link;
   }
 
@@ -303,7 +291,7 @@ export class PulsarClient {
     }
     let next: ServerFrame | undefined = frame;
     while (next !== undefined && next.connection === link.connection) {
-      this.#handle(link, next.body, out);
+      this.#handle(link, next, out);
       next = link.inbound.next();
     }
   }

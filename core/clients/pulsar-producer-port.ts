@@ -4,7 +4,7 @@
  * may be stored. Transactions are begun and ended by `PulsarTxnSender`. Source: P6, P8, P12–P15, P26, P54, P63, P69.
  */
 import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
-import type { AccessMode, Send, ServerCommand, TopicNumber } from '../brokers/pulsar-wires.ts';
+import type { AccessMode, Send, SendError, ServerCommand, TopicNumber } from '../brokers/pulsar-wires.ts';
 import { F, R } from '../facts.ts';
 import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
@@ -12,14 +12,13 @@ import { Fifo } from '../parts/fifo.ts';
 import type { StoredMessage } from '../parts/managed-ledger.ts';
 import { javaStringHash } from '../parts/murmur2.ts';
 import { murmur3 } from '../parts/murmur3.ts';
-import type { ActorId, Message, Micros } from '../types.ts';
+import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
 import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
 import { PulsarTxnSender } from './pulsar-txn-sender.ts';
 
-/** A message on its way to its topics: confirmed when all of them have it. */
-interface Item {
-  readonly message: Message;
+/** A message on its way to its topics: confirmed when all of them have it. What it counts is nobody's business but the producer's. */
+interface Item extends StoredMessage {
   left: number;
   failed: boolean;
 }
@@ -27,7 +26,6 @@ interface Item {
 /** One batch, or one message that goes alone. */
 interface Outgoing {
   readonly items: Item[];
-  readonly messages: StoredMessage[];
   readonly key: string | null;
   readonly deliverAtUs: Micros;
   readonly txn: string;
@@ -43,6 +41,8 @@ interface Outgoing {
 interface Lane {
   readonly topic: TopicNumber;
   session: Session | null;
+  /** Where the topic stands in the trace; 0 before the first confirmation. */
+  place: PlaceId;
   /** The name that the broker gave, or the configured one. */
   name: string;
   /** Counts the openings of this process. */
@@ -137,6 +137,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
         const lane: Lane = {
           topic,
           session: null,
+          place: 0,
           name: this.#name,
           epoch: 0,
           nextSequence: 0,
@@ -196,18 +197,18 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   // ── Taking messages ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #take(message: Message, txn: string, out: Out): void {
-    const item: Item = { message, left: this.#routes.length, failed: false };
+    const item: Item = { body: message, properties: null, left: this.#routes.length, failed: false };
     if (this.#fenced) {
       item.failed = true;
       return this.#host.failed(message, R.fenced, true, out);
     }
-    for (const route of this.#routes) {
+    for (let r = 0; r < this.#routes.length; r++) {
+      const route = this.#routes[r] as Route;
       const lane = route.lanes[this.#partitionOf(route, message, out)] as Lane;
-      const stored: StoredMessage = { body: message, properties: null };
-      if (this.#batching) this.#gather(lane, item, stored, txn, out);
+      if (this.#batching) this.#gather(lane, item, txn, out);
       else {
         const deliverAtUs = this.#deliverAfterUs > 0 ? out.now + this.#deliverAfterUs : 0;
-        const outgoing = this.#outgoing(item, stored, deliverAtUs, txn, out);
+        const outgoing = this.#outgoing(item, deliverAtUs, txn, out);
         lane.pending.push(outgoing);
         this.#send(lane, outgoing, out);
       }
@@ -233,33 +234,31 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     return (Math.floor(out.now / interval) + route.turn) % count;
   }
 
-  #outgoing(item: Item, stored: StoredMessage, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
-    const { message } = item;
+  #outgoing(item: Item, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
+    const { key, sizeBytes } = item.body;
     return {
       items: [item],
-      messages: [stored],
-      key: message.key,
+      key,
       deliverAtUs,
       txn,
       deadlineUs: out.now + this.#sendTimeoutUs,
-      bytes: message.sizeBytes,
+      bytes: sizeBytes,
       sequence: -1,
       sendings: 0,
     };
   }
 
-  #gather(lane: Lane, item: Item, stored: StoredMessage, txn: string, out: Out): void {
-    const { sizeBytes, key } = stored.body;
+  #gather(lane: Lane, item: Item, txn: string, out: Out): void {
+    const { sizeBytes, key } = item.body;
     const batch = this.#byKey ? lane.keyed.get(key ?? '') : (lane.batch ?? undefined);
     if (batch !== undefined && batch.txn === txn && batch.bytes + sizeBytes <= this.#mostBytes) {
       batch.items.push(item);
-      batch.messages.push(stored);
       batch.bytes += sizeBytes;
       if (batch.items.length >= this.#most) this.#flush(lane, out);
       return;
     }
     if (batch !== undefined) this.#flush(lane, out);
-    const begun = this.#outgoing(item, stored, 0, txn, out);
+    const begun = this.#outgoing(item, 0, txn, out);
     if (this.#byKey) lane.keyed.set(key ?? '', begun);
     else lane.batch = begun;
     if (this.#most <= 1 || this.#delayUs === 0) return this.#flush(lane, out);
@@ -295,14 +294,16 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     if (session === null || session.state !== 'ready') return;
     if (outgoing.sequence < 0) {
       outgoing.sequence = lane.nextSequence;
-      lane.nextSequence += outgoing.messages.length;
+      lane.nextSequence += outgoing.items.length;
     }
     outgoing.sendings++;
     if (outgoing.sendings > 1)
-      for (const { message } of outgoing.items) this.#host.retrying(message, outgoing.sendings, lane.reason, out);
-    const { sequence, messages, key, bytes, deliverAtUs, txn } = outgoing;
+      for (const { body } of outgoing.items) this.#host.retrying(body, outgoing.sendings, lane.reason, out);
+    const { sequence, items: messages, key, bytes, deliverAtUs, txn } = outgoing;
     const send: Send = {
       type: 'Send',
+      connection: 0,
+      frame: 0,
       producerId: session.id,
       sequence,
       messages,
@@ -384,19 +385,21 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     // Of what was given up meanwhile nobody waits for an answer.
     if (first === undefined || first.sequence !== sequence) return;
     lane.pending.shift();
-    const { place } = this.#cluster.topic(lane.topic);
-    for (const item of first.items) {
+    const { items, txn } = first;
+    lane.place ||= this.#cluster.topic(lane.topic).place;
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as Item;
       item.left--;
       if (item.failed || item.left > 0) continue;
-      if (first.txn === '') this.#host.confirmed(item.message, place, index < 0 ? 0 : index, true, out);
-      else this.#txns?.stored(item.message, place, out);
+      if (txn === '') this.#host.confirmed(item.body, lane.place, index < 0 ? 0 : index, true, out);
+      else this.#txns?.stored(item.body, lane.place, out);
     }
   }
 
   #refused(
     lane: Lane,
     session: Session,
-    { sequence, error }: Extract<ServerCommand, { type: 'SendError' }>,
+    { sequence, error }: SendError,
     out: Out,
   ): void {
     switch (error) {
@@ -424,7 +427,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   }
 
   #noteBlocked(lane: Lane, out: Out): void {
-    const message = lane.pending.first?.items[0]?.message;
+    const message = lane.pending.first?.items[0]?.body;
     if (message !== undefined) out.fact(F.blocked, message.id, 0, 0, 0, R['queue full']);
   }
 
@@ -464,7 +467,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   #fail(item: Item, { txn }: Outgoing, reason: number, definite: boolean, out: Out): void {
     if (item.failed) return;
     item.failed = true;
-    if (txn === '') this.#host.failed(item.message, reason, definite, out);
+    if (txn === '') this.#host.failed(item.body, reason, definite, out);
     else this.#txns?.failed(out);
   }
 }

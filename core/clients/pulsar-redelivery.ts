@@ -5,6 +5,7 @@
 import type { Out, Wire } from '../machine.ts';
 import { numberOf, type OptionValues, tableOf } from '../options.ts';
 import { Heap } from '../parts/heap.ts';
+import { NumberMap } from '../parts/number-map.ts';
 import { backoffDelayUs, nackStepUs, type RedeliveryBackoff } from '../parts/redelivery-backoff.ts';
 import type { Micros, TimerId } from '../types.ts';
 
@@ -28,7 +29,7 @@ class Tracker<T> {
   readonly #type: RedeliveryTimer;
   readonly #stepUs: Micros;
   readonly #due = new Heap<Watched<T>>();
-  readonly #byKey = new Map<number, Watched<T>>();
+  readonly #byKey = new NumberMap<Watched<T>>();
   /** A moment at which the clock ticked; −1 before the first item. */
   #tickUs: Micros = -1;
   #timer: TimerId = 0;
@@ -49,7 +50,6 @@ class Tracker<T> {
   }
 
   remove(key: number): void {
-    if (this.#byKey.size === 0) return;
     const watched = this.#byKey.get(key);
     if (watched === undefined) return;
     watched.void = true;

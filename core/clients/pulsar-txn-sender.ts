@@ -4,7 +4,7 @@
  * shows them. The sending itself is the port's. Source: P64–P66, P68.
  */
 import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
-import type { ServerCommand } from '../brokers/pulsar-wires.ts';
+import type { TxnResponse } from '../brokers/pulsar-wires.ts';
 import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf, type OptionValues } from '../options.ts';
@@ -12,8 +12,6 @@ import { Fifo } from '../parts/fifo.ts';
 import type { Message, Micros, PlaceId } from '../types.ts';
 import type { ProducerHost } from './ports.ts';
 import type { PulsarClient } from './pulsar-link.ts';
-
-type TxnResponse = Extract<ServerCommand, { type: 'TxnResponse' }>;
 
 type SenderTimer =
   | { readonly type: 'pulsar/txn-linger'; readonly round: number }

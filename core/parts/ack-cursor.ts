@@ -19,8 +19,12 @@ const MOST_SINCE = 1024;
 export class AckCursor {
   /** The last entry up to which all are acked. */
   markDelete: number;
-  /** Acked entries after `markDelete`. */
-  #acked = new Set<number>();
+  /** A flag for each entry after `markDelete`, 1 if it is acked: a ring, whose capacity is a power of two. */
+  #flags = new Uint8Array(64);
+  /** After the last entry that has a flag. */
+  #end = 0;
+  /** Number of entries after the mark-delete position that are acked one by one. */
+  holes = 0;
   /** Entries of which some messages are acked, by their index in the batch (P33). */
   #batches = new Map<number, Set<number>>();
   #persisted: Persisted;
@@ -29,6 +33,8 @@ export class AckCursor {
    * acks leaves hundreds behind it: what was written is what is acked now without these, and is asked for only after a crash.
    */
   readonly #since: number[] = [];
+  /** How many of `#since` count. */
+  #sinceCount = 0;
   /** The single acks as they were written, once they can no longer be told from `#since`; null as long as they can. */
   #written: readonly number[] | null = null;
   /** Whether something is acked that is not written down. */
@@ -41,7 +47,7 @@ export class AckCursor {
   }
 
   isAcked(index: number): boolean {
-    return index <= this.markDelete || (this.#acked.size > 0 && this.#acked.has(index));
+    return index <= this.markDelete || (index < this.#end && this.#flags[index & (this.#flags.length - 1)] === 1);
   }
 
   /** Whether this message of a batch is acked, alone or with its entry. */
@@ -59,14 +65,14 @@ export class AckCursor {
     if (this.isAcked(index)) return false;
     this.dirty = true;
     if (this.#written === null) {
-      if (this.#since.length >= MOST_SINCE) this.#written = this.#asWritten();
-      else this.#since.push(index);
+      if (this.#sinceCount >= MOST_SINCE) this.#written = this.#asWritten();
+      else this.#since[this.#sinceCount++] = index;
     }
     if (this.#batches.size > 0) this.#batches.delete(index);
     if (index === this.markDelete + 1) {
       this.markDelete = index;
-      if (this.#acked.size > 0) this.#advance();
-    } else this.#acked.add(index);
+      if (this.holes > 0) this.#advance();
+    } else this.#flag(index);
     return true;
   }
 
@@ -88,8 +94,8 @@ export class AckCursor {
     if (index <= this.markDelete) return;
     this.dirty = true;
     this.#written ??= this.#asWritten();
+    for (let passed = this.markDelete + 1; passed <= index && this.holes > 0; passed++) this.#unflag(passed);
     this.markDelete = index;
-    for (const acked of this.#acked) if (acked <= index) this.#acked.delete(acked);
     for (const batch of this.#batches.keys()) if (batch <= index) this.#batches.delete(batch);
     this.#advance();
   }
@@ -97,26 +103,24 @@ export class AckCursor {
   /** Sets the position anew, to before or after where it was: nothing behind it counts as acked (P57). */
   reset(markDelete: number): void {
     this.markDelete = markDelete;
-    this.#acked.clear();
+    this.#unflagAll();
     this.#batches.clear();
     this.persist(0);
   }
 
-  /** Number of entries after the mark-delete position that are acked one by one. */
-  get holes(): number {
-    return this.#acked.size;
-  }
-
   /** Acked entries after the mark-delete position, in order. */
   individuallyAcked(): number[] {
-    return [...this.#acked].sort((a, b) => a - b);
+    const acked: number[] = [];
+    for (let index = this.markDelete + 1; acked.length < this.holes; index++)
+      if (this.isAcked(index)) acked.push(index);
+    return acked;
   }
 
   /** Writes the position down with at most so many ranges of single acks; what is beyond them lives in memory only (P32). */
   persist(ranges: number): void {
     const { markDelete } = this;
     this.#persisted = { markDelete, ranges, batches: this.#batches.size === 0 ? NO_BATCHES : copyOf(this.#batches) };
-    this.#since.length = 0;
+    this.#sinceCount = 0;
     this.#written = null;
     this.dirty = false;
   }
@@ -124,8 +128,10 @@ export class AckCursor {
   /** The broker is gone: what was not written down is forgotten. */
   recover(): void {
     const { markDelete, ranges, batches } = this.#persisted;
-    this.#acked = new Set(this.#written ?? this.#asWritten());
+    const written = this.#written ?? this.#asWritten();
+    this.#unflagAll();
     this.markDelete = markDelete;
+    for (const index of written) this.#flag(index);
     this.#batches = copyOf(batches);
     this.persist(ranges);
   }
@@ -133,7 +139,7 @@ export class AckCursor {
   /** The single acks of the written position, in order. */
   #asWritten(): readonly number[] {
     const { markDelete, ranges } = this.#persisted;
-    const since = new Set(this.#since);
+    const since = new Set(this.#since.slice(0, this.#sinceCount));
     const written: number[] = [];
     for (let index = markDelete + 1; index <= this.markDelete; index++) if (!since.has(index)) written.push(index);
     for (const index of this.individuallyAcked()) if (!since.has(index)) written.push(index);
@@ -141,7 +147,39 @@ export class AckCursor {
   }
 
   #advance(): void {
-    while (this.#acked.size > 0 && this.#acked.delete(this.markDelete + 1)) this.markDelete++;
+    while (this.holes > 0 && this.#unflag(this.markDelete + 1)) this.markDelete++;
+  }
+
+  #flag(index: number): void {
+    if (index - this.markDelete > this.#flags.length) this.#grow(index - this.markDelete);
+    this.#flags[index & (this.#flags.length - 1)] = 1;
+    if (index >= this.#end) this.#end = index + 1;
+    this.holes++;
+  }
+
+  /** False when it has none. */
+  #unflag(index: number): boolean {
+    const at = index & (this.#flags.length - 1);
+    if (index >= this.#end || this.#flags[at] !== 1) return false;
+    this.#flags[at] = 0;
+    this.holes--;
+    return true;
+  }
+
+  #unflagAll(): void {
+    if (this.holes > 0) this.#flags.fill(0);
+    this.holes = 0;
+    this.#end = 0;
+  }
+
+  /** Makes room for so many entries after `markDelete`. */
+  #grow(least: number): void {
+    const former = this.#flags;
+    let capacity = 2 * former.length;
+    while (capacity < least) capacity *= 2;
+    this.#flags = new Uint8Array(capacity);
+    for (let index = this.markDelete + 1; index < this.#end; index++)
+      this.#flags[index & (capacity - 1)] = former[index & (former.length - 1)] as number;
   }
 }
 

@@ -50,6 +50,7 @@ export class Heap<T> {
 
   clear(): void {
     this.#items.length = 0;
+    if (this.#first === this.#end) return;
     this.#row.fill(undefined);
     this.#first = this.#end;
   }

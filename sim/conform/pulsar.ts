@@ -6,6 +6,7 @@
 import { BROKER_OPTIONS, CONSUMER_OPTIONS, keyRange, TOPIC_OPTIONS } from '../../core/brokers/pulsar-options.ts';
 import type { PulsarSubscription } from '../../core/brokers/pulsar-subscription.ts';
 import type { Position } from '../../core/brokers/pulsar-wires.ts';
+import type { ReceivedMessage } from '../../core/clients/pulsar-consumer-port.ts';
 import { F, R } from '../../core/facts.ts';
 import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../core/options.ts';
 import {
@@ -393,24 +394,13 @@ function compare(script: Script, name: string, expected: Fields, result: Result,
   }
 }
 
-/** What the port keeps with a delivery, as far as a client can ask for it. */
-interface Known {
-  readonly held: {
-    readonly redeliveryCount: number;
-    readonly entry: {
-      readonly messages: readonly { readonly properties: Readonly<Record<string, string>> | null }[];
-    };
-  };
-  readonly batchIndex: number;
+function redeliveriesOf(delivery: Delivery): number {
+  return (delivery as ReceivedMessage).handle.redeliveryCount;
 }
 
-function redeliveriesOf({ handle }: Delivery): number {
-  return (handle as Known).held.redeliveryCount;
-}
-
-function propertiesOf({ handle }: Delivery): JsonTable {
-  const { held, batchIndex } = handle as Known;
-  return held.entry.messages[batchIndex]?.properties ?? {};
+function propertiesOf(delivery: Delivery): JsonTable {
+  const { handle, batchIndex } = delivery as ReceivedMessage;
+  return handle.entry.messages[batchIndex]?.properties ?? {};
 }
 
 function positionOf(args: Fields, results: ReadonlyMap<string, Result>): Position {
