@@ -70,6 +70,7 @@ export class Evidence {
   readonly #paused: FactId[] = [];
   #arrivals: Map<number, Arrival> | null = null;
   #groupNames = new Map<string, GroupId>();
+  readonly #shares = new Map<GroupId, boolean>();
   #ledgers: Map<GroupId, Ledger> | null = null;
   #confirmed: Uint32Array | null = null;
   #queues: QueueFates | null = null;
@@ -126,12 +127,23 @@ export class Evidence {
     return id;
   }
 
+  /** Whether any consumer belongs to a share group. */
+  get hasShareGroups(): boolean {
+    return Object.values(this.scenario.consumers).some(({ options }) => options['group.type'] === 'share');
+  }
+
   /** Whether a group shares its partitions (a share group): records are handed out one by one, and nobody owns a partition. */
   sharesPartitions(group: GroupId): boolean {
-    const name = this.groupName(group);
-    for (const [declared, consumer] of Object.entries(this.scenario.consumers))
-      if (consumer.group === name || declared === name) return consumer.options['group.type'] === 'share';
-    return false;
+    let shares = this.#shares.get(group);
+    if (shares === undefined) {
+      const name = this.groupName(group);
+      const member = Object.entries(this.scenario.consumers).find(
+        ([declared, { group: own }]) => own === name || declared === name,
+      );
+      shares = member?.[1].options['group.type'] === 'share';
+      this.#shares.set(group, shares);
+    }
+    return shares;
   }
 
   groupName(group: GroupId): string {
@@ -194,6 +206,11 @@ export class Evidence {
 
   perMessage(): Uint32Array {
     return new Uint32Array(this.trace.messageCount + 1);
+  }
+
+  /** A small count for each message, such as of its copies. */
+  perCopy(): Uint8Array {
+    return new Uint8Array(this.trace.messageCount + 1);
   }
 
   /** Whether some consumer of the group may still be at work on the message when the run ends. */

@@ -2,20 +2,20 @@
  * Locks, as leases: who may work on a message, until when, and what an ack is worth after that. Two copies of one message in a queue (its producer
  * sent it twice) may rightly be locked by two consumers: such messages are left out here.
  */
-import { F } from '../../core/facts.ts';
-import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
+import { F, R } from '../../core/facts.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, type GroupId, many, seconds, witness } from './evidence.ts';
-import { isQueue } from './queue-fates.ts';
+import { type Evidence, type GroupId, inScope, many, seconds, witness } from './evidence.ts';
 
 /** A lock's length is recorded in whole milliseconds. */
 const ROUNDING_US: Micros = 1000;
 
-/** The state of locks in one queue; arrays by message. */
+/** The state of locks in one queue, or of one share group in one partition; arrays by message. */
 interface Locks {
   /** The delivery that holds the lock; 0 for none. */
   readonly holder: Uint32Array;
   readonly until: Float64Array;
+  /** How often the message stands there now; all share groups of a partition see the same. */
   readonly copies: Uint8Array;
   /** The attempt whose lock was the last to end without an ack, and the fact that ended it. */
   readonly endedAttempt: Uint32Array;
@@ -29,27 +29,47 @@ interface Watch {
   expired?(locks: Locks, message: number, id: FactId): readonly FactId[] | null;
 }
 
-function walk(evidence: Evidence, watch: Watch): readonly FactId[] {
+interface Walked {
+  /** The facts of the first breach; empty when there was none. */
+  readonly breach: readonly FactId[];
+  /** By kind: how many facts the walk met. Those of places that it does not look at are not among them. */
+  readonly met: Uint32Array;
+}
+
+/**
+ * Walks the locks of every queue within the scope, and of every share group in each partition that it reads. Whoever owns a partition as a
+ * whole has no locks: other consumers of logs are passed by.
+ */
+function walk(evidence: Evidence, scope: string, watch: Watch): Walked {
   const { trace } = evidence;
+  const met = new Uint32Array(256);
+  const queues = trace.places.map(({ id, kind }) => kind === 'queue' && inScope(evidence, id, scope));
+  const partitions = trace.places.map(({ kind }) => kind === 'partition' && evidence.hasShareGroups);
   const byPlace = new Map<PlaceId, Locks>();
+  const shares = new Shares(evidence, scope);
   for (let id = 1; id <= trace.count; id++) {
     const kind = trace.kind(id);
     if (!TOUCHES[kind]) continue;
     const place = trace.place(id);
-    if (!isQueue(trace, place)) continue;
-    let locks = byPlace.get(place);
-    if (locks === undefined) {
-      const n = trace.messageCount + 1;
-      locks = {
-        holder: new Uint32Array(n),
-        until: new Float64Array(n),
-        copies: new Uint8Array(n),
-        endedAttempt: new Uint32Array(n),
-        endedBy: new Uint32Array(n),
-      };
-      byPlace.set(place, locks);
-    }
+    let locks: Locks | undefined;
+    if (queues[place] === true) {
+      locks = byPlace.get(place);
+      if (locks === undefined) {
+        locks = freeLocks(evidence, evidence.perCopy());
+        byPlace.set(place, locks);
+      }
+    } else if (partitions[place] !== true) continue;
     const message = trace.messageOf(id);
+    if (locks === undefined) {
+      if (!OF_ONE_GROUP[kind] || trace.peer(id) === 0) {
+        shares.ofAll(place, message, id);
+        continue;
+      }
+      const found = shares.of(place, trace.peer(id));
+      if (found === null) continue;
+      locks = found;
+    }
+    met[kind] = (met[kind] as number) + 1;
     let breach: readonly FactId[] | null | undefined = null;
     switch (kind) {
       case F.appended:
@@ -67,8 +87,10 @@ function walk(evidence: Evidence, watch: Watch): readonly FactId[] {
       case F.acked:
         if ((locks.copies[message] as number) <= 1) breach = watch.acked?.(locks, message, id);
         locks.holder[message] = 0;
-        // Where there were several at a time, nobody can tell whose lock it was that ended.
-        if (locks.copies[message] === 1) locks.copies[message] = 0;
+        // Where there were several at a time, nobody can tell whose lock it was that ended. What is acked in a log stays in it.
+        if (locks.copies[message] === 1 && queues[place] === true) locks.copies[message] = 0;
+        break;
+      case F['ack-refused']:
         break;
       case F['lock-expired']:
         if ((locks.copies[message] as number) <= 1) breach = watch.expired?.(locks, message, id);
@@ -88,32 +110,104 @@ function walk(evidence: Evidence, watch: Watch): readonly FactId[] {
       default:
         locks.holder[message] = 0;
     }
-    if (breach !== null && breach !== undefined) return breach;
+    if (breach !== null && breach !== undefined) return { breach, met };
   }
-  return [];
+  return { breach: [], met };
 }
 
-const LOCK_FACTS: readonly number[] = [
+function freeLocks(evidence: Evidence, copies: Uint8Array): Locks {
+  return {
+    holder: evidence.perMessage(),
+    until: new Float64Array(copies.length),
+    copies,
+    endedAttempt: evidence.perMessage(),
+    endedBy: evidence.perMessage(),
+  };
+}
+
+/** The locks of share groups, by partition and group. */
+class Shares {
+  readonly #evidence: Evidence;
+  readonly #scope: string;
+  readonly #byPlace = new Map<PlaceId, { readonly copies: Uint8Array; readonly byGroup: Map<GroupId, Locks | null> }>();
+
+  constructor(evidence: Evidence, scope: string) {
+    this.#evidence = evidence;
+    this.#scope = scope;
+  }
+
+  /** The locks that this consumer's group has in the partition; null when it is no share group, or not within the scope. */
+  of(place: PlaceId, consumer: ActorId): Locks | null {
+    const evidence = this.#evidence;
+    const group = evidence.groupOf(consumer);
+    const { copies, byGroup } = this.#at(place);
+    let locks = byGroup.get(group);
+    if (locks === undefined) {
+      const meant = inScope(evidence, place, this.#scope) || inScope(evidence, group, this.#scope);
+      locks = meant && evidence.sharesPartitions(group) ? freeLocks(evidence, copies) : null;
+      byGroup.set(group, locks);
+    }
+    return locks;
+  }
+
+  /** What is told of a partition without saying of whom: a message stored, lost, or free again because its leader moved. */
+  ofAll(place: PlaceId, message: MessageId, id: FactId): void {
+    const { trace } = this.#evidence;
+    const { copies, byGroup } = this.#at(place);
+    const kind = trace.kind(id);
+    if (kind === F.appended) {
+      if (trace.detail(id) !== COPY_OF_A_FOLLOWER) copies[message] = (copies[message] as number) + 1;
+      return;
+    }
+    // What was given back, or whose lock ended, was told before this together with whose it was.
+    if (kind === F.requeued && trace.detail(id) !== R['leader moved']) return;
+    for (const locks of byGroup.values()) if (locks !== null) locks.holder[message] = 0;
+  }
+
+  #at(place: PlaceId): { readonly copies: Uint8Array; readonly byGroup: Map<GroupId, Locks | null> } {
+    let known = this.#byPlace.get(place);
+    if (known === undefined) {
+      known = { copies: this.#evidence.perCopy(), byGroup: new Map() };
+      this.#byPlace.set(place, known);
+    }
+    return known;
+  }
+}
+
+/** In `detail` of `appended`: a follower's copy of what its leader stored. */
+const COPY_OF_A_FOLLOWER = 2;
+
+const tableOf = (...kinds: readonly number[]): readonly boolean[] =>
+  Array.from({ length: 256 }, (_, kind) => kinds.includes(kind));
+
+const TOUCHES = tableOf(
   F.appended,
   F.delivered,
   F.extended,
   F.acked,
   F.nacked,
+  F['ack-refused'],
   F['lock-expired'],
   F.requeued,
   F.expired,
   F.evicted,
   F.lost,
-];
-const TOUCHES: readonly boolean[] = Array.from({ length: 256 }, (_, kind) => LOCK_FACTS.includes(kind));
+);
+/** In a partition these are about one share group, that of their peer. */
+const OF_ONE_GROUP = tableOf(F.delivered, F.extended, F.acked, F.nacked, F['ack-refused'], F['lock-expired']);
+
+/** Whether the walk met a fact of any of these kinds. */
+function metAny({ met }: Walked, ...kinds: readonly number[]): boolean {
+  return kinds.some((kind) => (met[kind] as number) > 0);
+}
 
 /** On the broker's clock, two locks on one message never overlap. */
 export const lockExclusivity = defineCheck<Found>({
   claim: 'lock-exclusivity',
   idle: 'no lock ran out and nothing was handed out a second time',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
-    const breach = walk(evidence, {
+    const walked = walk(evidence, scope, {
       delivered(locks, message, id) {
         const holder = locks.holder[message] as number;
         return holder > 0 && trace.value(holder) > 0 && trace.time(id) + ROUNDING_US < (locks.until[message] as number)
@@ -121,10 +215,11 @@ export const lockExclusivity = defineCheck<Found>({
           : null;
       },
     });
+    const broken = walked.breach.length > 0;
     return {
-      seen: breach.length > 0 ? 'broken' : 'sound',
-      exercised: evidence.any('lock-expired', 'extended', 'nacked', 'requeued') || breach.length > 0,
-      witness: breach,
+      seen: broken ? 'broken' : 'sound',
+      exercised: broken || metAny(walked, F['lock-expired'], F.extended, F.nacked, F.requeued),
+      witness: walked.breach,
     };
   },
   explain(evidence, { witness: [first, second] }) {
@@ -139,9 +234,9 @@ export const lockExclusivity = defineCheck<Found>({
 export const noEarlyRedelivery = defineCheck<Found>({
   claim: 'no-early-redelivery',
   idle: 'nothing was handed out a second time',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
-    const breach = walk(evidence, {
+    const walked = walk(evidence, scope, {
       delivered(locks, message, id) {
         const holder = locks.holder[message] as number;
         return holder > 0 ? [holder, id] : null;
@@ -153,10 +248,11 @@ export const noEarlyRedelivery = defineCheck<Found>({
           : null;
       },
     });
+    const broken = walked.breach.length > 0;
     return {
-      seen: breach.length > 0 ? 'broken' : 'sound',
-      exercised: evidence.any('lock-expired', 'nacked', 'requeued') || breach.length > 0,
-      witness: breach,
+      seen: broken ? 'broken' : 'sound',
+      exercised: broken || metAny(walked, F['lock-expired'], F.nacked, F.requeued),
+      witness: walked.breach,
     };
   },
   explain(evidence, { witness: [first, second] }) {
@@ -170,27 +266,30 @@ export const noEarlyRedelivery = defineCheck<Found>({
   },
 });
 
+interface Fenced extends Found {
+  /** Acks that came too late and changed nothing. */
+  readonly refused: number;
+}
+
 /** An ack whose lock has ended changes nothing, where the broker promises so. */
-export const staleAckFencing = defineCheck<Found>({
+export const staleAckFencing = defineCheck<Fenced>({
   claim: 'stale-ack-fencing',
   idle: 'no consumer acked a message after its lock had ended',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
-    const breach = walk(evidence, {
+    const walked = walk(evidence, scope, {
       acked(locks, message, id) {
         const ended = locks.endedAttempt[message] as number;
         return ended > 0 && trace.detail(id) <= ended ? [locks.endedBy[message] as number, id] : null;
       },
     });
-    return {
-      seen: breach.length > 0 ? 'broken' : 'sound',
-      exercised: evidence.any('ack-refused') || breach.length > 0,
-      witness: breach,
-    };
+    const broken = walked.breach.length > 0;
+    const refused = walked.met[F['ack-refused']] as number;
+    return { seen: broken ? 'broken' : 'sound', exercised: broken || refused > 0, witness: walked.breach, refused };
   },
-  explain(evidence, { witness: [ended, acked] }) {
+  explain(evidence, { witness: [ended, acked], refused }) {
     if (ended === undefined || acked === undefined) {
-      return `Acks that came after their lock had ended changed nothing (${many(evidence.count('ack-refused'), 'ack')} refused).`;
+      return `Acks that came after their lock had ended changed nothing (${many(refused, 'ack')} refused).`;
     }
     return `${evidence.peerOf(acked)} acked message ${evidence.trace.messageOf(acked)} at ${evidence.at(acked)} and ${evidence.placeOf(acked)} removed it, although the lock of that delivery had ended at ${evidence.at(ended)}.`;
   },
