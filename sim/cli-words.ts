@@ -61,12 +61,12 @@ export function wrongWords(command: Command, { args, options, globalCommand }: C
   const wanted = command.args.filter(({ required }) => required);
   if (args.length < wanted.length) {
     const missing = wanted.slice(args.length).map(({ value, variadic }) => `<${variadic ? '...' : ''}${value}>`);
-    return `${rawName} wants ${missing.join(' and ')}, such as: ${String(command.examples[0]).trim()}`;
+    return `${name} wants ${missing.join(' and ')}, such as: ${String(command.examples[0]).trim()}`;
   }
   const most = command.args.some(({ variadic }) => variadic) ? Number.POSITIVE_INFINITY : command.args.length;
   if (args.length <= most) return '';
   const surplus = args.slice(most).map((arg) => `"${arg}"`);
-  return `${rawName} takes no more than that; ${surplus.join(', ')} ${surplus.length === 1 ? 'is' : 'are'} too much.`;
+  return `${name} takes no more than ${wanted.length === 0 ? 'a file' : rawName.slice(name.length + 1)}; ${surplus.join(', ')} ${surplus.length === 1 ? 'is' : 'are'} too much.`;
 }
 
 /** The nearest name, else all there are. */

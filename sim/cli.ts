@@ -103,13 +103,17 @@ cli
   .option('--json', 'Print one JSON object and nothing else')
   .example('  queuelab conform test/conformance')
   .action(conformCommand);
-cli.help((sections) =>
-  sections.map((section) =>
+const EXIT_STATUS =
+  '  0  all holds\n  1  something that is claimed, expected or recorded does not\n  2  bad input: a file, an option, a value\n  3  a limit of the scenario was hit';
+cli.help((sections) => [
+  ...sections.map((section) =>
     section.title?.startsWith('For more info') === true
       ? { title: 'More about a command', body: '  $ queuelab help run' }
-      : section,
+      : // Of an option that is switched off by `--no-`, the default of the other one would be told.
+        { ...section, body: section.body.replace(/(--no-\S+ .*?) \(default: true\)/g, '$1') },
   ),
-);
+  { title: 'Exit status', body: EXIT_STATUS },
+]);
 cli.version(version);
 
 main();
