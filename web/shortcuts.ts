@@ -8,6 +8,7 @@ export type Command =
   | 'previous'
   | 'start'
   | 'end'
+  | 'goto'
   | 'faster'
   | 'slower'
   | 'quiet'
@@ -51,6 +52,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: 'previous', keys: ['p'], shown: ['p'], does: 'previous notable fact' },
   { command: 'start', keys: ['Home'], shown: ['Home'], does: 'to the start' },
   { command: 'end', keys: ['End'], shown: ['End'], does: 'to the end' },
+  { command: 'goto', keys: ['g'], shown: ['g'], does: 'to a time that is typed in' },
   { command: 'faster', keys: ['+', '='], shown: ['+'], does: 'twice as fast' },
   { command: 'slower', keys: ['-'], shown: ['−'], does: 'half as fast' },
   { command: 'quiet', keys: ['q'], shown: ['q'], does: 'skip quiet time, or not' },

@@ -45,6 +45,22 @@ it('keys rest while somebody types, and the question mark lists them', async () 
   await close();
 });
 
+it('one goes to a time by typing it, from anywhere and from the list of keys', async () => {
+  const { page, complaints, close } = await openPage('#scenario=photo-queue&t=3s');
+  await settled(page);
+  await page.keyboard.press('g');
+  await page.getByRole('textbox', { name: /^Time/ }).and(page.locator(':focus')).waitFor();
+  await page.keyboard.type('7.5s');
+  await page.keyboard.press('Enter');
+  expect((await at(page)).timeUs).toBe(7_500_000);
+  await page.getByRole('heading', { name: 'queuelab' }).click();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').getByRole('button', { name: 'to a time that is typed in' }).press('Enter');
+  await page.getByRole('textbox', { name: /^Time/ }).and(page.locator(':focus')).waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 it('a step says its fact in the live region', async () => {
   const { page, close } = await openPage('#scenario=photo-queue&t=1s', { reducedMotion: 'reduce' });
   await settled(page);

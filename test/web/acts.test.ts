@@ -301,6 +301,7 @@ describe('what would do nothing', () => {
     expect(comes({ at: '2s', set: { 'consumers.packer.on-poison': 'crash' } })).toBe(false);
     expect(comes({ at: '2s', lose: 'effect', for: '1s' })).toBe(true);
     expect(comes({ at: '2s', set: { 'producers.shop.size': '9kB' } })).toBe(true);
+    expect(comes({ at: '2s', fix: 'packer' })).toBe(false);
     expect(comes({ at: '2s', crash: 'nobody' })).toBe(null);
     expect(comesOf(tried, { at: '2s', crash: 'packer' }, () => false)).toBe(null);
   });

@@ -29,6 +29,7 @@ const OWN: ReadonlySet<number> = new Set([
   F.slowed,
   F.paused,
   F.resumed,
+  F.fixed,
 ]);
 /** Events between two looks. */
 const EVENTS = 200;

@@ -203,6 +203,8 @@ export class Writing implements Owner {
   repair({ from, to, insert }: Repair): void {
     if (this.#checked !== this.text) return;
     this.#dispatch({ changes: { from, to, insert }, userEvent: 'input.repair' });
+    // The button that was pressed goes away with the mistake.
+    this.focus();
     this.run();
   }
 
