@@ -77,7 +77,6 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'no-fabrication':
     case 'conservation':
     case 'replay-fidelity':
-    case 'delivery-bound':
     case 'partition-order':
     case 'fifo-group-order':
     case 'single-owner':
@@ -152,6 +151,8 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       if (kinds(scenario).includes('google-pubsub')) return 'dead_letter_policy is best effort';
       if (kinds(scenario).includes('pulsar')) return 'deadLetterPolicy: the client publishes first and acks later';
       return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
+    case 'delivery-bound':
+      return countRisk(scenario);
     case 'poison-isolation':
       return first(consumers, (consumer) => poisonRisk(scenario, consumer));
     case 'zombie-overlap':
@@ -448,6 +449,21 @@ function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.effect.type !== 'none')
     return `on-failure: ${consumer.onFailure} (a write that fails is tried after later ones)`;
   return consumer.failProbability > 0 ? `on-failure: ${consumer.onFailure}` : '';
+}
+
+/** A message may come more often than its limit says, or be dead-lettered twice. */
+function countRisk(scenario: Scenario): string {
+  const own = kinds(scenario);
+  if (own.includes('google-pubsub')) return 'dead_letter_policy is best effort';
+  if (own.includes('pulsar')) return 'deadLetterPolicy: redelivery counts are the broker’s memory';
+  if (own.includes('rabbitmq')) {
+    const burying = Object.values(scenario.queues).some(
+      ({ options }) => textOf(options, 'x-dead-letter-strategy') === 'at-least-once',
+    );
+    if (burying) return 'x-dead-letter-strategy: at-least-once';
+  }
+  const streams = Object.keys(scenario.brokers).find((name) => scenario.brokers[name]?.kind === redis.STREAMS);
+  return streams === undefined ? '' : redis.storageRisk(scenario, streams);
 }
 
 /** Nothing takes a poison message out of the way. */
