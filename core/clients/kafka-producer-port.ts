@@ -222,6 +222,8 @@ export class KafkaProducerPort implements ProducerPort {
   /** Requests in flight by node, in their order. */
   readonly #inFlight = new Map<ActorId, Sent[]>();
   #state: State = 'plain';
+  /** How often nobody answered who was asked for a producer id. */
+  #unanswered = 0;
   #producerId = -1;
   #epoch = -1;
   /** A number was given up, and a new id is asked for as soon as nothing with an old number is in doubt. */
@@ -715,9 +717,10 @@ export class KafkaProducerPort implements ProducerPort {
     else this.#send(out);
   }
 
+  /** With a transactional id its coordinator; without one any node may give a producer id, and the next is asked when one does not answer (K31). */
   #coordinator(): ActorId {
     if (this.#transactionalId !== '') return this.#link.leaderOf(this.#cluster.txnPartition(this.#transactionalId));
-    return this.#cluster.nodes[(this.#spec.instance - 1) % this.#cluster.nodes.length] ?? 0;
+    return this.#cluster.nodes[(this.#spec.instance - 1 + this.#unanswered) % this.#cluster.nodes.length] ?? 0;
   }
 
   /** Source: K31, K37. */
@@ -733,6 +736,7 @@ export class KafkaProducerPort implements ProducerPort {
     };
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
       const given = answer as InitProducerIdAnswer | undefined;
+      if (given === undefined) this.#unanswered++;
       if (given?.error !== 'NONE') {
         if (given === undefined || isStale(given.error)) this.#link.refresh(later);
         return this.#later(INIT, later);
