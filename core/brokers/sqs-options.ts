@@ -107,8 +107,16 @@ export const QUEUE_OPTIONS: OptionTable = {
     type: 'enum',
     values: ['perQueue', 'perMessageGroupId'],
     default: 'perQueue',
-    doc: 'FIFO only: whether the quota of calls per second is the queue’s or each message group’s, which needs DeduplicationScope: messageGroup. The quotas themselves are not simulated.',
+    doc: 'FIFO only: each action may be called 300 times a second. `perQueue` counts the calls to the queue, a batch as one; `perMessageGroupId` (high throughput, which needs DeduplicationScope: messageGroup) counts the sends of each message group, and receives and deletes are not limited. A call beyond it is refused as RequestThrottled, and clients try again later.',
     source: 'S34',
+  },
+  'out-of-order': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Standard only: the probability that the next message of a receive is not the oldest but one that came shortly after it (one to nine places later), as the order is best effort.',
+    source: 'S22',
   },
   'short-poll-misses': {
     type: 'number',

@@ -124,6 +124,14 @@ export class SqsQueue {
     return returned.sequence < fresh.sequence ? returned : fresh;
   }
 
+  /** Standard: a visible message that came for the first time and lies so many places behind the first of those; undefined when none does (S22). */
+  peekBehind(places: number): Entry | undefined {
+    for (let at = places; ; at++) {
+      const entry = this.#fresh.after(at);
+      if (entry === undefined || entry.state === 'visible') return entry;
+    }
+  }
+
   /** FIFO: the next one of the same group directly behind this one, if it is visible (S26). */
   successor(entry: Entry): Entry | undefined {
     const group = this.#groups.get(entry.group);

@@ -185,6 +185,7 @@ export const SQS_ERRORS = {
   contents: 'InvalidMessageContents',
   handle: 'ReceiptHandleIsInvalid',
   overLimit: 'OverLimit',
+  throttled: 'RequestThrottled',
   purging: 'PurgeQueueInProgress',
   notFound: 'ResourceNotFoundException',
   exists: 'QueueNameExists',

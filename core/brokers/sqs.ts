@@ -25,6 +25,7 @@ import {
   QUEUE_OPTIONS,
 } from './sqs-options.ts';
 import { type Entry, SqsQueue } from './sqs-queue.ts';
+import { isCounted, SqsQuotas } from './sqs-quotas.ts';
 import {
   type BatchResult,
   type CancelMessageMoveTask,
@@ -61,6 +62,8 @@ const PURGE_US = 60 * SECOND;
 const DELETED_US = 60 * SECOND;
 /** Message group and deduplication ids: 1–128 printable characters without space (S24). */
 const ID = /^[\x21-\x7e]{1,128}$/;
+/** A message overtakes at most so many others at once where the order is drawn (S22). */
+const OVERTAKEN_MAX = 9;
 const NOTHING: ReceivedMessage[] = [];
 
 interface QueueTimer extends Wire {
@@ -100,10 +103,13 @@ interface Live {
   readonly fifoPerGroup: boolean;
   /** Message ids by deduplication id, on FIFO queues. */
   readonly dedup: DedupWindow<number> | null;
+  /** Null on standard queues, which take any number of calls. */
+  readonly quotas: SqsQuotas | null;
   readonly polls: Fifo<Poll>;
   /** By ReceiveRequestAttemptId, in the order of asking; null until one comes. */
   attempts: Map<string, Attempt> | null;
   /** What may go otherwise by chance on a standard queue; all 0 unless asked for. */
+  readonly outOfOrder: number;
   readonly shortPollMisses: number;
   readonly duplicates: number;
   readonly staleDeletes: number;
@@ -124,10 +130,17 @@ export class Sqs implements Machine {
   /** When each queue that is gone was deleted. */
   readonly #deleted = new Map<string, Micros>();
   readonly #setup: Setup;
-  readonly #chance: { readonly misses: Site; readonly duplicates: Site; readonly stale: Site };
+  readonly #chance: {
+    readonly order: Site;
+    readonly misses: Site;
+    readonly duplicates: Site;
+    readonly stale: Site;
+  };
   /** Answers as the emulator does, where recordings of it differ from the rules. */
   readonly #isMoto: boolean;
   #messageIds = 0;
+  /** There is a FIFO queue. */
+  #hasQuotas = false;
   /** While a batch is carried out: the answers to its entries, in their order. */
   #caught: (SendMessageResult | PlainResult)[] | null = null;
 
@@ -139,7 +152,12 @@ export class Sqs implements Machine {
     this.#setup = setup;
     this.#isMoto = textOf(options, 'implementation') === 'moto';
     const site = (name: string): Site => setup.site(`sqs/${name}`);
-    this.#chance = { misses: site('short-poll-misses'), duplicates: site('duplicates'), stale: site('stale-deletes') };
+    this.#chance = {
+      order: site('out-of-order'),
+      misses: site('short-poll-misses'),
+      duplicates: site('duplicates'),
+      stale: site('stale-deletes'),
+    };
     for (const { name, options } of queues) this.#addQueue(name, options);
   }
 
@@ -147,6 +165,7 @@ export class Sqs implements Machine {
     const fifo = isFifoQueue(name, options);
     const redrive = tableOf(options, 'RedrivePolicy');
     const place = this.#setup.place(name, 'queue');
+    if (fifo) this.#hasQuotas = true;
     this.#queues.set(name, {
       name,
       place,
@@ -162,8 +181,10 @@ export class Sqs implements Machine {
       dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
       fifoPerGroup: textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId',
       dedup: fifo ? new DedupWindow(DEDUP_US) : null,
+      quotas: fifo ? new SqsQuotas(textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId') : null,
       polls: new Fifo(),
       attempts: null,
+      outOfOrder: fifo ? 0 : numberOf(options, 'out-of-order'),
       shortPollMisses: fifo ? 0 : numberOf(options, 'short-poll-misses'),
       duplicates: fifo ? 0 : numberOf(options, 'duplicates'),
       staleDeletes: fifo ? 0 : numberOf(options, 'stale-deletes'),
@@ -180,6 +201,7 @@ export class Sqs implements Machine {
 
   receive(from: ActorId, wire: Wire, out: Out): void {
     const request = wire as SqsRequest;
+    if (this.#hasQuotas && this.#throttles(from, request, out)) return;
     switch (request.type) {
       case 'SendMessage':
         return this.#send(from, request, out);
@@ -346,14 +368,46 @@ export class Sqs implements Machine {
     }
     this.#caught = null;
     const results = answers.map((result, i) => ({ id: entries[i]?.id ?? '', result }));
-    const result: BatchResult = { type: 'BatchResult', token: request.token, error, entries: results };
+    this.#answerBatch(from, request, error, results, out);
+  }
+
+  #answerBatch(to: ActorId, request: SqsBatch, error: string, entries: BatchResult['entries'], out: Out): void {
+    const result: BatchResult = { type: 'BatchResult', token: request.token, error, entries };
     const hop = request.type === 'SendMessageBatch' ? 'reply' : 'control';
     out.send(
-      from,
+      to,
       hop,
       result,
       request.entries.map(({ request: one }) => one.message.id),
     );
+  }
+
+  /** S34: answers a call beyond the quota of its queue with a refusal. */
+  #throttles(from: ActorId, request: SqsRequest, out: Out): boolean {
+    if (!isCounted(request)) return false;
+    const live = this.#queueNamed(request.queue);
+    if (live?.quotas?.take(request, out.now) !== false) return false;
+    const { token } = request;
+    switch (request.type) {
+      case 'SendMessage':
+        this.#refuse(from, request.message, live.place, token, ERROR.throttled, out, R['over capacity']);
+        return true;
+      case 'ReceiveMessage':
+        this.#answer(from, request, NOTHING, ERROR.throttled, out);
+        return true;
+      case 'DeleteMessage':
+      case 'ChangeMessageVisibility':
+        out.fact(F['ack-refused'], request.message.id, live.place, from, 0, R['over capacity']);
+        this.#result(from, request.message.id, token, ERROR.throttled, out);
+        return true;
+      default: {
+        const refused = request.type === 'SendMessageBatch' ? F.rejected : F['ack-refused'];
+        for (const { request: one } of request.entries)
+          out.fact(refused, one.message.id, live.place, from, 0, R['over capacity']);
+        this.#answerBatch(from, request, ERROR.throttled, [], out);
+        return true;
+      }
+    }
   }
 
   // ── Sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,8 +444,16 @@ export class Sqs implements Machine {
     else this.#caught.push(result);
   }
 
-  #refuse(to: ActorId, message: Message, place: PlaceId, token: number, error: string, out: Out): void {
-    out.fact(F.rejected, message.id, place, to, 0, R['refused by the broker']);
+  #refuse(
+    to: ActorId,
+    message: Message,
+    place: PlaceId,
+    token: number,
+    error: string,
+    out: Out,
+    reason = R['refused by the broker'],
+  ): void {
+    out.fact(F.rejected, message.id, place, to, 0, reason);
     const result: SendMessageResult = { type: 'SendMessageResult', token, error, messageId: 0, sequence: 0 };
     if (this.#caught === null) out.send(to, 'reply', result, message.id);
     else this.#caught.push(result);
@@ -511,8 +573,9 @@ export class Sqs implements Machine {
     let handed: ReceivedMessage[] = NOTHING;
     let last: Entry | undefined;
     while (handed.length < request.max && queue.inFlight < IN_FLIGHT_MAX) {
-      const entry: Entry | undefined = (last === undefined ? undefined : queue.successor(last)) ?? queue.peek();
+      let entry: Entry | undefined = (last === undefined ? undefined : queue.successor(last)) ?? queue.peek();
       if (entry === undefined) break;
+      if (live.outOfOrder > 0) entry = this.#another(live, entry, out);
       if (live.deadLetter !== '' && entry.receives - entry.before >= live.maxReceiveCount) {
         this.#deadLetter(live, entry, out);
         continue;
@@ -535,6 +598,14 @@ export class Sqs implements Machine {
     this.#armVisible(live, out);
     this.#answer(from, request, handed, '', out);
     return true;
+  }
+
+  /** S22: the order is best effort, so that now and then a message overtakes those that came shortly before it. */
+  #another({ queue, outOfOrder }: Live, oldest: Entry, out: Out): Entry {
+    const { order } = this.#chance;
+    const others = Math.min(queue.visible - 1, OVERTAKEN_MAX);
+    if (others < 1 || !happens(outOfOrder, out, order)) return oldest;
+    return queue.peekBehind(1 + out.choose(order, others)) ?? oldest;
   }
 
   /** What was handed out with a timeout of 0 is visible again, and only now: one receive does not get the same message twice. */
@@ -952,11 +1023,11 @@ export const sqs: BrokerKind = {
   },
   simplifications: [
     'The service is one node: its replication over servers is not shown, and what it has confirmed is never lost.',
-    'A standard queue hands out the oldest visible message first; its best-effort order is not drawn (S22). Duplicates of its own (S21), short polls that miss messages (S15) and old handles that delete (S6) are drawn only when `duplicates`, `short-poll-misses` or `stale-deletes` ask for it.',
+    'What a standard queue does now and then is drawn only when its options ask for it, so that a scenario shows one thing at a time: another order than that of arrival (`out-of-order`, S22), duplicates of its own (`duplicates`, S21), short polls that miss messages (`short-poll-misses`, S15), and old handles that delete (`stale-deletes`, S6).',
     'Fair queues: a message group on a standard queue is accepted, and no tenant is preferred to another (S23).',
     'PurgeQueue takes effect at once; the real one may take a minute (S18).',
-    'Quotas of calls per second are not enforced, so FifoThroughputLimit changes nothing (S34).',
-    'Producers and consumers send one message a request and receive without a ReceiveRequestAttemptId; the machine itself has batches and attempt ids (S19, S31).',
+    'The quota of high throughput is that of each message group; that of a region, of thousands of calls a second, is not enforced (S34).',
+    'Consumers receive without a ReceiveRequestAttemptId; the machine itself has them (S31).',
     'A FIFO queue searches all of its backlog for open groups, not only the first 120,000 messages (S33).',
     'DeduplicationScope cannot be changed while a queue is in use, as what a change does is contested (S30).',
   ],

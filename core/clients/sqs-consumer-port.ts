@@ -1,14 +1,15 @@
 /** Consuming from SQS: one receive at a time per queue for as many messages as there is room, and a delete for each that is done, or a batch of them. */
-import type {
-  BatchResult,
-  ChangeMessageVisibility,
-  DeleteMessage,
-  DeleteMessageBatch,
-  Hangup,
-  PlainResult,
-  ReceivedMessage,
-  ReceiveMessage,
-  ReceiveMessageResult,
+import {
+  type BatchResult,
+  type ChangeMessageVisibility,
+  type DeleteMessage,
+  type DeleteMessageBatch,
+  SQS_ERRORS as ERROR,
+  type Hangup,
+  type PlainResult,
+  type ReceivedMessage,
+  type ReceiveMessage,
+  type ReceiveMessageResult,
 } from '../brokers/sqs-verbs.ts';
 import type { Out, Wire } from '../machine.ts';
 import { numberOf } from '../options.ts';
@@ -48,6 +49,20 @@ interface PollTimer extends Wire {
   readonly type: 'sqs/poll';
   readonly source: Source;
 }
+
+/** A settling that was refused for now, before it is sent again. */
+interface AgainTimer extends Wire {
+  readonly type: 'sqs/settle-again';
+  readonly settling: Settling;
+}
+
+interface BatchAgainTimer extends Wire {
+  readonly type: 'sqs/batch-again';
+  readonly batch: DeletingBatch;
+}
+
+/** The SDK's pause after a first refusal for now; each further one doubles it. Source: AWS SDK, standard retry mode. */
+const THROTTLED_US = 100_000;
 
 export class SqsConsumerPort implements ConsumerPort {
   readonly #node: ActorId;
@@ -139,7 +154,10 @@ export class SqsConsumerPort implements ConsumerPort {
     else if (wire.type === 'PlainResult') {
       const { token, error } = wire as PlainResult;
       const settling = this.#settling.close(token);
-      if (settling !== undefined) this.#host.settled(settling.delivery, error === '', out);
+      if (settling === undefined) return;
+      if (error === ERROR.throttled && settling.sending <= this.#retries)
+        out.timer(pauseOf(settling.sending), { type: 'sqs/settle-again', settling } as AgainTimer);
+      else this.#host.settled(settling.delivery, error === '', out);
     } else if (wire.type === 'BatchResult') this.#batchDone(wire as BatchResult, out);
   }
 
@@ -154,12 +172,16 @@ export class SqsConsumerPort implements ConsumerPort {
       case 'sqs/settle-late':
         for (const settling of this.#settling.due(out)) {
           if (settling.sending > this.#retries) this.#host.settled(settling.delivery, false, out);
-          else this.#ask({ ...settling, token: this.#settling.next, sending: settling.sending + 1 }, out);
+          else this.#askAgain(settling, out);
         }
         return;
+      case 'sqs/settle-again':
+        return this.#askAgain((wire as AgainTimer).settling, out);
+      case 'sqs/batch-again':
+        return this.#askBatchAgain((wire as BatchAgainTimer).batch, out);
       case 'sqs/batch-late':
         for (const batch of this.#batches.due(out)) {
-          if (batch.sending <= this.#retries) this.#askBatch({ ...batch, sending: batch.sending + 1 }, out);
+          if (batch.sending <= this.#retries) this.#askBatchAgain(batch, out);
           else for (const { request } of batch.entries) this.#host.settled(request.delivery, false, out);
         }
         return;
@@ -231,6 +253,10 @@ export class SqsConsumerPort implements ConsumerPort {
     source.asked = 0;
   }
 
+  #askBatchAgain(batch: DeletingBatch, out: Out): void {
+    this.#askBatch({ ...batch, sending: batch.sending + 1 }, out);
+  }
+
   #askBatch(batch: DeletingBatch, out: Out): void {
     const { queue, entries, sizeBytes } = batch;
     const token = this.#batches.open(batch, this.#timeoutUs, out);
@@ -246,15 +272,29 @@ export class SqsConsumerPort implements ConsumerPort {
   /** Each entry succeeded or failed for itself, unless the batch was refused as a whole (S19). */
   #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
     const batch = this.#batches.close(token);
-    batch?.entries.forEach(({ request }, i) => {
+    if (batch === undefined) return;
+    if (error === ERROR.throttled && batch.sending <= this.#retries)
+      return void out.timer(pauseOf(batch.sending), { type: 'sqs/batch-again', batch } as BatchAgainTimer);
+    batch.entries.forEach(({ request }, i) => {
       this.#host.settled(request.delivery, error === '' && results[i]?.result.error === '', out);
     });
+  }
+
+  #askAgain(settling: Settling, out: Out): void {
+    this.#ask({ ...settling, token: this.#settling.next, sending: settling.sending + 1 }, out);
   }
 
   #ask(settling: Settling, out: Out): void {
     this.#settling.open(settling, this.#timeoutUs, out);
     out.send(this.#node, 'ack', settling, settling.message.id);
   }
+}
+
+/** After the nth sending was refused for now. */
+function pauseOf(sending: number): Micros {
+  let pause = THROTTLED_US;
+  for (let n = 1; n < sending && pause < 20_000_000; n++) pause *= 2;
+  return pause;
 }
 
 function receiptOf(delivery: Delivery): number {

@@ -2,7 +2,13 @@
  * Publishing to SQS: one SendMessage per queue and message, or a SendMessageBatch for several, tried again when no answer comes. An unanswered send may have
  * been stored.
  */
-import type { BatchResult, SendMessage, SendMessageBatch, SendMessageResult } from '../brokers/sqs-verbs.ts';
+import {
+  type BatchResult,
+  SQS_ERRORS as ERROR,
+  type SendMessage,
+  type SendMessageBatch,
+  type SendMessageResult,
+} from '../brokers/sqs-verbs.ts';
 import { R } from '../facts.ts';
 import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { numberOf, textOf } from '../options.ts';
@@ -23,6 +29,8 @@ interface Sending extends SendMessage {
 interface RetryTimer extends Wire {
   readonly type: 'sqs/retry';
   readonly sending: Sending;
+  /** Why it is sent again. */
+  readonly reason: number;
 }
 
 /** A batch on its way, which keeps what is needed to send it again. */
@@ -34,6 +42,7 @@ interface SendingBatch extends Gathered<Sending> {
 interface BatchRetryTimer extends Wire {
   readonly type: 'sqs/batch-retry';
   readonly batch: SendingBatch;
+  readonly reason: number;
 }
 
 export class SqsProducerPort implements ProducerPort {
@@ -99,22 +108,23 @@ export class SqsProducerPort implements ProducerPort {
     const sending = this.#open.close(token);
     if (sending === undefined) return;
     if (error === '') this.#done(sending, true, 0, out);
+    else if (error === ERROR.throttled) this.#tryAgain(sending, R['over capacity'], out);
     else this.#done(sending, false, R['refused by the broker'], out);
   }
 
   timer(wire: Wire, out: Out): void {
     if (wire.type === 'sqs/retry') {
-      const { sending } = wire as RetryTimer;
-      this.#host.retrying(sending.message, sending.attempt, R['timed out'], out);
+      const { sending, reason } = wire as RetryTimer;
+      this.#host.retrying(sending.message, sending.attempt, reason, out);
       this.#send({ ...sending, token: this.#open.next }, out);
     } else if (wire.type === 'sqs/late') {
-      for (const sending of this.#open.due(out)) this.#late(sending, out);
+      for (const sending of this.#open.due(out)) this.#tryAgain(sending, R['timed out'], out);
     } else if (wire.type === 'sqs/batch-retry') {
-      const { batch } = wire as BatchRetryTimer;
-      for (const { request } of batch.entries) this.#host.retrying(request.message, batch.attempt, R['timed out'], out);
+      const { batch, reason } = wire as BatchRetryTimer;
+      for (const { request } of batch.entries) this.#host.retrying(request.message, batch.attempt, reason, out);
       this.#sendBatch(batch, out);
     } else if (wire.type === 'sqs/batch-late') {
-      for (const batch of this.#batches.due(out)) this.#batchLate(batch, out);
+      for (const batch of this.#batches.due(out)) this.#tryBatchAgain(batch, R['timed out'], out);
     } else this.#gathering?.timer(wire, out);
   }
 
@@ -134,13 +144,15 @@ export class SqsProducerPort implements ProducerPort {
     out.send(this.#node, 'request', sending, sending.message.id);
   }
 
-  #late(sending: Sending, out: Out): void {
+  /** No answer came, or the service has too much to do: after a pause it is sent once more, unless that was the last time. */
+  #tryAgain(sending: Sending, reason: number, out: Out): void {
     const { attempt } = sending;
-    if (attempt > this.#retries) return this.#done(sending, false, R['timed out'], out);
+    if (attempt > this.#retries) return this.#done(sending, false, reason, out);
     const wait = backoffUs(this.#backoff, attempt, out, this.#jitter, sending.message.decisionKey);
     out.timer(wait, {
       type: 'sqs/retry',
       sending: { ...sending, attempt: attempt + 1 },
+      reason,
     } as RetryTimer);
   }
 
@@ -160,20 +172,21 @@ export class SqsProducerPort implements ProducerPort {
   #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
     const batch = this.#batches.close(token);
     if (batch === undefined) return;
+    if (error === ERROR.throttled) return this.#tryBatchAgain(batch, R['over capacity'], out);
     batch.entries.forEach(({ request }, i) => {
       const refused = error !== '' || results[i]?.result.error !== '';
       this.#done(request, !refused, refused ? R['refused by the broker'] : 0, out);
     });
   }
 
-  #batchLate(batch: SendingBatch, out: Out): void {
+  #tryBatchAgain(batch: SendingBatch, reason: number, out: Out): void {
     const { attempt, entries } = batch;
     if (attempt > this.#retries) {
-      for (const { request } of entries) this.#done(request, false, R['timed out'], out);
+      for (const { request } of entries) this.#done(request, false, reason, out);
       return;
     }
     const wait = backoffUs(this.#backoff, attempt, out, this.#jitter, entries[0]?.request.message.decisionKey);
-    out.timer(wait, { type: 'sqs/batch-retry', batch: { ...batch, attempt: attempt + 1 } } as BatchRetryTimer);
+    out.timer(wait, { type: 'sqs/batch-retry', batch: { ...batch, attempt: attempt + 1 }, reason } as BatchRetryTimer);
   }
 
   #done({ message, target }: Sending, ok: boolean, reason: number, out: Out): void {

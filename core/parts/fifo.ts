@@ -17,6 +17,11 @@ export class Fifo<T> {
     return this.#slots[this.#head];
   }
 
+  /** The one that came so many places after the first; undefined when there are not so many. */
+  after(places: number): T | undefined {
+    return places < this.#size ? this.#slots[(this.#head + places) & (this.#slots.length - 1)] : undefined;
+  }
+
   push(item: T): void {
     if (this.#size === this.#slots.length) this.#grow();
     this.#slots[(this.#head + this.#size++) & (this.#slots.length - 1)] = item;

@@ -37,28 +37,72 @@ const LOGS: readonly ClaimName[] = CLAIMS.filter(
   (claim) => !EVERYWHERE.includes(claim) && !QUEUES.includes(claim) && claim !== 'fifo-group-order',
 );
 
-/** Claims that a kind of broker can put to the test. */
-const EXERCISABLE: Readonly<Record<string, readonly ClaimName[]>> = {
-  direct: EVERYWHERE,
-  sqs: [...EVERYWHERE, ...QUEUES, 'fifo-group-order'],
-  sns: [...EVERYWHERE, ...QUEUES],
-  rabbitmq: [...EVERYWHERE, ...QUEUES, 'partition-order'],
-  'google-pubsub': [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
-  pulsar: [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
-  [redis.STREAMS]: [...EVERYWHERE, ...QUEUES.filter((claim) => claim !== 'delivery-bound')],
-  [redis.PUBSUB]: EVERYWHERE,
-  kafka: [...EVERYWHERE, ...LOGS],
-};
+/** What can be told of a log whose readers keep no offsets at the broker: a RabbitMQ stream (R66, R67). */
+const STREAMS: readonly ClaimName[] = [
+  'replay-fidelity',
+  'partition-order',
+  'inconsistent-offsets',
+  'duplicate',
+  'lost-write',
+  'unseen',
+  'poll-skip',
+  'nonmonotonic-poll',
+  'nonmonotonic-send',
+];
+
+/** Claims that one broker of a scenario can put to the test, by its kind and by what is declared on it. */
+function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
+  const { kind = '' } = scenario.brokers[broker] ?? {};
+  switch (kind) {
+    case 'sqs':
+      return [...EVERYWHERE, ...QUEUES, 'fifo-group-order'];
+    case 'rabbitmq': {
+      const queues = Object.values(scenario.queues).filter((queue) => queue.broker === broker);
+      const streams = queues.filter((queue) => typeOf(queue) === 'stream').length;
+      return [
+        ...EVERYWHERE,
+        ...(streams < queues.length || queues.length === 0 ? [...QUEUES, 'partition-order' as const] : []),
+        ...(streams > 0 ? STREAMS : []),
+      ];
+    }
+    case 'kafka': {
+      const shared = Object.values(scenario.consumers).some((one) => one.broker === broker && isShared(one));
+      return [...EVERYWHERE, ...LOGS, ...(shared ? QUEUES : [])];
+    }
+    case 'sns':
+    case 'google-pubsub':
+    case 'pulsar':
+    case redis.STREAMS:
+      return [...EVERYWHERE, ...QUEUES];
+    default:
+      return EVERYWHERE;
+  }
+}
 
 /** The claims that the brokers of this scenario can put to the test, in the order of names.ts. */
 export function exercisable(scenario: Scenario): readonly ClaimName[] {
-  const kinds = Object.values(scenario.brokers).map(({ kind }) => kind);
+  const all = new Set(Object.keys(scenario.brokers).flatMap((broker) => exercisedBy(scenario, broker)));
   const writes = Object.values(scenario.producers).some(({ effect }) => effect.type !== 'none');
-  return CLAIMS.filter(
-    (claim) =>
-      kinds.some((kind) => EXERCISABLE[kind]?.includes(claim) === true) ||
-      (writes && claim === 'atomic-publish-and-commit'),
-  );
+  return CLAIMS.filter((claim) => all.has(claim) || (writes && claim === 'atomic-publish-and-commit'));
+}
+
+/**
+ * Why a claim is not judged at all of what its scope names; '' when it is. It is another thing than a claim that this run did not put to the test:
+ * what the check looks for is not recorded of such brokers, so that nothing may be said of what happened there.
+ */
+export function unjudged(scenario: Scenario, claim: ClaimName, scope: string): string {
+  const declared = scenario.queues[scope] ?? scenario.topics[scope] ?? scenario.consumers[scope];
+  const brokers = declared === undefined ? Object.keys(scenario.brokers) : [declared.broker];
+  if (brokers.some((broker) => exercisedBy(scenario, broker).includes(claim))) return '';
+  if (claim === 'atomic-publish-and-commit' && exercisable(scenario).includes(claim)) return '';
+  const kinds = [...new Set(brokers.map((broker) => kindOf(scenario, broker)))];
+  const names = kinds.map((kind) => brokerKinds[kind]?.title ?? kind).join(' or ');
+  const why = QUEUES.includes(claim)
+    ? 'the claim is about locks and limits of messages that are handed out one by one'
+    : claim === 'fifo-group-order'
+      ? 'the claim is about the message groups of FIFO queues'
+      : 'the claim is about offsets of a log, and what is recorded of it has none';
+  return `This is not judged of ${names}: ${why}.`;
 }
 
 /** The claims that this scenario's settings promise, out of those that its brokers can put to the test. */
@@ -77,6 +121,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'no-fabrication':
     case 'conservation':
     case 'replay-fidelity':
+    case 'delivery-bound':
     case 'partition-order':
     case 'fifo-group-order':
     case 'single-owner':
@@ -151,8 +196,6 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       if (kinds(scenario).includes('google-pubsub')) return 'dead_letter_policy is best effort';
       if (kinds(scenario).includes('pulsar')) return 'deadLetterPolicy: the client publishes first and acks later';
       return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
-    case 'delivery-bound':
-      return countRisk(scenario);
     case 'poison-isolation':
       return first(consumers, (consumer) => poisonRisk(scenario, consumer));
     case 'zombie-overlap':
@@ -449,21 +492,6 @@ function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.effect.type !== 'none')
     return `on-failure: ${consumer.onFailure} (a write that fails is tried after later ones)`;
   return consumer.failProbability > 0 ? `on-failure: ${consumer.onFailure}` : '';
-}
-
-/** A message may come more often than its limit says, or be dead-lettered twice. */
-function countRisk(scenario: Scenario): string {
-  const own = kinds(scenario);
-  if (own.includes('google-pubsub')) return 'dead_letter_policy is best effort';
-  if (own.includes('pulsar')) return 'deadLetterPolicy: redelivery counts are the broker’s memory';
-  if (own.includes('rabbitmq')) {
-    const burying = Object.values(scenario.queues).some(
-      ({ options }) => textOf(options, 'x-dead-letter-strategy') === 'at-least-once',
-    );
-    if (burying) return 'x-dead-letter-strategy: at-least-once';
-  }
-  const streams = Object.keys(scenario.brokers).find((name) => scenario.brokers[name]?.kind === redis.STREAMS);
-  return streams === undefined ? '' : redis.storageRisk(scenario, streams);
 }
 
 /** Nothing takes a poison message out of the way. */

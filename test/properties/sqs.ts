@@ -17,7 +17,13 @@ const clients = fc.record({
 const NODE_STEPS = ['appended', 'delivered', 'acked', 'requeued'];
 
 /** What AWS leaves to chance, now and then. */
-const chances = mostly<Document>({}, { duplicates: 0.2 }, { 'short-poll-misses': 0.3 }, { 'stale-deletes': 0.5 });
+const chances = mostly<Document>(
+  {},
+  { duplicates: 0.2 },
+  { 'short-poll-misses': 0.3 },
+  { 'out-of-order': 0.4 },
+  { 'stale-deletes': 0.5 },
+);
 const standard = { suffix: '', options: chances, producer: fc.constant<Document>({}) };
 const fifo = {
   suffix: '.fifo',

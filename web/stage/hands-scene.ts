@@ -65,7 +65,7 @@ function drawCompact(sheet: Sheet, box: ActorBox, all: readonly InHand[], now: M
   if (first === undefined) return;
   if (stacked && box.compact === 0) {
     const size = 26;
-    const y = box.y + 30 + size / 2;
+    const y = box.y + 32 + size / 2;
     drawHeld(sheet, first, box.x + 10 + size / 2, y, size, now);
     drawStepDots(sheet, box.x + 54, box.x + box.w - 14, y, first, false);
     if (all.length > 1) sheet.word(box.x + 10, box.y + box.h - 5, `+${short(all.length - 1)} held`, 'soft', 'left');

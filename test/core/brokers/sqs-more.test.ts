@@ -135,6 +135,25 @@ describe('making queues', () => {
 });
 
 describe('what is left to chance, when it is asked for', () => {
+  it('S22: a message may overtake some that came before it, and none is lost or had twice by that', () => {
+    const sqs = new SqsBench({ jobs: { 'out-of-order': 1 } });
+    sqs.bench.decide = (_, n) => Math.min(1, n - 1);
+    for (const body of ['a', 'b', 'c', 'd']) sqs.send('jobs', body);
+    expect([sqs.take('jobs', 1), sqs.take('jobs', 1), sqs.take('jobs'), sqs.take('jobs')]).toEqual([
+      'c',
+      'd',
+      'b a',
+      '',
+    ]);
+  });
+
+  it('S22: what was overtaken and came back is handed out once more, not twice', () => {
+    const sqs = new SqsBench({ jobs: { 'out-of-order': 1, VisibilityTimeout: SECOND } });
+    for (const body of ['a', 'b']) sqs.send('jobs', body);
+    expect(sqs.take('jobs', 1)).toBe('b');
+    expect([sqs.at(2).take('jobs', 10), sqs.take('jobs', 10)]).toEqual(['b a', '']);
+  });
+
   it('S15: a short poll may miss what a long poll finds', () => {
     const sqs = new SqsBench({ jobs: { 'short-poll-misses': 1 } });
     sqs.send('jobs', 'a');
@@ -156,6 +175,41 @@ describe('what is left to chance, when it is asked for', () => {
     sqs.at(1).receive('jobs');
     sqs.delete('jobs', old);
     expect(sqs.at(3).take('jobs')).toBe('');
+  });
+});
+
+describe('the quota of a FIFO queue (S34)', () => {
+  const throttled = (sqs: SqsBench, sends: number, group: (i: number) => string): number => {
+    let refused = 0;
+    for (let i = 0; i < sends; i++) {
+      const { error } = sqs.send('jobs.fifo', `m${i}`, { group: group(i), dedup: `d${i}` });
+      if (error === 'RequestThrottled') refused++;
+    }
+    return refused;
+  };
+
+  it('is 300 calls a second of each action, and a batch is one', () => {
+    const sqs = new SqsBench({ 'jobs.fifo': {} });
+    expect(throttled(sqs, 310, (i) => `g${i}`)).toBe(10);
+    expect(sqs.receive('jobs.fifo').error).toBe('');
+    expect(throttled(sqs.at(0.1), 40, () => 'g')).toBe(10);
+    expect(sqs.sendBatch('jobs.fifo', ['x', 'y'])).toBe('RequestThrottled');
+    expect(throttled(sqs.at(5), 301, () => 'g')).toBe(1);
+  });
+
+  it('of high throughput is that of each message group', () => {
+    const sqs = new SqsBench({
+      'jobs.fifo': { DeduplicationScope: 'messageGroup', FifoThroughputLimit: 'perMessageGroupId' },
+    });
+    expect(throttled(sqs, 600, (i) => `g${i % 2}`)).toBe(0);
+    expect(throttled(sqs, 5, () => 'g0')).toBe(5);
+    expect(throttled(sqs, 5, () => 'g2')).toBe(0);
+    for (let i = 0; i < 301; i++) expect(sqs.receive('jobs.fifo').error).toBe('');
+  });
+
+  it('is not of standard queues', () => {
+    const sqs = new SqsBench({ jobs: {} });
+    for (let i = 0; i < 400; i++) expect(sqs.send('jobs', `m${i}`).error).toBe('');
   });
 });
 

@@ -91,6 +91,16 @@ describe('a producer', () => {
     expect(heard).toEqual(['0.0 failed m1: refused by the broker, surely']);
   });
 
+  it('tries again later when the service has too much to do (S34)', () => {
+    const { bench, port, heard, sends, answer } = producerOf(['jobs']);
+    port.publish(bench.message(), bench.out);
+    for (let i = 0; i < 3; i++) {
+      answer(sends()[0] as SendMessage, 'RequestThrottled');
+      bench.wait(SECOND);
+    }
+    expect(heard).toEqual(['0.1 attempt 2 of m1', '1.2 attempt 3 of m1', '2.0 failed m1: over capacity']);
+  });
+
   it('sends the same deduplication id in each attempt, and a group id without spaces', () => {
     const { bench, port, sends } = producerOf(['jobs'], {}, ['jobs']);
     port.publish(bench.message({ key: 'New York' }), bench.out);
@@ -201,6 +211,47 @@ function consumerOf(from: readonly string[], prefetch: number, options: OptionVa
   };
   return { bench, port, delivered, heard, sent, polls, answer };
 }
+
+describe('a consumer that is throttled (S34)', () => {
+  const refuse = (request: SqsRequest): Wire =>
+    ({ type: 'PlainResult', token: 'token' in request ? request.token : 0, error: 'RequestThrottled' }) as Wire;
+
+  it('deletes again, later each time, and gives up not knowing', () => {
+    const { bench, port, delivered, heard, sent, polls, answer } = consumerOf(['jobs'], 1);
+    port.room(1, bench.out);
+    answer(polls()[0] as ReceiveMessage, bench.message());
+    port.settle(delivered[0] as Delivery, 'ack', bench.out);
+    const deletes: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      for (const request of sent()) {
+        if (request.type !== 'DeleteMessage') continue;
+        deletes.push((bench.nowUs / SECOND).toFixed(1));
+        bench.receive(NODE, refuse(request));
+      }
+      bench.wait(100_000);
+    }
+    expect([deletes, heard]).toEqual([['0.0', '0.1', '0.3'], ['m1 unknown']]);
+  });
+
+  it('waits before it receives again', () => {
+    const { bench, port, polls } = consumerOf(['jobs'], 1);
+    port.room(1, bench.out);
+    const [poll] = polls() as [ReceiveMessage];
+    const { queue, token } = poll;
+    const result: ReceiveMessageResult = {
+      type: 'ReceiveMessageResult',
+      queue,
+      token,
+      error: 'RequestThrottled',
+      messages: [],
+      sizeBytes: 0,
+    };
+    bench.receive(NODE, result);
+    expect(polls()).toEqual([]);
+    bench.wait(SECOND);
+    expect(polls().length).toBe(1);
+  });
+});
 
 describe('a consumer', () => {
   it('asks for as many as it has room for, ten at the most, once at a time', () => {
