@@ -14,6 +14,7 @@ import {
   endTxn,
   fenceAndAbort,
   initProducerId,
+  markersWritten,
   NO_IDENTITY,
   type ProducerIdentity,
   type TxnMetadata,
@@ -138,12 +139,22 @@ export function runIdempotence(table: JsonTable, findings: Findings): void {
   expected.end();
 }
 
-/** Whether everything that is told of a result is so; offsets need not be told. */
+/** What an op came to: refused, known already, or done. A duplicate is a success, so `ok` may stand beside it; offsets need not be told. */
+const RESULT_KEYS: readonly string[] = ['ok', 'duplicate', 'error', 'firstOffset', 'lastOffset'];
+
+/** Whether everything that is told of a result is so. */
 function agrees(told: Json, result: JsonTable): boolean {
-  if (!isTable(told)) return false;
-  const outcome = (one: JsonTable) => one['error'] ?? (one['duplicate'] === true ? 'duplicate' : one['ok']);
-  if (!sameJson(outcome(told) ?? null, outcome(result) ?? null)) return false;
-  return Object.entries(told).every(([name, value]) => name === 'note' || sameJson(value, result[name] ?? null));
+  if (!isTable(told)) throw new UnknownShape(`the result ${JSON.stringify(told)}`);
+  const names = Object.keys(told).filter((name) => name !== 'note');
+  const strange = names.filter((name) => !RESULT_KEYS.includes(name));
+  if (strange.length > 0) throw new UnknownShape(`a result with ${strange.join(', ')}`);
+  const seen: JsonTable = { ok: result['error'] === undefined, duplicate: false, error: null, ...result };
+  const { duplicate = false, error = null, ok = error === null } = told;
+  const plain = (value: Json) => (value === 'NONE' ? null : value);
+  if (ok !== seen['ok'] || duplicate !== seen['duplicate'] || plain(error) !== seen['error']) return false;
+  return (['firstOffset', 'lastOffset'] as const).every(
+    (name) => told[name] === undefined || sameJson(told[name], seen[name] ?? null),
+  );
 }
 
 /** What a producer makes of the settings that its user gives. */
@@ -476,8 +487,7 @@ function runCoordinator(row: Fields, input: Fields, findings: Findings): void {
     if (expected.has('error')) findings.same(`${where}.error`, expected.text('error'), outcome.error);
     for (const name of ['producerEpoch', 'epoch'] as const)
       if (expected.has(name)) findings.same(`${where}.${name}`, expected.number(name), outcome.epoch);
-    if (expected.has('sideEffect'))
-      compareSideEffect(where, expected.text('sideEffect'), outcome.metadata ?? undefined, known, findings);
+    if (expected.has('sideEffect')) compareSideEffect(where, expected.text('sideEffect'), outcome, known, findings);
     if (expected.has('producerId')) findings.same(`${where}.id`, expected.number('producerId'), outcome.producerId);
     if (expected.has('newProducerId')) {
       const isNew = outcome.producerId >= 0 && outcome.producerId !== idsBefore;
@@ -489,19 +499,61 @@ function runCoordinator(row: Fields, input: Fields, findings: Findings): void {
   });
 }
 
-/** What words say of an epoch, of a state, or that nothing happens; other words explain. */
+/** What is seen of a side effect, and what a clause says of it. */
+interface Effect {
+  readonly outcome: TxnOutcome;
+  readonly known: TxnMetadata | undefined;
+}
+
+/** Clauses of a side effect: what each says, and what is to be seen then. A word in brackets is the one that is compared. */
+const SIDE_EFFECTS: readonly (readonly [
+  RegExp,
+  (effect: Effect, word: string) => readonly [wanted: Json, seen: Json],
+])[] = [
+  [/^(?:none|nothing|no (?:change|side effect))$/i, ({ outcome }) => [false, outcome.metadata !== undefined]],
+  [
+    /^(?:the )?epoch (?:is )?(?:bumped|raised|incremented|->|becomes|stays|remains|is)(?: to| at)? (\d+)$/,
+    ({ known }, epoch) => [Number(epoch), known?.epoch ?? null],
+  ],
+  [
+    /^(?:the )?state (?:->|becomes|is|moves to|stays|remains) (\w+)$/,
+    ({ known }, state) => [state, known?.state ?? null],
+  ],
+  [/^(?:the )?(?:epoch|state) (?:is )?unchanged$/, ({ outcome }) => [false, outcome.metadata !== undefined]],
+  [
+    /^(?:(?:the )?(?:client|caller|producer) )?(?:retries|must retry)$/,
+    ({ outcome }) => ['CONCURRENT_TRANSACTIONS', outcome.error],
+  ],
+  [
+    /^(?:(?:the )?(?:client|caller|producer) )?(?:is )?(?:then )?(?:given|gets|receives) (?:the )?epoch (\d+)$/,
+    ({ known }, epoch) => [Number(epoch), epochOfNextTry(known)],
+  ],
+  [
+    /^(?:(?:the )?(?:COMMIT|ABORT) )?markers (?:are )?(?:being |to be )?(?:written|sent)$/,
+    ({ outcome }) => [true, outcome.writeMarkers],
+  ],
+];
+
+/** The epoch that the same caller gets when it asks once more, after the markers of what is prepared are written. Source: K42. */
+function epochOfNextTry(known: TxnMetadata | undefined): number {
+  const after = known?.state.startsWith('Prepare') ? markersWritten(known) : known;
+  return initProducerId('txn', after, NO_IDENTITY, TIMEOUT_US, () => (known?.producerId ?? 0) + 1).epoch;
+}
+
+/** What words say of a side effect, clause by clause. */
 function compareSideEffect(
   where: string,
   text: string,
-  changed: TxnMetadata | undefined,
+  outcome: TxnOutcome,
   known: TxnMetadata | undefined,
   findings: Findings,
 ): void {
-  const [, epoch] = /\bepoch (?:is )?(?:bumped|raised|->)(?: to)? (\d+)\b/.exec(text) ?? [];
-  if (epoch !== undefined) findings.same(`${where}: the epoch`, Number(epoch), known?.epoch ?? null);
-  const [, state] = /\bstate (?:->|becomes|is|moves to) (\w+)/.exec(text) ?? [];
-  if (state !== undefined) findings.same(`${where}: the state`, state, known?.state ?? null);
-  if (/^(?:none|nothing|no change)\b/i.test(text)) findings.same(`${where}: a change`, false, changed !== undefined);
+  for (const clause of text.split(/\s*(?:[;,]|\band\b)\s*/).filter((part) => part !== '')) {
+    const [pattern, judge] = SIDE_EFFECTS.find(([form]) => form.test(clause)) ?? [];
+    if (pattern === undefined || judge === undefined) throw new UnknownShape(`the side effect "${clause}"`);
+    const [wanted, seen] = judge({ outcome, known }, pattern.exec(clause)?.[1] ?? '');
+    findings.same(`${where}: ${clause}`, wanted, seen);
+  }
 }
 
 function knownTransaction(value: Json): TxnMetadata | undefined {

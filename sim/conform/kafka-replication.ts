@@ -95,7 +95,22 @@ function checkpointed(input: Fields, expected: Fields, findings: Findings): void
   const replica = emptyReplica();
   append(replica, input.number('logEndOffset'));
   replica.log.setHighWatermark(input.number('checkpointedHighWatermark'));
-  input.skip('becomesLeader', 'becomesFollower');
+  // Of the other replicas nothing has been heard yet, so leading moves the high watermark no more than following does.
+  if (input.flag('becomesLeader')) {
+    const { endOffset } = replica.log;
+    replica.log.beginEpoch(1, endOffset);
+    const limit = new ReplicaSet({
+      self: 1,
+      replicas: [1, 2],
+      isr: [1, 2],
+      minInsyncReplicas: 1,
+      lagTimeMaxUs: LAG_MS * 1000,
+      epochStartOffset: endOffset,
+      now: 0,
+    }).highWatermarkLimit(endOffset, 0);
+    if (limit !== undefined) replica.log.advanceHighWatermark(limit);
+  }
+  if (input.flag('becomesFollower') && input.flag('becomesLeader')) throw new UnknownShape('a leader that follows');
   findings.same('highWatermark', expected.number('highWatermark'), replica.log.highWatermark);
 }
 
@@ -140,10 +155,11 @@ function minimum(input: Fields, sequence: readonly Json[] | null, expected: Fiel
   // Where nobody says how many replicas there are, there are enough for the minimum.
   const named = Math.max(least, ...sets.flatMap(numbersOf));
   const replicas = input.has('replicas') ? input.numbers('replicas') : Array.from({ length: named }, (_, i) => i + 1);
-  input.skip('leader');
+  const leader = input.has('leader') ? input.number('leader') : undefined;
+  if (leader !== undefined && !replicas.includes(leader)) throw new UnknownShape(`the leader ${leader}, no replica`);
   const states = sets.map((isr) => {
     const set = new ReplicaSet({
-      self: numbersOf(isr)[0] ?? 0,
+      self: leader ?? numbersOf(isr)[0] ?? 0,
       replicas,
       isr: numbersOf(isr),
       minInsyncReplicas: least,
@@ -361,7 +377,7 @@ function replicaEvents(input: Fields, expected: Fields, findings: Findings): voi
 /** Whether a follower in this state may join the in-sync set. */
 const FOLLOWER_STATES: Readonly<Record<string, boolean>> = { fenced: false, shutdown: false, unfenced: true };
 
-/** Compares what was seen; the order of replicas in a set does not count. */
+/** Compares what was seen; the order of replicas in a set does not count, that of anything else does. */
 function compareSeen(where: string, wanted: Json, seen: Json, findings: Findings): void {
   const isSet = (value: Json): value is readonly number[] =>
     isList(value) && value.every((one) => typeof one === 'number');
@@ -371,14 +387,18 @@ function compareSeen(where: string, wanted: Json, seen: Json, findings: Findings
       : isList(one) && isList(other)
         ? one.length === other.length && one.every((item, index) => same(item, other[index] ?? null))
         : sameJson(one, other);
-  const isNumberOfEach = where === 'highWatermark' || where === 'logEndOffset';
-  findings.holds(where, isNumberOfEach ? sameJson(wanted, seen) : same(wanted, seen), wanted, seen);
+  const isOfSets = /^(?:isr|maximalIsr)(?:After)?\b/.test(where);
+  findings.holds(where, isOfSets ? same(wanted, seen) : sameJson(wanted, seen), wanted, seen);
 }
 
-/** What an event in words says it leads to: `(LEO 5)`, `(HW 1)`. */
+/** What an event in words says it leads to: `(LEO 5)`, `(HW 1)`, `(LEO 5, HW 1)`. */
 function compareRemark(sentence: string, view: LeaderView, findings: Findings): void {
-  const [, what, value] = /\((LEO|HW) (\d+)\)$/.exec(sentence) ?? [];
-  if (what !== undefined) findings.same(sentence, Number(value), what === 'LEO' ? view.end : view.highWatermark);
+  const [, remark = ''] = / \((.*)\)$/.exec(sentence) ?? [];
+  for (const part of remark.split(/\s*[,;]\s*/).filter((one) => one !== '')) {
+    const [, what, value] = /^(LEO|HW) (?:= ?|is )?(\d+)$/.exec(part) ?? [];
+    if (what === undefined) throw new UnknownShape(`the remark "${part}"`);
+    findings.same(sentence, Number(value), what === 'LEO' ? view.end : view.highWatermark);
+  }
 }
 
 /** Positions of events: a list of them, or `only the last event`, `no event`, `every event`. */
