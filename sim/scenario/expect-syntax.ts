@@ -335,3 +335,19 @@ class Reader {
     while (/\s/.test(this.#text[this.#at] ?? '')) this.#at++;
   }
 }
+
+/** The expressions of which one is made. */
+export function childrenOf(node: Expression): readonly Expression[] {
+  switch (node.type) {
+    case 'fold':
+    case 'window':
+    case 'not':
+      return [node.of];
+    case 'compare':
+    case 'compute':
+    case 'logic':
+      return [node.left, node.right];
+    default:
+      return [];
+  }
+}

@@ -1,7 +1,7 @@
 /** What may come next in a condition over metrics, such as `max(depth(` of an expectation: functions, and what their arguments name. */
 import { MEANINGS } from '../checks/meanings.ts';
 import { CLAIMS, type ClaimName } from '../checks/names.ts';
-import { signature } from './expect.ts';
+import { signature } from './expect-check.ts';
 import { type ArgKind, FUNCTIONS, STATISTICS } from './expect-functions.ts';
 import { FOLDS, type FoldName, WINDOWS, type WindowName } from './expect-syntax.ts';
 import { namesFor } from './hints-names.ts';

@@ -6,7 +6,7 @@ import type { BrokerKind } from '../../core/brokers/kind.ts';
 import type { OptionTable } from '../../core/options.ts';
 import { MEANINGS } from '../checks/meanings.ts';
 import { CLAIMS } from '../checks/names.ts';
-import { signature } from './expect.ts';
+import { signature } from './expect-check.ts';
 import { FUNCTIONS } from './expect-functions.ts';
 import { FOLDS, WINDOWS } from './expect-syntax.ts';
 import {

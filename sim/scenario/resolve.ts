@@ -9,7 +9,8 @@ import type { Distribution } from '../../core/parts/distribution.ts';
 import type { Micros } from '../../core/types.ts';
 import { emptyTable } from './by-name.ts';
 import { checkClients, consumerParts, producerParts } from './client-parts.ts';
-import { checkExpression, namesOf as expressionNames, type Purpose, scopeMistake } from './expect.ts';
+import { checkExpression, type Purpose } from './expect-check.ts';
+import { namesOf as expressionNames, scopeMistake } from './expect-names.ts';
 import { isMistake, parseExpression } from './expect-syntax.ts';
 import {
   type CONSUMER_FIELDS,

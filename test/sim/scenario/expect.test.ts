@@ -2,15 +2,11 @@ import { expect, test } from 'vitest';
 import { F, R } from '../../../core/facts.ts';
 import { LiveMetrics } from '../../../sim/folds/live-metrics.ts';
 import { Metrics } from '../../../sim/folds/metrics.ts';
-import {
-  checkExpression,
-  claimsIn,
-  type ExpressionNames,
-  evaluate,
-  evaluateAll,
-  type JudgedClaim,
-} from '../../../sim/scenario/expect.ts';
+import { claimsIn, evaluate, evaluateAll } from '../../../sim/scenario/expect.ts';
+import { checkExpression } from '../../../sim/scenario/expect-check.ts';
+import type { JudgedClaim } from '../../../sim/scenario/expect-compile.ts';
 import { FUNCTIONS } from '../../../sim/scenario/expect-functions.ts';
+import type { ExpressionNames } from '../../../sim/scenario/expect-names.ts';
 import { busyQueue, type Stage, stage } from '../folds/build-trace.ts';
 import { consuming } from '../folds/consuming.ts';
 
