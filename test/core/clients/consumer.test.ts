@@ -5,30 +5,12 @@ import type { ConsumerPort } from '../../../core/clients/ports.ts';
 import type { WriteReply, WriteRequest } from '../../../core/clients/store.ts';
 import type { Delivery, Message, Settlement } from '../../../core/types.ts';
 import { MachineBench } from '../machine-bench.ts';
+import { USUAL } from './usual.ts';
 
 const STORE = 5;
 const SECOND = 1_000_000;
 
-const SETTINGS: ConsumerSettings = {
-  process: { type: 'constant', us: SECOND },
-  settle: 'after-processing',
-  concurrency: 1,
-  prefetch: 1,
-  effect: { type: 'none', store: '' },
-  onFailure: 'leave',
-  onPoison: 'fail',
-  failProbability: 0,
-  crash: null,
-  heartbeat: null,
-  dedup: null,
-  writeTimeoutUs: 5_000_000,
-  retry: null,
-  breaker: null,
-  reorder: null,
-  shed: null,
-  liveness: null,
-  produces: [],
-};
+const SETTINGS: ConsumerSettings = { ...USUAL, process: { type: 'constant', us: SECOND } };
 
 /** A consumer whose port only notes what it is asked; the broker's answers come when the test says so. */
 function consumerOf(settings: Partial<ConsumerSettings> = {}, answers = true) {

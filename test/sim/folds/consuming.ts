@@ -1,5 +1,6 @@
 import type { MetricsScenario } from '../../../sim/folds/metrics.ts';
 import type { ConsumerSpec } from '../../../sim/scenario/types.ts';
+import { USUAL } from '../../core/clients/usual.ts';
 
 /** The part of a scenario that folds read: consumers by declared name, with usual settings where nothing is said. */
 export function consuming(consumers: Readonly<Record<string, Partial<ConsumerSpec>>>): MetricsScenario {
@@ -10,24 +11,8 @@ export function consuming(consumers: Readonly<Record<string, Partial<ConsumerSpe
       from: ['jobs'],
       group: name,
       count: 1,
+      ...USUAL,
       process: { type: 'constant', us: 1000 },
-      settle: 'after-processing',
-      concurrency: 1,
-      prefetch: 1,
-      effect: { type: 'none', store: '' },
-      onFailure: 'leave',
-      onPoison: 'fail',
-      failProbability: 0,
-      crash: null,
-      heartbeat: null,
-      dedup: null,
-      writeTimeoutUs: 5_000_000,
-      retry: null,
-      breaker: null,
-      reorder: null,
-      shed: null,
-      liveness: null,
-      produces: [],
       options: {},
       ...said,
     };
