@@ -9,7 +9,7 @@
 import { F, type FactName } from '../../core/facts.ts';
 import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
-import type { Scenario } from '../scenario/types.ts';
+import type { ConsumerSpec, Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { LogHistory } from './log-history.ts';
 import { QueueFates } from './queue-fates.ts';
@@ -136,14 +136,18 @@ export class Evidence {
   sharesPartitions(group: GroupId): boolean {
     let shares = this.#shares.get(group);
     if (shares === undefined) {
-      const name = this.groupName(group);
-      const member = Object.entries(this.scenario.consumers).find(
-        ([declared, { group: own }]) => own === name || declared === name,
-      );
-      shares = member?.[1].options['group.type'] === 'share';
+      shares = this.memberOf(group)?.options['group.type'] === 'share';
       this.#shares.set(group, shares);
     }
     return shares;
+  }
+
+  /** The first declared consumer that belongs to a group, or bears its name. */
+  memberOf(group: GroupId): ConsumerSpec | undefined {
+    const name = this.groupName(group);
+    return Object.entries(this.scenario.consumers).find(
+      ([declared, { group: own }]) => own === name || declared === name,
+    )?.[1];
   }
 
   groupName(group: GroupId): string {

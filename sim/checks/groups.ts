@@ -75,6 +75,8 @@ export const commitSafety = defineCheck<CommitAhead>({
       for (; offset < to; offset++) {
         const message = log.messages[offset] ?? 0;
         if (message === 0 || offset < log.start || logs.aborted[message] !== 0) continue;
+        // What stood there by then was cut off since, and another filled its place.
+        if ((log.facts[offset] as number) > id) continue;
         // What compaction had removed by then, nobody could do any more.
         const removed = logs.compacted[message] as number;
         if (removed > 0 && removed < id) continue;

@@ -33,7 +33,7 @@ import {
 import type { ClaimName } from './names.ts';
 import { fifoGroupOrder, partitionOrder } from './order.ts';
 import { poisonIsolation } from './poison-isolation.ts';
-import { exercisable, permits } from './promises.ts';
+import { exercisable, permits, unjudged } from './promises.ts';
 import { committedSurvives, singleLeader } from './replicas.ts';
 import { abortedRead, atomicPublishAndCommit, idempotentProduce, precommittedRead } from './transactions.ts';
 
@@ -144,13 +144,10 @@ function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict 
         };
       }
       if (!found.exercised) {
-        return {
-          claim,
-          scope,
-          verdict: 'not exercised',
-          sentence: `Nothing in this run could have broken it: ${found.idle ?? check.idle}.`,
-          witness: [],
-        };
+        const sentence =
+          unjudged(evidence.scenario, claim, scope) ||
+          `Nothing in this run could have broken it: ${found.idle ?? check.idle}.`;
+        return { claim, scope, verdict: 'not exercised', sentence, witness: [] };
       }
       return { claim, scope, verdict: 'holds', sentence, witness };
     }

@@ -13,9 +13,11 @@ export const inconsistentOffsets = defineCheck<Found>({
   claim: 'inconsistent-offsets',
   idle: 'no leader changed, and no log was cut',
   find(evidence, scope) {
-    const { trace } = evidence;
+    const { trace, scenario } = evidence;
     const seen = new Map<PlaceId, Map<number, FactId>>();
     const stands = new Map<PlaceId, Map<MessageId, number>>();
+    // A publisher to a stream is told that it is stored, and never where.
+    const streams = trace.places.map(({ kind, name }) => kind === 'partition' && scenario.queues[name] !== undefined);
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (kind !== F.appended && kind !== F.confirmed && kind !== F.delivered) continue;
@@ -32,7 +34,8 @@ export const inconsistentOffsets = defineCheck<Found>({
         continue;
       }
       // A copy of a message that stands twice cannot be told from the other one.
-      const offset = kind === F.confirmed ? trace.value(id) : (offsets.get(message) ?? -1);
+      const isTold = kind === F.confirmed && streams[place] !== true;
+      const offset = isTold ? trace.value(id) : (offsets.get(message) ?? -1);
       if (offset < 0) continue;
       let at = seen.get(place);
       if (at === undefined) {
@@ -245,6 +248,7 @@ function walkPolls(
         break;
       case F.assigned:
       case F.revoked:
+      case F.subscribed:
         last.delete(trace.peer(id));
         break;
       case F['connection-lost']:
@@ -258,6 +262,10 @@ function walkPolls(
       case F.sought:
       case F.truncated:
         last.clear();
+        break;
+      case F.elected:
+        // After an unclean election the log ends before what was read, and readers begin anew where they are told to.
+        if (trace.detail(id) === UNCLEAN) last.clear();
         break;
       case F.received: {
         const place = trace.place(id);
@@ -281,6 +289,9 @@ function walkPolls(
   }
   return [];
 }
+
+/** In `detail` of `elected`. */
+const UNCLEAN = 1;
 
 /** How a delivery was settled, in `value` of `settled`. */
 const GIVEN_BACK = 1;
@@ -406,6 +417,8 @@ export const replayFidelity = defineCheck<Found>({
         last.clear();
         continue;
       }
+      // Who subscribes anew to a stream says where to begin.
+      if (kind === F.subscribed) last.delete(`${trace.place(id)} ${trace.peer(id)}`);
       // What compaction removes is missing when the log is read again.
       if (kind === F.evicted) next.clear();
       if (kind !== F.received) continue;

@@ -3,6 +3,7 @@
  * permits its breach is named, and that is what the verdict `allowed` says. A promise arises from several settings together, never from one
  * switch. Two things no setting bears, and nothing is promised against them: every replica losing its disk, and a load beyond all capacity.
  */
+import { BROKERS } from '../../core/brokers/index.ts';
 import { deliveryLimitOf, featuresOf } from '../../core/brokers/rabbitmq-options.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
@@ -96,12 +97,12 @@ export function unjudged(scenario: Scenario, claim: ClaimName, scope: string): s
   if (brokers.some((broker) => exercisedBy(scenario, broker).includes(claim))) return '';
   if (claim === 'atomic-publish-and-commit' && exercisable(scenario).includes(claim)) return '';
   const kinds = [...new Set(brokers.map((broker) => kindOf(scenario, broker)))];
-  const names = kinds.map((kind) => brokerKinds[kind]?.title ?? kind).join(' or ');
+  const names = kinds.map((kind) => BROKERS[kind]?.title ?? kind).join(' or ');
   const why = QUEUES.includes(claim)
     ? 'the claim is about locks and limits of messages that are handed out one by one'
     : claim === 'fifo-group-order'
       ? 'the claim is about the message groups of FIFO queues'
-      : 'the claim is about offsets of a log, and what is recorded of it has none';
+      : 'the claim is about logs as Kafka keeps them, and what is recorded here does not say enough';
   return `This is not judged of ${names}: ${why}.`;
 }
 
@@ -121,7 +122,6 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'no-fabrication':
     case 'conservation':
     case 'replay-fidelity':
-    case 'delivery-bound':
     case 'partition-order':
     case 'fifo-group-order':
     case 'single-owner':
@@ -166,11 +166,11 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'duplicate':
     case 'idempotent-produce':
     case 'nonmonotonic-send':
-      return first(producers, (producer) =>
-        kindOf(scenario, producer.broker) === 'kafka' && !isIdempotent(producer.options)
-          ? 'enable.idempotence: false'
-          : '',
-      );
+      return first(producers, (producer) => {
+        const kind = kindOf(scenario, producer.broker);
+        if (kind === 'rabbitmq') return resendRisk(scenario, producer);
+        return kind === 'kafka' && !isIdempotent(producer.options) ? 'enable.idempotence: false' : '';
+      });
     case 'commit-safety':
       return first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer));
     case 'key-order':
@@ -196,6 +196,8 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       if (kinds(scenario).includes('google-pubsub')) return 'dead_letter_policy is best effort';
       if (kinds(scenario).includes('pulsar')) return 'deadLetterPolicy: the client publishes first and acks later';
       return kinds(scenario).includes('rabbitmq') ? 'x-dead-letter-exchange moves a message without confirms' : '';
+    case 'delivery-bound':
+      return countRisk(scenario);
     case 'poison-isolation':
       return first(consumers, (consumer) => poisonRisk(scenario, consumer));
     case 'zombie-overlap':
@@ -492,6 +494,21 @@ function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
   if (consumer.effect.type !== 'none')
     return `on-failure: ${consumer.onFailure} (a write that fails is tried after later ones)`;
   return consumer.failProbability > 0 ? `on-failure: ${consumer.onFailure}` : '';
+}
+
+/** A message may come more often than its limit says, or be dead-lettered twice. */
+function countRisk(scenario: Scenario): string {
+  const own = kinds(scenario);
+  if (own.includes('google-pubsub')) return 'dead_letter_policy is best effort';
+  if (own.includes('pulsar')) return 'deadLetterPolicy: redelivery counts are the broker’s memory';
+  if (own.includes('rabbitmq')) {
+    const burying = Object.values(scenario.queues).some(
+      ({ options }) => textOf(options, 'x-dead-letter-strategy') === 'at-least-once',
+    );
+    if (burying) return 'x-dead-letter-strategy: at-least-once';
+  }
+  const streams = Object.keys(scenario.brokers).find((name) => scenario.brokers[name]?.kind === redis.STREAMS);
+  return streams === undefined ? '' : redis.storageRisk(scenario, streams);
 }
 
 /** Nothing takes a poison message out of the way. */
