@@ -69,8 +69,10 @@ export function libraryEntry(name: string, text: string): LibraryEntry {
 
 /** For each knob of an exercise, the position of the value that the file itself has; −1 when it is not among those offered. */
 export function startValues(text: string, exercise: ExerciseSpec | null): readonly number[] {
+  // A text that no exercise was read from may be made to hurt whoever reads it without the parser's guards.
+  if (exercise === null || exercise.knobs.length === 0) return [];
   const file = safely(text);
-  return (exercise?.knobs ?? []).map(({ path, values }) => {
+  return exercise.knobs.map(({ path, values }) => {
     const here = JSON.stringify(valueAt(file, path));
     return values.findIndex((value) => JSON.stringify(value) === here);
   });

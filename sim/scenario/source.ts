@@ -16,6 +16,8 @@ export type BrokerKinds = Readonly<Record<string, BrokerKind>>;
 
 const DEEPEST = 32;
 const MOST_NODES = 100_000;
+/** Of `[` and `{`, which take longest to read. */
+const MOST_BRACKETS = 50_000;
 const MOST_DIAGNOSTICS = 40;
 
 export interface Spot {
@@ -304,13 +306,20 @@ function tooMuch(text: string): { readonly message: string; readonly expected: s
   }
   let open = 0;
   let deepest = 0;
+  let opened = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === 91 || code === 123) deepest = Math.max(deepest, ++open);
-    else if ((code === 93 || code === 125) && open > 0) open--;
+    if (code === 91 || code === 123) {
+      opened++;
+      deepest = Math.max(deepest, ++open);
+    } else if ((code === 93 || code === 125) && open > 0) open--;
   }
-  if (deepest > 4 * DEEPEST || /^[ \t]*(?:[-?:][ \t]+){33}/m.test(text) || /^ {400}/m.test(text)) {
+  if (deepest > 4 * DEEPEST || /(?:[-?:][ \t]+){33}/.test(text) || /^ {400}/m.test(text)) {
     return { message: 'the file is nested too deeply.', expected: `at most ${DEEPEST} levels`, hint: '' };
+  }
+  if (opened > MOST_BRACKETS) {
+    const hint = 'Generate messages with `rate:` or `times:` instead of listing them.';
+    return { message: `the file opens ${opened} lists and maps.`, expected: `at most ${MOST_BRACKETS}`, hint };
   }
   return null;
 }

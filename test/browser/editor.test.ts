@@ -121,8 +121,8 @@ it('a hover tells the default, the limits and the source of an option', async ()
   await close();
 });
 
-it('a mistake is marked, the run before stays, and a click repairs it', async () => {
-  const { page, editor, complaints, close } = await opened();
+it('a mistake is marked, the run before stays, and a click repairs it and leaves the focus in the text', async () => {
+  const { page, editor, field, complaints, close } = await opened();
   const before = await digestOf(page);
   await behind(page, 'from: photo-jobs');
   await page.keyboard.type('z');
@@ -139,6 +139,7 @@ it('a mistake is marked, the run before stays, and a click repairs it', async ()
   await editor.getByRole('list', { name: 'Mistakes' }).getByRole('button', { name: 'Replace by photo-jobs' }).click();
   await editor.getByText('This is what runs.').waitFor();
   expect(await written(page)).toBe(EXAMPLE);
+  await field.and(page.locator(':focus')).waitFor();
   expect(complaints).toEqual([]);
   await close();
 });

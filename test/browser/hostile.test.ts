@@ -242,6 +242,9 @@ it('a dropped file that cannot be opened gets a plain sentence, and the run that
   }
   await drop(page, [{ name: 'empty.yaml', text: '' }]);
   await notice(page, 'This scenario cannot be run.');
+  // So deep that a parser without guards reads it for minutes.
+  await drop(page, [{ name: 'deep.yaml', text: `title: Deep\nx: ${'['.repeat(400_000)}` }]);
+  await notice(page, 'nested too deeply');
   await page.getByRole('button', { name: /^Consumer worker-1/ }).waitFor();
   await expectUnhurt(opened);
   await close();

@@ -147,6 +147,7 @@ it('a stretch is saved as a film, which can be given up, and the playhead is bac
   await page.getByRole('button', { name: 'Save GIF' }).click();
   await page.getByRole('button', { name: 'Give up', exact: true }).click();
   await page.getByText('Given up.').waitFor();
+  await page.getByRole('button', { name: 'Save GIF' }).and(page.locator(':focus')).waitFor();
   expect((await at(page)).timeUs).toBe(8_050_000);
   expect(complaints).toEqual([]);
   await close();

@@ -37,6 +37,17 @@ export function modal(onclose: () => void): (dialog: HTMLDialogElement) => () =>
   };
 }
 
+/** Remembers what has the focus, and gives it back when asked to, unless something else has it by then: a button to give something up goes away with what it would have ended. */
+export function rememberFocus(): () => void {
+  const before = document.activeElement;
+  return () => {
+    // After what has changed is drawn.
+    setTimeout(() => {
+      if (before instanceof HTMLElement && before.isConnected && isNowhere(document.activeElement)) before.focus();
+    });
+  };
+}
+
 /** What had the focus when the dialog was opened, for the dialog that is opened from it. */
 const openedFrom = new WeakMap<Element, HTMLElement>();
 
