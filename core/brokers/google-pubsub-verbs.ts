@@ -1,7 +1,7 @@
 /**
  * What travels to and from Google Pub/Sub: the calls of `google.pubsub.v1` under their real names, with the arguments that matter here, durations in µs. Topics
  * and subscriptions are named instead of having paths. Pushes are HTTP requests of the service to a subscriber's endpoint. Only types; what the calls do
- * is in `google-pubsub-node.ts`. Simplification: StreamingPull's acks travel as calls of their own, as today's client libraries send them.
+ * is in `google-pubsub-node.ts` and its parts. Simplification: StreamingPull's acks travel as calls of their own, as today's client libraries send them.
  */
 import type { Wire } from '../machine.ts';
 import type { Attributes } from '../parts/pubsub-filter.ts';

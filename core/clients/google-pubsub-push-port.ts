@@ -2,7 +2,7 @@
  * The endpoint of a push subscription: a server that answers each HTTP request when its message is settled, or at once when the consumer settles before it works. Requests wait
  * at the server until it works on them; one that is answered after the ack deadline is answered in vain. Source: rule G6.
  */
-import type { PushEndpoints } from '../brokers/google-pubsub-node.ts';
+import type { PushEndpoints } from '../brokers/google-pubsub-host.ts';
 import type { PushRequest, PushResponse } from '../brokers/google-pubsub-verbs.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { ActorId, Delivery, Settlement } from '../types.ts';

@@ -1,6 +1,6 @@
 /** The Google Pub/Sub clients: batches, paused keys, streams with leases, pulls, pushes, and what they make of the answers. */
 import { describe, expect, it } from 'vitest';
-import { PushEndpoints } from '../../../core/brokers/google-pubsub-node.ts';
+import { PushEndpoints } from '../../../core/brokers/google-pubsub-host.ts';
 import type {
   AckResponse,
   Publish,
