@@ -4,6 +4,7 @@ import type { ActorState, InHand, Topology } from '../../sim/folds/topology.ts';
 import type { ActorBox, SwarmBox } from './boxes.ts';
 import { count, seconds, short } from './describe.ts';
 import { clamp } from './geometry.ts';
+import type { OwnedKey } from './key-owners.ts';
 import type { Ink, Sheet, State } from './marks.ts';
 
 const HAND = 28;
@@ -38,6 +39,31 @@ export function drawHand(sheet: Sheet, box: ActorBox, topology: Topology, now: M
   const rest = first === waiting[0] ? waiting.slice(1) : waiting;
   if (rest.length > 0) drawWaiting(sheet, box, rest);
 }
+
+const KEY = 9;
+const KEY_STEP = 12;
+
+/** In the upper right of a consumer's box: the keys that go to it, where a subscription is shared by key. */
+export function drawKeys(sheet: Sheet, box: ActorBox, topology: Topology, keys: readonly OwnedKey[]): void {
+  const status = topology.actors[box.actor]?.status;
+  if (box.compact > 0 || keys.length === 0 || status === 'down' || status === 'stopped') return;
+  const right = box.x + box.w - 12;
+  const room = Math.max(1, Math.floor((box.w - 46 - box.name.length * NAME_LETTER) / KEY_STEP));
+  const shown = keys.length <= room ? keys : keys.slice(0, Math.max(1, room - 2));
+  const more = keys.length - shown.length;
+  if (more > 0) sheet.word(right + 4, box.y + 21, `+${short(more)}`, 'soft', 'right');
+  const from = right - KEY / 2 + 2 - (more > 0 ? 2 * KEY_STEP : 0);
+  shown.forEach(({ key, message }, i) => {
+    const x = from - (shown.length - 1 - i) * KEY_STEP;
+    sheet.cell(message, x, box.y + 17, KEY, 'solid', 0, -1, {
+      label: '',
+      hint: `messages of key ${key} go to ${box.name}`,
+    });
+  });
+}
+
+/** A letter of a consumer's name is about so wide, px. */
+const NAME_LETTER = 7.6;
 
 function drawHeld(sheet: Sheet, held: InHand, x: number, y: number, size: number, now: Micros, label?: string): void {
   const state: State = held.heldFor > 0 ? 'delayed' : 'solid';

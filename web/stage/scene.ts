@@ -6,7 +6,8 @@ import type { MessageId } from '../../core/types.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Layout } from './boxes.ts';
 import { distanceTo, type Path } from './geometry.ts';
-import { drawHand, drawSwarm } from './hands-scene.ts';
+import { drawHand, drawKeys, drawSwarm } from './hands-scene.ts';
+import { type KeyOwners, keyOwnersOf } from './key-owners.ts';
 import { type Scene, Sheet } from './marks.ts';
 import { drawQueue } from './queue-scene.ts';
 import { drawPartition, drawTapes } from './tape-scene.ts';
@@ -19,12 +20,14 @@ export class SceneMaker {
   readonly #layout: Layout;
   readonly #paths: ReadonlyMap<string, Path>;
   readonly #traffic: Traffic;
+  readonly #owners: KeyOwners | null;
 
   constructor(run: ShownRun, layout: Layout, paths: ReadonlyMap<string, Path>) {
     this.#run = run;
     this.#layout = layout;
     this.#paths = paths;
     this.#traffic = new Traffic(run, layout, paths);
+    this.#owners = keyOwnersOf(run);
   }
 
   /** `selected` stays single among many; 0 for none. */
@@ -37,7 +40,10 @@ export class SceneMaker {
       else if (box.type === 'partition') drawPartition(sheet, box, topology);
       else if (box.type === 'tapes') drawTapes(sheet, box, topology);
       else if (box.type === 'swarm') drawSwarm(sheet, box, topology, timeUs);
-      else if (box.type === 'consumer') drawHand(sheet, box, topology, timeUs, this.#layout.stacked);
+      else if (box.type === 'consumer') {
+        drawHand(sheet, box, topology, timeUs, this.#layout.stacked);
+        if (this.#owners !== null) drawKeys(sheet, box, topology, this.#owners.of(box.actor, fact));
+      }
     }
     drawWires(sheet, this.#layout, this.#paths, topology, timeUs, (key) => traffic.isBusy(key));
     return sheet;
