@@ -289,7 +289,9 @@ export const FACTS = {
   rejected: {
     tone: 'fault',
     detail: 'reason',
-    sentence: (f) => `${f.place === '' ? f.actor : f.place} refused ${m(f)}: ${why(f)}.`,
+    // Without a message it is a request of the timeline, such as a snapshot under a name that is taken.
+    sentence: (f) =>
+      `${f.place === '' ? f.actor : f.place} refused ${f.message > 0 ? m(f) : 'what was asked of it'}: ${why(f)}.`,
   },
   delivered: {
     tone: 'normal',

@@ -205,6 +205,8 @@ export class Metrics {
         this.rejected++;
         break;
       case F.retried:
+        // Of messages only.
+        if (message === 0) break;
         this.retried++;
         break;
       case F['gave-up']:

@@ -226,7 +226,7 @@ export class Topology {
         this.#route(trace, id, message, place, kind === F.routed);
         return;
       case F.rejected:
-        this.#refused(trace, place);
+        if (message !== 0) this.#refused(trace, place);
         return;
       case F.deduplicated:
         if (trace.actors[actorId]?.kind === 'consumer') this.#recognised(trace, actor, message, place, time);

@@ -412,6 +412,26 @@ describe('what is kept', () => {
     expect(bench.bench.story().join('\n')).toContain('sought');
   });
 
+  it('tells by a fact why a snapshot of the timeline was not made, or not gone back to (G16)', () => {
+    const bench = new PubsubBench({ s: {} });
+    bench.node.reads('biller', ['s']);
+    const told = (type: 'snapshot' | 'restore', name: string): string[] => {
+      bench.bench.story();
+      bench.node.command({ type, group: 'biller', name }, bench.bench.out);
+      return bench.bench.story().map((line) => line.replace(/^\S+ /, ''));
+    };
+    expect(told('restore', 'none')).toEqual(['rejected s (missing target)']);
+    bench.publish('m');
+    expect(told('snapshot', 'before')).toEqual([]);
+    expect(told('snapshot', 'before')).toEqual(['rejected s (duplicate)']);
+    bench.at(6.99 * 86_400);
+    expect(told('snapshot', 'too late')).toEqual(['rejected s (too old)']);
+    bench.at(7 * 86_400);
+    // It does not live any longer, and its name is free again.
+    expect(told('restore', 'before')).toEqual(['rejected s (missing target)']);
+    expect(told('snapshot', 'before')).toEqual([]);
+  });
+
   it('comes back to a snapshot: what was unacked then, and all that came later (G16)', () => {
     const bench = new PubsubBench({ s: {} });
     for (const data of ['acked before', 'unacked then']) bench.publish(data);
