@@ -201,12 +201,12 @@ export class Metrics {
         this.place(place).lost++;
         break;
       case F.rejected:
+        // Of messages only.
+        if (message === 0) break;
         this.place(place).rejected++;
         this.rejected++;
         break;
       case F.retried:
-        // Of messages only.
-        if (message === 0) break;
         this.retried++;
         break;
       case F['gave-up']:
