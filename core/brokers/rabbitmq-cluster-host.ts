@@ -39,6 +39,8 @@ export interface ClusterHost {
   /** Nothing was there to fetch. */
   empty(channel: Channel, out: Out): void;
   purged(channel: Channel, messages: number, out: Out): void;
+  /** The queue does not take this consumer beside others. */
+  refused(consumer: Consumer, out: Out): void;
   /** Every queue that a publish was routed to has answered. */
   answered(publish: PendingPublish, out: Out): void;
   /** Where a dead message goes; none without a dead-letter exchange or a binding. */

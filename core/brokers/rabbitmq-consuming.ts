@@ -11,10 +11,10 @@ import type { RabbitHost } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import { attemptOf, Queue } from './rabbitmq-queue.ts';
 import {
-  accessRefused,
   type Channel,
   Consumer,
   done,
+  exclusiveUse,
   frameOf,
   notAllowed,
   notImplemented,
@@ -86,7 +86,7 @@ export class Consuming {
     const consumer = new Consumer(channel, queue, method);
     const single = queue.spec.rules.consumers !== 'competing';
     if (consumers.all().some((other) => other.exclusive) || (consumer.exclusive && (consumers.size > 0 || single))) {
-      return accessRefused(`queue '${queue.name}' cannot be consumed: exclusive use`);
+      return exclusiveUse(queue.name);
     }
     const refusal = queue.stream && this.#keeper.streams.attach(consumer, queue.stream, method, out);
     if (refusal !== undefined) return refusal;

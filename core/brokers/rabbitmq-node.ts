@@ -27,6 +27,7 @@ import {
   Connection,
   closesConnection,
   done,
+  exclusiveUse,
   type OnChannel,
   preconditionFailed,
   type Refusal,
@@ -298,6 +299,10 @@ export class RabbitNode implements Machine {
       empty: (channel, out) => {
         if (this.#host.isOpen(channel))
           say(channel.connection, { type: 'basic.get-empty', channel: channel.name }, out);
+      },
+      refused: ({ channel, queue }, out) => {
+        if (this.#host.isOpen(channel))
+          this.#refuse(channel, exclusiveUse(queue.name), R['refused by the broker'], out);
       },
       purged: (channel, messageCount, out) => {
         if (!this.#host.isOpen(channel)) return;

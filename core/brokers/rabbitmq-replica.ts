@@ -2,7 +2,7 @@
  * The replicated state of one queue or stream: what every member of its Raft group makes of the same commands in the same order. It sends nothing and
  * records nothing: what a command leads to is told to an `Effects`, to which only the leader listens. Commands of a channel are numbered, so
  * that one which is sent again, because nobody knew whether it had arrived, takes effect once.
- * Source: rules R18, R31–R36, R39–R45, R47, R59–R67.
+ * Source: rules R18, R30–R36, R39–R45, R47, R59–R67.
  */
 import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { Taker } from '../parts/competing-consumers.ts';
@@ -59,6 +59,7 @@ export type SessionCommand = Ordered &
         readonly prefetch: number;
         readonly noAck: boolean;
         readonly priority: number;
+        readonly exclusive: boolean;
         readonly offset: HeaderValue | undefined;
       }
     | { readonly type: 'detach'; readonly consumer: number }
@@ -90,6 +91,7 @@ export class ReplicaConsumer implements Taker {
   readonly prefetch: number;
   readonly noAck: boolean;
   readonly priority: number;
+  readonly exclusive: boolean;
   held = 0;
   /** Deliveries to it so far. */
   delivered = 0;
@@ -103,6 +105,7 @@ export class ReplicaConsumer implements Taker {
     this.prefetch = command.prefetch;
     this.noAck = command.noAck;
     this.priority = command.priority;
+    this.exclusive = command.exclusive;
   }
 
   canTake(further = 0): boolean {
@@ -175,7 +178,7 @@ export class Replica {
   readonly held = new Map<number, Held>();
   /** By session: the number of the last command that took effect. */
   readonly sessions = new Map<SessionNumber, number>();
-  /** By session: numbers of the publishes that were refused. */
+  /** By session: numbers of the publishes and consumers that were refused. */
   readonly #refusals = new Map<SessionNumber, Set<number>>();
   readonly #durable: boolean;
   /** Consumers of nodes that are away. */
@@ -242,8 +245,7 @@ export class Replica {
       case 'enqueue':
         return effects.applied(command, this.#enqueue(command, atUs, effects), 0);
       case 'attach':
-        this.#attach(new ReplicaConsumer(command), command.offset, atUs, effects);
-        return effects.applied(command, true, 0);
+        return effects.applied(command, this.#attach(command, atUs, effects), 0);
       case 'detach':
         for (const consumer of [...this.contents.consumers.all(), ...this.#away]) {
           if (consumer.session === command.session && consumer.consumer === command.consumer)
@@ -286,6 +288,8 @@ export class Replica {
         const back = this.#away.filter(({ session }) => nodeOf(session) === command.node);
         this.#away = this.#away.filter((consumer) => !back.includes(consumer));
         for (const consumer of back) {
+          // Another has the queue to itself by now.
+          if (this.#isTaken(consumer)) continue;
           this.contents.consumers.add(consumer);
           effects.subscribed(consumer);
         }
@@ -326,9 +330,7 @@ export class Replica {
       return true;
     }
     if (contents.refuses(message.body.sizeBytes)) {
-      const refusals = this.#refusals.get(session);
-      if (refusals === undefined) this.#refusals.set(session, new Set([number]));
-      else refusals.add(number);
+      this.#refuse(session, number);
       effects.refused(message);
       return false;
     }
@@ -342,13 +344,32 @@ export class Replica {
     return true;
   }
 
-  #attach(consumer: ReplicaConsumer, offset: HeaderValue | undefined, atUs: Micros, effects: Effects): void {
+  #refuse(session: SessionNumber, number: number): void {
+    const refusals = this.#refusals.get(session);
+    if (refusals === undefined) this.#refusals.set(session, new Set([number]));
+    else refusals.add(number);
+  }
+
+  /** Whether somebody has the queue to himself, or would have it beside others (R30). Whose node is away has it no more. */
+  #isTaken({ exclusive }: ReplicaConsumer): boolean {
+    const others = this.contents.consumers.all();
+    return others.some((other) => other.exclusive) || (exclusive && others.length > 0);
+  }
+
+  /** False where the queue is taken. */
+  #attach(command: Extract<SessionCommand, { type: 'attach' }>, atUs: Micros, effects: Effects): boolean {
+    const consumer = new ReplicaConsumer(command);
+    if (this.#isTaken(consumer)) {
+      this.#refuse(command.session, command.number);
+      return false;
+    }
     if (this.stream !== undefined) {
-      const wish = streamOffset(offset, atUs);
+      const wish = streamOffset(command.offset, atUs);
       consumer.offset = this.stream.log.resolve(typeof wish === 'string' ? { type: 'next' } : wish);
     }
     this.contents.consumers.add(consumer);
     effects.subscribed(consumer);
+    return true;
   }
 
   #remove(consumer: ReplicaConsumer, how: 'detach' | 'end' | 'away', effects: Effects): void {

@@ -161,6 +161,11 @@ export function accessRefused(text: string): Refusal {
   return { code: 403, name: 'ACCESS_REFUSED', text };
 }
 
+/** R30: somebody consumes there and wants no other, or there are others. */
+export function exclusiveUse(queue: string): Refusal {
+  return accessRefused(`queue '${queue}' cannot be consumed: exclusive use`);
+}
+
 export function preconditionFailed(text: string): Refusal {
   return { code: 406, name: 'PRECONDITION_FAILED', text };
 }

@@ -103,7 +103,7 @@ export class Sessions {
   }
 
   attach(consumer: Consumer, out: Out): void {
-    const { channel, queue, prefetch, noAck, priority } = consumer;
+    const { channel, queue, prefetch, noAck, priority, exclusive } = consumer;
     const session = this.#of(channel, queue);
     this.#lastConsumer += 1;
     const number = this.#lastConsumer;
@@ -111,7 +111,7 @@ export class Sessions {
     session.consumers.set(number, { consumer, got: 0, missing: new Set() });
     const client = channel.connection.peer;
     const offset = consumer.wish;
-    this.#say(session, { type: 'attach', consumer: number, client, prefetch, noAck, priority, offset }, out);
+    this.#say(session, { type: 'attach', consumer: number, client, prefetch, noAck, priority, exclusive, offset }, out);
   }
 
   detach(consumer: Consumer, out: Out): void {
@@ -195,6 +195,11 @@ export class Sessions {
       if (!session.fetched) this.#host.empty(channel, out);
       session.fetched = false;
     } else if (command.type === 'purge') this.#host.purged(channel, wire.count, out);
+    else if (command.type === 'attach' && !wire.ok) {
+      const refused = session.consumers.get(command.consumer);
+      session.consumers.delete(command.consumer);
+      if (refused !== undefined) this.#host.refused(refused.consumer, out);
+    }
   }
 
   got(wire: NodeWireOf<'rabbitmq/delivered'>, out: Out): void {

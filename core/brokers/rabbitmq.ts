@@ -53,7 +53,7 @@ export const rabbitmq: BrokerKind = {
     'max.poll.interval.ms': 'RabbitMQ pushes; consumer_timeout bounds how long a delivery may stay unacked.',
   },
   simplifications: [
-    'In a cluster the exchanges, bindings and queues are known to all nodes from the start. The server keeps them in a store that is replicated by itself (Khepri); that store is not built, so clients of a cluster neither declare nor delete queues that they share (no auto-delete, no x-expires), no consumer is exclusive there, and a prefetch that a channel shares counts on a single node only. A queue that is exclusive to one connection (R13) may be declared everywhere.',
+    'In a cluster the exchanges, bindings and queues are known to all nodes from the start. The server keeps them in a store that is replicated by itself (Khepri); that store is not built, so clients of a cluster neither declare nor delete queues that they share (no auto-delete, no x-expires), and a prefetch that a channel shares counts on a single node only. A consumer that its queue refuses there, for another has it to itself (R30), is told so after it was told that it consumes. A queue that is exclusive to one connection (R13) may be declared everywhere.',
     'Nodes find out who is alive by a heartbeat each second and a fixed limit (`failure-detection`); the server’s detector adapts. A member that was away gets all entries that it missed, never a snapshot, and a stream is replicated as a quorum queue is.',
     'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
@@ -132,19 +132,14 @@ export const rabbitmq: BrokerKind = {
 };
 
 /** What a cluster cannot have here, although a node alone can. */
-function clusterComplaints({ options, queues, consumers }: Configuration): Complaint[] {
+function clusterComplaints({ options, queues }: Configuration): Complaint[] {
   if (numberOf(options, 'nodes', 1) === 1) return [];
   const text = 'in a cluster of several `nodes` this is not simulated; a single node can do it';
-  return [
-    ...queues.flatMap(({ name, options: its }): Complaint[] =>
-      ['auto-delete', 'x-expires']
-        .filter((option) => its[option] !== undefined && its[option] !== false)
-        .map((option) => ({ section: 'queues', name, option, text })),
-    ),
-    ...consumers.flatMap(({ name, options: its }): Complaint[] =>
-      booleanOf(its, 'exclusive') ? [{ section: 'consumers', name, option: 'exclusive', text }] : [],
-    ),
-  ];
+  return queues.flatMap(({ name, options: its }): Complaint[] =>
+    ['auto-delete', 'x-expires']
+      .filter((option) => its[option] !== undefined && its[option] !== false)
+      .map((option) => ({ section: 'queues', name, option, text })),
+  );
 }
 
 function newNode({ options }: BrokerSpec, placeOf: (name: string) => PlaceId, member?: Membership): RabbitNode {

@@ -1,6 +1,6 @@
 /** RabbitMQ's nodes as a cluster, over the simulated network: what a client sees while queues change their leaders. */
 import { expect, it } from 'vitest';
-import { countOf, traceOf } from './runs.ts';
+import { countOf, factsOf, traceOf } from './runs.ts';
 
 const system = (queue: string, timeline: string, more = ''): string => `
 title: A cluster
@@ -77,4 +77,26 @@ it('a delivery that is lost between nodes does not stop a consumer without acks 
   // Beside it at most what was handed out while the node counted as away.
   expect(countOf(trace, 'received')).toBeGreaterThan(countOf(trace, 'produced') - 4);
   expect(countOf(trace, 'received')).toBeLessThan(countOf(trace, 'produced'));
+});
+
+it('a consumer has a queue of another node to itself until its own node is gone (R30)', () => {
+  const lone = (name: string, node: number): string =>
+    `  ${name}: { from: jobs, process: 50ms, prefetch: 4, effect: { insert: results }, exclusive: true, node: ${node} }\n`;
+  const trace = traceOf(
+    system('', '{ at: 10s, crash: b3 }')
+      .replace(/consumers:\n.*\n/, `consumers:\n${lone('first', 3)}${lone('second', 2)}`)
+      .replace('5ms..15ms', '5ms, links: [{ from: second, latency: 100ms }]')
+      .replace("'4.3'", "'4.2'"),
+  );
+  const who = (from: number, to: number): string[] => [
+    ...new Set(
+      factsOf(trace, 'begun')
+        .filter(({ timeUs }) => timeUs >= from * 1e6 && timeUs < to * 1e6)
+        .map(({ actor }) => trace.actorName(actor)),
+    ),
+  ];
+  expect(who(0, 10)).toEqual(['first']);
+  expect(factsOf(trace, 'channel-closed').map(({ value }) => value)).toContain(403);
+  expect(who(12, 90)).toEqual(['second']);
+  expect(countOf(trace, 'settled')).toBeGreaterThanOrEqual(countOf(trace, 'produced'));
 });
