@@ -1,7 +1,7 @@
 import type { ConsumerSettings } from '../../../core/clients/consumer.ts';
 
 /** A consumer's settings where a test says nothing: one message at a time, in no time, to no store. */
-export const USUAL: ConsumerSettings = {
+export const USUAL = {
   process: { type: 'constant', us: 0 },
   settle: 'after-processing',
   concurrency: 1,
@@ -20,4 +20,4 @@ export const USUAL: ConsumerSettings = {
   shed: null,
   liveness: null,
   produces: [],
-};
+} satisfies ConsumerSettings;
