@@ -74,6 +74,7 @@ it('every key has a labelled button, which does what the key does, or says why i
   await page.keyboard.press('Home');
   await page.keyboard.press('?');
   const lines = page.getByRole('dialog', { name: 'Signs and keys' }).getByRole('list', { name: 'Keys' });
+  await lines.getByRole('listitem').first().waitFor();
   expect(await lines.getByRole('listitem').count()).toBe(SHORTCUTS.length);
   for (const { does, command } of SHORTCUTS) {
     const button = lines.getByRole('button', { name: command === 'help' ? 'close this' : does }).first();
