@@ -1,7 +1,9 @@
 // `npm run screenshots`: pictures of the running app for the documentation, into docs/screenshots/: each state wide and narrow, in light and dark. A state is a moment of a scenario of the
 // library, opened by its link, and what is done there; so all can be taken again whenever the app looks different. A choice is kept in the repository, the others lie in `more/`. `-- why editor` takes only these; QUEUELAB_WEB names a folder with
 // the built app, which is then not built anew.
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { openBuiltPage } from './built-page.ts';
 
@@ -137,8 +139,23 @@ const unknown = wanted.filter((name) => !STATES.some((state) => state.name === n
 if (unknown.length > 0)
   throw new Error(`There is no state ${unknown.join(', ')}; there are ${STATES.map(({ name }) => name).join(', ')}.`);
 
+/** The browser that `npm ci` brings knows one family of letters. What runs on people's machines has one for figures and code as well, and with signs such as arrows: the system's, where it is installed. */
+function useFonts(): void {
+  const where = mkdtempSync(join(tmpdir(), 'queuelab-fonts-'));
+  const dirs = [join(tmpdir(), 'fonts'), '/usr/share/fonts'].map((dir) => `<dir>${dir}</dir>`).join('');
+  const preferred = '<alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>';
+  const alike = preferred.replace('sans-serif', 'system-ui');
+  const file = join(where, 'fonts.conf');
+  writeFileSync(
+    file,
+    `<?xml version="1.0"?><fontconfig>${dirs}<cachedir>${where}</cachedir>${preferred}${alike}</fontconfig>`,
+  );
+  process.env['FONTCONFIG_FILE'] = file;
+}
+
 const folder = 'docs/screenshots';
 mkdirSync(`${folder}/more`, { recursive: true });
+useFonts();
 const built = await openBuiltPage();
 let total = 0;
 for (const { name, link, act } of STATES.filter((state) => wanted.length === 0 || wanted.includes(state.name))) {

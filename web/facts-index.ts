@@ -57,6 +57,13 @@ export interface Span {
   readonly actor: ActorId;
 }
 
+/** A transaction of a producer, as far as it is known how it ended. */
+export interface Txn {
+  /** The fact that decides it; 0 while none does. */
+  end: FactId;
+  aborted: boolean;
+}
+
 /** How a line of the scenario's timeline is drawn: over its time, as a mark, or not at all because the actor's own facts show it. */
 export interface LineLook {
   readonly label: string;
@@ -149,6 +156,9 @@ export class FactsIndex {
   readonly changes: FactId[] = [];
   done: FactId = 0;
 
+  /** By message that was stored within one: its transaction. */
+  readonly txns = new Map<MessageId, Txn>();
+  readonly #openTxns = new Map<ActorId, Txn>();
   /** Messages that each producer makes in all, by its number. */
   readonly made = new Map<ActorId, number>();
 
@@ -274,9 +284,27 @@ export class FactsIndex {
       this.#hops.push(id);
       this.#arrivals.push(this.#latestArrival);
     }
+    if (kind === F['txn-begun']) this.#openTxns.set(trace.actor(id), { end: 0, aborted: false });
+    else if (this.#openTxns.size > 0) this.#seeTxn(kind, id);
     if (kind === F['became-visible']) this.#delayOver(trace.messageOf(id), id);
     if (kind === F.changed) this.changes.push(id);
     if (tone & NOTABLE) this.#span(kind, id, time, trace.actor(id));
+  }
+
+  /** While some transaction is open: what is stored in it, and how it ends. */
+  #seeTxn(kind: number, id: FactId): void {
+    const { trace } = this;
+    if (kind === F.appended) {
+      const message = trace.messageOf(id);
+      const open = message === 0 ? undefined : this.#openTxns.get(trace.message(message).producer);
+      if (open !== undefined) this.txns.set(message, open);
+    } else if (kind === F['txn-committed'] || kind === F['txn-aborted']) {
+      const open = this.#openTxns.get(trace.peer(id));
+      if (open === undefined) return;
+      open.end = id;
+      open.aborted = kind === F['txn-aborted'];
+      this.#openTxns.delete(trace.peer(id));
+    }
   }
 
   /** Whether "next notable" stops there. */

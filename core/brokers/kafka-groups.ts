@@ -6,7 +6,7 @@
 import { F, R, type Reason } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { GroupAnswers, GroupAssignment, GroupError, GroupReason } from '../parts/consumer-group.ts';
-import { ConsumerGroup } from '../parts/consumer-group.ts';
+import { ConsumerGroup, commitErrorWithoutGroup } from '../parts/consumer-group.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../types.ts';
 import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
 import { EpochGroups } from './kafka-epoch-groups.ts';
@@ -76,9 +76,12 @@ export interface GroupTimer extends Wire {
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 const EPOCHS = -1;
+/** Any version that there will be. */
+const NEWEST = Number.MAX_SAFE_INTEGER;
 
 const REFUSED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
   ILLEGAL_GENERATION: 'fenced',
+  GROUP_ID_NOT_FOUND: 'fenced',
   UNKNOWN_MEMBER_ID: 'fenced',
   STALE_MEMBER_EPOCH: 'fenced',
   FENCED_MEMBER_EPOCH: 'fenced',
@@ -142,7 +145,10 @@ export class GroupCoordinator {
   }
 
   join(from: ActorId, request: JoinGroupRequest, out: Out): void {
-    if (this.#epochs.isActive(request.group)) return refuseJoin(from, request, out);
+    if (this.#epochs.isActive(request.group)) return refuseJoin(from, request, 'INCONSISTENT_GROUP_PROTOCOL', out);
+    // Only a newcomer makes a group.
+    if (request.memberId !== '' && !this.#groups.has(request.group))
+      return refuseJoin(from, request, 'UNKNOWN_MEMBER_ID', out);
     const group = this.#group(request.group);
     const known = group.state.memberIds.length;
     let begun: { readonly generation: number; readonly reason: GroupReason } | undefined;
@@ -179,40 +185,51 @@ export class GroupCoordinator {
   }
 
   sync(from: ActorId, request: SyncGroupRequest, out: Out): void {
-    const group = this.#group(request.group);
     const { memberId, instanceId, generation, assignment } = request;
+    const group = this.#groups.get(request.group);
+    if (group === undefined) {
+      const wire: SyncGroupAnswer = {
+        type: 'kafka/SyncGroup.answer',
+        id: request.id,
+        error: 'UNKNOWN_MEMBER_ID',
+        partitions: [],
+      };
+      return out.send(from, 'control', wire);
+    }
     const ticket = { from, id: request.id };
     group.state.sync(memberId, instanceId, generation, assignment, ticket, out.now, this.#answers(group, out));
     this.#arm(group, out);
   }
 
   heartbeat(from: ActorId, request: HeartbeatRequest, out: Out): void {
-    const group = this.#group(request.group);
+    const group = this.#groups.get(request.group);
+    if (group === undefined) return reply(from, request.id, 'UNKNOWN_MEMBER_ID', out);
     const error = group.state.heartbeat(request.memberId, request.instanceId, request.generation, out.now);
     reply(from, request.id, error, out);
     this.#arm(group, out);
   }
 
   leave(from: ActorId, request: LeaveGroupRequest, out: Out): void {
-    const group = this.#group(request.group);
+    const group = this.#groups.get(request.group);
+    if (group === undefined) return reply(from, request.id, 'UNKNOWN_MEMBER_ID', out);
     const error = group.state.leave(request.memberId, request.reason, out.now, this.#answers(group, out));
     reply(from, request.id, error, out);
     this.#arm(group, out);
   }
 
   commit(from: ActorId, request: OffsetCommitRequest, out: Out): void {
-    const group = this.#group(request.group);
-    const error = this.#commitError(group, request, false, out);
+    const error = this.#commitError(request, out);
     if (error !== 'NONE') {
-      this.#refuse(group, from, request.offsets, error, out);
+      this.#refuse(request.group, from, request.offsets, error, out);
       return reply(from, request.id, error, out);
     }
+    const group = this.#group(request.group);
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
     const generation = this.#generationOf(group);
     // What waits for replicas is still caused by the consumer's request.
     const because = out.cause;
     this.#log.append(records, -1, 0, out, (failed, later) => {
-      if (failed !== 'NONE') this.#refuse(group, from, request.offsets, failed, later);
+      if (failed !== 'NONE') this.#refuse(request.group, from, request.offsets, failed, later);
       else {
         for (const { partition, offset } of request.offsets) {
           this.#apply(group, { partition, offset, consumer: from, generation }, because, later);
@@ -224,17 +241,17 @@ export class GroupCoordinator {
 
   /** Offsets as part of a transaction: they count when its marker is written here. Source: K38, K47. */
   commitInTxn(from: ActorId, request: TxnOffsetCommitRequest, out: Out): void {
-    const group = this.#group(request.group);
-    const error = this.#commitError(group, request, true, out);
+    const error = this.#commitError(request, out);
     if (error !== 'NONE') {
-      this.#refuse(group, from, request.offsets, error, out);
+      this.#refuse(request.group, from, request.offsets, error, out);
       return reply(from, request.id, error, out);
     }
+    const group = this.#group(request.group);
     const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
     const generation = this.#generationOf(group);
     this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
       if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record, generation);
-      else this.#refuse(group, from, request.offsets, failed, later);
+      else this.#refuse(request.group, from, request.offsets, failed, later);
       reply(from, request.id, failed, later);
     });
   }
@@ -248,27 +265,28 @@ export class GroupCoordinator {
   }
 
   /** Under the consumer protocol the member's epoch stands in the place of the generation. Source: K55, K59. */
-  #commitError(
-    group: Group,
-    { memberId, instanceId, generation }: OffsetCommitRequest | TxnOffsetCommitRequest,
-    transactional: boolean,
-    out: Out,
-  ): KafkaError {
-    return this.#epochs.isActive(group.name)
-      ? (this.#epochs.commitError(group.name, memberId, generation) ?? 'UNKNOWN_MEMBER_ID')
-      : group.state.commitError(memberId, instanceId, generation, transactional, out.now);
+  #commitError(request: OffsetCommitRequest | TxnOffsetCommitRequest, out: Out): KafkaError {
+    const { group: name, memberId, instanceId, generation } = request;
+    const group = this.#epochs.isActive(name) ? undefined : this.#groups.get(name);
+    const transactional = request.type === 'kafka/TxnOffsetCommit';
+    if (group !== undefined) return group.state.commitError(memberId, instanceId, generation, transactional, out.now);
+    const version = request.type === 'kafka/OffsetCommit' ? request.version : undefined;
+    return (
+      this.#epochs.commitError(name, memberId, generation) ??
+      commitErrorWithoutGroup(generation, transactional, version ?? NEWEST)
+    );
   }
 
   fetchOffsets(from: ActorId, request: OffsetFetchRequest, out: Out): void {
-    const group = this.#group(request.group);
-    const held = [...group.pending.values()].some((offsets) =>
+    const group = this.#groups.get(request.group);
+    const held = [...(group?.pending.values() ?? [])].some((offsets) =>
       offsets.some(({ partition }) => request.partitions.includes(partition)),
     );
     const answer: OffsetFetchAnswer = {
       type: 'kafka/OffsetFetch.answer',
       id: request.id,
       error: held && request.requireStable ? 'UNSTABLE_OFFSET_COMMIT' : 'NONE',
-      offsets: request.partitions.map((partition) => ({ partition, offset: group.offsets.get(partition) ?? -1 })),
+      offsets: request.partitions.map((partition) => ({ partition, offset: group?.offsets.get(partition) ?? -1 })),
     };
     out.send(from, 'control', answer);
   }
@@ -417,12 +435,13 @@ export class GroupCoordinator {
     return held ?? [];
   }
 
-  #refuse(group: Group, from: ActorId, offsets: OffsetCommitRequest['offsets'], error: KafkaError, out: Out): void {
+  #refuse(name: string, from: ActorId, offsets: OffsetCommitRequest['offsets'], error: KafkaError, out: Out): void {
     const reason = R[REFUSED_BECAUSE[error] ?? 'refused by the broker'];
     for (const { partition, offset } of offsets) {
       out.fact(F['commit-refused'], 0, this.#log.cluster.partition(partition).place, from, offset, reason);
     }
-    this.#arm(group, out);
+    const group = this.#groups.get(name);
+    if (group !== undefined) this.#arm(group, out);
   }
 }
 
@@ -430,12 +449,12 @@ function rebalancing(group: Group, generation: number, reason: GroupReason, out:
   out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
 }
 
-/** A classic member cannot join a group that follows the consumer protocol. Source: K59. */
-function refuseJoin(to: ActorId, { id, memberId }: JoinGroupRequest, out: Out): void {
+/** A classic member cannot join a group that follows the consumer protocol (K59), nor somebody who claims to be a member one that does not exist. */
+function refuseJoin(to: ActorId, { id, memberId }: JoinGroupRequest, error: GroupError, out: Out): void {
   const answer: JoinGroupAnswer = {
     type: 'kafka/JoinGroup.answer',
     id,
-    error: 'INCONSISTENT_GROUP_PROTOCOL',
+    error,
     memberId,
     generation: -1,
     assignor: '',

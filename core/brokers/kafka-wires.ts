@@ -217,6 +217,8 @@ export interface LeaveGroupRequest extends GroupRequest {
 
 export interface OffsetCommitRequest extends GroupRequest {
   readonly type: 'kafka/OffsetCommit';
+  /** Version of the request that the client speaks; the newest when left out. */
+  readonly version?: number;
   readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
 }
 

@@ -15,6 +15,7 @@ import { type BufferLimit, OutputBuffer } from '../parts/output-buffer.ts';
 import { RecentNumbers } from '../parts/recent-numbers.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type {
+  KeyCommand,
   Plain,
   Publish,
   PubSubQuery,
@@ -48,6 +49,8 @@ interface Client {
   /** Channels of sharded Pub/Sub, a name space of their own (B11). */
   readonly shards: Set<string>;
   protocol: 2 | 3;
+  /** Number of the database that it has selected, as it was written. */
+  database: string;
   windowBytes: number;
   /** Bytes that are written and not read. */
   unreadBytes: number;
@@ -93,6 +96,8 @@ export class RedisPubSubNode implements Machine {
   /** In the order of their names, so that a run can be repeated; the server's own order among patterns is arbitrary. */
   readonly #patterns = new Map<string, Set<Client>>();
   #patternNames: string[] = [];
+  /** Keys and their values, by the database's number. */
+  readonly #databases = new Map<string, Map<string, string>>();
   readonly #expected = new Map<ActorId, Expected>();
 
   constructor(limit: BufferLimit, placeOf: (topic: string) => PlaceId) {
@@ -113,8 +118,7 @@ export class RedisPubSubNode implements Machine {
     const client = this.#clientOf(from, request.connection, out);
     if (request.token > 0 && !client.heard.isNew(request.token)) return;
     const subscribed = client.channels.size + client.patterns.size + client.shards.size > 0;
-    const name =
-      request.type === 'OTHER' ? request.text : request.type === 'PUBSUB' ? `PUBSUB|${request.about}` : request.type;
+    const name = request.type === 'PUBSUB' ? `PUBSUB|${request.about}` : request.type;
     if (subscribed && client.protocol === 2 && !ALLOWED.has(name)) {
       const text = `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
       return this.#reply(from, { type: 'error', token: request.token, text }, out);
@@ -142,8 +146,12 @@ export class RedisPubSubNode implements Machine {
       case 'PING':
       case 'RESET':
       case 'SELECT':
-      case 'OTHER':
         return this.#plain(client, request, subscribed, out);
+      case 'GET':
+      case 'SET':
+      case 'DEL':
+      case 'EXISTS':
+        return this.#keyed(client, request, out);
       default:
         request satisfies never;
     }
@@ -191,6 +199,7 @@ export class RedisPubSubNode implements Machine {
       patterns: new Set(),
       shards: new Set(),
       protocol: 2,
+      database: '0',
       windowBytes: Number.POSITIVE_INFINITY,
       unreadBytes: 0,
       unsent: new Fifo(),
@@ -386,9 +395,28 @@ export class RedisPubSubNode implements Machine {
         return this.#text(actor, token, 'RESET', out);
       case 'SELECT':
         // B7: channels have nothing to do with databases.
+        client.database = text;
         return this.#text(actor, token, 'OK', out);
-      case 'OTHER':
+      default:
+        return type satisfies never;
+    }
+  }
+
+  /** B7: nor have keys. */
+  #keyed({ actor, database }: Client, { type, keys, value, token }: KeyCommand, out: Out): void {
+    const stored = this.#databases.get(database) ?? new Map<string, string>();
+    this.#databases.set(database, stored);
+    switch (type) {
+      case 'GET':
+        return this.#text(actor, token, stored.get(keys[0] ?? '') ?? null, out);
+      case 'SET':
+        stored.set(keys[0] ?? '', value);
         return this.#text(actor, token, 'OK', out);
+      case 'DEL':
+      case 'EXISTS': {
+        const found = keys.filter((key) => (type === 'DEL' ? stored.delete(key) : stored.has(key)));
+        return this.#reply(actor, { type: 'number', token, number: found.length }, out);
+      }
       default:
         return type satisfies never;
     }
@@ -416,7 +444,7 @@ export class RedisPubSubNode implements Machine {
     }
   }
 
-  #text(to: ActorId, token: number, text: string | readonly string[], out: Out): void {
+  #text(to: ActorId, token: number, text: string | readonly string[] | null, out: Out): void {
     this.#reply(to, { type: 'text', token, text }, out);
   }
 

@@ -43,9 +43,17 @@ export interface PubSubQuery extends Request {
 }
 
 export interface Plain extends Request {
-  readonly type: 'PING' | 'RESET' | 'SELECT' | 'OTHER';
-  /** PING's argument, SELECT's number, or the name of any other command. */
+  readonly type: 'PING' | 'RESET' | 'SELECT';
+  /** PING's argument, or SELECT's number. */
   readonly text: string;
+}
+
+/** Keys of the database that the connection has selected: they have nothing to do with channels (B7). */
+export interface KeyCommand extends Request {
+  readonly type: 'GET' | 'SET' | 'DEL' | 'EXISTS';
+  readonly keys: readonly string[];
+  /** Of SET. */
+  readonly value: string;
 }
 
 /** HELLO 2 or 3 chooses the protocol. */
@@ -74,7 +82,16 @@ export interface Probe extends Wire {
   readonly connection: number;
 }
 
-export type PubSubRequest = Subscribe | Unsubscribe | Publish | PubSubQuery | Plain | Hello | Quit | Window;
+export type PubSubRequest =
+  | Subscribe
+  | Unsubscribe
+  | Publish
+  | PubSubQuery
+  | Plain
+  | KeyCommand
+  | Hello
+  | Quit
+  | Window;
 
 interface Reply extends Wire {
   readonly token: number;
@@ -99,8 +116,8 @@ export interface ErrorReply extends Reply {
 
 export interface TextReply extends Reply {
   readonly type: 'text';
-  /** `OK`, `PONG`, `RESET`; a list in a RESP2 subscriber's answer to PING. */
-  readonly text: string | readonly string[];
+  /** `OK`, `PONG`, `RESET`, or what GET found, null for nothing; a list in a RESP2 subscriber's answer to PING. */
+  readonly text: string | readonly string[] | null;
 }
 
 export interface ListReply extends Reply {

@@ -60,8 +60,8 @@ export class Adding {
   /** The id of a new entry, or why there is none (X1). */
   #newId(stream: RedisStream, { id }: XAdd, nowMs: number): StreamId | string {
     const { lastId } = stream;
-    if (compareIds(lastId, GREATEST_ID) === 0) return ERRORS.exhausted;
     if (id === '*') return nextId(lastId, nowMs) ?? ERRORS.exhausted;
+    if (compareIds(lastId, GREATEST_ID) === 0) return ERRORS.exhausted;
     if (id.seq === '*') return nextInMs(lastId, id.ms) ?? ERRORS.smaller;
     return compareIds(id as StreamId, lastId) > 0 ? (id as StreamId) : ERRORS.smaller;
   }

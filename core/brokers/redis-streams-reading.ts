@@ -229,8 +229,7 @@ function answer(
   const reply: ReadReply = { type: 'read', token, streams, claims, sizeBytes: only === null ? 0 : only.sizeBytes };
   if (streams === null) return out.send(to, 'control', reply, 0, because);
   if (only !== null) return out.send(to, 'delivery', reply, only.id);
-  const handed = streams.flatMap(({ entries }) => entries);
-  hand(to, reply, handed, out);
+  hand(to, reply, streams.length === 1 && first !== undefined ? first : streams.flatMap(({ entries }) => entries), out);
 }
 
 /** The id after which only this entry and later ones are new. */

@@ -117,6 +117,14 @@ export function adopt(subscription: Subscription, attributes: OptionValues): voi
   subscription.allowed = booleanOf(attributes, 'queue-policy', subscription.allowed);
 }
 
+/** Whether a subscription that exists would be another one with these attributes: it is not made again with others. */
+export function wouldChange(subscription: Subscription, attributes: OptionValues): boolean {
+  const other = { ...subscription };
+  adopt(other, attributes);
+  const told = ({ policy, scope, raw, deadLetter }: Subscription) => JSON.stringify([policy, scope, raw, deadLetter]);
+  return told(other) !== told(subscription);
+}
+
 export function deadLetterOf(attributes: OptionValues): string {
   return textOf(tableOf(attributes, 'RedrivePolicy') ?? {}, 'deadLetterTargetArn');
 }

@@ -21,6 +21,8 @@ export interface Content {
   readonly body: PolicyJson | undefined;
   /** There is no body at all, which the service does not take. */
   readonly isEmpty?: boolean;
+  /** Null or absent: none was given. */
+  readonly subject?: string | null;
 }
 
 export interface Publish extends Request {

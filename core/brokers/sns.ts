@@ -19,7 +19,14 @@ import { Numbered } from '../parts/numbered.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../types.ts';
 import type { BrokerKind, Complaint, Configuration, Elsewhere } from './kind.ts';
 import { ENVELOPE_BYTES } from './sns-envelope.ts';
-import { BROKER_OPTIONS, CONSUMER_OPTIONS, deliveryPolicyOf, PRODUCER_OPTIONS, TOPIC_OPTIONS } from './sns-options.ts';
+import {
+  BROKER_OPTIONS,
+  CONSUMER_OPTIONS,
+  deliveryPolicyOf,
+  PRODUCER_OPTIONS,
+  SUBSCRIPTION_OPTIONS,
+  TOPIC_OPTIONS,
+} from './sns-options.ts';
 import {
   adopt,
   deadLetterOf,
@@ -30,6 +37,7 @@ import {
   Look,
   type Subscription,
   subscriptionOf,
+  wouldChange,
 } from './sns-subscription.ts';
 import {
   type CreateTopic,
@@ -515,9 +523,14 @@ export class Sns implements Machine {
     const fifoOf = (queue: string): boolean | undefined => this.#targets.get(queue)?.fifo;
     if (faultOfQueue(topic.dedup !== null, endpoint, attributes, fifoOf) !== '') return ERROR.invalid;
     if (faultOfFilter(attributes) !== '') return ERROR.invalid;
+    if (Object.keys(attributes).some((attribute) => SUBSCRIPTION_OPTIONS[attribute] === undefined))
+      return ERROR.invalid;
+    if (typeof (attributes['RawMessageDelivery'] ?? false) !== 'boolean') return ERROR.invalid;
     const filtered = topic.subscriptions.filter(({ policy }) => policy !== null).length;
     if (attributes['FilterPolicy'] !== undefined && filtered >= POLICIES_MAX) return ERROR.policies;
-    if (this.#subscription(name, endpoint) === undefined) this.#addQueue(topic, endpoint, attributes);
+    const known = this.#subscription(name, endpoint);
+    if (known === undefined) this.#addQueue(topic, endpoint, attributes);
+    else if (wouldChange(known, attributes)) return ERROR.invalid;
     return '';
   }
 
@@ -584,10 +597,15 @@ function isFifo(name: string, attribute: boolean): boolean {
 /** Why a Publish is refused; '' when it is not (N14). */
 function errorOfPublish({ dedup, contentDedup }: Topic, request: Publish): string {
   const { group, dedupId, sizeBytes, content } = request;
-  if (sizeBytes > BYTES_MAX || content?.isEmpty === true) return ERROR.invalid;
+  if (sizeBytes > BYTES_MAX || content?.isEmpty === true || !isSubject(content?.subject ?? null)) return ERROR.invalid;
   if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (!ID.test(group)) return ERROR.invalid;
   return (dedupId === null ? contentDedup : ID.test(dedupId)) ? '' : ERROR.invalid;
+}
+
+/** A subject has 1 to 100 characters and no line breaks or other control characters. */
+function isSubject(subject: string | null): boolean {
+  return subject === null || (subject !== '' && subject.length <= 100 && !/\p{Cc}/u.test(subject));
 }
 
 /** Why a batch is refused as a whole; '' when its entries are looked at one by one (N14). */

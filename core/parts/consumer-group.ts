@@ -18,7 +18,8 @@ export type GroupError =
   | 'ILLEGAL_GENERATION'
   | 'REBALANCE_IN_PROGRESS'
   | 'INCONSISTENT_GROUP_PROTOCOL'
-  | 'INVALID_SESSION_TIMEOUT';
+  | 'INVALID_SESSION_TIMEOUT'
+  | 'GROUP_ID_NOT_FOUND';
 
 /** Why a rebalance began or a member went. */
 export type GroupReason =
@@ -115,6 +116,18 @@ export interface GroupSnapshot {
 }
 
 const NEVER = Number.MAX_SAFE_INTEGER;
+/** The version of OffsetCommit from which on a missing group is called missing. */
+const NAMES_MISSING_GROUPS = 9;
+
+/**
+ * What a commit to a group that does not exist gets. One that claims no generation makes the group: tools and consumers that assign by hand have no other
+ * way. One that claims one is refused in the words of its version of OffsetCommit; commits within transactions keep the old ones.
+ * Source: K55; apache/kafka: OffsetMetadataManager.java#validateOffsetCommit, #validateTransactionalOffsetCommit.
+ */
+export function commitErrorWithoutGroup(generation: number, transactional: boolean, version: number): GroupError {
+  if (generation < 0) return 'NONE';
+  return transactional || version < NAMES_MISSING_GROUPS ? 'ILLEGAL_GENERATION' : 'GROUP_ID_NOT_FOUND';
+}
 
 export class ConsumerGroup<Ticket> {
   readonly groupId: string;

@@ -3,6 +3,15 @@
  * (KIP-848), sessions that commits keep alive, the coordinator of a group, lag, where a consumer begins, and what a crash between poll and
  * commit repeats or leaves out. A scenario in words is read where each of its steps is a poll, a commit, some processing or a crash.
  */
+import { KafkaCluster } from '../../core/brokers/kafka-cluster.ts';
+import { KafkaNode } from '../../core/brokers/kafka-node.ts';
+import { topicConfig } from '../../core/brokers/kafka-options.ts';
+import type {
+  Answer,
+  OffsetCommitRequest,
+  OffsetFetchAnswer,
+  OffsetFetchRequest,
+} from '../../core/brokers/kafka-wires.ts';
 import {
   ConsumerGroup,
   type GroupAnswers,
@@ -14,6 +23,7 @@ import { coordinatorPartition, javaStringHash } from '../../core/parts/murmur2.t
 import { isWithin, parseOffsetReset, resetQuery } from '../../core/parts/offset-reset.ts';
 import { PartitionReplica } from '../../core/parts/partition-replica.ts';
 import { Fields, type Findings, isTable, type Json, type JsonTable, UnknownShape } from './case.ts';
+import { MachineDriver } from './machine-driver.ts';
 
 /** K51: the default of `session.timeout.ms`. */
 const SESSION_US = 45_000_000;
@@ -51,6 +61,7 @@ export function runGroups(table: JsonTable, findings: Findings): void {
 }
 
 function commits(input: Fields, expected: Fields, findings: Findings): void {
+  if (input.get('group') === null) return commitToNone(input, expected, findings);
   const group = restored(input.fields('group'), input.number('sessionTimeoutMs', SESSION_US / 1000) * 1000);
   if (!input.has('events')) {
     const commit = input.fields('commit');
@@ -81,6 +92,62 @@ function commits(input: Fields, expected: Fields, findings: Findings): void {
   if (expected.has('memberPresent')) findings.same('memberPresent', expected.list('memberPresent'), present);
   if (expected.has('errors')) findings.same('errors', expected.list('errors'), errors);
 }
+
+/** The versions of OffsetCommit, of which a case may name one; the answer to a commit of a group that does not exist changed with the last. */
+const COMMIT_VERSIONS = [8, 9] as const;
+
+/** A commit to a group that nobody knows, asked of a node. Where no version is named, the answer must be that of some version. Source: K55. */
+function commitToNone(input: Fields, expected: Fields, findings: Findings): void {
+  const commit = input.fields('commit');
+  const memberId = commit.text('memberId', '');
+  const instanceId = commit.has('instanceId') ? commit.text('instanceId') : undefined;
+  const generation = commit.number('generation', -1);
+  const offset = commit.number('offset', 0);
+  const from = input.has('version') ? input : commit;
+  const versions = from.has('version') ? [from.number('version')] : COMMIT_VERSIONS;
+  commit.end();
+  const seen = versions.map((version) => {
+    const driver = new MachineDriver();
+    const cluster = new KafkaCluster({ nodes: 1 }, driver.setup);
+    cluster.nodes.push(driver.out.self);
+    cluster.addTopic('t', 1, 1, topicConfig({}, {}));
+    cluster.groupPartition('group');
+    driver.start(new KafkaNode(cluster, 1));
+    const commitRequest: OffsetCommitRequest = {
+      type: 'kafka/OffsetCommit',
+      id: 1,
+      version,
+      group: 'group',
+      memberId,
+      instanceId,
+      generation,
+      offsets: [{ partition: 0, offset }],
+    };
+    const question: OffsetFetchRequest = {
+      type: 'kafka/OffsetFetch',
+      id: 2,
+      group: 'group',
+      partitions: [0],
+      requireStable: false,
+    };
+    driver.receive(CLIENT, commitRequest);
+    driver.receive(CLIENT, question);
+    const answers = driver.take().map(({ wire }) => wire as Answer);
+    const found = answers.find(({ id }) => id === 2) as OffsetFetchAnswer | undefined;
+    const committed = found?.offsets[0]?.offset ?? -1;
+    return {
+      error: answers.find(({ id }) => id === 1)?.error ?? null,
+      committed: committed < 0 ? null : committed,
+    };
+  });
+  const wanted = expected.text('error');
+  const errors = seen.map(({ error }) => error);
+  findings.holds('error', errors.includes(wanted as (typeof errors)[number]), wanted, errors);
+  if (expected.has('committed'))
+    findings.same('committed', expected.get('committed') ?? null, seen[0]?.committed ?? null);
+}
+
+const CLIENT = 2;
 
 function restored(fields: Fields, sessionTimeoutUs: number): ConsumerGroup<number> {
   const state = STATES[fields.text('state')];

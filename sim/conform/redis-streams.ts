@@ -255,9 +255,23 @@ function ask(server: Server, client: string, command: readonly Json[], where: st
       if (!CONFIGURABLE.includes(words[i] ?? '')) throw new UnknownShape(`the setting ${words[i]}`);
     }
   }
+  if (SUMMED.has(name?.toUpperCase() ?? '') && words.length > 2) return sumOf(server, client, words);
   const answer = server.send(client, words);
   if (!mayWait) server.await(answer);
   return answer;
+}
+
+/** Commands that answer with a number for each of their keys, added up. */
+const SUMMED: ReadonlySet<string> = new Set(['EXISTS', 'DEL', 'UNLINK']);
+
+function sumOf(server: Server, client: string, [name = '', ...keys]: readonly string[]): Answer {
+  let count = 0;
+  for (const key of keys) {
+    const { reply } = server.send(client, [name, key]);
+    if (reply?.type !== 'count') return { reply };
+    count += reply.count;
+  }
+  return { reply: { type: 'count', token: 0, count } };
 }
 
 /** Settings that a case may change while the server runs; those of the disk are known from the start. */

@@ -14,7 +14,7 @@ import type {
   TopicResult,
 } from '../../core/brokers/sns-verbs.ts';
 import { Sqs } from '../../core/brokers/sqs.ts';
-import type { OptionValues } from '../../core/options.ts';
+import type { OptionValue, OptionValues } from '../../core/options.ts';
 import {
   type BackoffFunction,
   type DeliveryPolicy,
@@ -116,10 +116,10 @@ class Pair {
 
   /** A Publish as a request; `published` is what was said with it. */
   publish(published: Published, group: string, dedupId: string | null): Extract<SnsRequest, { type: 'Publish' }> {
-    const { body, topic, attributes } = published;
+    const { body, subject, topic, attributes } = published;
     const message = this.#message(body);
     if (!this.#published.has(message.id)) this.#published.set(message.id, published);
-    const content: Content = { attributes, body: parsed(body), isEmpty: body === '' };
+    const content: Content = { attributes, body: parsed(body), isEmpty: body === '', subject };
     const own = Object.entries(attributes).reduce((sum, [name, { Value }]) => sum + utf8Length(name + Value), 0);
     const sizeBytes = utf8Length(body) + own;
     this.#tokens += 1;
@@ -280,8 +280,10 @@ function call(pair: Pair, op: string, args: Fields): Json {
       if (error !== '') return { error };
       return {
         ok: true,
-        Successful: results.filter(({ result }) => result.error === '').map(({ id }) => id),
-        Failed: results.filter(({ result }) => result.error !== '').map(({ id }) => id),
+        Successful: results.filter(({ result }) => result.error === '').map(({ id }) => ({ Id: id })),
+        Failed: results
+          .filter(({ result }) => result.error !== '')
+          .map(({ id, result }) => ({ Id: id, Code: result.error })),
       };
     }
     case 'Subscribe':
@@ -321,7 +323,13 @@ function subscribe(pair: Pair, row: Fields): TopicResult {
   if (typeof TopicArn !== 'string' || typeof Endpoint !== 'string')
     throw new UnknownShape('a subscription without names');
   if (Protocol !== undefined && Protocol !== 'sqs') throw new UnknownShape(`the protocol ${String(Protocol)}`);
-  const attributes = optionsOf({ ...beside, ...(isTable(Attributes) && Attributes) }, SUBSCRIPTION_OPTIONS);
+  const attributes: Record<string, OptionValue> = {};
+  for (const [name, value] of Object.entries({ ...beside, ...(isTable(Attributes) && Attributes) })) {
+    // Of no consequence for queues; what the service has not at all is refused by the machine.
+    if (name === 'DeliveryPolicy' || name === 'ReturnSubscriptionArn') continue;
+    const isKnown = SUBSCRIPTION_OPTIONS[name] !== undefined;
+    Object.assign(attributes, isKnown ? optionsOf({ [name]: value }, SUBSCRIPTION_OPTIONS) : { [name]: String(value) });
+  }
   return pair.ask({ type: 'Subscribe', topic: TopicArn, endpoint: Endpoint, attributes }) as TopicResult;
 }
 
@@ -330,7 +338,9 @@ function publishedOf(topic: string, args: Fields): Published {
   const body = textOf(args.get('Message'));
   const structure = args.get('MessageStructure');
   const byProtocol = structure === 'json' ? parsed(body) : undefined;
-  const chosen = isTable(byProtocol) ? (byProtocol['sqs'] ?? byProtocol['default']) : body;
+  // By protocol there must be a text for those that have none of their own: without it there is nothing that could be published.
+  const texts = isTable(byProtocol) && typeof byProtocol['default'] === 'string' ? byProtocol : {};
+  const chosen = structure === 'json' ? (texts['sqs'] ?? texts['default'] ?? '') : body;
   if (typeof chosen !== 'string') throw new UnknownShape('a message without a text for queues');
   return {
     body: chosen,
@@ -399,7 +409,8 @@ function given(table: JsonTable): DeliveryPolicy {
     maxDelayTarget: seconds('maxDelayTarget'),
     backoffFunction: fields.text('backoffFunction', 'linear') as BackoffFunction,
   };
-  fields.end();
+  // How many a second a subscriber takes changes no phase.
+  fields.skip('maxReceivesPerSecond').end();
   return policy;
 }
 
@@ -436,10 +447,27 @@ function compare(where: string, wanted: Json, result: Json, findings: Findings):
         else findings.same(at, value, got);
         break;
       }
+      case 'Successful':
+      case 'Failed':
+        if (!isTable(result) || !isList(value)) throw new UnknownShape(at);
+        compareEntries(at, value, isList(result[field]) ? result[field] : [], findings);
+        break;
       default:
         if (!isTable(result) || !FIELDS.has(field)) throw new UnknownShape(at);
         findings.same(at, value, result[field] ?? null);
     }
+  }
+}
+
+/** Entries of a batch, each given by its id or by those of its fields that are compared. */
+function compareEntries(where: string, wanted: readonly Json[], entries: readonly Json[], findings: Findings): void {
+  const idOfEntry = (entry: Json): Json => (isTable(entry) ? (entry['Id'] ?? null) : entry);
+  findings.holds(where, sameItems(wanted.map(idOfEntry), entries.map(idOfEntry)), wanted, entries);
+  for (const entry of wanted) {
+    const code = isTable(entry) ? entry['Code'] : undefined;
+    if (code === undefined) continue;
+    const got = entries.find((one) => idOfEntry(one) === idOfEntry(entry));
+    findings.same(`${where}.Code`, code, isTable(got) ? (got['Code'] ?? null) : null);
   }
 }
 
@@ -448,8 +476,6 @@ const FIELDS: ReadonlySet<string> = new Set([
   'ok',
   'MessageId',
   'SequenceNumber',
-  'Successful',
-  'Failed',
   'immediate',
   'pre_backoff',
   'backoff_retries',

@@ -25,7 +25,11 @@ function optionValue(name: string, spec: OptionSpec, value: Json): OptionValue {
     return Object.fromEntries(Object.keys(spec.fields).map((field) => [field, '']));
   const table = spec.type === 'object' && typeof value === 'string' ? parsed(value) : value;
   if (spec.type === 'object' && isTable(table)) return optionsOf(table, spec.fields);
-  if (spec.type === 'boolean') return value === true || value === 'true';
+  if (spec.type === 'boolean') {
+    // What is neither stays as it is, and is refused.
+    const text = String(value);
+    return text === 'true' || (text === 'false' ? false : text);
+  }
   if (typeof value !== 'string' && typeof value !== 'number') throw new UnknownShape(`the value of ${name}`);
   if (spec.type === 'text' || spec.type === 'enum') return value;
   // A duration that is no whole number of seconds stays none.

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { clock, count, readClock, seconds, short } from '../../web/stage/describe.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import { clock, count, epochWord, groupKind, readClock, seconds, short } from '../../web/stage/describe.ts';
 
 it('a clock reading is read back', () => {
   for (const us of [0, 19_400_000, 61_001_000, 3_723_000_000]) expect(readClock(clock(us))).toBe(us);
@@ -21,4 +23,12 @@ it('numbers are short where there is no room', () => {
     '45 s',
     '10 min',
   ]);
+});
+
+it('a group is called by its protocol: members that agree at a barrier have generations, those whom the coordinator tells have epochs', () => {
+  const { scenario } = parseScenario(readFileSync('scenarios/poison/share-group.yaml', 'utf8'), { file: 'it.yaml' });
+  if (scenario === null) throw new Error('no scenario');
+  expect([groupKind(scenario, 'classic'), epochWord(scenario, 'classic')]).toEqual(['classic', 'generation']);
+  expect([groupKind(scenario, 'shared'), epochWord(scenario, 'shared')]).toEqual(['share', 'epoch']);
+  expect(groupKind(scenario, 'nobody')).toBe('');
 });

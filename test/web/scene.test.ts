@@ -138,3 +138,34 @@ it('what is handed out is called as the broker’s people call it', () => {
   expect(words('ordering/key-shared-join')).toContainEqual(expect.stringMatching(/^unacked \d/));
   expect(words('routing/late-subscriber')).toContainEqual(expect.stringMatching(/^sent \d/));
 });
+
+it('a record waits in an open transaction, behind the last stable offset, and is struck out when that is aborted', () => {
+  const { at } = stagedFile('kafka-log/zombie-fenced', 26_000_000);
+  const states = (timeUs: number): Readonly<Record<string, string>> =>
+    Object.fromEntries(at(timeUs).marks.map(({ label, state }) => [label, state]));
+  expect(states(16_000_000)).toMatchObject({ 10: 'faded', 12: 'delayed', 13: 'delayed' });
+  expect(at(16_000_000).words.map(({ text }) => text)).toContain('last stable offset 12');
+  expect(states(23_500_000)).toMatchObject({ 10: 'faded', 12: 'void', 13: 'void', 15: 'delayed' });
+  expect(at(25_900_000).words.map(({ text }) => text)).not.toContain('last stable offset 15');
+});
+
+it('a leader that is down keeps its place in the in-sync set until somebody notices, and is drawn as down', () => {
+  const { at } = stagedFile('replication/leader-crash-acks-1', 12_000_000);
+  const leader = (timeUs: number): string | undefined =>
+    at(timeUs).dots.find(({ r, filled }) => r === 4 && filled)?.ink;
+  expect(leader(9_000_000)).toBe('good');
+  expect(leader(10_500_000)).toBe('fault');
+});
+
+it('where a log was cut off at its start, its head says from where on it is there', () => {
+  const { at } = stagedFile('kafka-log/retention-overtakes', 92_000_000);
+  expect(at(50_000_000).words.some(({ text }) => text.includes('log start'))).toBe(false);
+  expect(at(91_000_000).words.map(({ text }) => text)).toContain('partition 0, log start 62');
+});
+
+it('a share group has a start offset, and both groups have room to say theirs', () => {
+  const { at } = stagedFile('poison/share-group', 13_000_000);
+  const words = at(12_600_000).words.map(({ text }) => text);
+  expect(words.some((text) => text.startsWith('classic'))).toBe(true);
+  expect(words.some((text) => text.startsWith('shared'))).toBe(true);
+});

@@ -7,7 +7,7 @@ import type { TimelineEntry } from '../../sim/scenario/types.ts';
 import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
-import { clock, count, seconds } from '../stage/describe.ts';
+import { clock, count, epochWord, seconds } from '../stage/describe.ts';
 import { replicaBit } from '../stage/tape-scene.ts';
 
 /** A message in a list, with what is to be said of it there. */
@@ -270,7 +270,10 @@ function placeView(moment: Moment, id: PlaceId): View | null {
       return {
         ...base,
         kind: 'Group',
-        status: group?.rebalancing === true ? 'rebalancing' : `generation ${group?.generation ?? 0}`,
+        status:
+          group?.rebalancing === true
+            ? 'rebalancing'
+            : `${epochWord(run.scenario, place.name)} ${group?.generation ?? 0}`,
         isTrouble: group?.rebalancing === true,
         counts: [counted('members', group?.members.length ?? 0)],
         lists: [],

@@ -102,6 +102,19 @@ const HELD: Readonly<Record<string, string>> = {
   'redis-pubsub': 'sent',
 };
 
+/** How the members of a Kafka group share its partitions: by the classic protocol, by that of KIP-848, or as a share group; '' for a group of another broker. */
+export function groupKind({ brokers, consumers }: Scenario, name: string): '' | 'classic' | 'consumer' | 'share' {
+  const spec = Object.values(consumers).find(({ group }) => group === name);
+  if (spec === undefined || brokers[spec.broker]?.kind !== 'kafka') return '';
+  if (spec.options['group.type'] === 'share') return 'share';
+  return spec.options['group.protocol'] === 'consumer' ? 'consumer' : 'classic';
+}
+
+/** What the number is called by which a group's assignments are told apart: those that the coordinator makes have epochs, those on which members agree at a barrier generations. */
+export function epochWord(scenario: Scenario, group: string): 'generation' | 'epoch' {
+  return ['consumer', 'share'].includes(groupKind(scenario, group)) ? 'epoch' : 'generation';
+}
+
 /** Who answers for a place that is replicated or owned: "leader b2, term 3", "owner b1"; what is said where nobody does. */
 export function leaderWords(scenario: Scenario, place: string, leader: string, term: number): string {
   const isOwned = kindOfPlace(scenario, place) === 'pulsar';

@@ -9,9 +9,9 @@ export type Ink = 'ink' | 'soft' | 'faint' | 'line' | 'accent' | 'fault' | 'viol
 
 /**
  * `solid`: it is here. `held`: its place is kept while a consumer has the copy. `outline`: stored, not yet safe. `faded`: done with, kept by the log.
- * `delayed`: here, and not to be had yet. `gone`: it has left for good.
+ * `delayed`: here, and not to be had yet. `gone`: it has left for good. `void`: the log has it, and its transaction was aborted.
  */
-export type State = 'solid' | 'held' | 'outline' | 'faded' | 'delayed' | 'gone';
+export type State = 'solid' | 'held' | 'outline' | 'faded' | 'delayed' | 'gone' | 'void';
 
 export interface Mark {
   readonly message: MessageId;

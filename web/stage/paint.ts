@@ -377,6 +377,19 @@ export class Painter {
       on.fillStyle = colour;
       on.fill();
       on.globalAlpha = 1;
+    } else if (state === 'void') {
+      on.globalAlpha = 0.55;
+      on.strokeStyle = colour;
+      on.lineWidth = 1.25;
+      path(on, look.shape, size - 1.5);
+      on.stroke();
+      on.globalAlpha = 1;
+      on.lineWidth = 1;
+      on.strokeStyle = this.#palette.inks.soft;
+      on.beginPath();
+      on.moveTo(-size / 2, size / 2);
+      on.lineTo(size / 2, -size / 2);
+      on.stroke();
     } else {
       on.fillStyle = state === 'outline' || state === 'delayed' ? this.#palette.panel : this.#palette.lane;
       on.fill();

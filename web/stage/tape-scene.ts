@@ -1,7 +1,8 @@
 /** Logs: a partition as a tape of records with its flags, and many partitions as a line each. */
+import type { FactId, MessageId } from '../../core/types.ts';
 import type { PartitionState, Topology } from '../../sim/folds/topology.ts';
 import type { PartitionBox, TapesBox } from './boxes.ts';
-import { count, short } from './describe.ts';
+import { count, groupKind, short } from './describe.ts';
 import { clamp } from './geometry.ts';
 import { niceCeiling, type Sheet, type State, widthOf } from './marks.ts';
 
@@ -23,19 +24,31 @@ export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topolog
   const committed = lowestCommitted(partition);
   const y = box.y + box.h / 2;
   const isNumbered = fitsIn(cell, String(partition.end));
+  /** The first offset of a transaction that is still open; null while there is none in sight. */
+  let stable: number | null = null;
   for (let offset = first; offset < partition.end; offset++) {
     const message = partition.records.get(offset, 0);
     const x = left + (offset - first) * step + cell / 2;
     const isDone = committed !== null && offset < committed;
-    const state: State =
-      offset >= partition.watermark && partition.hasWatermark ? 'outline' : isDone ? 'faded' : 'solid';
+    const txn = message === 0 ? '' : txnState(sheet, message, topology.fact);
+    if (txn === 'open' && stable === null) stable = offset;
+    const isSafe = offset < partition.watermark || !partition.hasWatermark;
+    const state: State = !isSafe
+      ? 'outline'
+      : txn === 'open'
+        ? 'delayed'
+        : txn === 'aborted'
+          ? 'void'
+          : isDone
+            ? 'faded'
+            : 'solid';
     if (message === 0) {
       sheet.word(x, y + 4, '·', 'faint', 'center', false, true);
       continue;
     }
     sheet.cell(message, x, y, cell, state, 0, -1, {
       label: isNumbered ? String(offset) : '',
-      hint: `offset ${offset}${state === 'outline' ? ', not yet replicated' : isDone ? ', committed' : ''}`,
+      hint: `offset ${offset}${isSafe ? '' : ', not yet replicated'}${txn === '' ? '' : TXN_WORDS[txn]}${isSafe && isDone ? ', committed' : ''}`,
     });
   }
   /** Where the flag of an offset stands; the left edge for one that lies before what is shown. */
@@ -48,13 +61,22 @@ export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topolog
     const x = flagAt(partition.watermark);
     sheet.stroke(x, box.y - 2, x, box.y + box.h - 4, 'accent', 1.5, true);
   }
+  if (stable !== null) {
+    const x = flagAt(stable);
+    sheet.stroke(x, box.y + 4, x, box.y + box.h - 2, 'soft', 1.5, true);
+  }
   if (box.h < 30) {
     drawLowWords(sheet, box, partition, topology);
     return;
   }
   drawFoot(sheet, box, partition, topology, first, flagAt, room);
   const range = isNumbered || partition.end === first ? '' : `${count(first)} to ${count(partition.end - 1)}`;
-  drawHead(sheet, box, partition, range, isBehind ? flagAt(partition.watermark) : null);
+  const flag = isBehind
+    ? { x: flagAt(partition.watermark), long: 'high watermark', short: 'hw', offset: partition.watermark }
+    : stable === null
+      ? null
+      : { x: flagAt(stable), long: 'last stable offset', short: 'LSO', offset: stable };
+  drawHead(sheet, box, topology, partition, range, flag);
 }
 
 /** Under the tape: each group's committed offset at its flag, and how far the slowest lags. */
@@ -79,14 +101,17 @@ function drawFoot(
   const isOne = partition.committed.length === 1;
   const flags = partition.committed
     .map(({ group, offset }) => {
-      const name = isOne ? '' : `${sheet.run.trace.placeName(group)} `;
+      const groupName = sheet.run.trace.placeName(group);
+      const name = isOne ? '' : `${groupName} `;
       const isOff = offset < first;
-      const text = `${isOff ? '‹ ' : ''}${name}committed ${count(offset)}`;
+      // A share group commits no offset: it has one from which on not all is settled.
+      const word = groupKind(sheet.run.scenario, groupName) === 'share' ? 'start offset' : 'committed';
+      const text = `${isOff ? '‹ ' : ''}${name}${word} ${count(offset)}`;
       return { text, brief: `${isOff ? '‹ ' : ''}${name}${count(offset)}`, x: isOff ? box.x : flagAt(offset), isOff };
     })
     .sort((a, b) => a.x - b.x);
   // All that fits, from the left; with fewer words where there are many groups.
-  const isTight = flags.reduce((all, { text }) => all + widthOf(text) + 12, 0) > right - box.x;
+  const isTight = placed(flags, box.x, right) > right;
   let at = box.x;
   flags.forEach(({ text, brief, x, isOff }, i) => {
     const words = isTight ? brief : isOff && isOne ? `${text}, off to the left` : text;
@@ -100,6 +125,19 @@ function drawFoot(
     sheet.word(start, y, words, 'good', 'left');
     at = start + wide + 12;
   });
+}
+
+/** Where the words of flags end that stand one after the other, each at its flag where it can. */
+function placed(
+  flags: readonly { readonly text: string; readonly x: number; readonly isOff: boolean }[],
+  left: number,
+  right: number,
+): number {
+  return flags.reduce((at, { text, x, isOff }, i) => {
+    const wide = widthOf(text);
+    const start = isOff ? at : clamp(x - wide / 2, at, Math.max(at, right - wide));
+    return start + wide + (i < flags.length - 1 ? 12 : 0);
+  }, left);
 }
 
 /** A low tape has no room under it: the slowest lag stands in it. */
@@ -116,19 +154,43 @@ function fitsIn(cell: number, text: string): boolean {
   return (cell * 1.25) / text.length + 1 >= 9 && cell >= 14;
 }
 
-/** "partition 0  ●b1 ◉b2 ○b3  epoch 2", and at its flag the high watermark. */
+/** Where reading ends: until where it is replicated, or until the first open transaction. */
+interface Flag {
+  readonly x: number;
+  readonly long: string;
+  readonly short: string;
+  readonly offset: number;
+}
+
+const TXN_WORDS = {
+  open: ', in an open transaction',
+  committed: '',
+  aborted: ', its transaction was aborted',
+} as const;
+
+/** How the transaction stands at a fact in which a message was stored; '' for none. */
+function txnState(sheet: Sheet, message: MessageId, fact: FactId): '' | keyof typeof TXN_WORDS {
+  const txn = sheet.run.index.txns.get(message);
+  if (txn === undefined) return '';
+  if (txn.end === 0 || fact < txn.end) return 'open';
+  return txn.aborted ? 'aborted' : 'committed';
+}
+
+/** "partition 0  ●b1 ◉b2 ○b3  epoch 2", and the flag that stands in the tape. */
 function drawHead(
   sheet: Sheet,
   box: PartitionBox,
+  topology: Topology,
   partition: PartitionState,
   range: string,
-  watermarkX: number | null,
+  flag: Flag | null,
 ): void {
   const { trace } = sheet.run;
   const y = box.y - 7;
   const isStream = box.name === trace.places[box.place]?.parent;
   const number = isStream ? '' : `partition ${box.name.slice(box.name.lastIndexOf('/') + 1)}`;
-  const text = [number, range === '' ? '' : `offsets ${range}`].filter((one) => one !== '').join(', ');
+  const start = partition.logStart > 0 ? `log start ${count(partition.logStart)}` : '';
+  const text = [number, range === '' ? '' : `offsets ${range}`, start].filter((one) => one !== '').join(', ');
   sheet.word(box.x + 12, y, text, 'soft', 'left');
   let x = box.x + 12 + (text === '' ? 0 : widthOf(text) + 16);
   if (partition.leader === 0 && partition.epoch > 0) {
@@ -143,11 +205,13 @@ function drawHead(
         isLeader ||
         ((partition.inSync >>> replicaBit(name)) & 1) === 1 ||
         (partition.inSync === 0 && end >= partition.watermark);
-      sheet.dot(x + 4, y - 4, 4, inSync ? 'good' : 'faint', isLeader);
-      if (inSync && !isLeader) sheet.dot(x + 4, y - 4, 1.5, 'good', true);
+      // Who is down stays in the set, and leader, until somebody notices.
+      const isDown = ['down', 'stopped'].includes(topology.actors[node]?.status ?? 'up');
+      sheet.dot(x + 4, y - 4, 4, isDown ? 'fault' : inSync ? 'good' : 'faint', isLeader);
+      if (inSync && !isLeader) sheet.dot(x + 4, y - 4, 1.5, isDown ? 'fault' : 'good', true);
       const behind = partition.end - end;
       const label = inSync || behind <= 0 ? name : `${name} −${short(behind)}`;
-      sheet.word(x + 12, y, label, inSync ? 'soft' : 'fault', 'left');
+      sheet.word(x + 12, y, label, inSync && !isDown ? 'soft' : 'fault', 'left');
       x += 12 + widthOf(label) + 12;
     }
     if (partition.epoch > 0) {
@@ -156,12 +220,12 @@ function drawHead(
       x += widthOf(epoch) + 14;
     }
   }
-  if (watermarkX === null) return;
-  const words = [`high watermark ${count(partition.watermark)}`, `hw ${short(partition.watermark)}`];
+  if (flag === null) return;
+  const words = [`${flag.long} ${count(flag.offset)}`, `${flag.short} ${short(flag.offset)}`];
   const fitting = words.find((one) => x + widthOf(one) <= box.x + box.w);
   if (fitting === undefined) return;
   const half = widthOf(fitting) / 2;
-  sheet.word(clamp(watermarkX, x + half, box.x + box.w - half), y, fitting, 'accent', 'center');
+  sheet.word(clamp(flag.x, x + half, box.x + box.w - half), y, fitting, 'accent', 'center');
 }
 
 /** A line a partition: how long it is against the longest, of that what is committed faded, and the lag in full colour. */

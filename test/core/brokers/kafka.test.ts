@@ -412,6 +412,19 @@ describe('a consumer group (K49-K57)', () => {
     expect(first.ask<Answer>('b1', beat)?.error).toBe('REBALANCE_IN_PROGRESS');
   });
 
+  it('is made by a commit that claims no generation, and by nothing else that a stranger asks (K55)', () => {
+    const [first] = clients as [HandClient];
+    expect(commit(first, 'stranger', 3, 5)).toBe('GROUP_ID_NOT_FOUND');
+    const beat = { type: 'kafka/Heartbeat', ...member('stranger', 3) } as Omit<ClientRequest, 'id'>;
+    expect(first.ask<Answer>('b1', beat)?.error).toBe('UNKNOWN_MEMBER_ID');
+    expect(committed(first)).toBe(-1);
+    const old = { type: 'kafka/OffsetCommit', version: 8, offsets: [], ...member('stranger', 3) };
+    expect(first.ask<Answer>('b1', old as Omit<ClientRequest, 'id'>)?.error).toBe('ILLEGAL_GENERATION');
+    expect(commit(first, '', -1, 5)).toBe('NONE');
+    expect(committed(first)).toBe(5);
+    expect(commit(first, 'stranger', 3, 6)).toBe('UNKNOWN_MEMBER_ID');
+  });
+
   it('keeps its offsets and members over a restart of its coordinator', () => {
     const [first] = clients as [HandClient];
     const one = enter(first);

@@ -1,5 +1,6 @@
 /** The smallest scenario around a hand-made trace: one broker, and whatever settings a test names. */
 import type { ConsumerSpec, ProducerSpec, Scenario } from '../../../sim/scenario/types.ts';
+import { USUAL } from '../../core/clients/usual.ts';
 
 export function scenario(kind: string, parts: Partial<Scenario> = {}): Scenario {
   return {
@@ -72,24 +73,8 @@ export function consumer(parts: Partial<ConsumerSpec> = {}): ConsumerSpec {
     from: ['jobs'],
     group: 'c',
     count: 1,
-    process: { type: 'constant', us: 0 },
-    settle: 'after-processing',
-    concurrency: 1,
-    prefetch: 1,
+    ...USUAL,
     effect: { type: 'increment', store: 'rows' },
-    onFailure: 'leave',
-    onPoison: 'fail',
-    failProbability: 0,
-    crash: null,
-    heartbeat: null,
-    dedup: null,
-    writeTimeoutUs: 5_000_000,
-    retry: null,
-    breaker: null,
-    reorder: null,
-    shed: null,
-    liveness: null,
-    produces: [],
     options: {},
     ...parts,
   };
