@@ -43,25 +43,35 @@ export function drawHand(sheet: Sheet, box: ActorBox, topology: Topology, now: M
 const KEY = 9;
 const KEY_STEP = 12;
 
-/** In the upper right of a consumer's box: the keys that go to it, where a subscription is shared by key. */
-export function drawKeys(sheet: Sheet, box: ActorBox, topology: Topology, keys: readonly OwnedKey[]): void {
+/** In the right of a consumer's box, beside its name or where that leaves no room below: the keys that go to it, where a subscription is shared by key. */
+export function drawKeys(
+  sheet: Sheet,
+  box: ActorBox,
+  topology: Topology,
+  keys: readonly OwnedKey[],
+  stacked: boolean,
+): void {
   const status = topology.actors[box.actor]?.status;
   if (box.compact > 0 || keys.length === 0 || status === 'down' || status === 'stopped') return;
   const right = box.x + box.w - 12;
-  const room = Math.max(1, Math.floor((box.w - 46 - box.name.length * NAME_LETTER) / KEY_STEP));
+  const taken = stacked ? HELD_WORDS : 34 + box.name.length * NAME_LETTER;
+  const room = Math.max(1, Math.floor((box.w - 12 - taken) / KEY_STEP));
+  const y = stacked ? box.y + box.h - 9 : box.y + 17;
   const shown = keys.length <= room ? keys : keys.slice(0, Math.max(1, room - 2));
   const more = keys.length - shown.length;
-  if (more > 0) sheet.word(right + 4, box.y + 21, `+${short(more)}`, 'soft', 'right');
+  if (more > 0) sheet.word(right + 4, y + 4, `+${short(more)}`, 'soft', 'right');
   const from = right - KEY / 2 + 2 - (more > 0 ? 2 * KEY_STEP : 0);
   shown.forEach(({ key, message }, i) => {
     const x = from - (shown.length - 1 - i) * KEY_STEP;
-    sheet.cell(message, x, box.y + 17, KEY, 'solid', 0, -1, {
+    sheet.cell(message, x, y, KEY, 'solid', 0, -1, {
       label: '',
       hint: `messages of key ${key} go to ${box.name}`,
     });
   });
 }
 
+/** What stands at the foot of a box on a narrow stage takes so much, px: "+12 held". */
+const HELD_WORDS = 58;
 /** A letter of a consumer's name is about so wide, px. */
 const NAME_LETTER = 7.6;
 
@@ -91,7 +101,7 @@ function drawCompact(sheet: Sheet, box: ActorBox, all: readonly InHand[], now: M
   if (first === undefined) return;
   if (stacked && box.compact === 0) {
     const size = 26;
-    const y = box.y + 32 + size / 2;
+    const y = box.y + 30 + size / 2;
     drawHeld(sheet, first, box.x + 10 + size / 2, y, size, now);
     drawStepDots(sheet, box.x + 54, box.x + box.w - 14, y, first, false);
     if (all.length > 1) sheet.word(box.x + 10, box.y + box.h - 5, `+${short(all.length - 1)} held`, 'soft', 'left');

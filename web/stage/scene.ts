@@ -42,7 +42,8 @@ export class SceneMaker {
       else if (box.type === 'swarm') drawSwarm(sheet, box, topology, timeUs);
       else if (box.type === 'consumer') {
         drawHand(sheet, box, topology, timeUs, this.#layout.stacked);
-        if (this.#owners !== null) drawKeys(sheet, box, topology, this.#owners.of(box.actor, fact));
+        if (this.#owners !== null)
+          drawKeys(sheet, box, topology, this.#owners.of(box.actor, fact), this.#layout.stacked);
       }
     }
     drawWires(sheet, this.#layout, this.#paths, topology, timeUs, (key) => traffic.isBusy(key));
