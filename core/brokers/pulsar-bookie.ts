@@ -68,7 +68,7 @@ export class PulsarBookie implements Machine {
   #add(from: ActorId, { topic, epoch, entry }: Extract<BookieRequest, { type: 'bookie/add' }>, out: Out): void {
     const shelf = this.#shelf(topic);
     const ok = epoch >= shelf.epoch;
-    const message = entry.messages[0]?.body.id ?? 0;
+    const message = entry.messages[0]?.id ?? 0;
     if (ok) {
       shelf.epoch = epoch;
       shelf.entries.set(entry.index, { entry, epoch });

@@ -538,7 +538,7 @@ export class PulsarNode implements Machine, BookieView {
     const open = connection.producers.get(send.producerId);
     // A producer that is not let in (any more) has been told; what it sent before it knew is not answered.
     if (open !== undefined) return open.topic.publish(open.session, send, out);
-    for (const { body } of send.messages) out.fact(F.rejected, body.id, 0, connection.peer, 0, R['link closed']);
+    for (const { id } of send.messages) out.fact(F.rejected, id, 0, connection.peer, 0, R['link closed']);
   }
 
   #subscribe(connection: Connection, request: Subscribe, out: Out): void {

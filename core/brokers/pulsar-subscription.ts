@@ -77,7 +77,7 @@ export class PulsarConsumer implements KeyOwner {
     else this.#outgoing.push(handed);
     this.#bytes += sizeBytes;
     for (let i = 0; i < messages.length; i++) {
-      const id = messages[i]?.body.id ?? 0;
+      const id = messages[i]?.id ?? 0;
       if (this.#first === 0) this.#first = id;
       else if (this.#messages === null) this.#messages = [this.#first, id];
       else this.#messages.push(id);
@@ -160,10 +160,10 @@ export class PulsarSubscription {
   }
 
   /** Where an entry stands: a retried one where its original did (P48). */
-  placeOf({ messages }: LedgerEntry): PlaceId {
+  placeOf({ properties }: LedgerEntry): PlaceId {
     const { origins, place } = this.record;
     if (origins.length === 0) return place;
-    const [, , partition = ''] = (messages[0]?.properties?.['ORIGIN_MESSAGE_ID'] ?? '').split(':');
+    const [, , partition = ''] = (properties?.['ORIGIN_MESSAGE_ID'] ?? '').split(':');
     return origins[Number(partition)] ?? place;
   }
 
@@ -267,8 +267,8 @@ export class PulsarSubscription {
     const { index, messages } = entry;
     const before = attempts.get(index) ?? 0;
     const attempt = before + 1 + triedBefore(entry);
-    const because = this.#readyFacts.get(index) ?? 0;
-    if (because > 0) this.#readyFacts.delete(index);
+    // What is handed out for the first time and was not delayed has been made ready by nothing but its storing.
+    const because = before > 0 || entry.deliverAtUs > 0 ? (this.#readyFacts.take(index) ?? 0) : 0;
     const done = cursor.ackedOf(index);
     const acked: number[] | null = done > 0 ? [] : null;
     const place = this.placeOf(entry);
@@ -277,7 +277,7 @@ export class PulsarSubscription {
       if (acked !== null && cursor.isMessageAcked(index, i)) acked.push(i);
       else {
         const ready = because > 0 ? because + i : entry.fact > 0 ? entry.fact + i : 0;
-        const id = messages[i]?.body.id ?? 0;
+        const id = messages[i]?.id ?? 0;
         if (ready > 0) out.fact(F.delivered, id, place, peer, 0, attempt, ready);
         else out.fact(F.delivered, id, place, peer, 0, attempt);
       }
@@ -306,7 +306,7 @@ export class PulsarSubscription {
   /** Non-persistent: what was handed out is gone (P7). */
   #forgetDelivered(entry: LedgerEntry, consumer: PulsarConsumer, attempt: number, out: Out): void {
     this.record.cursor.ack(entry.index);
-    for (const { body } of entry.messages) out.fact(F.acked, body.id, this.place, consumer.voice.peer, 0, attempt);
+    for (const { id } of entry.messages) out.fact(F.acked, id, this.place, consumer.voice.peer, 0, attempt);
   }
 
   /** Acked, announced as acked, aborted, or left out by compaction. */
@@ -347,8 +347,8 @@ export class PulsarSubscription {
       this.#delayed.pop();
       if (this.record.cursor.isAcked(entry.index) || this.pending.has(entry.index)) continue;
       let first = 0;
-      for (const { body } of entry.messages) {
-        const fact = out.fact(F['became-visible'], body.id, this.placeOf(entry));
+      for (const { id } of entry.messages) {
+        const fact = out.fact(F['became-visible'], id, this.placeOf(entry));
         if (first === 0) first = fact;
       }
       this.#readyFacts.set(entry.index, first);
@@ -393,21 +393,22 @@ export class PulsarSubscription {
   }
 
   #ackEntry(index: number, peer: ActorId, out: Out): void {
-    const { cursor, attempts, buried } = this.record;
-    const entry = this.host.info.ledger.entry(index);
-    if (entry === undefined || index >= this.host.info.ledger.end || cursor.isAcked(index)) return;
+    const { cursor, buried } = this.record;
+    const { ledger } = this.host.info;
+    const entry = ledger.entry(index);
+    if (entry === undefined || index >= ledger.end || cursor.isAcked(index)) return;
     const { messages } = entry;
-    const attempt = (attempts.get(index) ?? 0) + 1 + triedBefore(entry);
-    const some = cursor.ackedOf(index) > 0;
-    this.#release(index, messages.length - cursor.ackedOf(index));
+    const attempt = this.#forget(entry) + 1 + triedBefore(entry);
+    const done = cursor.ackedOf(index);
+    this.#release(index, messages.length - done);
+    const place = this.placeOf(entry);
     for (let i = 0; i < messages.length; i++) {
-      if (some && cursor.isMessageAcked(index, i)) continue;
-      const id = messages[i]?.body.id ?? 0;
+      if (done > 0 && cursor.isMessageAcked(index, i)) continue;
+      const id = messages[i]?.id ?? 0;
       // A dead letter has left already when its copy was stored.
       if (buried.size > 0 && buried.delete(id)) continue;
-      out.fact(F.acked, id, this.placeOf(entry), peer, 0, attempt);
+      out.fact(F.acked, id, place, peer, 0, attempt);
     }
-    this.#forget(index);
     cursor.ack(index);
   }
 
@@ -417,7 +418,7 @@ export class PulsarSubscription {
     const { cursor } = this.record;
     if (entry === undefined || cursor.isAcked(index)) return;
     this.#release(index, entry.messages.length - cursor.ackedOf(index));
-    this.#forget(index);
+    this.#forget(entry);
     cursor.ack(index);
   }
 
@@ -427,35 +428,37 @@ export class PulsarSubscription {
 
   #ackMessage(index: number, batchIndex: number, peer: ActorId, out: Out): void {
     const { cursor, attempts, buried } = this.record;
-    const message = this.host.info.ledger.entry(index)?.messages[batchIndex];
-    if (message === undefined || cursor.isMessageAcked(index, batchIndex)) return;
+    const entry = this.host.info.ledger.entry(index);
+    const message = entry?.messages[batchIndex];
+    if (entry === undefined || message === undefined || cursor.isMessageAcked(index, batchIndex)) return;
     const holder = this.pending.get(index);
     if (holder !== undefined) {
       holder.unacked--;
       this.unacked--;
     }
-    if (!buried.delete(message.body.id))
-      out.fact(F.acked, message.body.id, this.place, peer, 0, (attempts.get(index) ?? 0) + 1);
-    const size = this.host.info.ledger.entry(index)?.messages.length ?? 0;
+    if (!buried.delete(message.id)) out.fact(F.acked, message.id, this.place, peer, 0, (attempts.get(index) ?? 0) + 1);
+    const size = entry.messages.length;
     if (cursor.ackedOf(index) + 1 >= size) {
       this.#release(index, 0);
-      this.#forget(index);
+      this.#forget(entry);
     }
     cursor.ackMessage(index, batchIndex, size);
   }
 
-  #forget(index: number): void {
+  /** An entry will not come again: what is remembered of it goes. Returns how often it had come back. */
+  #forget({ index, deliverAtUs }: LedgerEntry): number {
+    const before = this.record.attempts.take(index) ?? 0;
     // What never came back was never asked for again.
-    if (this.record.attempts.delete(index)) this.#redeliveries.delete(index);
-    this.#readyFacts.delete(index);
+    if (before > 0) this.#redeliveries.take(index);
+    if (before > 0 || deliverAtUs > 0) this.#readyFacts.take(index);
     if (this.#txnAcks.size > 0) this.#txnAcks.delete(index);
+    return before;
   }
 
   /** Takes an entry out of its holder's hands, who held so many of its messages. */
   #release(index: number, count: number): PulsarConsumer | undefined {
-    const holder = this.pending.get(index);
+    const holder = this.pending.take(index);
     if (holder === undefined) return undefined;
-    this.pending.delete(index);
     holder.unacked -= count;
     this.unacked -= count;
     this.dispatcher?.released(index, holder);
@@ -527,12 +530,12 @@ export class PulsarSubscription {
     const whole = cursor.ackedOf(index) === 0;
     if (byClient && reason === R.nacked) {
       for (let i = 0; i < messages.length; i++) {
-        const id = messages[i]?.body.id ?? 0;
+        const id = messages[i]?.id ?? 0;
         if (whole || !cursor.isMessageAcked(index, i)) out.fact(F.nacked, id, this.placeOf(entry), peer, 0, attempt);
       }
     }
     for (let i = 0; i < messages.length; i++) {
-      const id = messages[i]?.body.id ?? 0;
+      const id = messages[i]?.id ?? 0;
       if (!whole && cursor.isMessageAcked(index, i)) continue;
       const fact = buried.delete(id)
         ? this.#restored(id, entry, reason, out)
@@ -572,12 +575,12 @@ export class PulsarSubscription {
     this.#release(index, entry.messages.length - cursor.ackedOf(index));
     if (!this.#isAborted(entry)) {
       for (let i = 0; i < entry.messages.length; i++) {
-        const id = entry.messages[i]?.body.id ?? 0;
+        const id = entry.messages[i]?.id ?? 0;
         if (!cursor.isMessageAcked(index, i) && !buried.delete(id))
           out.fact(kind, id, this.placeOf(entry), 0, 0, reason);
       }
     }
-    this.#forget(index);
+    this.#forget(entry);
   }
 
   /** The whole subscription goes to another place: what is skipped is let go, what was acked behind it is owed again (P57). */
@@ -592,7 +595,7 @@ export class PulsarSubscription {
       const entry = ledger.entry(i);
       if (entry === undefined || this.#isAborted(entry)) continue;
       for (let m = 0; m < entry.messages.length; m++) {
-        if (cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.body.id ?? 0, entry, R.none, out);
+        if (cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.id ?? 0, entry, R.none, out);
       }
       if (cursor.isAcked(i)) this.#handedBefore(i);
     }
@@ -676,8 +679,7 @@ export class PulsarSubscription {
       if (!whole && some === undefined) continue;
       for (let m = 0; m < entry.messages.length; m++) {
         const wasAcked = whole || some?.includes(m) === true;
-        if (wasAcked && !cursor.isMessageAcked(i, m))
-          this.#restored(entry.messages[m]?.body.id ?? 0, entry, reason, out);
+        if (wasAcked && !cursor.isMessageAcked(i, m)) this.#restored(entry.messages[m]?.id ?? 0, entry, reason, out);
       }
       this.#handedBefore(i);
     }
@@ -687,7 +689,6 @@ export class PulsarSubscription {
 }
 
 /** How often the originals of a retried copy were tried, so that the trace goes on counting (P48). */
-function triedBefore({ messages }: LedgerEntry): number {
-  const properties = messages[0]?.properties ?? null;
+function triedBefore({ properties }: LedgerEntry): number {
   return properties === null ? 0 : Number(properties['RECONSUMETIMES'] ?? 0);
 }

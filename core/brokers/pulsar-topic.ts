@@ -220,13 +220,14 @@ export class PulsarTopic implements SubscriptionHost {
       const known = dedup.push(session.name, last, out.now);
       if (known === 'unsure') return this.#refuse(session, send, 'PersistenceError', R['outcome unknown'], out);
       if (known === 'duplicate') {
-        for (const { body } of send.messages) out.fact(F.deduplicated, body.id, this.#placeOf(), session.voice.peer);
+        for (const { id } of send.messages) out.fact(F.deduplicated, id, this.#placeOf(), session.voice.peer);
         return this.#confirm(session, send, -1, out);
       }
     }
     const entry: LedgerEntry = {
       index: -1,
       messages: send.messages,
+      properties: send.properties,
       key: send.key,
       hash: -1,
       producer: session.name,
@@ -268,7 +269,7 @@ export class PulsarTopic implements SubscriptionHost {
     if (send !== null && send.dead !== null) this.#buried(entry, send, out, because);
     const all = this.#all;
     if (all.length === 0) {
-      for (const { body } of messages) out.fact(F.unroutable, body.id, info.place, 0, 0, R['no route'], because);
+      for (const { id } of messages) out.fact(F.unroutable, id, info.place, 0, 0, R['no route'], because);
       return;
     }
     const fanOut = hasFanOut(info);
@@ -277,10 +278,10 @@ export class PulsarTopic implements SubscriptionHost {
       const subscription = all[s] as PulsarSubscription;
       const place = subscription.placeOf(entry);
       const how = hidden || subscription.isDelayed(entry.deliverAtUs, out.now) ? 1 : 0;
-      if (fanOut) for (const { body } of messages) out.fact(F.routed, body.id, place, 0, 0, 0, because);
+      if (fanOut) for (const { id } of messages) out.fact(F.routed, id, place, 0, 0, 0, because);
       let first = 0;
       for (let i = 0; i < messages.length; i++) {
-        const id = messages[i]?.body.id ?? 0;
+        const id = messages[i]?.id ?? 0;
         const fact = fanOut
           ? out.fact(F.appended, id, place, 0, 0, how)
           : out.fact(F.appended, id, place, 0, 0, how, because);
@@ -301,11 +302,11 @@ export class PulsarTopic implements SubscriptionHost {
     // Of what is waiting to be handed out again this is only a copy.
     const held = origin.live?.subscriptions.get(subscription)?.pending.has(index) === true;
     if (record === undefined || original === undefined || !held) return;
-    for (const { body } of entry.messages) {
-      const at = original.messages.findIndex((message) => message.body.id === body.id);
-      if (at < 0 || record.buried.has(body.id) || record.cursor.isMessageAcked(index, at)) continue;
-      out.fact(F['dead-lettered'], body.id, this.#placeOf(), 0, deliveries, reason, because);
-      record.buried.add(body.id);
+    for (const { id } of entry.messages) {
+      const at = original.messages.findIndex((message) => message.id === id);
+      if (at < 0 || record.buried.has(id) || record.cursor.isMessageAcked(index, at)) continue;
+      out.fact(F['dead-lettered'], id, this.#placeOf(), 0, deliveries, reason, because);
+      record.buried.add(id);
     }
   }
 
@@ -328,7 +329,7 @@ export class PulsarTopic implements SubscriptionHost {
 
   #refuse(session: ProducerSession, send: Send, error: PulsarError, reason: number, out: Out): void {
     const { producerId, sequence, messages } = send;
-    for (const { body } of messages) out.fact(F.rejected, body.id, this.#placeOf(), session.voice.peer, 0, reason);
+    for (const { id } of messages) out.fact(F.rejected, id, this.#placeOf(), session.voice.peer, 0, reason);
     session.voice.say({ type: 'SendError', producerId, sequence, error }, 'reply', out, idsOf(messages));
   }
 
@@ -352,8 +353,7 @@ export class PulsarTopic implements SubscriptionHost {
       const from = this.positionOf(request.start);
       subscription = this.#create(name, from, durable);
       for (let i = from; i < this.info.ledger.end; i++) {
-        for (const { body } of this.info.ledger.entry(i)?.messages ?? [])
-          out.fact(F.appended, body.id, subscription.place);
+        for (const { id } of this.info.ledger.entry(i)?.messages ?? []) out.fact(F.appended, id, subscription.place);
       }
     }
     const consumer = new PulsarConsumer(voice, request);
@@ -566,10 +566,10 @@ export class PulsarTopic implements SubscriptionHost {
     const latest = new Map<string, number>();
     const kept = new Set<number>();
     for (let i = ledger.start; i < ledger.end; i++) {
-      for (const { body } of ledger.entry(i)?.messages ?? []) {
-        if (body.key === null) kept.add(i);
-        else if (body.sizeBytes === 0) latest.delete(body.key);
-        else latest.set(body.key, i);
+      for (const { key, sizeBytes } of ledger.entry(i)?.messages ?? []) {
+        if (key === null) kept.add(i);
+        else if (sizeBytes === 0) latest.delete(key);
+        else latest.set(key, i);
       }
     }
     for (const index of latest.values()) kept.add(index);
@@ -605,10 +605,10 @@ export class PulsarTopic implements SubscriptionHost {
         const entry = ledger.entry(i);
         if (entry === undefined || entry.txn !== txn) continue;
         for (const subscription of this.subscriptions.values()) {
-          for (const { body } of entry.messages) {
+          for (const { id } of entry.messages) {
             if (!committed)
-              out.fact(F.evicted, body.id, subscription.placeOf(entry), 0, 0, R['transaction aborted'], because);
-            else entry.fact = out.fact(F['became-visible'], body.id, subscription.placeOf(entry), 0, 0, 0, because);
+              out.fact(F.evicted, id, subscription.placeOf(entry), 0, 0, R['transaction aborted'], because);
+            else entry.fact = out.fact(F['became-visible'], id, subscription.placeOf(entry), 0, 0, 0, because);
           }
           entry.fact = this.subscriptions.size > 1 ? 0 : entry.fact - (committed ? entry.messages.length - 1 : 0);
           if (!committed) subscription.discard(i);
@@ -642,5 +642,5 @@ const NO_ID = { ledgerId: -1, entryId: -1 };
 
 /** Numbers of the messages of a batch, or of its only one. */
 function idsOf(messages: Send['messages']): MessageId | readonly MessageId[] {
-  return messages.length === 1 ? (messages[0]?.body.id ?? 0) : messages.map(({ body }) => body.id);
+  return messages.length === 1 ? (messages[0]?.id ?? 0) : messages.map(({ id }) => id);
 }

@@ -6,8 +6,8 @@
 import type { Wire } from '../machine.ts';
 import type { FrameHead } from '../parts/frame-order.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
-import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
-import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
+import type { LedgerEntry, Properties } from '../parts/managed-ledger.ts';
+import type { ActorId, FactId, Message, MessageId, Micros, PlaceId } from '../types.ts';
 
 /** Position of a topic partition in `PulsarCluster.topics`. */
 export type TopicNumber = number;
@@ -62,7 +62,8 @@ export interface Send extends FrameHead {
   readonly producerId: number;
   /** Of the first message; the others of the batch follow. */
   readonly sequence: number;
-  readonly messages: readonly StoredMessage[];
+  readonly messages: readonly Message[];
+  readonly properties: Properties | null;
   readonly key: string | null;
   readonly sizeBytes: number;
   readonly deliverAtUs: Micros;

@@ -251,7 +251,7 @@ export class BookieWriter implements EntryWriter {
       if (((stored >> bookie) & 1) === 1) continue;
       if (!this.#owes(bookie)) this.#silentSinceUs[bookie] = out.now;
       this.#unanswered[bookie] = (this.#unanswered[bookie] ?? 0) + 1;
-      this.#say(bookie, add, entry.messages[0]?.body.id ?? 0, out);
+      this.#say(bookie, add, entry.messages[0]?.id ?? 0, out);
     }
   }
 
@@ -321,8 +321,8 @@ export class LedgerRecovery {
     for (const index of this.#missing()) {
       for (const subscription of topic.subscriptions.values()) {
         if (subscription.record.cursor.isAcked(index)) continue;
-        for (const { body } of ledger.entry(index)?.messages ?? [])
-          out.fact(F.lost, body.id, subscription.place, 0, 0, R['not replicated']);
+        for (const { id } of ledger.entry(index)?.messages ?? [])
+          out.fact(F.lost, id, subscription.place, 0, 0, R['not replicated']);
         subscription.discard(index);
       }
     }

@@ -21,8 +21,8 @@ import type { Out, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
-import type { LedgerEntry, StoredMessage } from '../parts/managed-ledger.ts';
-import type { ActorId, Delivery, MessageId, Micros, Settlement } from '../types.ts';
+import type { LedgerEntry, Properties } from '../parts/managed-ledger.ts';
+import type { ActorId, Delivery, Message, MessageId, Micros, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 import { PulsarLetters } from './pulsar-letters.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
@@ -360,7 +360,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
       if (message === undefined || held.done?.has(i) === true) continue;
-      const received: ReceivedMessage = { message: message.body, place, attempt, handle: held, batchIndex: i };
+      const received: ReceivedMessage = { message, place, attempt, handle: held, batchIndex: i };
       this.#incoming.push(received);
     }
   }
@@ -462,7 +462,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       const { messages } = ledger.entry(index) ?? NO_ENTRY;
       for (let i = 0; i < messages.length; i++) {
         if (batch !== null && !batch.includes(i)) continue;
-        const id = messages[i]?.body.id ?? 0;
+        const id = messages[i]?.id ?? 0;
         if (first === 0) first = id;
         else if (ids === undefined) ids = [first, id];
         else ids.push(id);
@@ -532,18 +532,18 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 
   /** Publishes to the dead-letter topic, then acks the original; what fails between the two makes a second dead letter (P44, P45). */
   #bury(held: Held, reason: number, out: Out): void {
-    const { source, entry } = held;
+    const { entry } = held;
     let { left } = held;
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
       if (message === undefined || held.done?.has(i) === true) continue;
-      const letter = this.#letter(source, held, message, held.redeliveryCount, 0);
+      const properties = this.#letter(held, held.redeliveryCount, 0);
       const stored = (voice: Out): void => {
         left--;
         if (left === 0) this.#settleOriginal(held, voice);
       };
       const dead = this.#dead(held, reason);
-      this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
+      this.#deadLetters?.publish(DEAD_LETTERS, message, properties, 0, dead, stored, out);
     }
   }
 
@@ -553,17 +553,17 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     const message = entry.messages[batchIndex];
     if (message === undefined || this.#retryLetters === null) return;
     this.#redelivery.settled(held.key);
-    const times = triedBefore(message) + 1;
-    const letter = this.#letter(source, held, message, times, delayUs);
+    const times = triedBefore(entry) + 1;
+    const properties = this.#letter(held, times, delayUs);
     const stored = (voice: Out): void => {
       if (isDoneWith(held, batchIndex)) this.#settleOriginal(held, voice);
       else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
     };
     if (times <= this.#limit) {
-      return this.#retryLetters.publish(RETRY_LETTERS, letter, out.now + delayUs, null, stored, out);
+      return this.#retryLetters.publish(RETRY_LETTERS, message, properties, out.now + delayUs, null, stored, out);
     }
     const dead = this.#dead(held, R['too many deliveries']);
-    this.#deadLetters?.publish(DEAD_LETTERS, letter, 0, dead, stored, out);
+    this.#deadLetters?.publish(DEAD_LETTERS, message, properties, 0, dead, stored, out);
   }
 
   #settleOriginal(held: Held, out: Out): void {
@@ -586,25 +586,16 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     };
   }
 
-  /** A copy with what clients add to it (P47). */
-  #letter(
-    source: Source,
-    held: Held,
-    { body, properties }: StoredMessage,
-    times: number,
-    delayUs: Micros,
-  ): StoredMessage {
+  /** What is added to the copy of a message (P47). */
+  #letter({ source, entry: { index, properties } }: Held, times: number, delayUs: Micros): Properties {
     const info = this.#cluster.topic(source.topic);
-    const { ledgerId, entryId } = info.ledger.idOf(held.entry.index);
+    const { ledgerId, entryId } = info.ledger.idOf(index);
     return {
-      body,
-      properties: {
-        REAL_TOPIC: properties?.['REAL_TOPIC'] ?? info.name,
-        REAL_SUBSCRIPTION: this.#subscription,
-        ORIGIN_MESSAGE_ID: properties?.['ORIGIN_MESSAGE_ID'] ?? `${ledgerId}:${entryId}:${info.partition}`,
-        RECONSUMETIMES: String(times),
-        DELAY_TIME: String(Math.floor(delayUs / 1000)),
-      },
+      REAL_TOPIC: properties?.['REAL_TOPIC'] ?? info.name,
+      REAL_SUBSCRIPTION: this.#subscription,
+      ORIGIN_MESSAGE_ID: properties?.['ORIGIN_MESSAGE_ID'] ?? `${ledgerId}:${entryId}:${info.partition}`,
+      RECONSUMETIMES: String(times),
+      DELAY_TIME: String(Math.floor(delayUs / 1000)),
     };
   }
 }
@@ -613,7 +604,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
 const DEAD_LETTERS = 1_000_001;
 const RETRY_LETTERS = 1_000_002;
 const NO_MESSAGES: readonly MessageId[] = [];
-const NO_ENTRY = { messages: [] as readonly StoredMessage[] };
+const NO_ENTRY = { messages: [] as readonly Message[] };
 
 function heldOf({ handle }: Delivery): Held {
   return handle as Held;
@@ -653,7 +644,7 @@ function upTo(i: number): number[] {
 }
 
 /** RECONSUMETIMES of a retry letter; 0 of others. */
-function triedBefore({ properties }: StoredMessage): number {
+function triedBefore({ properties }: LedgerEntry): number {
   return properties === null ? 0 : Number(properties['RECONSUMETIMES'] ?? 0);
 }
 

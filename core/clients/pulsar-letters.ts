@@ -6,12 +6,13 @@ import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
 import type { DeadLetter, Send, ServerCommand, TopicNumber } from '../brokers/pulsar-wires.ts';
 import type { Out } from '../machine.ts';
 import { Fifo } from '../parts/fifo.ts';
-import type { StoredMessage } from '../parts/managed-ledger.ts';
-import type { Micros } from '../types.ts';
+import type { Properties } from '../parts/managed-ledger.ts';
+import type { Message, Micros } from '../types.ts';
 import type { PulsarClient, Session } from './pulsar-link.ts';
 
 interface Letter {
-  readonly message: StoredMessage;
+  readonly message: Message;
+  readonly properties: Properties;
   readonly deliverAtUs: Micros;
   readonly dead: DeadLetter | null;
   readonly stored: (out: Out) => void;
@@ -37,13 +38,14 @@ export class PulsarLetters {
   /** Publishes; `stored` is called once the broker has it. The session is opened with the first letter, under this id. */
   publish(
     id: number,
-    message: StoredMessage,
+    message: Message,
+    properties: Properties,
     deliverAtUs: Micros,
     dead: DeadLetter | null,
     stored: (out: Out) => void,
     out: Out,
   ): void {
-    const letter: Letter = { message, deliverAtUs, dead, stored, sequence: this.#sequence++ };
+    const letter: Letter = { message, properties, deliverAtUs, dead, stored, sequence: this.#sequence++ };
     this.#pending.push(letter);
     this.#session ??= this.#client.add(id, this.topic, out);
     if (this.#session.state === 'ready') this.#send(letter, out);
@@ -104,9 +106,8 @@ export class PulsarLetters {
     this.#session = null;
   }
 
-  #send({ message, deliverAtUs, dead, sequence }: Letter, out: Out): void {
+  #send({ message, properties, deliverAtUs, dead, sequence }: Letter, out: Out): void {
     if (this.#session === null) return;
-    const { body } = message;
     const send: Send = {
       type: 'Send',
       connection: 0,
@@ -114,12 +115,13 @@ export class PulsarLetters {
       producerId: this.#session.id,
       sequence,
       messages: [message],
-      key: body.key,
-      sizeBytes: body.sizeBytes,
+      properties,
+      key: message.key,
+      sizeBytes: message.sizeBytes,
       deliverAtUs,
       txn: '',
       dead,
     };
-    this.#client.say(this.#session, send, 'request', out, body.id);
+    this.#client.say(this.#session, send, 'request', out, message.id);
   }
 }

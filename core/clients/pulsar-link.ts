@@ -69,6 +69,8 @@ export class PulsarClient {
   readonly #links = new Map<ActorId, Link>();
   /** The one that was used last: nearly always the one that is asked for. */
   #recent: Link | null = null;
+  /** The session of which something was said last. */
+  #spoken: Session | null = null;
   /** Which broker is asked for owners; the next one when it fails. */
   #service: number;
   #requests = 0;
@@ -197,6 +199,7 @@ export class PulsarClient {
     this.#sessions.clear();
     this.#links.clear();
     this.#recent = null;
+    this.#spoken = null;
   }
 
   /** Too late: the lookup or opening got no answer. */
@@ -323,8 +326,9 @@ export class PulsarClient {
   }
 
   #toSession(link: Link, id: number, command: ServerCommand, out: Out): void {
-    const session = this.#sessions.get(id);
-    if (session !== undefined && session.broker === link.broker) this.#host.said(session, command, out);
+    if (this.#spoken?.id !== id) this.#spoken = this.#sessions.get(id) ?? null;
+    const session = this.#spoken;
+    if (session !== null && session.broker === link.broker) this.#host.said(session, command, out);
   }
 
   #keepAlive(link: Link, out: Out): void {

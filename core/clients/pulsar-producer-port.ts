@@ -9,7 +9,6 @@ import { F, R } from '../facts.ts';
 import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
-import type { StoredMessage } from '../parts/managed-ledger.ts';
 import { javaStringHash } from '../parts/murmur2.ts';
 import { murmur3 } from '../parts/murmur3.ts';
 import type { ActorId, Message, Micros, PlaceId } from '../types.ts';
@@ -17,15 +16,17 @@ import type { ProducerHost, ProducerPort, ProducerPortSpec } from './ports.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
 import { PulsarTxnSender } from './pulsar-txn-sender.ts';
 
-/** A message on its way to its topics: confirmed when all of them have it. What it counts is nobody's business but the producer's. */
-interface Item extends StoredMessage {
+/** A message on its way to several topics: confirmed when all of them have it. */
+interface Item {
   left: number;
   failed: boolean;
 }
 
 /** One batch, or one message that goes alone. */
 interface Outgoing {
-  readonly items: Item[];
+  readonly messages: Message[];
+  /** Beside each message what is known of it on all its ways; null when this one is its only. */
+  readonly items: Item[] | null;
   readonly key: string | null;
   readonly deliverAtUs: Micros;
   readonly txn: string;
@@ -197,18 +198,15 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   // ── Taking messages ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #take(message: Message, txn: string, out: Out): void {
-    const item: Item = { body: message, properties: null, left: this.#routes.length, failed: false };
-    if (this.#fenced) {
-      item.failed = true;
-      return this.#host.failed(message, R.fenced, true, out);
-    }
+    if (this.#fenced) return this.#host.failed(message, R.fenced, true, out);
+    const item: Item | null = this.#routes.length > 1 ? { left: this.#routes.length, failed: false } : null;
     for (let r = 0; r < this.#routes.length; r++) {
       const route = this.#routes[r] as Route;
       const lane = route.lanes[this.#partitionOf(route, message, out)] as Lane;
-      if (this.#batching) this.#gather(lane, item, txn, out);
+      if (this.#batching) this.#gather(lane, message, item, txn, out);
       else {
         const deliverAtUs = this.#deliverAfterUs > 0 ? out.now + this.#deliverAfterUs : 0;
-        const outgoing = this.#outgoing(item, deliverAtUs, txn, out);
+        const outgoing = this.#outgoing(message, item, deliverAtUs, txn, out);
         lane.pending.push(outgoing);
         this.#send(lane, outgoing, out);
       }
@@ -234,10 +232,11 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     return (Math.floor(out.now / interval) + route.turn) % count;
   }
 
-  #outgoing(item: Item, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
-    const { key, sizeBytes } = item.body;
+  #outgoing(message: Message, item: Item | null, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
+    const { key, sizeBytes } = message;
     return {
-      items: [item],
+      messages: [message],
+      items: item === null ? null : [item],
       key,
       deliverAtUs,
       txn,
@@ -248,17 +247,18 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     };
   }
 
-  #gather(lane: Lane, item: Item, txn: string, out: Out): void {
-    const { sizeBytes, key } = item.body;
+  #gather(lane: Lane, message: Message, item: Item | null, txn: string, out: Out): void {
+    const { sizeBytes, key } = message;
     const batch = this.#byKey ? lane.keyed.get(key ?? '') : (lane.batch ?? undefined);
     if (batch !== undefined && batch.txn === txn && batch.bytes + sizeBytes <= this.#mostBytes) {
-      batch.items.push(item);
+      batch.messages.push(message);
+      if (item !== null) batch.items?.push(item);
       batch.bytes += sizeBytes;
-      if (batch.items.length >= this.#most) this.#flush(lane, out);
+      if (batch.messages.length >= this.#most) this.#flush(lane, out);
       return;
     }
     if (batch !== undefined) this.#flush(lane, out);
-    const begun = this.#outgoing(item, 0, txn, out);
+    const begun = this.#outgoing(message, item, 0, txn, out);
     if (this.#byKey) lane.keyed.set(key ?? '', begun);
     else lane.batch = begun;
     if (this.#most <= 1 || this.#delayUs === 0) return this.#flush(lane, out);
@@ -294,12 +294,12 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     if (session === null || session.state !== 'ready') return;
     if (outgoing.sequence < 0) {
       outgoing.sequence = lane.nextSequence;
-      lane.nextSequence += outgoing.items.length;
+      lane.nextSequence += outgoing.messages.length;
     }
     outgoing.sendings++;
     if (outgoing.sendings > 1)
-      for (const { body } of outgoing.items) this.#host.retrying(body, outgoing.sendings, lane.reason, out);
-    const { sequence, items: messages, key, bytes, deliverAtUs, txn } = outgoing;
+      for (const message of outgoing.messages) this.#host.retrying(message, outgoing.sendings, lane.reason, out);
+    const { sequence, messages, key, bytes, deliverAtUs, txn } = outgoing;
     const send: Send = {
       type: 'Send',
       connection: 0,
@@ -307,13 +307,14 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
       producerId: session.id,
       sequence,
       messages,
+      properties: null,
       key,
       sizeBytes: bytes,
       deliverAtUs,
       txn,
       dead: null,
     };
-    const ids = messages.length === 1 ? (messages[0]?.body.id ?? 0) : messages.map(({ body }) => body.id);
+    const ids = messages.length === 1 ? (messages[0]?.id ?? 0) : messages.map(({ id }) => id);
     this.#client.say(session, send, 'request', out, ids);
   }
 
@@ -385,30 +386,28 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     // Of what was given up meanwhile nobody waits for an answer.
     if (first === undefined || first.sequence !== sequence) return;
     lane.pending.shift();
-    const { items, txn } = first;
+    const { messages, items, txn } = first;
     lane.place ||= this.#cluster.topic(lane.topic).place;
-    for (let i = 0; i < items.length; i++) {
-      const item = items[i] as Item;
-      item.left--;
-      if (item.failed || item.left > 0) continue;
-      if (txn === '') this.#host.confirmed(item.body, lane.place, index < 0 ? 0 : index, true, out);
-      else this.#txns?.stored(item.body, lane.place, out);
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i] as Message;
+      if (items !== null) {
+        const item = items[i] as Item;
+        item.left--;
+        if (item.failed || item.left > 0) continue;
+      }
+      if (txn === '') this.#host.confirmed(message, lane.place, index < 0 ? 0 : index, true, out);
+      else this.#txns?.stored(message, lane.place, out);
     }
   }
 
-  #refused(
-    lane: Lane,
-    session: Session,
-    { sequence, error }: SendError,
-    out: Out,
-  ): void {
+  #refused(lane: Lane, session: Session, { sequence, error }: SendError, out: Out): void {
     switch (error) {
       case 'MessageTooLarge':
       case 'NotAllowedError': {
         const first = lane.pending.first;
         if (first === undefined || first.sequence !== sequence) return;
         lane.pending.shift();
-        for (const item of first.items) this.#fail(item, first, R['refused by the broker'], true, out);
+        this.#fail(first, R['refused by the broker'], true, out);
         return;
       }
       case 'ProducerFenced':
@@ -427,7 +426,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   }
 
   #noteBlocked(lane: Lane, out: Out): void {
-    const message = lane.pending.first?.items[0]?.body;
+    const message = lane.pending.first?.messages[0];
     if (message !== undefined) out.fact(F.blocked, message.id, 0, 0, 0, R['queue full']);
   }
 
@@ -454,7 +453,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
 
   #failAll(lane: Lane, reason: number, out: Out): void {
     for (let outgoing = lane.pending.shift(); outgoing !== undefined; outgoing = lane.pending.shift()) {
-      for (const item of outgoing.items) this.#fail(item, outgoing, reason, outgoing.sendings === 0, out);
+      this.#fail(outgoing, reason, outgoing.sendings === 0, out);
     }
   }
 
@@ -464,10 +463,13 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     for (const lane of this.#lanes) if (lane !== undefined) this.#failAll(lane, reason, out);
   }
 
-  #fail(item: Item, { txn }: Outgoing, reason: number, definite: boolean, out: Out): void {
-    if (item.failed) return;
-    item.failed = true;
-    if (txn === '') this.#host.failed(item.body, reason, definite, out);
-    else this.#txns?.failed(out);
+  #fail({ messages, items, txn }: Outgoing, reason: number, definite: boolean, out: Out): void {
+    for (let i = 0; i < messages.length; i++) {
+      const item = items?.[i];
+      if (item?.failed === true) continue;
+      if (item !== undefined) item.failed = true;
+      if (txn === '') this.#host.failed(messages[i] as Message, reason, definite, out);
+      else this.#txns?.failed(out);
+    }
   }
 }

@@ -42,18 +42,16 @@ class Tracker<T> {
   }
 
   add(key: number, item: T, afterUs: Micros, out: Out): void {
-    this.remove(key);
     const watched: Watched<T> = { item, key, void: false };
-    this.#byKey.set(key, watched);
+    const former = this.#byKey.set(key, watched);
+    if (former !== undefined) former.void = true;
     this.#due.push(out.now + afterUs, watched);
     this.#arm(out);
   }
 
   remove(key: number): void {
-    const watched = this.#byKey.get(key);
-    if (watched === undefined) return;
-    watched.void = true;
-    this.#byKey.delete(key);
+    const watched = this.#byKey.take(key);
+    if (watched !== undefined) watched.void = true;
   }
 
   /** Takes out all that are due. */
@@ -63,7 +61,7 @@ class Tracker<T> {
     while (this.#due.leastKey <= out.now) {
       const watched = this.#due.pop();
       if (watched === undefined || watched.void) continue;
-      this.#byKey.delete(watched.key);
+      this.#byKey.take(watched.key);
       due.push(watched.item);
     }
     this.#arm(out);

@@ -6,16 +6,15 @@
  */
 import type { FactId, Message, Micros } from '../types.ts';
 
-/** A message as it is stored: what its producer made, and the properties that clients add (P47). */
-export interface StoredMessage {
-  readonly body: Message;
-  readonly properties: Readonly<Record<string, string>> | null;
-}
+/** What clients add to a message (P47). */
+export type Properties = Readonly<Record<string, string>>;
 
 export interface LedgerEntry {
   /** Dense position in the topic partition, from 0. */
   index: number;
-  readonly messages: readonly StoredMessage[];
+  readonly messages: readonly Message[];
+  /** Of a dead letter or a retry letter, which is always alone in its entry; null for others. */
+  readonly properties: Properties | null;
   /** Ordering key of the batch: that of its first message (P26). */
   readonly key: string | null;
   /** Its hash for Key_Shared; −1 until somebody asks. */

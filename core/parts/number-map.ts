@@ -5,8 +5,8 @@
  */
 export class NumberMap<T> {
   /** Capacity is a power of two, at most half full. */
-  #keys = new Float64Array(16);
-  #marks = new Float64Array(16);
+  #keys: number[] = new Array(16).fill(0);
+  #marks: number[] = new Array(16).fill(0);
   #items: (T | undefined)[] = new Array(16).fill(undefined);
   size = 0;
 
@@ -24,9 +24,11 @@ export class NumberMap<T> {
     return this.#items[at] === undefined ? 0 : (this.#marks[at] as number);
   }
 
-  set(key: number, item: T, mark = 0): void {
+  /** Puts a thing in the place of another, which is returned; undefined when there was none. */
+  set(key: number, item: T, mark = 0): T | undefined {
     let at = this.#find(key);
-    if (this.#items[at] === undefined) {
+    const former = this.#items[at];
+    if (former === undefined) {
       if (2 * ++this.size > this.#items.length) {
         this.#grow();
         at = this.#find(key);
@@ -35,12 +37,15 @@ export class NumberMap<T> {
     }
     this.#items[at] = item;
     this.#marks[at] = mark;
+    return former;
   }
 
-  /** False when there was nothing. */
-  delete(key: number): boolean {
+  /** Takes a thing out; undefined when there is none. */
+  take(key: number): T | undefined {
+    if (this.size === 0) return undefined;
     let gap = this.#find(key);
-    if (this.size === 0 || this.#items[gap] === undefined) return false;
+    const taken = this.#items[gap];
+    if (taken === undefined) return undefined;
     const mask = this.#items.length - 1;
     for (let at = (gap + 1) & mask; this.#items[at] !== undefined; at = (at + 1) & mask) {
       // It may move up only if its own place is not between the gap and where it is.
@@ -53,7 +58,7 @@ export class NumberMap<T> {
     }
     this.#items[gap] = undefined;
     this.size--;
-    return true;
+    return taken;
   }
 
   /** Keys of all things, or only of this one; by their marks, the least first. */
@@ -86,8 +91,8 @@ export class NumberMap<T> {
     const keys = this.#keys;
     const marks = this.#marks;
     const items = this.#items;
-    this.#keys = new Float64Array(2 * items.length);
-    this.#marks = new Float64Array(2 * items.length);
+    this.#keys = new Array(2 * items.length).fill(0);
+    this.#marks = new Array(2 * items.length).fill(0);
     this.#items = new Array(2 * items.length).fill(undefined);
     for (let from = 0; from < items.length; from++) {
       if (items[from] === undefined) continue;

@@ -399,8 +399,7 @@ function redeliveriesOf(delivery: Delivery): number {
 }
 
 function propertiesOf(delivery: Delivery): JsonTable {
-  const { handle, batchIndex } = delivery as ReceivedMessage;
-  return handle.entry.messages[batchIndex]?.properties ?? {};
+  return (delivery as ReceivedMessage).handle.entry.properties ?? {};
 }
 
 function positionOf(args: Fields, results: ReadonlyMap<string, Result>): Position {

@@ -61,6 +61,7 @@ function entry(sizeBytes = 1): LedgerEntry {
   return {
     index: -1,
     messages: [],
+    properties: null,
     key: null,
     hash: -1,
     producer: 'p',
