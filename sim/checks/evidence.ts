@@ -6,7 +6,7 @@
  * A *group* is whoever shares the messages of a queue or of a log: the queue's own place, or the place of a Kafka consumer group. (A consumer
  * of a partition whose group was never recorded counts under its declared name.)
  */
-import { F, type FactName } from '../../core/facts.ts';
+import { F, type FactName, R } from '../../core/facts.ts';
 import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { ConsumerSpec, Scenario } from '../scenario/types.ts';
@@ -29,6 +29,8 @@ export interface Ledger {
   readonly secondChange: Uint32Array;
   /** The last thing known of the message on its way through a consumer: delivered, received, begun, failed, skipped, or a lost hop. */
   readonly step: Uint32Array;
+  /** What stored the message that a consumer made of its failure on this one (`produces`, `on: failed`): a dead letter in the way of logs. */
+  readonly dead: Uint32Array;
 }
 
 /** A client lets what has arrived lie at most so long while a frame before it is missing; then it gives the connection up. */
@@ -269,6 +271,24 @@ export class Evidence {
     return Math.min(one, other) * this.trace.actors.length + Math.max(one, other);
   }
 
+  /**
+   * The failure of the same consumer from which a message was made; 0 when it was made of something else. What a store refused was worked on and has its
+   * answer: a message made of that is an event that somebody else acts on, no dead letter.
+   */
+  #failureBehind(produced: FactId): FactId {
+    const { trace } = this;
+    const maker = trace.actor(produced);
+    if (trace.actors[maker]?.kind !== 'consumer') return 0;
+    let cause = trace.cause(produced);
+    for (let steps = 0; cause > 0 && trace.actor(cause) === maker && steps < 6; steps++) {
+      const kind = trace.kind(cause);
+      if (kind === F.failed) return trace.detail(cause) === R['balance too low'] ? 0 : cause;
+      if (kind === F.begun) return 0;
+      cause = trace.cause(cause);
+    }
+    return 0;
+  }
+
   /** A number for an actor and a place. */
   #holding(actor: ActorId, place: PlaceId): number {
     return actor * this.trace.places.length + place;
@@ -481,6 +501,12 @@ export class Evidence {
   #keepLedgers(): Map<GroupId, Ledger> {
     const { trace } = this;
     const ledgers = new Map<GroupId, Ledger>();
+    // By message that was made of a failure: whose failure, and the fact of it.
+    const letters = new Map<MessageId, FactId>();
+    const writesLetters = Object.values(this.scenario.consumers).some(({ produces }) =>
+      produces.some(({ on }) => on === 'failed'),
+    );
+    const alive = writesLetters ? null : new Uint32Array(0);
     let lastGroup: GroupId = -1;
     let last: Ledger | null = null;
     const ledgerOf = (group: GroupId): Ledger => {
@@ -494,6 +520,7 @@ export class Evidence {
           change: this.perMessage(),
           secondChange: this.perMessage(),
           step: this.perMessage(),
+          dead: alive ?? this.perMessage(),
         };
         ledgers.set(group, ledger);
       }
@@ -517,6 +544,18 @@ export class Evidence {
         case F.skipped:
           ledgerOf(this.groupAt(trace.place(id), trace.actor(id))).step[trace.messageOf(id)] = id;
           break;
+        case F.produced: {
+          const failed = writesLetters ? this.#failureBehind(id) : 0;
+          if (failed > 0) letters.set(trace.messageOf(id), failed);
+          break;
+        }
+        case F.appended: {
+          const failed = letters.size === 0 ? undefined : letters.get(trace.messageOf(id));
+          if (failed === undefined || trace.detail(id) === 2) break;
+          const { dead } = ledgerOf(this.groupAt(trace.place(failed), trace.actor(failed)));
+          if (dead[trace.messageOf(failed)] === 0) dead[trace.messageOf(failed)] = id;
+          break;
+        }
         case F.sent: {
           const detail = trace.detail(id);
           const fate = detail >> 3;

@@ -82,6 +82,8 @@ export const commitSafety = defineCheck<CommitAhead>({
         if (removed > 0 && removed < id) continue;
         const effect = ledger.effect[message] as number;
         if (effect > 0 && effect < id) continue;
+        const dead = ledger.dead[message] ?? 0;
+        if (dead > 0 && dead < id) continue;
         times++;
         first ??= {
           seen: 'broken',

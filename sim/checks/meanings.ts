@@ -33,7 +33,8 @@ export const MEANINGS: Readonly<Record<ClaimName, string>> = {
     'In each generation of a group a partition has at most one owner, and whoever is no longer the owner cannot commit.',
   'commit-safety': 'A committed offset says that everything below it is done.',
   'commit-monotonic': 'A committed offset falls only by an explicit seek.',
-  'single-leader': 'In each epoch a partition has at most one leader, and its high watermark only rises.',
+  'single-leader':
+    'In each epoch a partition has at most one leader, and its high watermark falls only by an unclean election.',
   'committed-survives': 'What stood below the high watermark of a partition stays there.',
   'inconsistent-offsets': 'At one offset nobody sees two different messages.',
   duplicate: 'No message stands at two offsets.',

@@ -70,7 +70,7 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
       tally.owed++;
       if (ledger !== undefined && (ledger.effect[m] as number) > 0) continue;
       const ends = fate.ends[m] as number;
-      if (ends & END.deadLettered) tally.deadLettered++;
+      if (ends & END.deadLettered || (ledger?.dead[m] ?? 0) > 0) tally.deadLettered++;
       else if ((fate.ready[m] as number) + (fate.inFlight[m] as number) > 0)
         note(tally, 'open', evidence, m, place, ledger, 0);
       else if (
@@ -126,6 +126,10 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
         if (logs.offsetOf(log.place, m) !== offset) continue;
         tally.owed++;
         if (ledger !== undefined && (ledger.effect[m] as number) > 0) continue;
+        if ((ledger?.dead[m] ?? 0) > 0) {
+          tally.deadLettered++;
+          continue;
+        }
         if ((logs.lost[m] as number) > 0) note(tally, 'missing', evidence, m, group, undefined, logs.lost[m] as number);
         else if (logs.archived.get(group)?.has(m) === true)
           note(tally, 'removed', evidence, m, group, ledger, logs.archived.get(group)?.get(m) ?? 0);

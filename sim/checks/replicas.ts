@@ -4,46 +4,72 @@ import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { inScope, witness } from './evidence.ts';
 
-/** At most one leader per partition and epoch; within an epoch the high watermark only rises. */
-export const singleLeader = defineCheck<Found>({
+interface Led extends Found {
+  /** The unclean election by which the high watermark fell; 0 when it fell without one, or not at all. */
+  readonly unclean: FactId;
+}
+
+/** In `detail` of `elected`. */
+const UNCLEAN = 1;
+
+/** At most one leader per partition and epoch; the high watermark falls only by an unclean election. */
+export const singleLeader = defineCheck<Led>({
   claim: 'single-leader',
   idle: 'no partition changed its leader',
   find(evidence, scope) {
     const { trace } = evidence;
     const leaders = new Map<PlaceId, FactId>();
     const marks = new Map<PlaceId, FactId>();
+    /** By place: the first unclean election since its mark was set. */
+    const unclean = new Map<PlaceId, FactId>();
     let changed = false;
+    let fell: Led | null = null;
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (kind !== F.elected && kind !== F['watermark-moved']) continue;
       const place = trace.place(id);
       if (!inScope(evidence, place, scope)) continue;
+      const leader = leaders.get(place) ?? 0;
       if (kind === F.elected) {
-        const before = leaders.get(place) ?? 0;
-        if (before > 0 && trace.value(before) === trace.value(id) && trace.peer(before) !== trace.peer(id)) {
-          return { seen: 'broken', exercised: true, witness: [before, id] };
+        if (leader > 0 && trace.value(leader) === trace.value(id) && trace.peer(leader) !== trace.peer(id)) {
+          return { seen: 'broken', exercised: true, witness: [leader, id], unclean: 0 };
         }
-        if (before > 0) changed = true;
+        if (leader > 0) changed = true;
         leaders.set(place, id);
-        marks.delete(place);
-      } else {
-        const before = marks.get(place) ?? 0;
-        if (before > 0 && trace.actor(before) === trace.actor(id) && trace.value(id) < trace.value(before)) {
-          return { seen: 'broken', exercised: true, witness: [before, id] };
-        }
-        marks.set(place, id);
+        if (trace.detail(id) === UNCLEAN && !unclean.has(place)) unclean.set(place, id);
+        continue;
       }
+      // A leader that has not heard of its end moves a mark that nobody goes by any more.
+      if (leader > 0 && trace.peer(leader) !== trace.actor(id)) continue;
+      const before = marks.get(place) ?? 0;
+      const election = unclean.get(place) ?? 0;
+      if (before > 0 && trace.value(id) < trace.value(before)) {
+        if (election === 0) return { seen: 'broken', exercised: true, witness: [before, id], unclean: 0 };
+        fell ??= {
+          seen: 'removed',
+          exercised: true,
+          witness: witness(before, election, id),
+          policy: 'unclean.leader.election.enable: true',
+          unclean: election,
+        };
+      }
+      marks.set(place, id);
+      unclean.delete(place);
     }
-    return { seen: 'sound', exercised: changed || evidence.any('leader-lost'), witness: [] };
+    return fell ?? { seen: 'sound', exercised: changed || evidence.any('leader-lost'), witness: [], unclean: 0 };
   },
-  explain(evidence, { witness: [before, after] }) {
+  explain(evidence, { witness: facts, unclean }) {
+    const before = facts[0];
+    const after = facts[facts.length - 1];
     if (before === undefined || after === undefined)
-      return 'Each partition had one leader an epoch, and its high watermark never fell within one.';
+      return 'Each partition had one leader an epoch, and its high watermark never fell.';
     const { trace } = evidence;
     if (trace.kind(after) === F.elected) {
       return `Epoch ${trace.value(after)} of ${evidence.placeOf(after)} had two leaders: ${evidence.peerOf(before)} since ${evidence.at(before)} and ${evidence.peerOf(after)} since ${evidence.at(after)}.`;
     }
-    return `The high watermark of ${evidence.placeOf(after)} fell from ${trace.value(before)} (${evidence.at(before)}) to ${trace.value(after)} at ${evidence.at(after)} under the same leader.`;
+    const why =
+      unclean > 0 ? `, after the unclean election of ${evidence.at(unclean)}` : ', without an unclean election';
+    return `The high watermark of ${evidence.placeOf(after)} fell from ${trace.value(before)} (${evidence.at(before)}) to ${trace.value(after)} at ${evidence.at(after)}${why}.`;
   },
 });
 

@@ -1,7 +1,7 @@
 /** Producers with a memory: idempotent sending, and transactions as a reader sees them. */
 import { F } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
-import type { ActorId, FactId, MessageId } from '../../core/types.ts';
+import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { halves } from './dual-write.ts';
 import { type Evidence, witness } from './evidence.ts';
@@ -161,12 +161,29 @@ export const atomicPublishAndCommit = defineCheck<Found>({
   },
 });
 
-/** Per producer and partition, the log holds each message once and in the order of sending. */
-export const idempotentProduce = defineCheck<Found>({
+interface Numbered extends Found {
+  /** What was confirmed and never written, although a later one was; 0 for the other breaches. */
+  readonly missing: MessageId;
+}
+
+/**
+ * Per producer and partition, the log holds each message once, in the order of sending, and whatever was confirmed. A gap alone is no breach: what a producer gave up
+ * was never written, and it goes on with a new epoch, whose numbers begin anew. Numbers and epochs are not recorded; a gap that no epoch
+ * explains is one where the producer was told that the message stands there.
+ */
+export const idempotentProduce = defineCheck<Numbered>({
   claim: 'idempotent-produce',
   idle: 'no producer had to send anything again',
   find(evidence) {
     const { trace, logs } = evidence;
+    /** By partition and producer: the last of its messages there. */
+    const lasts = new Map<PlaceId, ReadonlyMap<ActorId, FactId>>();
+    const broken = (missing: MessageId, ...ids: readonly FactId[]): Numbered => ({
+      seen: 'broken',
+      exercised: true,
+      witness: witness(...ids),
+      missing,
+    });
     for (const log of logs.byPlace.values()) {
       const first = new Map<MessageId, FactId>();
       const front = new Map<ActorId, FactId>();
@@ -175,25 +192,36 @@ export const idempotentProduce = defineCheck<Found>({
         if (message === 0) continue;
         const fact = log.facts[offset] as FactId;
         const before = first.get(message);
-        if (before !== undefined) return { seen: 'broken', exercised: true, witness: witness(before, fact) };
+        if (before !== undefined) return broken(0, before, fact);
         first.set(message, fact);
         const { producer, sequence } = trace.message(message);
         const last = front.get(producer) ?? 0;
-        if (last > 0 && trace.message(trace.messageOf(last)).sequence > sequence) {
-          return { seen: 'broken', exercised: true, witness: witness(last, fact) };
-        }
+        if (last > 0 && trace.message(trace.messageOf(last)).sequence > sequence) return broken(0, last, fact);
         front.set(producer, fact);
       }
+      lasts.set(log.place, front);
+    }
+    for (let id = evidence.first('confirmed'); id > 0 && id <= trace.count; id++) {
+      if (trace.kind(id) !== F.confirmed || trace.places[trace.place(id)]?.kind !== 'partition') continue;
+      const message = trace.messageOf(id);
+      if (logs.firstWrite(trace.place(id), message) > 0) continue;
+      const { producer, sequence } = trace.message(message);
+      const last = lasts.get(trace.place(id))?.get(producer) ?? 0;
+      if (last > 0 && trace.message(trace.messageOf(last)).sequence > sequence) return broken(message, id, last);
     }
     const exercised =
       logs.byPlace.size > 0 &&
       (evidence.any('retried', 'deduplicated') || evidence.lost('request', 'reply') || evidence.brokerCrash > 0);
-    return { seen: 'sound', exercised, witness: [] };
+    return { seen: 'sound', exercised, witness: [], missing: 0 };
   },
-  explain(evidence, { witness: [first, second] }) {
+  explain(evidence, { witness: [first, second], missing }) {
     if (first === undefined || second === undefined)
       return 'Each log holds every message once, in the order in which its producer sent them.';
     const { trace } = evidence;
+    if (missing > 0) {
+      const [told, later] = trace.kind(first) === F.confirmed ? [first, second] : [second, first];
+      return `${evidence.actorOf(told)} was told at ${evidence.at(told)} that message ${missing} stands in ${evidence.placeOf(told)}, which never had it, although message ${trace.messageOf(later)}, which was sent later, is there since ${evidence.at(later)}.`;
+    }
     const one = trace.messageOf(first);
     const two = trace.messageOf(second);
     return one === two

@@ -315,6 +315,18 @@ const cases: readonly Case[] = [
     '2 retried p 1 - - 2 R:timed_out',
     '*2 appended b 1 rides/0 - 1 0',
   ]),
+  log('idempotent-produce', 'violated', 'what was confirmed is a gap before what came later', [
+    '1 produced p 1 - - 100 0',
+    '1 deduplicated b 1 rides/0',
+    '*1 confirmed p 1 rides/0 - 0',
+    ...ride(2, 0, 2).map((line) => line.replace('2 appended', '*2 appended')),
+  ]),
+  log('idempotent-produce', 'holds', 'what the producer gave up is a gap, and its numbers begin anew', [
+    '1 produced p 1 - - 100 0',
+    '1 retried p 1 - - 2 R:timed_out',
+    '1 gave-up p 1 - - 0 R:timed_out',
+    ...ride(2, 0, 2),
+  ]),
   log('idempotent-produce', 'holds', 'a retry was recognised', [
     ...ride(1, 0, 1),
     '2 retried p 1 - - 2 R:timed_out',
@@ -629,6 +641,33 @@ const cases: readonly Case[] = [
     '1 elected b - rides/0 b 1',
     '*2 watermark-moved b - rides/0 - 5',
     '*3 watermark-moved b - rides/0 - 4',
+  ]),
+  log('single-leader', 'violated', 'the high watermark falls over a clean election', [
+    '1 elected b - rides/0 b 1',
+    '*2 watermark-moved b - rides/0 - 5',
+    '3 elected b - rides/0 b2 2',
+    '*4 watermark-moved b2 - rides/0 - 4',
+  ]),
+  log('single-leader', 'allowed', 'it falls after an unclean one', [
+    '1 elected b - rides/0 b 1',
+    '*2 watermark-moved b - rides/0 - 5',
+    '*3 elected b - rides/0 b2 2 1',
+    '*4 watermark-moved b2 - rides/0 - 3',
+  ]),
+  log('single-leader', 'violated', 'an unclean election excuses no second fall', [
+    '1 elected b - rides/0 b 1',
+    '2 watermark-moved b - rides/0 - 5',
+    '3 elected b - rides/0 b2 2 1',
+    '4 watermark-moved b2 - rides/0 - 3',
+    '*5 watermark-moved b2 - rides/0 - 4',
+    '*6 watermark-moved b2 - rides/0 - 2',
+  ]),
+  log('single-leader', 'holds', 'a leader that was deposed and does not know it moves a mark of its own', [
+    '1 elected b - rides/0 b 1',
+    '2 watermark-moved b - rides/0 - 5',
+    '3 elected b - rides/0 b2 2',
+    '4 watermark-moved b2 - rides/0 - 7',
+    '5 watermark-moved b - rides/0 - 6',
   ]),
   log('single-leader', 'holds', 'a new epoch', [
     '1 elected b - rides/0 b 1',
