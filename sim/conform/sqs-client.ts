@@ -20,7 +20,7 @@ import { MachineDriver } from './machine-driver.ts';
 
 const CLIENT = 7;
 
-export type Unsent<T = SqsRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
+type Unsent<T = SqsRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
 
 /** The answer to a receive, filled in when it comes. */
 export interface Received {
@@ -54,7 +54,7 @@ interface Told {
   readonly own: JsonTable;
 }
 
-export interface SentOne {
+interface SentOne {
   readonly type: 'sent';
   readonly error: string;
   readonly messageId: number;
@@ -71,7 +71,7 @@ export interface Done {
 }
 
 /** Which entries of a batch were accepted and which not, with their codes. */
-export interface BatchDone {
+interface BatchDone {
   readonly type: 'batch';
   readonly error: string;
   readonly successful: readonly string[];
