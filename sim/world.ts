@@ -140,6 +140,11 @@ export class World implements Carrier {
     return this.#until;
   }
 
+  /** An actor's machine: what is folded from the facts can be held to what the machine itself has. */
+  machine(actor: ActorId): Machine | undefined {
+    return this.#processes[actor]?.machine;
+  }
+
   /** Handles up to `events` events. True while there is more to do. */
   step(events: number): boolean {
     const { messages, facts } = this.scenario.limits;

@@ -315,10 +315,15 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     this.#jobs.pop();
   }
 
+  /** Messages in hand: waiting, in work or not settled yet, and acked before the work, until the broker has said yes. */
+  get inHand(): number {
+    const held = this.#reorder === null ? 0 : this.#reorder.size;
+    return this.#waiting.size + this.#jobs.length + this.#acking.size + held;
+  }
+
   /** How many messages more it can take. */
   #room(): number {
-    let room = this.#settings.prefetch - this.#waiting.size - this.#jobs.length - this.#acking.size;
-    if (this.#reorder !== null) room -= this.#reorder.size;
+    const room = this.#settings.prefetch - this.inHand;
     return room > 0 ? room : 0;
   }
 

@@ -2,11 +2,10 @@
  * Who held which message from when to when: locks that a broker keeps for a consumer, and what a consumer has in hand, waiting or in work. One pass over
  * a trace, in the order of beginnings; each holding has a lane beside its actor's lifeline, so that those that overlap stand side by side.
  */
-import type { SettleWhen } from '../../core/clients/ports.ts';
 import { F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
-import type { TopologyScenario } from './topology.ts';
+import { Hands, type HandsScenario, type HandWatcher, type InHand } from './hands.ts';
 
 /** Codes of `HoldingColumns.kinds`. */
 export const HOLDINGS = { locked: 0, waiting: 1, working: 2 } as const;
@@ -27,7 +26,7 @@ export interface HoldingColumns {
   readonly lanes: Uint8Array;
 }
 
-export function holdingsOf(trace: Trace, scenario: TopologyScenario): HoldingColumns {
+export function holdingsOf(trace: Trace, scenario: HandsScenario): HoldingColumns {
   const holder = new Holder(trace, scenario);
   for (let id = 1; id <= trace.count; id++) holder.see(id);
   return holder.columns();
@@ -36,9 +35,8 @@ export function holdingsOf(trace: Trace, scenario: TopologyScenario): HoldingCol
 /** Index of a holding. */
 type Index = number;
 
-class Holder {
+class Holder implements HandWatcher {
   readonly #trace: Trace;
-  readonly #scenario: TopologyScenario;
   readonly #kinds: number[] = [];
   readonly #actors: ActorId[] = [];
   readonly #messages: MessageId[] = [];
@@ -47,64 +45,39 @@ class Holder {
   readonly #lanes: number[] = [];
   /** By message: its open locks, with the consumers they are for. */
   readonly #locks = new Map<MessageId, { readonly at: Index; readonly place: number; readonly consumer: ActorId }[]>();
-  /** By consumer: what it has in hand, by message. */
-  readonly #hands = new Map<ActorId, Map<MessageId, { readonly at: Index; failed: boolean }>>();
+  /** By consumer: what it has in hand. */
+  readonly #inHand: InHand[][] = [];
+  readonly #hands: Hands;
+  /** Holdings that are not over. */
+  readonly #open = new Map<InHand, Index>();
   /** By actor: bit i is set while lane i is taken. */
   readonly #taken: number[] = [];
 
-  constructor(trace: Trace, scenario: TopologyScenario) {
+  constructor(trace: Trace, scenario: HandsScenario) {
     this.#trace = trace;
-    this.#scenario = scenario;
+    this.#hands = new Hands(scenario, (actor) => this.#handOf(actor), this);
   }
 
   see(id: FactId): void {
     const trace = this.#trace;
-    const actor = trace.actor(id);
     const message = trace.messageOf(id);
+    this.#hands.see(trace, id);
     switch (trace.kind(id)) {
       case F.delivered:
         if (trace.places[trace.place(id)]?.kind === 'queue') this.#lock(id, message, trace.peer(id));
         return;
       case F.acked:
       case F.nacked:
+      case F['lock-expired']:
       case F.requeued:
       case F.expired:
       case F.evicted:
       case F.lost:
         this.#unlock(id, message, trace.place(id), trace.peer(id));
         return;
-      case F['lock-expired']:
-        this.#unlock(id, message, trace.place(id), trace.peer(id));
-        // A consumer that failed on it and left it at that has nothing more to do with it.
-        if (this.#hands.get(trace.peer(id))?.get(message)?.failed === true) this.#drop(id, trace.peer(id), message);
-        return;
       case F['dead-lettered']:
       case F.redriven:
         this.#unlock(id, message, 0, 0);
-        return;
-      case F.received:
-        this.#take(id, actor, message, HOLDINGS.waiting);
-        return;
-      case F.begun:
-        this.#drop(id, actor, message);
-        this.#take(id, actor, message, HOLDINGS.working);
-        return;
-      case F.applied:
-        this.#worked(id, trace.peer(id) === 0 ? actor : trace.peer(id), message, false);
-        return;
-      case F.failed:
-      case F.skipped:
-        this.#worked(id, actor, message, true);
-        return;
-      case F.settled:
-        if (this.#settles(actor) !== 'before-processing') this.#drop(id, actor, message);
-        return;
-      case F.crashed:
-      case F.stopped:
-        this.#dropAll(id, actor, false);
-        return;
-      case F['connection-lost']:
-        this.#dropAll(id, trace.actors[actor]?.kind === 'consumer' ? actor : trace.peer(id), true);
         return;
       default:
         return;
@@ -145,41 +118,29 @@ class Holder {
     else this.#locks.set(message, left);
   }
 
-  #take(id: FactId, consumer: ActorId, message: MessageId, kind: number): void {
-    let hand = this.#hands.get(consumer);
-    if (hand === undefined) {
-      hand = new Map();
-      this.#hands.set(consumer, hand);
-    }
-    const before = hand.get(message);
-    if (before !== undefined) this.#end(before.at, id);
-    hand.set(message, { at: this.#begin(id, consumer, message, kind), failed: false });
+  took(consumer: ActorId, held: InHand, fact: FactId): void {
+    const kind = held.step === 'begun' ? HOLDINGS.working : HOLDINGS.waiting;
+    this.#open.set(held, this.#begin(fact, consumer, held.message, kind));
   }
 
-  #drop(id: FactId, consumer: ActorId, message: MessageId): void {
-    const hand = this.#hands.get(consumer);
-    const held = hand?.get(message);
-    if (hand === undefined || held === undefined) return;
-    hand.delete(message);
-    this.#end(held.at, id);
+  began(consumer: ActorId, held: InHand, fact: FactId): void {
+    this.left(consumer, held, fact);
+    this.took(consumer, held, fact);
   }
 
-  /** The work is over; who settles afterwards holds on to it until then. */
-  #worked(id: FactId, consumer: ActorId, message: MessageId, failed: boolean): void {
-    const held = this.#hands.get(consumer)?.get(message);
-    if (held === undefined) return;
-    if (this.#settles(consumer) === 'after-processing') held.failed = failed;
-    else this.#drop(id, consumer, message);
+  left(_: ActorId, held: InHand, fact: FactId): void {
+    const at = this.#open.get(held);
+    if (at === undefined) return;
+    this.#open.delete(held);
+    this.#end(at, fact);
   }
 
-  #dropAll(id: FactId, consumer: ActorId, onlyWaiting: boolean): void {
-    const hand = this.#hands.get(consumer);
-    if (hand === undefined) return;
-    for (const [message, { at }] of hand) {
-      if (onlyWaiting && this.#kinds[at] !== HOLDINGS.waiting) continue;
-      hand.delete(message);
-      this.#end(at, id);
-    }
+  #handOf(actor: ActorId): InHand[] {
+    const known = this.#inHand[actor];
+    if (known !== undefined) return known;
+    const hand: InHand[] = [];
+    this.#inHand[actor] = hand;
+    return hand;
   }
 
   #begin(id: FactId, actor: ActorId, message: MessageId, kind: number): Index {
@@ -201,9 +162,5 @@ class Holder {
     this.#ends[at] = id;
     const actor = this.#actors[at] as ActorId;
     this.#taken[actor] = (this.#taken[actor] ?? 0) & ~(1 << (this.#lanes[at] as number));
-  }
-
-  #settles(consumer: ActorId): SettleWhen {
-    return this.#scenario.consumers[this.#trace.actors[consumer]?.group ?? '']?.settle ?? 'after-processing';
   }
 }

@@ -31,6 +31,13 @@ export class PlaceMetrics {
   lost = 0;
   rejected = 0;
   elections = 0;
+  /** The most that lay here at any moment: ready, delayed and in flight; records of a log. */
+  maxDepth = 0;
+  /** The most that were delivered and not settled at any moment. */
+  maxInFlight = 0;
+  maxBytes = 0;
+  /** The most records by which the slowest replica was ever behind. */
+  maxReplicationLag = 0;
   /** From `produced` to the first effect, of what was delivered from here. */
   readonly latency = new Histogram();
   /** From being stored to the beginning of the first work on it. */
@@ -59,6 +66,13 @@ export interface ActorMetrics {
   settled: number;
 }
 
+/** Records that a group has still to commit, over all partitions that it reads. */
+export interface GroupLag {
+  readonly group: PlaceId;
+  now: number;
+  max: number;
+}
+
 export class Metrics {
   readonly topology: Topology;
   readonly ledger = new Ledger();
@@ -67,6 +81,8 @@ export class Metrics {
   readonly actors: ActorMetrics[] = [];
   readonly latency = new Histogram();
   readonly waiting = new Histogram();
+  /** By place id of the group; holes where a place is no group, or has nothing to read. */
+  readonly groups: (GroupLag | undefined)[] = [];
   /** Latencies since whoever draws a chart cleared it. */
   readonly freshLatency = new Histogram();
   redelivered = 0;
@@ -84,6 +100,8 @@ export class Metrics {
   readonly #scenario: MetricsScenario;
   /** By place: when a message was stored or became visible there. */
   readonly #storedAt: Pages[] = [];
+  /** By partition: who reads it, and how far behind each was at the last fact about it. */
+  readonly #readers: ({ readonly group: GroupLag; lag: number }[] | undefined)[] = [];
   /** By attribute that somebody watches: the latest message that had an effect per value, and how often an earlier one came later. */
   readonly #orders = new Map<string, { readonly latest: Map<string, MessageId>; count: number }>();
   /** By store and row: its last value. */
@@ -171,6 +189,10 @@ export class Metrics {
       case F.skipped:
         this.#stopWork(actorId, message, time);
         break;
+      case F.deduplicated:
+        // By the consumer itself, or by the store that it writes to.
+        this.#stopWork(trace.actors[actorId]?.kind === 'store' ? trace.peer(id) : actorId, message, time);
+        break;
       case F.acked:
         // A share group's records stay in their log: what counts there is that the consumer settled them.
         if (trace.places[place]?.kind === 'partition') break;
@@ -235,6 +257,7 @@ export class Metrics {
     }
     topology.apply(trace, id);
     this.ledger.see(trace, id);
+    if (PEAKS.has(kind)) this.#peaks(trace, place);
   }
 
   /** Takes in all facts that the trace has and this has not. */
@@ -298,6 +321,12 @@ export class Metrics {
     return lag;
   }
 
+  /** Messages stored in a queue: ready, delayed and in flight; records of a partition. */
+  depth(place: PlaceId): number {
+    const partition = this.topology.partitions[place];
+    return partition === undefined ? (this.topology.queues[place]?.depth ?? 0) : partition.end - partition.logStart;
+  }
+
   /** Bytes stored in a queue or partition. */
   bytes(place: PlaceId): number {
     return this.topology.queues[place]?.bytes ?? this.topology.partitions[place]?.bytes ?? 0;
@@ -312,6 +341,43 @@ export class Metrics {
 
   totals(trace: Trace): LedgerTotals {
     return this.ledger.totals(trace, this.topology);
+  }
+
+  #peaks(trace: Trace, id: PlaceId): void {
+    if (id === 0) return;
+    const place = this.place(id);
+    const queue = this.topology.queues[id];
+    place.maxDepth = Math.max(place.maxDepth, this.depth(id));
+    place.maxBytes = Math.max(place.maxBytes, this.bytes(id));
+    if (queue !== undefined) place.maxInFlight = Math.max(place.maxInFlight, queue.locked);
+    const partition = this.topology.partitions[id];
+    if (partition === undefined) return;
+    place.maxReplicationLag = Math.max(place.maxReplicationLag, this.replicationLag(id));
+    for (const reader of this.#readersOf(trace, id)) {
+      const { group } = reader;
+      const lag = this.topology.lag(partition, group.group);
+      group.now += lag - reader.lag;
+      reader.lag = lag;
+      if (group.now > group.max) group.max = group.now;
+    }
+  }
+
+  /** Consumer groups that read a partition, those that never committed too. */
+  #readersOf(trace: Trace, partition: PlaceId): { readonly group: GroupLag; lag: number }[] {
+    const known = this.#readers[partition];
+    if (known !== undefined) return known;
+    const topic = trace.places[partition]?.parent ?? '';
+    const names = new Set<string>();
+    for (const { from, group } of Object.values(this.#scenario.consumers)) if (from.includes(topic)) names.add(group);
+    const readers: { readonly group: GroupLag; lag: number }[] = [];
+    for (const { id, kind, name } of trace.places) {
+      if (kind !== 'group' || !names.has(name)) continue;
+      const group = this.groups[id] ?? { group: id, now: 0, max: 0 };
+      this.groups[id] = group;
+      readers.push({ group, lag: 0 });
+    }
+    this.#readers[partition] = readers;
+    return readers;
   }
 
   #applied(trace: Trace, id: FactId, time: Micros, message: MessageId, store: PlaceId, consumer: ActorId): void {
@@ -363,6 +429,18 @@ export class Metrics {
     return this.#storedAt[place] as Pages;
   }
 }
+
+/** Facts with which something grows that has a maximum, or a lag changes. */
+const PEAKS: ReadonlySet<number> = new Set([
+  F.appended,
+  F.delivered,
+  F['watermark-moved'],
+  F.committed,
+  F.sought,
+  F.elected,
+  F.truncated,
+  F['log-start-moved'],
+]);
 
 /** Metrics at the end of a trace, in one pass. */
 export function measure(trace: Trace, scenario: MetricsScenario): Metrics {

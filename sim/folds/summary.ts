@@ -16,6 +16,29 @@ export interface Spread {
   readonly maxUs: Micros;
 }
 
+/** Counts since the start, gauges at the end, and the most that a gauge ever was. */
+export interface PlaceSummary {
+  readonly appended: number;
+  readonly delivered: number;
+  readonly settled: number;
+  /** Messages that came here because they were dead-lettered. */
+  readonly deadLettered: number;
+  /** Leaders elected after the first. */
+  readonly elections: number;
+  /** Stored: ready, delayed and in flight; records of a partition. */
+  readonly depth: number;
+  readonly maxDepth: number;
+  /** Of a queue, delivered and not settled. */
+  readonly inFlight: number;
+  readonly maxInFlight: number;
+  /** Bytes stored, on one replica. */
+  readonly diskBytes: number;
+  readonly maxDiskBytes: number;
+  /** Records by which the slowest replica of a partition is behind its leader. */
+  readonly replicationLag: number;
+  readonly maxReplicationLag: number;
+}
+
 export interface MetricsSummary {
   readonly producedPerSecond: number;
   readonly settledPerSecond: number;
@@ -30,9 +53,9 @@ export interface MetricsSummary {
   /** Failed attempts ÷ attempts begun. */
   readonly errorRate: number;
   /** Per queue, partition or endpoint that stored or handed out anything. */
-  readonly places: Readonly<
-    Record<string, { readonly appended: number; readonly delivered: number; readonly settled: number }>
-  >;
+  readonly places: Readonly<Record<string, PlaceSummary>>;
+  /** Per consumer group of a log: records that it has still to commit, at the end and at most. */
+  readonly groups: Readonly<Record<string, { readonly lag: number; readonly maxLag: number }>>;
   /** Share of its time that each consumer spent at work. */
   readonly utilisation: Readonly<Record<string, number>>;
   /** µs for which each broker node was down. */
@@ -42,12 +65,30 @@ export interface MetricsSummary {
 /** `metrics` must have seen the whole trace. */
 export function summarise(trace: Trace, metrics: Metrics): MetricsSummary {
   const seconds = Math.max(trace.endedAtUs, 1) / 1e6;
-  const places: Record<string, { appended: number; delivered: number; settled: number }> = {};
-  for (const place of trace.places) {
-    const counted = metrics.places[place.id];
-    if (counted === undefined || place.id === 0 || counted.appended + counted.delivered === 0) continue;
-    const { appended, delivered, settled } = counted;
-    places[place.name] = { appended, delivered, settled };
+  const places: Record<string, PlaceSummary> = {};
+  const groups: Record<string, { lag: number; maxLag: number }> = {};
+  for (const { id, name } of trace.places) {
+    const lag = metrics.groups[id];
+    if (lag !== undefined) groups[name] = { lag: lag.now, maxLag: lag.max };
+    const counted = metrics.places[id];
+    if (counted === undefined || id === 0 || counted.appended + counted.delivered === 0) continue;
+    const { appended, delivered, settled, deadLettered, elections } = counted;
+    const { maxDepth, maxInFlight, maxBytes, maxReplicationLag } = counted;
+    places[name] = {
+      appended,
+      delivered,
+      settled,
+      deadLettered,
+      elections,
+      depth: metrics.depth(id),
+      maxDepth,
+      inFlight: metrics.topology.queues[id]?.locked ?? 0,
+      maxInFlight,
+      diskBytes: metrics.bytes(id),
+      maxDiskBytes: maxBytes,
+      replicationLag: metrics.replicationLag(id),
+      maxReplicationLag,
+    };
   }
   const utilisation: Record<string, number> = {};
   const downtimeUs: Record<string, Micros> = {};
@@ -66,6 +107,7 @@ export function summarise(trace: Trace, metrics: Metrics): MetricsSummary {
     expired: metrics.expired,
     errorRate: metrics.begun === 0 ? 0 : rounded(metrics.failed / metrics.begun),
     places,
+    groups,
     utilisation,
     downtimeUs,
   };

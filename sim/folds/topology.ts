@@ -4,47 +4,19 @@
  * that keyframes are affordable. It trusts the facts and checks nothing; what is on the network at a time is `transit.ts`.
  */
 
-import type { SettleWhen } from '../../core/clients/ports.ts';
 import { APPLIED, F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
+import { Hands, type HandsScenario, type InHand } from './hands.ts';
 import { Pages } from './pages.ts';
 import { QueueState } from './queue-state.ts';
 
-/** What the fold needs to know beside the trace: when each consumer settles, and which lines of the timeline last. */
-export interface TopologyScenario {
-  readonly consumers: Readonly<
-    Record<
-      string,
-      Pick<Scenario['consumers'][string], 'settle'> & Partial<Pick<Scenario['consumers'][string], 'options'>>
-    >
-  >;
-  readonly timeline: Scenario['timeline'];
-}
+/** What the fold needs to know beside the trace: what it needs for hands, and which lines of the timeline last. */
+export type TopologyScenario = HandsScenario & Pick<Scenario, 'timeline'>;
 
 /** `unstarted`: not there yet (an instance that autoscaling adds later). `stopped`: shut down in good order; `down`: crashed. */
 export type ActorStatus = 'unstarted' | 'up' | 'down' | 'paused' | 'slow' | 'stopped';
-
-/** The last sub-step that a consumer took with a message in hand. `received` and not begun is prefetched. */
-export type Step = 'received' | 'begun' | 'applied' | 'failed';
-
-export interface InHand {
-  readonly message: MessageId;
-  /** The queue or partition it came from. */
-  readonly place: PlaceId;
-  readonly attempt: number;
-  step: Step;
-  /** When it took that step. */
-  sinceUs: Micros;
-  readonly receivedUs: Micros;
-  /** When the work is expected to be done; 0 before it has begun. */
-  endsUs: Micros;
-  /** It was settled before it was processed. */
-  settled: boolean;
-  /** Kept back until the message of its key with this number comes; 0 when it is not. */
-  heldFor: number;
-}
 
 /** A circuit breaker between a consumer and what it calls. */
 export interface Breaker {
@@ -156,6 +128,8 @@ export interface ActiveFault {
   readonly fact: FactId;
 }
 
+export type { InHand };
+
 const ROWS_KEPT = 64;
 
 export class Topology {
@@ -176,11 +150,13 @@ export class Topology {
   alerts: number[] = [];
 
   readonly #scenario: TopologyScenario;
+  readonly #hands: Hands;
   /** By message: [partition, offset] where it was appended last. */
   #offsets: Pages;
 
   constructor(scenario: TopologyScenario, offsets = new Pages(2)) {
     this.#scenario = scenario;
+    this.#hands = new Hands(scenario, (actor) => this.#actor(actor).hand);
     this.#offsets = offsets;
   }
 
@@ -229,8 +205,8 @@ export class Topology {
         if (message !== 0) this.#refused(trace, place);
         return;
       case F.deduplicated:
-        if (trace.actors[actorId]?.kind === 'consumer') this.#recognised(trace, actor, message, place, time);
-        else this.#refused(trace, place);
+        this.#hands.see(trace, id);
+        if (trace.actors[actorId]?.kind !== 'consumer') this.#refused(trace, place);
         return;
 
       // queues and partitions
@@ -256,10 +232,6 @@ export class Topology {
         return;
       }
       case F['lock-expired']:
-        this.#queue(trace, place)?.release(message, peer, trace.detail(id), 0, time);
-        // A consumer whose handler failed and left it at that has nothing more to do with it.
-        if (peer !== 0) dropFromHand(this.#actor(peer), message, place, 'failed');
-        return;
       case F.nacked:
         this.#queue(trace, place)?.release(message, peer, trace.detail(id), 0, time);
         return;
@@ -296,18 +268,13 @@ export class Topology {
       // the consumer's sub-steps
       case F.received:
         actor.received++;
-        actor.hand.push(newInHand(message, place, trace.detail(id), time));
+        this.#hands.see(trace, id);
         return;
-      case F.begun: {
-        const held =
-          inHand(actor, message, place, trace.detail(id)) ?? newInHand(message, place, trace.detail(id), time);
-        if (!actor.hand.includes(held)) actor.hand.push(held);
-        held.step = 'begun';
-        held.heldFor = 0;
-        held.sinceUs = time;
-        held.endsUs = time + trace.value(id) * 1000;
+      case F.begun:
+      case F.held:
+      case F.skipped:
+        this.#hands.see(trace, id);
         return;
-      }
       case F.recorded: {
         const store = this.#store(place);
         store.lastUs = time;
@@ -322,11 +289,6 @@ export class Topology {
       case F.marked: {
         const store = this.#store(place);
         if (store.outbox > 0) store.outbox--;
-        return;
-      }
-      case F.held: {
-        const held = actor.hand.find((one) => one.message === message && one.step === 'received');
-        if (held !== undefined) held.heldFor = trace.detail(id);
         return;
       }
       case F['breaker-opened']:
@@ -347,23 +309,16 @@ export class Topology {
       case F.applied:
         this.#store(place).lastUs = time;
         this.#applied(trace, id, message, place);
-        this.#worked(trace, this.#actor(peer === 0 ? actorId : peer), message, time, 'applied');
+        this.#hands.see(trace, id);
         return;
       case F.failed:
         actor.failed++;
-        this.#worked(trace, actor, message, time, 'failed');
+        this.#hands.see(trace, id);
         return;
-      case F.skipped:
-        this.#worked(trace, actor, message, time, 'failed');
-        return;
-      case F.settled: {
+      case F.settled:
         actor.settled++;
-        const held = inHand(actor, message, place, trace.detail(id));
-        if (held === undefined) return;
-        if (held.step === 'received' && this.#settles(trace, actorId) === 'before-processing') held.settled = true;
-        else actor.hand.splice(actor.hand.indexOf(held), 1);
+        this.#hands.see(trace, id);
         return;
-      }
 
       // logs and groups
       case F.replicated: {
@@ -382,6 +337,7 @@ export class Topology {
       case F.sought: {
         const partition = this.#partition(trace, place);
         if (partition !== undefined) commit(partition, trace.detail(id), trace.value(id));
+        if (kind === F.sought) this.#hands.see(trace, id);
         return;
       }
       case F.elected: {
@@ -461,15 +417,14 @@ export class Topology {
       case F.revoked: {
         const group = this.#group(trace.detail(id));
         group.assignment = group.assignment.filter((owned) => owned.partition !== place || owned.consumer !== peer);
-        const consumer = this.#actor(peer);
-        consumer.hand = consumer.hand.filter((held) => held.place !== place || held.step !== 'received');
+        this.#hands.see(trace, id);
         return;
       }
 
       // actors, network, timeline
       case F.crashed:
         setStatus(actor, 'down', time, id);
-        actor.hand = [];
+        this.#hands.see(trace, id);
         actor.blocked = false;
         actor.breaker = null;
         actor.shunned = [];
@@ -477,11 +432,11 @@ export class Topology {
       case F.started:
       case F.restarted:
         setStatus(actor, 'up', time, id);
-        actor.hand = [];
+        this.#hands.see(trace, id);
         return;
       case F.stopped:
         setStatus(actor, 'stopped', time, id);
-        actor.hand = [];
+        this.#hands.see(trace, id);
         return;
       case F.paused:
         setStatus(actor, 'paused', time, id);
@@ -495,12 +450,10 @@ export class Topology {
         if (actor.status === 'up' || actor.status === 'slow')
           setStatus(actor, actor.pace === 100 ? 'up' : 'slow', time, id);
         return;
-      case F['connection-lost']: {
-        // Whoever noticed it, the consumer of the two drops what it has not begun.
-        const consumer = trace.actors[actorId]?.kind === 'consumer' ? actor : this.#actor(peer);
-        if (consumer.hand.length > 0) consumer.hand = consumer.hand.filter(({ step }) => step !== 'received');
+      case F['connection-lost']:
+      case F['channel-closed']:
+        this.#hands.see(trace, id);
         return;
-      }
       case F.split:
       case F['fault-begun']:
         if (!this.#lasts(trace.value(id))) return;
@@ -712,34 +665,6 @@ export class Topology {
     return this.queues.find((queue) => queue !== undefined && queue.place !== target && queue.holds(message));
   }
 
-  #settles(trace: Trace, consumer: ActorId): SettleWhen {
-    const declared = trace.actors[consumer]?.group ?? '';
-    return this.#scenario.consumers[declared]?.settle ?? 'after-processing';
-  }
-
-  #recognised(trace: Trace, actor: ActorState, message: MessageId, place: PlaceId, time: Micros): void {
-    const held = actor.hand.find((one) => one.message === message && one.place === place);
-    if (held === undefined) return;
-    if (held.settled || this.#settles(trace, actor.id) === 'on-delivery')
-      actor.hand.splice(actor.hand.indexOf(held), 1);
-    else {
-      held.step = 'applied';
-      held.sinceUs = time;
-    }
-  }
-
-  /** The work on a message is over, well or badly. What was settled before that is out of the consumer's hands now. */
-  #worked(trace: Trace, actor: ActorState, message: MessageId, time: Micros, step: 'applied' | 'failed'): void {
-    const held = actor.hand.find((one) => one.message === message && one.step !== 'received');
-    if (held === undefined) return;
-    if (held.settled || this.#settles(trace, actor.id) === 'on-delivery')
-      actor.hand.splice(actor.hand.indexOf(held), 1);
-    else {
-      held.step = step;
-      held.sinceUs = time;
-    }
-  }
-
   #applied(trace: Trace, id: FactId, message: MessageId, place: PlaceId): void {
     const store = this.#store(place);
     const outcome = trace.detail(id);
@@ -797,23 +722,6 @@ function setStatus(actor: ActorState, status: ActorStatus, time: Micros, fact: F
   actor.sinceUs = time;
   actor.statusFact = fact;
   actor.untilUs = 0;
-}
-
-function newInHand(message: MessageId, place: PlaceId, attempt: number, time: Micros): InHand {
-  const settled = false;
-  return { message, place, attempt, step: 'received', sinceUs: time, receivedUs: time, endsUs: 0, settled, heldFor: 0 };
-}
-
-function inHand(actor: ActorState, message: MessageId, place: PlaceId, attempt: number): InHand | undefined {
-  for (const held of actor.hand) {
-    if (held.message === message && held.place === place && held.attempt === attempt) return held;
-  }
-  return undefined;
-}
-
-function dropFromHand(actor: ActorState, message: MessageId, place: PlaceId, step: Step): void {
-  const at = actor.hand.findIndex((held) => held.message === message && held.place === place && held.step === step);
-  if (at >= 0) actor.hand.splice(at, 1);
 }
 
 function newPartition(place: PlaceId): PartitionState {

@@ -147,7 +147,16 @@ const WORK: readonly FactName[] = [
   'crashed',
   'stopped',
 ];
-const HANDS: readonly FactName[] = [...WORK, 'received', 'revoked', 'connection-lost', 'lock-expired', 'restarted'];
+const HANDS: readonly FactName[] = [
+  ...WORK,
+  'received',
+  'revoked',
+  'sought',
+  'connection-lost',
+  'channel-closed',
+  'started',
+  'restarted',
+];
 
 export const FUNCTIONS: Readonly<Record<string, MetricFunction>> = {
   depth: ofPlaces(

@@ -190,6 +190,65 @@ test('a group has members, a generation and an assignment; a revoked partition t
   expect(end(made).owned(made.actor('c-1'))).toEqual([]);
 });
 
+test('to read a failed record again is to read again all that was polled after it, unless a share group has it', () => {
+  const made = stage({ b: 'broker', 'c-1': 'consumer' }, { 'rides/0': 'partition', 'rides/1': 'partition' });
+  const of = (type: string): TopologyScenario => ({
+    brokers: { broker: { kind: 'kafka' } },
+    consumers: { c: { settle: 'after-processing', broker: 'broker', options: { 'group.type': type } } },
+    timeline: [],
+  });
+  const left = (type: string) => end(made, of(type)).actors[made.actor('c-1')]?.hand.map(({ message }) => message);
+  for (const message of [1, 2, 3]) made.fact(1, 'received', { actor: 'c-1', message, place: 'rides/0', detail: 1 });
+  made.fact(1, 'received', { actor: 'c-1', message: 4, place: 'rides/1', detail: 1 });
+  made.fact(2, 'begun', { actor: 'c-1', message: 1, place: 'rides/0', detail: 1 });
+  made.fact(3, 'failed', { actor: 'c-1', message: 1, place: 'rides/0', detail: R['handler failed'] });
+  made.fact(3, 'settled', { actor: 'c-1', message: 1, place: 'rides/0', value: 1, detail: 1 });
+  expect(left('consumer')).toEqual([4]);
+  expect(left('share')).toEqual([2, 3, 4]);
+});
+
+test('with its channel a RabbitMQ client forgets what it has not begun, and has the rest in hand until the work is over', () => {
+  const made = queueStage();
+  const scenario = (kind: string): TopologyScenario => ({
+    brokers: { broker: { kind } },
+    consumers: { c: { settle: 'after-processing', broker: 'broker' } },
+    timeline: [],
+  });
+  const held = (kind: string) =>
+    end(made, scenario(kind)).actors[made.actor('c-1')]?.hand.map(({ message }) => message);
+  put(made, 1, 2);
+  for (const message of [1, 2]) made.fact(1, 'received', { actor: 'c-1', message, place: 'jobs', detail: 1 });
+  made.fact(2, 'begun', { actor: 'c-1', message: 1, place: 'jobs', value: 9, detail: 1 });
+  made.fact(3, 'connection-lost', { actor: 'b', peer: 'c-1' });
+  expect(held('rabbitmq')).toEqual([1, 2]);
+  made.fact(4, 'connection-lost', { actor: 'c-1', peer: 'b' });
+  expect(held('rabbitmq')).toEqual([1]);
+  expect(held('pulsar')).toEqual([1, 2]);
+  made.fact(11, 'applied', { actor: 'db', message: 1, place: 'rows', peer: 'c-1', detail: 1 });
+  expect(held('rabbitmq')).toEqual([]);
+});
+
+test('of a message that a consumer has twice, each copy is begun and settled by itself', () => {
+  const made = queueStage();
+  const steps = () => end(made).actors[made.actor('c-1')]?.hand.map(({ step }) => step);
+  put(made, 1);
+  for (const _ of [1, 2]) made.fact(1, 'received', { actor: 'c-1', message: 1, place: 'jobs', detail: 1 });
+  for (const _ of [1, 2]) made.fact(2, 'begun', { actor: 'c-1', message: 1, place: 'jobs', value: 9, detail: 1 });
+  expect(steps()).toEqual(['begun', 'begun']);
+  made.fact(3, 'applied', { actor: 'db', message: 1, place: 'rows', peer: 'c-1', detail: 1 });
+  made.fact(4, 'settled', { actor: 'c-1', message: 1, place: 'jobs', detail: 1 });
+  expect(steps()).toEqual(['begun']);
+});
+
+test('what was acked before the work, and perhaps in vain, is not worked on and out of hand', () => {
+  const made = queueStage();
+  made.fact(1, 'received', { actor: 'c-1', message: 1, place: 'jobs', detail: 1 });
+  made.fact(1, 'settled', { actor: 'c-1', message: 1, place: 'jobs', detail: 1 });
+  expect(end(made, settling('before-processing')).actors[made.actor('c-1')]?.hand).toHaveLength(1);
+  made.fact(9, 'skipped', { actor: 'c-1', message: 1, place: 'jobs', detail: R['outcome unknown'] });
+  expect(end(made, settling('before-processing')).actors[made.actor('c-1')]?.hand).toEqual([]);
+});
+
 test('a split lasts from its line of the timeline to its healing, and a crash is no lasting fault', () => {
   const made = queueStage();
   const when = { type: 'at', atUs: 1 } as const;
