@@ -14,7 +14,7 @@ export const MEANINGS: Readonly<Record<ClaimName, string>> = {
     'At every moment each message is in one known state: none vanishes unheard, and nothing is handed out that was not there.',
   'replay-fidelity': 'Reading from an offset again gives the same records in the same order.',
   'atomic-publish-and-commit':
-    'The messages of one transaction become readable together or not at all, and so do what a producer writes to its store and what it publishes.',
+    'The messages of one transaction and the offset of what they were made of become visible together or not at all, and so do what a producer writes to its store and what it publishes.',
   'idempotent-produce': 'For each producer and partition the log holds each message once and in the order of sending.',
   'lock-exclusivity': 'On the broker’s clock, two locks on one message never overlap.',
   'zombie-overlap':

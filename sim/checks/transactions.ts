@@ -5,6 +5,7 @@ import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { halves } from './dual-write.ts';
 import { type Evidence, witness } from './evidence.ts';
+import { type Apart, offsetsApart } from './forwarding.ts';
 
 /** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
 interface Txns {
@@ -107,19 +108,25 @@ export const precommittedRead = defineCheck<Found>({
   },
 });
 
+interface InPart extends Found {
+  readonly apart: Apart | null;
+}
+
 /**
- * The messages of one transaction become readable together or not at all, and so do what a producer writes to its store and what it publishes. Offsets committed
- * in a transaction leave no fact of their own to compare.
+ * The messages of one transaction become readable together or not at all, and so do these and the offset of what they were made of, and what a
+ * producer writes to its store and what it publishes.
  */
-export const atomicPublishAndCommit = defineCheck<Found>({
+export const atomicPublishAndCommit = defineCheck<InPart>({
   claim: 'atomic-publish-and-commit',
   idle: 'no transaction, and no producer with a store of its own, met a crash, an abort or a loss',
   find(evidence) {
     const { logs } = evidence;
     const own = halves(evidence);
-    if (own.broken.length > 0) return { seen: 'broken', exercised: true, witness: own.broken };
+    if (own.broken.length > 0) return { seen: 'broken', exercised: true, witness: own.broken, apart: null };
     const troubled = evidence.producerCrash > 0 || evidence.brokerCrash > 0 || evidence.lost('request', 'effect');
-    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: own.seen && troubled, witness: [] };
+    if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: own.seen && troubled, witness: [], apart: null };
+    const apart = offsetsApart(evidence);
+    if (apart !== null) return { seen: 'broken', exercised: true, witness: apart.witness, apart };
     const { begun, committed, aborted } = txnsOf(evidence);
     const whole = new Map<FactId, { kept: MessageId; gone: MessageId }>();
     for (let m = 1; m < begun.length; m++) {
@@ -139,20 +146,25 @@ export const atomicPublishAndCommit = defineCheck<Found>({
           logs.lost[state.gone] as number,
           aborted[state.gone] as number,
         );
-        return { seen: 'broken', exercised: true, witness: proof };
+        return { seen: 'broken', exercised: true, witness: proof, apart: null };
       }
     }
     const exercised =
       evidence.any('txn-aborted', 'fenced') ||
       evidence.brokerCrash > 0 ||
+      crashedInside(evidence) ||
       evidence.producerCrash > 0 ||
       evidence.lost('request', 'reply');
-    return { seen: 'sound', exercised: exercised && whole.size > 0, witness: [] };
+    return { seen: 'sound', exercised: exercised && whole.size > 0, witness: [], apart: null };
   },
-  explain(evidence, { witness: [txn, ...rest] }) {
+  explain(evidence, { witness: [txn, ...rest], apart }) {
     if (txn === undefined) return 'The messages of each transaction became readable together or not at all.';
     const end = rest[rest.length - 1] ?? txn;
     const { trace } = evidence;
+    if (apart?.lacks === 'offset')
+      return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} was committed at ${evidence.at(end)}, and the offset of what it had read was not: what was written will be written again.`;
+    if (apart?.lacks === 'output')
+      return `Offset ${trace.value(end)} of ${evidence.placeOf(end)} was committed at ${evidence.at(end)}, although the transaction with what was made of a message below it had been aborted at ${evidence.at(txn)}.`;
     if (trace.kind(txn) !== F['txn-begun']) {
       const [half, other] = trace.kind(txn) === F.recorded ? ['recorded', 'published'] : ['published', 'recorded'];
       return `Message ${trace.messageOf(txn)} was ${half} at ${evidence.at(txn)} and never ${other}: ${trace.sentence(end)}`;
@@ -160,6 +172,19 @@ export const atomicPublishAndCommit = defineCheck<Found>({
     return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} is there in part only: ${evidence.trace.sentence(end)}`;
   },
 });
+
+/** Whether anybody crashed between the begin of a transaction and the word of how it ended. */
+function crashedInside(evidence: Evidence): boolean {
+  const { trace } = evidence;
+  const open = new Set<ActorId>();
+  for (let id = evidence.first('txn-begun'); id > 0 && id <= trace.count; id++) {
+    const kind = trace.kind(id);
+    if (kind === F['txn-begun']) open.add(trace.actor(id));
+    else if (kind === F['txn-committed'] || kind === F['txn-aborted']) open.delete(trace.peer(id));
+    else if (kind === F.crashed && open.has(trace.actor(id))) return true;
+  }
+  return false;
+}
 
 interface Numbered extends Found {
   /** What was confirmed and never written, although a later one was; 0 for the other breaches. */

@@ -21,6 +21,7 @@ const PLACES = {
   dead: 'queue',
   'line.fifo': 'queue',
   'rides/0': 'partition',
+  'done/0': 'partition',
   team: 'group',
   rows: 'store',
 } as const;

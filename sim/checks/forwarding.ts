@@ -1,0 +1,156 @@
+/**
+ * A consumer that forwards in transactions: what it wrote and the offset of what it had read become visible together or not at all. The inputs of a
+ * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest.
+ */
+import { F } from '../../core/facts.ts';
+import { textOf } from '../../core/options.ts';
+import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
+import { type Evidence, type GroupId, witness } from './evidence.ts';
+
+export interface Apart {
+  /** `offset`: the outputs are there and the offset is not; `output`: the other way round. */
+  readonly lacks: 'offset' | 'output';
+  readonly witness: readonly FactId[];
+}
+
+/** One transaction of a forwarding consumer. */
+interface Forwarded {
+  readonly begun: FactId;
+  /** The facts with which the consumer was done with each of its inputs. */
+  readonly inputs: readonly FactId[];
+  /** The fact that committed it; 0 while it is open. */
+  end: FactId;
+}
+
+/** How long after the decision its marker may take to reach the group's offsets, when the run ends. */
+const GRACE_US: Micros = 10_000_000;
+
+export function offsetsApart(evidence: Evidence): Apart | null {
+  const { trace, scenario } = evidence;
+  const forwards = trace.actors.map(
+    ({ kind, group }) =>
+      kind === 'consumer' && textOf(scenario.consumers[group]?.options ?? {}, 'forward.to', '') !== '',
+  );
+  if (!forwards.includes(true)) return null;
+  const offsets = new Offsets(evidence);
+  const done = new Map<ActorId, FactId[]>();
+  const open = new Map<ActorId, Forwarded>();
+  const last = new Map<ActorId, Forwarded>();
+  for (let id = 1; id <= trace.count; id++) {
+    switch (trace.kind(id)) {
+      case F.settled: {
+        const consumer = trace.actor(id);
+        if (forwards[consumer] !== true || trace.value(id) !== 0) break;
+        const inputs = done.get(consumer);
+        if (inputs === undefined) done.set(consumer, [id]);
+        else inputs.push(id);
+        break;
+      }
+      case F.crashed:
+      case F.stopped:
+        done.delete(trace.actor(id));
+        break;
+      case F['txn-begun']: {
+        const consumer = trace.actor(id);
+        if (forwards[consumer] !== true) break;
+        // Tried again after an abort: the same inputs.
+        const inputs = done.get(consumer) ?? open.get(consumer)?.inputs ?? [];
+        done.delete(consumer);
+        open.set(consumer, { begun: id, inputs, end: 0 });
+        break;
+      }
+      case F['txn-committed']: {
+        const consumer = trace.peer(id);
+        const txn = open.get(consumer);
+        if (txn === undefined || txn.end > 0) break;
+        // By now the one before is complete: while its markers are missing, no partition joins the next.
+        const before = last.get(consumer);
+        if (before !== undefined && offsets.lack(before)) return lacksOffset(before);
+        txn.end = id;
+        last.set(consumer, txn);
+        offsets.written(txn);
+        break;
+      }
+      case F['txn-aborted']: {
+        const txn = open.get(trace.peer(id));
+        if (txn !== undefined && txn.end === 0) offsets.undone(txn, id);
+        break;
+      }
+      case F.sought:
+        last.clear();
+        break;
+      case F.committed: {
+        const abort = offsets.committed(id);
+        if (abort > 0) return { lacks: 'output', witness: witness(abort, id) };
+        break;
+      }
+    }
+  }
+  for (const txn of last.values()) {
+    const over = trace.time(txn.end) + GRACE_US < trace.endedAtUs && evidence.openFault === 0;
+    if (over && offsets.lack(txn)) return lacksOffset(txn);
+  }
+  return null;
+}
+
+function lacksOffset(txn: Forwarded): Apart {
+  return { lacks: 'offset', witness: witness(txn.begun, txn.end) };
+}
+
+/** Committed offsets by group and partition, and the inputs of aborted transactions that nobody has forwarded since. */
+class Offsets {
+  readonly #evidence: Evidence;
+  readonly #last = new Map<number, FactId>();
+  readonly #undone = new Map<number, Map<number, FactId>>();
+
+  constructor(evidence: Evidence) {
+    this.#evidence = evidence;
+  }
+
+  /** Whether the offset of some input was not committed since the transaction began. */
+  lack({ begun, inputs }: Forwarded): boolean {
+    const { trace } = this.#evidence;
+    return inputs.some((input) => {
+      const commit = this.#last.get(this.#groupAt(input)) ?? 0;
+      return commit < begun || trace.value(commit) <= this.#offsetOf(input);
+    });
+  }
+
+  written({ inputs }: Forwarded): void {
+    if (this.#undone.size === 0) return;
+    for (const input of inputs) this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
+  }
+
+  undone({ inputs }: Forwarded, abort: FactId): void {
+    for (const input of inputs) {
+      const key = this.#groupAt(input);
+      const known = this.#undone.get(key);
+      if (known === undefined) this.#undone.set(key, new Map([[this.#offsetOf(input), abort]]));
+      else known.set(this.#offsetOf(input), abort);
+    }
+  }
+
+  /** Answers the abort of an input that the commit passes, though nothing was written of it; 0 when there is none. */
+  committed(id: FactId): FactId {
+    const { trace } = this.#evidence;
+    const key = this.#key(trace.detail(id) || this.#evidence.groupOf(trace.peer(id)), trace.place(id));
+    this.#last.set(key, id);
+    for (const [offset, abort] of this.#undone.get(key) ?? [])
+      if (offset >= 0 && offset < trace.value(id)) return abort;
+    return 0;
+  }
+
+  #offsetOf(input: FactId): number {
+    const { trace, logs } = this.#evidence;
+    return logs.offsetOf(trace.place(input), trace.messageOf(input));
+  }
+
+  #groupAt(input: FactId): number {
+    const { trace } = this.#evidence;
+    return this.#key(this.#evidence.groupOf(trace.actor(input)), trace.place(input));
+  }
+
+  #key(group: GroupId, place: PlaceId): number {
+    return group * this.#evidence.trace.places.length + place;
+  }
+}
