@@ -1,0 +1,185 @@
+/**
+ * The coordinators that live on the internal partitions which one Kafka node leads: begins them when it becomes leader, with what the partition's log
+ * says, finds the one that a request is for, writes down what they must remember, and brings transaction markers to the partitions. The rules of groups and
+ * transactions are in `kafka-groups.ts` and `kafka-txns.ts`. Source: K36, K40, K48.
+ */
+import type { Out } from '../machine.ts';
+import type { NewBatch } from '../parts/partition-replica.ts';
+import type { BrokerNumber } from '../parts/replica-set.ts';
+import type { ActorId } from '../types.ts';
+import type { Appending } from './kafka-appending.ts';
+import { OFFSETS_TOPIC, type PartitionIndex, TXN_TOPIC } from './kafka-cluster.ts';
+import { type CoordinatorLog, GroupCoordinator } from './kafka-groups.ts';
+import { eachRecord, type Hosted, type HostedPartitions, type Settle } from './kafka-partitions.ts';
+import { TxnCoordinator, type TxnNode } from './kafka-txns.ts';
+import type {
+  AddPartitionsRequest,
+  Answer,
+  CoordinatorRecord,
+  PlainAnswer,
+  RecordValue,
+  WriteTxnMarkersAnswer,
+  WriteTxnMarkersRequest,
+} from './kafka-wires.ts';
+
+/** `offsets.commit.timeout.ms`, and the like for transactions. */
+const INTERNAL_TIMEOUT_US = 5_000_000;
+/** Bytes of a coordinator's note, about. */
+const NOTE_BYTES = 100;
+
+export class Coordinators {
+  readonly #partitions: HostedPartitions;
+  readonly #appending: Appending;
+  #nextProducerId = 0;
+
+  constructor(partitions: HostedPartitions, appending: Appending) {
+    this.#partitions = partitions;
+    this.#appending = appending;
+  }
+
+  /** The node leads this partition now, in a new epoch: what coordinates on it begins with what its log says. */
+  lead(hosted: Hosted, out: Out): void {
+    const { info } = hosted;
+    if (info.topic === OFFSETS_TOPIC) {
+      // It may have led in an older epoch without knowing of its end.
+      hosted.groups?.unload(out);
+      const groups = new GroupCoordinator(info.index, this.#logOf(hosted));
+      eachRecord(hosted, (record) => groups.learn(record, out));
+      hosted.groups = groups;
+      groups.ready(out);
+    } else if (info.topic === TXN_TOPIC) {
+      const txns = new TxnCoordinator(info.index, this.#txnNodeOf(hosted));
+      eachRecord(hosted, (record) => txns.learn(record));
+      hosted.txns = txns;
+      txns.ready(out);
+    }
+  }
+
+  /** The coordinator of the request's group, if it is here; else the caller is told. */
+  groupsOf(
+    from: ActorId,
+    request: { readonly id: number; readonly group: string },
+    out: Out,
+  ): GroupCoordinator | undefined {
+    const groups = this.#partitions.leader(this.#partitions.cluster.groupPartition(request.group))?.groups;
+    if (groups === undefined) notCoordinator(from, request.id, out);
+    return groups;
+  }
+
+  txnsOf(
+    from: ActorId,
+    request: { readonly id: number; readonly transactionalId: string } | AddPartitionsRequest,
+    out: Out,
+  ): TxnCoordinator | undefined {
+    const txns = this.#partitions.leader(this.#partitions.cluster.txnPartition(request.transactionalId))?.txns;
+    if (txns === undefined) notCoordinator(from, request.id, out);
+    return txns;
+  }
+
+  newProducerId(): number {
+    return this.#partitions.number + this.#partitions.cluster.nodeCount * this.#nextProducerId++;
+  }
+
+  /** Sends markers to whoever leads the partitions; those led here are written at once. */
+  #distributeMarkers(hosted: Hosted, request: WriteTxnMarkersRequest, out: Out): void {
+    const byLeader = new Map<BrokerNumber, PartitionIndex[]>();
+    for (const index of request.partitions) {
+      const leader = this.#partitions.states[index]?.leader ?? 0;
+      if (leader === 0) continue;
+      const mine = byLeader.get(leader);
+      if (mine === undefined) byLeader.set(leader, [index]);
+      else mine.push(index);
+    }
+    for (const [leader, partitions] of byLeader) {
+      if (leader === this.#partitions.number) {
+        this.writeMarkers({ ...request, partitions }, out, (answer, later) => hosted.txns?.marked(answer, later));
+      } else {
+        const there: WriteTxnMarkersRequest = { ...request, partitions };
+        out.send(this.#partitions.cluster.actorOf(leader), 'control', there);
+      }
+    }
+  }
+
+  writeMarkers(
+    request: WriteTxnMarkersRequest,
+    out: Out,
+    done: (answer: WriteTxnMarkersAnswer, out: Out) => void,
+  ): void {
+    const { id, transactionalId, producerId, epoch, coordinatorEpoch, result } = request;
+    for (const index of request.partitions) {
+      const hosted = this.#partitions.leader(index);
+      if (hosted === undefined) continue;
+      const written = hosted.replica.appendMarker(
+        producerId,
+        epoch,
+        result,
+        coordinatorEpoch,
+        hosted.state.leaderEpoch,
+        out.now,
+      );
+      const answer: WriteTxnMarkersAnswer = {
+        type: 'kafka/WriteTxnMarkers.answer',
+        id,
+        error: written.type === 'refused' ? written.error : 'NONE',
+        transactionalId,
+        producerId,
+        epoch,
+        written: [index],
+      };
+      // A refused marker is one of an older coordinator or epoch: somebody newer has ended the transaction.
+      if (written.type === 'refused') {
+        done(answer, out);
+        continue;
+      }
+      const because = out.cause;
+      this.#appending.whenReplicated(hosted, written.lastOffset + 1, INTERNAL_TIMEOUT_US, out, (error, later) => {
+        if (error !== 'NONE') return;
+        hosted.groups?.txnEnded(producerId, result === 'COMMIT', because, later);
+        done(answer, later);
+      });
+      this.#appending.grown(hosted, out);
+    }
+  }
+
+  #logOf(hosted: Hosted): CoordinatorLog {
+    return {
+      cluster: this.#partitions.cluster,
+      append: (records, producerId, epoch, out, done) =>
+        this.#appendInternal(hosted, records, producerId, epoch, out, done),
+    };
+  }
+
+  #txnNodeOf(hosted: Hosted): TxnNode {
+    return {
+      ...this.#logOf(hosted),
+      newProducerId: () => this.newProducerId(),
+      coordinatorEpoch: () => hosted.state.leaderEpoch,
+      writeMarkers: (request, out) => this.#distributeMarkers(hosted, request, out),
+    };
+  }
+
+  #appendInternal(
+    hosted: Hosted,
+    values: readonly CoordinatorRecord[],
+    producerId: number,
+    epoch: number,
+    out: Out,
+    done: Settle,
+  ): void {
+    const batch: NewBatch<RecordValue> = {
+      producerId,
+      epoch,
+      firstSequence: -1,
+      transactional: producerId >= 0,
+      records: values.map((value) => ({ key: null, value, timestampUs: out.now, sizeBytes: NOTE_BYTES })),
+    };
+    this.#appending.append(hosted.info.index, batch, -1, INTERNAL_TIMEOUT_US, 0, out, (error, _, later) =>
+      done(error, later),
+    );
+  }
+}
+
+function notCoordinator(to: ActorId, id: number, out: Out): void {
+  const answer: PlainAnswer & Answer = { type: 'kafka/answer', id, error: 'NOT_COORDINATOR' };
+  out.send(to, 'control', answer);
+}
