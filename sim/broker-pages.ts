@@ -4,6 +4,7 @@
  */
 import { AXES, type Axis, PLACES } from '../core/brokers/axes.ts';
 import type { BrokerKind } from '../core/brokers/kind.ts';
+import { VERBS } from '../core/brokers/verbs.ts';
 import { brokerTables, rows } from './scenario/reference.ts';
 
 /** Rules by number, with the addresses of the pages that they come from. */
@@ -18,12 +19,12 @@ export interface SourceFile {
 /** So wide a range (`S1–S34`) names a whole document, not the rules that a file follows. */
 const WIDEST_RANGE = 6;
 
-/** For each rule number the files that name it, singly or in a short range such as `P17–P21`. */
+/** For each rule number the files whose comments or options' sources name it, singly or in a short range such as `P17–P21`: that is where it is carried out. */
 export function mentionsIn(files: readonly SourceFile[]): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const { path, text } of files) {
     const here = new Set<string>();
-    for (const [, letter = '', from = '', to] of text.matchAll(
+    for (const [, letter = '', from = '', to] of saidIn(text).matchAll(
       /\b([BGKNPRSX])(\d{1,3})(?:[–-][BGKNPRSX]?(\d{1,3}))?\b/g,
     )) {
       const first = Number(from);
@@ -36,31 +37,21 @@ export function mentionsIn(files: readonly SourceFile[]): ReadonlyMap<string, re
   return found;
 }
 
-/** A verb as it travels: its name and what its docstring says. */
-interface Verb {
-  readonly name: string;
-  readonly doc: string;
+/** Comments and `source:` lines: what a source says about itself. Other strings, such as what is simplified, are what it says to people. */
+function saidIn(text: string): string {
+  const said = text.matchAll(/\/\*[\s\S]*?\*\/|\/\/.*|source:\s*'[^']*'|source:\s*"[^"]*"/g);
+  return [...said].join('\n');
 }
 
-/** The wires that a file declares, with the first sentence of their docstrings. */
-export function verbsIn(text: string): readonly Verb[] {
-  const pattern =
-    /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?export interface \w+[^{]*\{\s*(?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*)?readonly type: '([^']+)'/g;
-  return [...text.matchAll(pattern)].map(([, doc = '', name = '']) => ({ name, doc: firstSentence(doc) }));
-}
-
-function firstSentence(doc: string): string {
-  const line = doc
-    .replace(/^\s*\*/gm, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
-  return /^.*?[.:;](?=\s|$)/.exec(line)?.[0].replace(/[:;]$/, '.') ?? line;
+/** The rules of which a kind says that something about them is simplified. */
+export function simplifiedIn({ kind, simplifications }: BrokerKind): ReadonlySet<string> {
+  return new Set(mentionsIn([{ path: kind, text: `/* ${simplifications.join(' ')} */` }]).keys());
 }
 
 /** One broker's page. `rules` are empty for a kind that no numbered rules describe. */
 export function brokerPage(kind: BrokerKind, rules: Rules, files: readonly SourceFile[]): string {
   const place = PLACES[kind.kind];
-  const verbs = files.filter(({ path }) => isOf(path, kind.kind)).flatMap(({ text }) => verbsIn(text));
+  const verbs = Object.entries(VERBS[kind.kind] ?? {});
   const mentions = mentionsIn(files);
   return [
     `# ${kind.title}`,
@@ -71,19 +62,15 @@ export function brokerPage(kind: BrokerKind, rules: Rules, files: readonly Sourc
       ['', ''],
       Object.entries(AXES).map(([axis, about]) => [`${axis}: ${about}`, place?.[axis as Axis] ?? '']),
     ),
-    ...(verbs.length === 0
-      ? []
-      : [
-          '## Verbs',
-          rows(
-            ['verb', 'what it is'],
-            verbs.map(({ name, doc }) => [`\`${name}\``, doc]),
-          ),
-        ]),
+    '## Verbs',
+    rows(
+      ['verb', 'what it does'],
+      verbs.map(([name, does]) => [`\`${name}\``, does]),
+    ),
     '## Options',
     `A scenario asks for it by \`broker: ${kind.kind}\`. A delivery whose handler failed is, unless \`on-failure\` says otherwise: ${kind.defaultOnFailure}.`,
     ...brokerTables(kind),
-    ...(Object.keys(rules).length === 0 ? [] : ['## Rules', RULES, ruleTable(rules, mentions)]),
+    ...(Object.keys(rules).length === 0 ? [] : ['## Rules', RULES, ruleTable(rules, mentions, kind)]),
     ...(kind.simplifications.length === 0
       ? []
       : ['## What is simplified', kind.simplifications.map((one) => `- ${one}`).join('\n')]),
@@ -93,15 +80,17 @@ export function brokerPage(kind: BrokerKind, rules: Rules, files: readonly Sourc
 }
 
 const RULES =
-  'Each number is one rule of the real broker, with where it is documented or tested, and the files here that name it.';
+  'Each number is one rule of the real broker, with where it is documented or tested, and the files that carry it out. Where none is named, what is simplified says how.';
 
-function ruleTable(rules: Rules, mentions: ReadonlyMap<string, readonly string[]>): string {
+function ruleTable(rules: Rules, mentions: ReadonlyMap<string, readonly string[]>, kind: BrokerKind): string {
+  const simplified = simplifiedIn(kind);
   return rows(
-    ['rule', 'source', 'where'],
+    ['rule', 'source', 'where', ''],
     Object.entries(rules).map(([number, sources]) => [
       number,
       sources.map((source) => `[${shortName(source)}](${source})`).join(', '),
       (mentions.get(number) ?? []).map((path) => `[${path.split('/').at(-1)}](../../${path})`).join(', '),
+      simplified.has(number) ? 'simplified' : '',
     ]),
   );
 }
@@ -110,14 +99,6 @@ function ruleTable(rules: Rules, mentions: ReadonlyMap<string, readonly string[]
 function shortName(address: string): string {
   const parts = address.split(/[/#]/).filter((part) => part !== '');
   return (parts.at(-1) ?? address).replace(/\.html$/, '');
-}
-
-function isOf(path: string, kind: string): boolean {
-  const file = path.split('/').at(-1) ?? '';
-  return (
-    path.startsWith('core/brokers/') &&
-    (file === `${kind}.ts` || file === `${kind}-verbs.ts` || file === `${kind}-wires.ts`)
-  );
 }
 
 /** The page that leads to the others: all brokers on every axis. */

@@ -3,15 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { BROKERS } from '../../core/brokers/index.ts';
 import { brokerIndex, brokerPage, type Rules, type SourceFile } from '../../sim/broker-pages.ts';
 
-const FOLDERS = ['core', 'sim'];
-
-/** Sources of the brokers, their clients and what judges them, in the order of their paths. */
+/** What runs and folds the brokers, in the order of paths; what holds them to cases (sim/conform) carries no rule out. */
 export function sources(): readonly SourceFile[] {
-  return FOLDERS.flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts'))
-      .map((path) => `${folder}/${path.replaceAll('\\', '/')}`),
-  )
+  return ['core', 'sim']
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.ts'))
+        .map((path) => `${folder}/${path.replaceAll('\\', '/')}`),
+    )
+    .filter((path) => !path.startsWith('sim/conform/'))
     .sort()
     .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 }
