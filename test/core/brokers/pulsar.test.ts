@@ -96,3 +96,33 @@ timeline: [{ at: 3s, lose: reply, times: 3 }]`),
   expect(copies(true)).toBe(100);
   expect(copies(false)).toBeGreaterThan(100);
 });
+
+it('drops what comes while nobody is connected to a topic that is not persistent, and gives nothing a second time (P7)', () => {
+  const trace = traceOf(
+    `broker: pulsar\ntopics: { jobs: { persistent: false } }${clients()}timeline: [{ at: 4s, crash: worker, restart: 3s }]`,
+  );
+  expect(count(trace, 'evicted', 4, 7.5)).toBeGreaterThan(20);
+  expect(count(trace, 'delivered') + count(trace, 'evicted')).toBe(100);
+  expect(count(trace, 'requeued')).toBe(0);
+});
+
+it('acks away what is older than its TTL, at a check, never earlier (P52)', () => {
+  const trace = traceOf(
+    `broker: { kind: pulsar, ttlDurationDefaultInSeconds: 20s, messageExpiryCheckIntervalInMinutes: 10s }\ntopics: { jobs: { subscriptions: [idle] } }\nproducers: { maker: { to: jobs, rate: 10/s, messages: 20, start: 1s } }\nnetwork: ideal\nduration: 60s`,
+  );
+  expect(count(trace, 'expired', 0, 21)).toBe(0);
+  expect(count(trace, 'expired', 21, 33.1)).toBe(20);
+});
+
+it('lets a delay be a delay on Shared only: Exclusive has its message at once (P69)', () => {
+  const early = (type: string): number =>
+    count(
+      traceOf(
+        `broker: pulsar\ntopics: { jobs: {} }\nproducers: { maker: { to: jobs, rate: 10/s, messages: 20, start: 1s, deliverAfter: 10s } }\nconsumers: { worker: { from: jobs, process: 10ms, subscriptionType: ${type} } }\nnetwork: ideal\nduration: 60s`,
+      ),
+      'delivered',
+      0,
+      9,
+    );
+  expect([early('Exclusive'), early('Shared')]).toEqual([20, 0]);
+});
