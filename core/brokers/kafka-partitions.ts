@@ -17,7 +17,7 @@ import type { AlterPartitionRequest, KafkaError, KafkaRecord, PartitionState, Re
 /** Called when the high watermark has passed an append, or when that will not happen here. `because`: the move of the high watermark, where one is recorded. */
 export type Settle = (error: KafkaError, out: Out, because?: FactId) => void;
 
-export interface Waiting {
+interface Waiting {
   /** The high watermark must reach this. */
   readonly offset: number;
   readonly deadlineUs: Micros;

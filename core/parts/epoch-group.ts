@@ -92,7 +92,7 @@ export interface EpochSnapshot {
 }
 
 /** What each member should own. */
-export type EpochTarget = ReadonlyMap<string, readonly PartitionName[]>;
+type EpochTarget = ReadonlyMap<string, readonly PartitionName[]>;
 
 /** News for whoever keeps the record. */
 export interface EpochNews {
