@@ -114,7 +114,9 @@ export class Hands {
         if (trace.actors[actor]?.kind === 'consumer') this.#dropWaiting(id, actor, trace.place(id));
         return;
       case F.revoked:
-        return this.#dropWaiting(id, trace.peer(id), trace.place(id));
+        // A member of a share group goes on with what it has acquired.
+        if (!this.#shares(trace, trace.peer(id))) this.#dropWaiting(id, trace.peer(id), trace.place(id));
+        return;
       case F.crashed:
       case F.started:
       case F.restarted:
@@ -202,7 +204,7 @@ export class Hands {
     }
   }
 
-  /** A RabbitMQ client forgets with its channel what it has not begun, and can settle nothing of the rest. Others keep what they have. */
+  /** A RabbitMQ client forgets with its channel what it has not begun, and can settle nothing of the rest: what is in work is its only until that is over. Others keep what they have. */
   #disconnect(trace: Trace, id: FactId, actor: ActorId, node: ActorId): void {
     const { brokers = {} } = this.#scenario;
     const broker = this.#scenario.consumers[trace.actors[actor]?.group ?? '']?.broker ?? '';
@@ -211,8 +213,8 @@ export class Hands {
     const hand = this.#handOf(actor);
     for (let i = hand.length - 1; i >= 0; i--) {
       const held = hand[i] as InHand;
-      if (held.step === 'received') this.#drop(id, actor, held);
-      else held.orphan = true;
+      if (held.step === 'begun') held.orphan = true;
+      else this.#drop(id, actor, held);
     }
   }
 
@@ -230,8 +232,12 @@ export class Hands {
 
   /** Whether it is a member of a Kafka consumer group. Members of a share group give back record by record. */
   #readsAgain(trace: Trace, consumer: ActorId): boolean {
-    const spec = this.#scenario.consumers[trace.actors[consumer]?.group ?? ''];
-    return this.#scenario.brokers?.[spec?.broker ?? '']?.kind === 'kafka' && spec?.options?.['group.type'] !== 'share';
+    const broker = this.#scenario.consumers[trace.actors[consumer]?.group ?? '']?.broker ?? '';
+    return this.#scenario.brokers?.[broker]?.kind === 'kafka' && !this.#shares(trace, consumer);
+  }
+
+  #shares(trace: Trace, consumer: ActorId): boolean {
+    return this.#scenario.consumers[trace.actors[consumer]?.group ?? '']?.options?.['group.type'] === 'share';
   }
 
   #settles(trace: Trace, consumer: ActorId): SettleWhen {

@@ -15,6 +15,7 @@ import type { ConsumerSpec, Scenario } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
 import { type Run, run } from '../../sim/world.ts';
 import { describeTopology } from '../sim/folds/describe-topology.ts';
+import { falseHand } from '../sim/folds/in-hand.ts';
 
 export interface Broken {
   readonly law: string;
@@ -38,12 +39,16 @@ export function brokenLaw(yaml: string): Broken | null {
   return endsWithinLimits(done) ?? causesComeFirst(done.trace) ?? promisesHold(done) ?? allIsDoneInTheEnd(done);
 }
 
-/** The first law of the record that this run breaks: that it can be repeated, read aloud, written, read back, and sought in. */
+/** The first law of the record that this run breaks: that it can be repeated, read aloud, written, read back, and sought in, and tells who holds what. */
 export function brokenRecord(yaml: string): Broken | null {
   const scenario = scenarioOf(yaml);
   const { trace } = run(scenario);
   return (
-    repeats(scenario, trace) ?? speaks(trace) ?? survivesWriting(scenario, trace) ?? seeksWhereItFolds(scenario, trace)
+    repeats(scenario, trace) ??
+    speaks(trace) ??
+    survivesWriting(scenario, trace) ??
+    seeksWhereItFolds(scenario, trace) ??
+    tellsWhatIsInHand(scenario)
   );
 }
 
@@ -229,6 +234,12 @@ function seeksWhereItFolds(scenario: Scenario, trace: Trace): Broken | null {
     if (sought !== folded) return { law: 'a seek is a fold', sentence: `After fact ${id} the stage is another one.` };
   }
   return null;
+}
+
+/** The hands of the stage are what the consumers have, down to the last copy, at every moment: so a hand is empty after a crash, and holds nothing twice that its consumer does not. */
+function tellsWhatIsInHand(scenario: Scenario): Broken | null {
+  const { told } = falseHand(scenario);
+  return told === '' ? null : { law: 'a hand is what its consumer has', sentence: told };
 }
 
 /** Whether this run breaks a claim that its settings do not promise: the setting that is blamed, or '' when nothing broke. */
