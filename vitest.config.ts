@@ -29,8 +29,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Two kinds of test: `unit` runs the sources in Node; `browser` drives the built page in a real Chromium. Files share their processes, one a core: nothing of ours
-// keeps state in a module, and what a file needs has been loaded and compiled by the one before.
+// Two kinds of test: `unit` runs the sources in Node; `browser` drives the built page in a real Chromium. Files share their processes, one a core: no test hangs on
+// what another left in a module, and what a file needs has been loaded and compiled by the one before.
 export default defineConfig({
   test: {
     isolate: false,
