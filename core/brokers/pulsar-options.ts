@@ -665,6 +665,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'Key_Shared reads ahead over at most 20,000 entries of keys that wait (P21).',
   'A compacted batch is kept whole when one of its messages is the latest of its key (P59).',
   'Custom message routers and the consistent-hash choice of a Failover consumer (PIP-392) are left out (P6, P19).',
+  'Producers send within transactions; consumers here acknowledge outside of them, although the broker carries an ack within one out (P67). All read what is committed: transactionIsolationLevel is not there (P66).',
   'One transaction coordinator per cluster, on the first broker, which remembers its transactions over a crash (P64).',
 ];
 
