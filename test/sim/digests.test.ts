@@ -5,13 +5,20 @@ import { digestsOf } from './digests.ts';
 
 const written: Record<string, string> = JSON.parse(readFileSync('scenarios/digests.json', 'utf8'));
 
-/** Small ones of each broker, so that a process for each stays cheap. */
-const SAMPLE = [
-  'why-queues/photo-queue',
-  'replication/leader-crash-acks-1',
-  'routing/order-fan-out',
-  'why-queues/photo-sync',
+/** Far from one another in hours, in letters (Turkish has two more for `i`) and in digits. Each runs every second scenario of the library. */
+const ELSEWHERE = [
+  { part: '1/2', TZ: 'Pacific/Apia', LC_ALL: 'tr_TR.UTF-8' },
+  { part: '2/2', TZ: 'America/St_Johns', LC_ALL: 'ar_EG.UTF-8' },
 ];
+
+/** The digests of a share of the library, from a process of its own. */
+function digestsInProcess(part: string, env: Record<string, string>): Record<string, string> {
+  const { stdout } = spawnSync(process.execPath, ['scripts/run.mjs', 'scripts/digests.ts', '--part', part], {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  });
+  return JSON.parse(stdout);
+}
 
 /** `queuelab run --json` of a library scenario in a process of its own. */
 function digestInProcess(name: string, options: readonly string[], env: Record<string, string>): string {
@@ -31,10 +38,10 @@ it('gives every library scenario the digest that is checked in, twice in a row (
   expect(digestsOf()).toEqual(written);
 }, 60_000);
 
-it.each(SAMPLE)('gives %s the same digest under other time zones and locales', (name) => {
-  expect(digestInProcess(name, [], { TZ: 'Pacific/Apia', LC_ALL: 'tr_TR.UTF-8' })).toBe(written[name]);
-  expect(digestInProcess(name, [], { TZ: 'America/St_Johns', LC_ALL: 'ar_EG.UTF-8' })).toBe(written[name]);
-});
+it('gives every library scenario the same digest in another time zone and locale', () => {
+  const elsewhere = ELSEWHERE.map(({ part, ...env }) => digestsInProcess(part, env));
+  expect(Object.assign({}, ...elsewhere)).toEqual(written);
+}, 120_000);
 
 it('gives another digest on another seed', () => {
   expect(digestInProcess('why-queues/photo-queue', ['--seed', 'another'], {})).not.toBe(

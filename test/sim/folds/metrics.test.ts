@@ -4,6 +4,7 @@ import { Histogram } from '../../../sim/folds/histogram.ts';
 import { Ledger, type LedgerRow, ledgerTotals } from '../../../sim/folds/ledger.ts';
 import { measure } from '../../../sim/folds/metrics.ts';
 import { metricSeries } from '../../../sim/folds/series.ts';
+import { summarise } from '../../../sim/folds/summary.ts';
 import { topologyAt } from '../../../sim/folds/topology.ts';
 import { busyQueue, type Stage, stage } from './build-trace.ts';
 import { consuming } from './consuming.ts';
@@ -180,4 +181,45 @@ test('the series of a run have few points that add up to its totals', () => {
   const jobs = series.queues.find(({ name }) => name === 'jobs');
   expect(jobs?.ready.at(-1)).toBe(metrics.topology.queues[jobs?.place ?? 0]?.ready);
   expect(Math.max(...(series.consumers[0]?.utilisation ?? []))).toBeGreaterThan(0);
+});
+
+test('a summary tells what is stored and in flight at the end, and the most there ever was', () => {
+  const made = jobsStage();
+  for (const message of [1, 2, 3]) {
+    made.fact(message, 'produced', { actor: 'p', message, value: 100 });
+    made.fact(message, 'appended', { actor: 'b', message, place: 'jobs' });
+  }
+  for (const message of [1, 2]) {
+    made.fact(10, 'delivered', { actor: 'b', message, place: 'jobs', peer: 'c-1', detail: 1 });
+    made.fact(11, 'acked', { actor: 'b', message, place: 'jobs', peer: 'c-1', detail: 1 });
+  }
+  made.fact(12, 'delivered', { actor: 'b', message: 3, place: 'jobs', peer: 'c-1', detail: 1 });
+  made.fact(13, 'dead-lettered', { actor: 'b', message: 3, place: 'dead', value: 1 });
+  made.fact(13, 'appended', { actor: 'b', message: 3, place: 'dead' });
+  const { places } = summarise(made.trace, measure(made.trace, scenario));
+  expect(places['jobs']).toMatchObject({ depth: 0, maxDepth: 3, inFlight: 0, maxInFlight: 1, diskBytes: 0 });
+  expect(places['jobs']).toMatchObject({ maxDiskBytes: 300, deadLettered: 0 });
+  expect(places['dead']).toMatchObject({ depth: 1, maxDepth: 1, deadLettered: 1 });
+});
+
+test('a summary tells how far a group and a replica are behind, and ever were', () => {
+  const made = stage(
+    { b1: 'broker', b2: 'broker', p: 'producer', 'c-1': 'consumer' },
+    { 'rides/0': 'partition', 'rides/1': 'partition', riders: 'group' },
+  );
+  for (const place of ['rides/0', 'rides/1']) made.fact(0, 'elected', { actor: 'b1', place, peer: 'b1', value: 1 });
+  made.fact(0, 'replicated', { actor: 'b2', place: 'rides/0', value: 0 });
+  for (const message of [1, 2, 3, 4]) {
+    const place = message < 4 ? 'rides/0' : 'rides/1';
+    made.fact(message, 'produced', { actor: 'p', message });
+    made.fact(message, 'appended', { actor: 'b1', message, place, value: message < 4 ? message - 1 : 0 });
+  }
+  made.fact(5, 'replicated', { actor: 'b2', place: 'rides/0', value: 2 });
+  const committed = { actor: 'b1', place: 'rides/0', peer: 'c-1', value: 3, detail: made.place('riders') };
+  made.fact(6, 'committed', committed);
+  made.fact(7, 'elected', { actor: 'b1', place: 'rides/0', peer: 'b1', value: 2 });
+  const reading = consuming({ c: { from: ['rides'], group: 'riders' } });
+  const { places, groups } = summarise(made.trace, measure(made.trace, reading));
+  expect(groups).toEqual({ riders: { lag: 1, maxLag: 4 } });
+  expect(places['rides/0']).toMatchObject({ depth: 3, replicationLag: 1, maxReplicationLag: 3, elections: 1 });
 });
