@@ -574,7 +574,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       if (life !== this.#life) return;
       this.#committing = false;
       this.#settling = this.#settling.filter((delivery) => !covered.includes(delivery));
-      if (error !== 'NONE') this.#notForwarded(error, offsets, later);
+      if (error !== 'NONE') this.#notForwarded(error, offsets, covered, later);
       for (const delivery of covered) this.#host.settled(delivery, error === 'NONE', later);
       this.#commitSettled(later);
     });
@@ -584,6 +584,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   #notForwarded(
     error: KafkaError,
     offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[],
+    covered: readonly Delivery[],
     out: Out,
   ): void {
     for (const { partition, offset } of offsets) {
@@ -593,6 +594,12 @@ export class KafkaConsumerPort implements ConsumerPort {
     if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#beginAnew(out);
     else if (error === 'REBALANCE_IN_PROGRESS') this.#lose(out);
     else this.#groupError(error, out);
+    // Who is a member still, and has only an older epoch, goes on with its partitions, and back to what was aborted.
+    for (const { handle } of covered) {
+      const { partition, offset } = handle as Handle;
+      const owned = this.#owned.get(partition);
+      if (owned !== undefined && offset < owned.position) this.#moveTo(partition, owned, offset, out);
+    }
   }
 
   /**

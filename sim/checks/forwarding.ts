@@ -1,6 +1,7 @@
 /**
  * A consumer that forwards in transactions: what it wrote and the offset of what it had read become visible together or not at all. The inputs of a
- * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest.
+ * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest. Of a consumer that works on several
+ * messages at once, or acks before it works, nobody recorded which of them a transaction covers: it is left out.
  */
 import { F } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
@@ -27,15 +28,17 @@ const GRACE_US: Micros = 10_000_000;
 
 export function offsetsApart(evidence: Evidence): Apart | null {
   const { trace, scenario } = evidence;
-  const forwards = trace.actors.map(
-    ({ kind, group }) =>
-      kind === 'consumer' && textOf(scenario.consumers[group]?.options ?? {}, 'forward.to', '') !== '',
-  );
+  const forwards = trace.actors.map(({ kind, group }) => {
+    const declared = kind === 'consumer' ? scenario.consumers[group] : undefined;
+    if (declared === undefined || textOf(declared.options, 'forward.to') === '') return false;
+    return declared.concurrency === 1 && declared.settle === 'after-processing';
+  });
   if (!forwards.includes(true)) return null;
   const offsets = new Offsets(evidence);
   const done = new Map<ActorId, FactId[]>();
   const open = new Map<ActorId, Forwarded>();
   const last = new Map<ActorId, Forwarded>();
+  const died = new Map<ActorId, FactId>();
   for (let id = 1; id <= trace.count; id++) {
     switch (trace.kind(id)) {
       case F.settled: {
@@ -49,14 +52,13 @@ export function offsetsApart(evidence: Evidence): Apart | null {
       case F.crashed:
       case F.stopped:
         done.delete(trace.actor(id));
+        died.set(trace.actor(id), id);
         break;
       case F['txn-begun']: {
         const consumer = trace.actor(id);
         if (forwards[consumer] !== true) break;
-        // Tried again after an abort: the same inputs.
-        const inputs = done.get(consumer) ?? open.get(consumer)?.inputs ?? [];
+        open.set(consumer, { begun: id, inputs: done.get(consumer) ?? [], end: 0 });
         done.delete(consumer);
-        open.set(consumer, { begun: id, inputs, end: 0 });
         break;
       }
       case F['txn-committed']: {
@@ -71,8 +73,14 @@ export function offsetsApart(evidence: Evidence): Apart | null {
         offsets.written(txn);
         break;
       }
+      case F.assigned:
+      case F.revoked:
+        done.delete(trace.peer(id));
+        break;
       case F['txn-aborted']: {
         const txn = open.get(trace.peer(id));
+        // What was done since then is read again, as it stands behind what was aborted; unless that was the transaction of a former life.
+        if ((died.get(trace.peer(id)) ?? 0) < (txn?.begun ?? 0)) done.delete(trace.peer(id));
         if (txn !== undefined && txn.end === 0) offsets.undone(txn, id);
         break;
       }
@@ -136,8 +144,18 @@ class Offsets {
     const key = this.#key(trace.detail(id) || this.#evidence.groupOf(trace.peer(id)), trace.place(id));
     this.#last.set(key, id);
     for (const [offset, abort] of this.#undone.get(key) ?? [])
-      if (offset >= 0 && offset < trace.value(id)) return abort;
+      if (offset >= 0 && offset < trace.value(id) && this.#isThere(trace.place(id), offset, id)) return abort;
     return 0;
+  }
+
+  /** Whether a record could still be read by then: compaction and retention take some, and cuts those that nobody else had. */
+  #isThere(place: PlaceId, offset: number, by: FactId): boolean {
+    const { logs } = this.#evidence;
+    const log = logs.byPlace.get(place);
+    const message = log?.messages[offset] ?? 0;
+    if (log === undefined || message === 0 || offset < log.start || (log.facts[offset] as number) > by) return false;
+    const removed = logs.compacted[message] as number;
+    return removed === 0 || removed > by;
   }
 
   #offsetOf(input: FactId): number {

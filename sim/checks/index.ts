@@ -12,6 +12,7 @@ import { atLeastOnce } from './at-least-once.ts';
 import { atMostOnce } from './at-most-once.ts';
 import type { AnyCheck } from './check.ts';
 import { conservation } from './conservation.ts';
+import { readCycle, writeCycle } from './cycles.ts';
 import { deadLetterExactness, deliveryBound } from './dead-letters.ts';
 import { confirmedDurable, noFabrication } from './durability.ts';
 import { Evidence } from './evidence.ts';
@@ -89,6 +90,8 @@ const CHECKS: readonly AnyCheck[] = [
   pollSkip,
   nonmonotonicPoll,
   nonmonotonicSend,
+  writeCycle,
+  readCycle,
   progress,
   drained,
   boundedRedelivery,

@@ -254,6 +254,10 @@ function walkPolls(
       case F['connection-lost']:
         last.delete(trace.actor(id));
         break;
+      case F['txn-aborted']:
+        // Who forwards in transactions goes back to what the aborted one was made of.
+        last.delete(trace.peer(id));
+        break;
       case F.settled:
         // A handler that failed is tried again by seeking back to its record.
         if (trace.value(id) === GIVEN_BACK || trace.value(id) === LEFT)

@@ -33,6 +33,8 @@ export const CLAIMS = [
   'poll-skip',
   'nonmonotonic-poll',
   'nonmonotonic-send',
+  'g0',
+  'g1c',
   'progress',
   'drained',
   'bounded-redelivery',

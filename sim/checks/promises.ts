@@ -171,6 +171,14 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
         if (kind === 'rabbitmq') return resendRisk(scenario, producer);
         return kind === 'kafka' && !isIdempotent(producer.options) ? 'enable.idempotence: false' : '';
       });
+    case 'g0':
+      return 'Kafka’s transactions take no locks: the writes of two producers may interleave';
+    case 'g1c':
+      return first(consumers, ({ options }) =>
+        textOf(options, 'forward.to') !== '' && textOf(options, 'isolation.level') !== 'read_committed'
+          ? 'isolation.level: read_uncommitted'
+          : '',
+      );
     case 'commit-safety':
       return first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer));
     case 'key-order':

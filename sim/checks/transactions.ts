@@ -8,13 +8,13 @@ import { type Evidence, witness } from './evidence.ts';
 import { type Apart, offsetsApart } from './forwarding.ts';
 
 /** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
-interface Txns {
+export interface Txns {
   readonly begun: Uint32Array;
   readonly committed: Uint32Array;
   readonly aborted: Uint32Array;
 }
 
-function txnsOf(evidence: Evidence): Txns {
+export function txnsOf(evidence: Evidence): Txns {
   const { trace } = evidence;
   const txns = { begun: evidence.perMessage(), committed: evidence.perMessage(), aborted: evidence.perMessage() };
   const open = new Map<ActorId, { begun: FactId; messages: MessageId[] }>();

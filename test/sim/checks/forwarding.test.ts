@@ -60,8 +60,13 @@ describe('a transaction that forwards', () => {
     expect(judged.sentence).toContain('aborted');
   });
 
+  it('may pass what compaction removed before it was read again', () => {
+    const removed = ['4.5 evicted b 1 rides/0 - 0 R:compaction', offset];
+    expect(told([...read, ...writes(2, 3), aborted, ...removed]).verdict).toBe('holds');
+  });
+
   it('may be tried again after an abort', () => {
-    const again = [...writes(3, 5), '6 txn-committed b - - c-1 7', '7 committed b - rides/0 c-1 1 team'];
+    const again = ['5 settled c-1 1 rides/0 - 0 2', ...writes(3, 5), '6 txn-committed b - - c-1 7', '7 committed b - rides/0 c-1 1 team'];
     expect(told([...read, ...writes(2, 3), aborted, ...again]).verdict).toBe('holds');
   });
 });
@@ -79,4 +84,26 @@ timeline: [{ when: txn-begun, nth: 4, crash: mover, restart: 2s }]
   const { trace } = run(read);
   expect(countOf(trace, 'txn-committed')).toBeGreaterThan(5);
   expect(judge(trace, read, asked)[0]?.verdict).toBe('holds');
+});
+
+it('goes back to what an aborted transaction covered when only the epoch of the member was an older one', () => {
+  const read = scenarioOf(`
+title: Refused for its epoch
+broker: { kind: kafka, nodes: 3, replica.lag.time.max.ms: 10s, offsets.topic.num.partitions: 2, transaction.state.log.num.partitions: 2 }
+seed: 0
+duration: 60s
+topics:
+  jobs: { partitions: 1, replication.factor: 3 }
+  done: { partitions: 1, replication.factor: 3 }
+producers: { maker: { to: jobs, rate: 50/s, messages: 3, start: 5s, linger.ms: 0 } }
+consumers:
+  worker: { from: jobs, count: 2, process: 200ms, effect: { insert: results }, enable.auto.commit: false, auto.offset.reset: earliest, forward.to: done, group.protocol: consumer }
+  reader: { from: done, effect: { insert: copies }, auto.offset.reset: earliest, isolation.level: read_committed, enable.auto.commit: false }
+network: { latency: 20ms..80ms }
+`);
+  const { trace } = run(read);
+  expect(countOf(trace, 'txn-aborted')).toBeGreaterThan(0);
+  const verdicts = judge(trace, read, [...asked, { claim: 'nonmonotonic-poll', scope: '' }]);
+  expect(verdicts.map(({ verdict }) => verdict)).not.toContain('violated');
+  expect(trace.places.some(({ name }) => name === 'copies')).toBe(true);
 });
