@@ -134,7 +134,8 @@ function path(next: ReadonlyMap<FactId, readonly Edge[]>, from: FactId, to: Fact
     const txn = queue[i] as FactId;
     if (txn === to) {
       const way: Edge[] = [];
-      for (let edge = cameBy.get(txn); edge !== null && edge !== undefined; edge = cameBy.get(edge.from)) way.push(edge);
+      for (let edge = cameBy.get(txn); edge !== null && edge !== undefined; edge = cameBy.get(edge.from))
+        way.push(edge);
       return way.reverse();
     }
     for (const edge of next.get(txn) ?? []) {

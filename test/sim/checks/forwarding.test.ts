@@ -66,7 +66,12 @@ describe('a transaction that forwards', () => {
   });
 
   it('may be tried again after an abort', () => {
-    const again = ['5 settled c-1 1 rides/0 - 0 2', ...writes(3, 5), '6 txn-committed b - - c-1 7', '7 committed b - rides/0 c-1 1 team'];
+    const again = [
+      '5 settled c-1 1 rides/0 - 0 2',
+      ...writes(3, 5),
+      '6 txn-committed b - - c-1 7',
+      '7 committed b - rides/0 c-1 1 team',
+    ];
     expect(told([...read, ...writes(2, 3), aborted, ...again]).verdict).toBe('holds');
   });
 });
