@@ -10,6 +10,7 @@ const LONGEST = [
   'test/scenarios/exercises.test.ts',
   'test/transcripts/',
   'test/sim/digests.test.ts',
+  'test/sim/folds/',
   'test/scenarios/',
   'test/properties/',
   'test/browser/plays.test.ts',
