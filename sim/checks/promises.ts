@@ -11,6 +11,7 @@ import * as pubsub from './google-pubsub-promises.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
 import * as pulsar from './pulsar-promises.ts';
 import * as redis from './redis-promises.ts';
+import type { Setting } from './settings.ts';
 
 /** Claims that mean something for every broker. */
 const EVERYWHERE: readonly ClaimName[] = [
@@ -115,7 +116,7 @@ export function promises(scenario: Scenario): readonly ClaimName[] {
 export type Side = 'sending' | 'consuming' | 'effect';
 
 /** The setting that permits a breach of the claim, in words; '' when the settings promise it. Of several, one of `side` is preferred. */
-export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'sending'): string {
+export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'sending'): Setting | '' {
   const producers = [...Object.values(scenario.producers), ...outputsOf(scenario)];
   const consumers = Object.values(scenario.consumers);
   switch (claim) {
@@ -250,7 +251,7 @@ const OUTPUTS = {
   retry: null,
 } as const satisfies Partial<ProducerSpec>;
 
-function first<T>(things: readonly T[], risk: (thing: T) => string): string {
+function first<T>(things: readonly T[], risk: (thing: T) => Setting | ''): Setting | '' {
   for (const thing of things) {
     const found = risk(thing);
     if (found !== '') return found;
@@ -295,7 +296,7 @@ function streamOf(scenario: Scenario, consumer: ConsumerSpec): string {
 }
 
 /** Confirmed, and lost at the broker nevertheless. */
-function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
+function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   switch (kindOf(scenario, producer.broker)) {
     case 'kafka': {
       const acks = textOf(producer.options, 'acks', 'all');
@@ -322,7 +323,7 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
 }
 
 /** A log below its high watermark is as safe as its in-sync set is large, and elections are clean. */
-function replicaRisk(scenario: Scenario, producer: ProducerSpec): string {
+function replicaRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   if (kindOf(scenario, producer.broker) !== 'kafka') return '';
   const broker = scenario.brokers[producer.broker]?.options ?? {};
   for (const name of producer.to) {
@@ -342,7 +343,7 @@ function replicaRisk(scenario: Scenario, producer: ProducerSpec): string {
 }
 
 /** Settled without an effect. */
-function lossRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function lossRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   if (consumer.settle !== 'after-processing') return `settle: ${consumer.settle}`;
   if (consumer.onFailure === 'skip') return 'on-failure: skip';
   if (consumer.shed !== null) return 'shed';
@@ -366,7 +367,7 @@ function isShared(consumer: ConsumerSpec): boolean {
 }
 
 /** A group that begins at the end of the log passes over what came before its first commit. */
-function startRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function startRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   if (streamOf(scenario, consumer) !== '') {
     const offset = textOf(consumer.options, 'x-stream-offset', 'next');
     return offset === 'first' ? '' : `x-stream-offset: ${offset}`;
@@ -378,7 +379,7 @@ function startRisk(scenario: Scenario, consumer: ConsumerSpec): string {
 }
 
 /** The broker may get a message twice. */
-function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
+function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   switch (kindOf(scenario, producer.broker)) {
     case 'kafka':
       return isIdempotent(producer.options) || numberOf(producer.options, 'retries', 1) === 0
@@ -424,7 +425,7 @@ function isOrdered(scenario: Scenario, name: string): boolean {
 const NO_QUEUE: DeclaredSpec = { broker: '', options: {}, bindings: [] };
 
 /** A consumer may be handed a message twice. */
-function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   const kind = kindOf(scenario, consumer.broker);
   if (kind === 'direct' || (kind === 'rabbitmq' && consumer.settle === 'on-delivery')) return '';
   if (kind === redis.STREAMS || kind === redis.PUBSUB) return redis.repeatRisk(scenario, consumer);
@@ -434,7 +435,7 @@ function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
 }
 
 /** A message that comes twice changes the state twice. */
-function doubleEffectRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function doubleEffectRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   const { type } = consumer.effect;
   if (type === 'insert') return '';
   const keyed = Object.values(scenario.producers).some((producer) => producer.key !== null);
@@ -456,7 +457,7 @@ function isIdempotent(options: OptionValues): boolean {
 }
 
 /** Messages of one key may be stored in another order than they were sent, or be handed to several at a time. */
-function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
+function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const kind = kindOf(scenario, producer.broker);
   if (producer.key === null) return 'a producer without a key';
   if (kind === 'kafka') {
@@ -485,7 +486,7 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): string {
   return kind === 'rabbitmq' ? 'competing consumers keep no order of a key' : 'concurrent calls keep no order';
 }
 
-function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   if (kindOf(scenario, consumer.broker) === 'google-pubsub') return pubsub.workOrderRisk(scenario, consumer);
   if (consumer.concurrency > 1) return `concurrency: ${consumer.concurrency}`;
   if (kindOf(scenario, consumer.broker) === 'pulsar') {
@@ -505,7 +506,7 @@ function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
 }
 
 /** A message may come more often than its limit says, or be dead-lettered twice. */
-function countRisk(scenario: Scenario): string {
+function countRisk(scenario: Scenario): Setting | '' {
   const own = kinds(scenario);
   if (own.includes('google-pubsub')) return 'dead_letter_policy is best effort';
   if (own.includes('pulsar')) return 'deadLetterPolicy: redelivery counts are the broker’s memory';
@@ -520,7 +521,7 @@ function countRisk(scenario: Scenario): string {
 }
 
 /** Nothing takes a poison message out of the way. */
-function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+function poisonRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   if (consumer.onPoison === 'hang') return 'on-poison: hang';
   if (consumer.settle !== 'after-processing' && consumer.onPoison === 'fail') return '';
   if (consumer.onFailure === 'skip' && consumer.onPoison === 'fail') return '';

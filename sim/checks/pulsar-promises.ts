@@ -1,9 +1,10 @@
 /** What the settings of Pulsar and its clients promise; each answer is the setting that permits a breach, in words, or '' when none does. `promises.ts` asks. */
 import { booleanOf, numberOf, tableOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
+import type { Setting } from './settings.ts';
 
 /** Confirmed, and lost nevertheless: by the only bookie that had it, or because nothing was stored at all (P7, P9–P11). */
-export function storageRisk(scenario: Scenario, producer: ProducerSpec): string {
+export function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const transient = producer.to.find((name) => !booleanOf(topicOf(scenario, name).options, 'persistent', true));
   if (transient !== undefined) return `persistent: false of ${transient}`;
   const options = scenario.brokers[producer.broker]?.options ?? {};
@@ -13,14 +14,14 @@ export function storageRisk(scenario: Scenario, producer: ProducerSpec): string 
 }
 
 /** Acked without an effect (P30). */
-export function lossRisk(consumer: ConsumerSpec): string {
+export function lossRisk(consumer: ConsumerSpec): Setting | '' {
   return booleanOf(consumer.options, 'cumulativeAck')
     ? 'cumulativeAck: the ack of a later message covers one that failed or is in work'
     : '';
 }
 
 /** A message may be stored twice: what was unconfirmed when a connection broke is sent again (P12, P60). */
-export function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
+export function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const broker = scenario.brokers[producer.broker]?.options ?? {};
   const byBroker = booleanOf(broker, 'brokerDeduplicationEnabled');
   const bare = producer.to.find(
@@ -30,7 +31,7 @@ export function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
 }
 
 /** Messages of one key may be worked on in another order than they were stored (P18–P26, P39). */
-export function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+export function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   const type = textOf(consumer.options, 'subscriptionType', 'Exclusive');
   if (type === 'Shared') return 'subscriptionType: Shared keeps no order';
   if (type === 'Key_Shared') {
@@ -49,7 +50,7 @@ export function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): strin
 }
 
 /** Nothing takes a poison message out of the way (P36, P43). */
-export function poisonRisk(consumer: ConsumerSpec): string {
+export function poisonRisk(consumer: ConsumerSpec): Setting | '' {
   const { options } = consumer;
   const type = textOf(options, 'subscriptionType', 'Exclusive');
   const policy = tableOf(options, 'deadLetterPolicy');

@@ -1,12 +1,13 @@
 /** What the settings of Redis and its clients promise; each answer is the setting that permits a breach, in words, or '' when none does. `promises.ts` asks. */
 import { booleanOf, numberOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
+import type { Setting } from './settings.ts';
 
 export const STREAMS = 'redis-streams';
 export const PUBSUB = 'redis-pubsub';
 
 /** What was added or acked may be gone after a crash (X18, X19); Pub/Sub never stores anything (B1). */
-export function storageRisk(scenario: Scenario, broker: string): string {
+export function storageRisk(scenario: Scenario, broker: string): Setting | '' {
   const { kind, options } = scenario.brokers[broker] ?? { kind: '', options: {} };
   if (kind === PUBSUB) return 'Redis Pub/Sub stores nothing';
   if (options['replica-lag'] !== undefined)
@@ -17,7 +18,7 @@ export function storageRisk(scenario: Scenario, broker: string): string {
 }
 
 /** A message may be in the stream, or be published, twice (X2, X20). */
-export function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
+export function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const streams = scenario.brokers[producer.broker]?.kind === STREAMS;
   if (numberOf(producer.options, 'retries', streams ? 3 : 0) === 0) return '';
   if (!streams) return 'retries of the publisher';
@@ -27,14 +28,14 @@ export function resendRisk(scenario: Scenario, producer: ProducerSpec): string {
 }
 
 /** An entry that is read may never have its effect. */
-export function lossRisk(consumer: ConsumerSpec): string {
+export function lossRisk(consumer: ConsumerSpec): Setting | '' {
   if (consumer.onFailure === 'reject' && textOf(consumer.options, 'dead-letter-stream') === '')
     return 'on-failure: reject (without a dead-letter-stream it is acked)';
   return '';
 }
 
 /** A message may be handed to a consumer twice (X7, X11, X13, B5). */
-export function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
+export function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   if (scenario.brokers[consumer.broker]?.kind === PUBSUB) {
     return consumer.options['patterns'] === undefined ? '' : 'patterns: who matches twice gets a message twice';
   }
@@ -46,14 +47,14 @@ export function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): string {
 }
 
 /** Order of a key (X16, B6). */
-export function orderRisk(scenario: Scenario, broker: string): string {
+export function orderRisk(scenario: Scenario, broker: string): Setting | '' {
   return scenario.brokers[broker]?.kind === PUBSUB
     ? 'Redis Pub/Sub keeps the order of a connection, and connections break'
     : 'a consumer group hands each entry to any of its consumers';
 }
 
 /** Nothing takes a poison message out of the way (X8, X14). */
-export function poisonRisk(consumer: ConsumerSpec): string {
+export function poisonRisk(consumer: ConsumerSpec): Setting | '' {
   const { options } = consumer;
   if (textOf(options, 'dead-letter-stream') === '') return 'no dead-letter-stream';
   if (consumer.onFailure === 'reject' && consumer.onPoison === 'fail') return '';

@@ -6,6 +6,7 @@
 import { F, R } from '../../core/facts.ts';
 import { booleanOf, numberOf, textOf } from '../../core/options.ts';
 import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
+import type { ClaimName } from '../../sim/checks/names.ts';
 import { promises } from '../../sim/checks/promises.ts';
 import { Keyframes } from '../../sim/folds/keyframes.ts';
 import { topologyAt } from '../../sim/folds/topology.ts';
@@ -242,10 +243,18 @@ function tellsWhatIsInHand(scenario: Scenario): Broken | null {
   return told === '' ? null : { law: 'a hand is what its consumer has', sentence: told };
 }
 
-/** Whether this run breaks a claim that its settings do not promise: the setting that is blamed, or '' when nothing broke. */
-export function blamed(yaml: string, claim: string, scope: string): string {
+/** Which of these claims this run breaks: the setting that each verdict blames, or '' when nothing broke. */
+export function blamed(yaml: string, claims: readonly ClaimName[], scope: string): ReadonlyMap<string, string> {
   const scenario = scenarioOf(yaml);
-  const [verdict] = judge(run(scenario).trace, scenario, [{ claim, scope }]);
-  if (verdict === undefined) throw new Error(`no check is called "${claim}"`);
-  return verdict.verdict === 'allowed' || verdict.verdict === 'violated' ? (verdict.setting ?? 'promised') : '';
+  const verdicts = judge(
+    run(scenario).trace,
+    scenario,
+    claims.map((claim) => ({ claim, scope })),
+  );
+  return new Map(
+    verdicts.map(({ claim, verdict, setting }) => [
+      claim,
+      verdict === 'allowed' || verdict === 'violated' ? (setting ?? 'promised') : '',
+    ]),
+  );
 }

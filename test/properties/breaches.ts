@@ -1,0 +1,1012 @@
+/** Systems that promise less, each with the faults that lead to a breach: for every setting that `permits` can answer a line, or the reason why there is none. */
+import type { ClaimName } from '../../sim/checks/names.ts';
+import { type Document, merged } from './document.ts';
+
+export interface Breach {
+  /** Each of them is looked for with this system. */
+  readonly claims: readonly ClaimName[];
+  /** What the claim is limited to; everything when absent. */
+  readonly scope?: string;
+  /** What the verdict blames. */
+  readonly setting: string;
+  readonly system: Document;
+  /** Faults that lead towards the breach, beside those drawn. */
+  readonly timeline?: readonly Document[];
+}
+
+/** What falls when something that was stored is lost. */
+const LOST: readonly ClaimName[] = ['confirmed-durable', 'at-least-once', 'exactly-once-effect'];
+/** And what readers of a log see of it. */
+const LOST_LOG: readonly ClaimName[] = [...LOST, 'inconsistent-offsets', 'lost-write', 'unseen'];
+/** What falls when something is settled without an effect. */
+const UNDONE: readonly ClaimName[] = ['at-least-once', 'exactly-once-effect'];
+/** And where settling is the commit of an offset. */
+const UNDONE_LOG: readonly ClaimName[] = [...UNDONE, 'commit-safety'];
+
+const maker: Document = { rate: '10/s', messages: 12, start: '5s', key: 'user', attributes: { user: 2 } };
+const worker: Document = { process: '100ms..400ms', effect: { insert: 'results' }, count: 2 };
+/** What is done twice shows. */
+const counting: Document = { consumers: { worker: { effect: { insert: null, increment: 'results' } } } };
+
+function base(broker: string | Document, name: string, usual: Document, more: Document): Document {
+  const plain = merged(
+    {
+      title: 'A system that promises less',
+      broker,
+      duration: '150s',
+      producers: { maker: { to: name, ...maker } },
+      consumers: { worker: { from: name, ...worker } },
+      network: { latency: '1ms..20ms' },
+    },
+    usual,
+  );
+  return merged(plain, more);
+}
+const sqs = (more: Document): Document => base('sqs', 'jobs', { queues: { jobs: { VisibilityTimeout: '5s' } } }, more);
+const fifo = (more: Document): Document =>
+  base('sqs', 'jobs.fifo', { queues: { 'jobs.fifo': { VisibilityTimeout: '5s' } } }, more);
+const rabbitmq = (more: Document): Document =>
+  base(
+    { kind: 'rabbitmq', heartbeat: '5s' },
+    'jobs',
+    {
+      queues: { jobs: {} },
+      producers: {
+        maker: { confirms: true, delivery_mode: 2, confirm_timeout: '1s', network_recovery_interval: '1s' },
+      },
+      consumers: { worker: { network_recovery_interval: '1s' } },
+    },
+    more,
+  );
+const kafka = (more: Document): Document =>
+  base(
+    { kind: 'kafka', nodes: 3, 'replica.lag.time.max.ms': '10s', 'offsets.topic.num.partitions': 2 },
+    'jobs',
+    {
+      topics: { jobs: { partitions: 2, 'replication.factor': 3, 'min.insync.replicas': 2 } },
+      producers: { maker: { 'request.timeout.ms': '1s' } },
+      consumers: {
+        worker: { 'enable.auto.commit': false, 'auto.offset.reset': 'earliest', 'session.timeout.ms': '6s' },
+      },
+    },
+    more,
+  );
+const sns = (more: Document): Document =>
+  merged(
+    base(
+      'sns',
+      'events',
+      {
+        broker: null,
+        brokers: { news: { kind: 'sns', 'request-timeout': '2s' }, work: 'sqs' },
+        topics: { events: { broker: 'news', subscriptions: { jobs: {} } } },
+        queues: { jobs: { broker: 'work', VisibilityTimeout: '5s' } },
+        producers: { maker: { broker: 'news' } },
+        consumers: { worker: { broker: 'work', from: 'jobs' } },
+      },
+      {},
+    ),
+    more,
+  );
+const googlePubsub = (more: Document): Document =>
+  base(
+    'google-pubsub',
+    'jobs',
+    {
+      topics: { work: {} },
+      queues: { jobs: { topic: 'work', enable_message_ordering: true } },
+      producers: { maker: { to: 'work', enable_message_ordering: true, 'request-timeout': '1s' } },
+    },
+    more,
+  );
+const redisStreams = (more: Document): Document =>
+  base(
+    { kind: 'redis-streams', appendonly: 'yes', appendfsync: 'always' },
+    'jobs',
+    { topics: { jobs: {} }, consumers: { worker: { 'min-idle-time': '3s', 'claim-interval': '1s' } } },
+    more,
+  );
+const redisPubSub = (more: Document): Document =>
+  base('redis-pubsub', 'news', { topics: { news: {} }, consumers: { worker: { count: 1 } } }, more);
+const pulsar = (more: Document): Document =>
+  base(
+    { kind: 'pulsar' },
+    'jobs',
+    {
+      topics: { jobs: { subscriptions: ['worker'] } },
+      producers: { maker: { batchingEnabled: false } },
+      consumers: { worker: { subscriptionType: 'Key_Shared', negativeAckRedeliveryDelay: '1s' } },
+    },
+    more,
+  );
+const direct = (more: Document): Document => base('direct', 'work', {}, more);
+
+const cluster = (more: Document): Document =>
+  rabbitmq(merged({ broker: { nodes: 3 }, queues: { jobs: { 'x-queue-type': 'quorum' } } }, more));
+/** A quorum queue that confirms its dead letters. */
+const buried = (more: Document): Document =>
+  cluster(
+    merged(
+      {
+        queues: {
+          jobs: {
+            'x-dead-letter-exchange': '',
+            'x-dead-letter-routing-key': 'failed',
+            'x-dead-letter-strategy': 'at-least-once',
+            'x-overflow': 'reject-publish',
+            'x-delivery-limit': 2,
+          },
+          failed: { 'x-queue-type': 'quorum' },
+        },
+      },
+      more,
+    ),
+  );
+const stream = (more: Document): Document =>
+  rabbitmq(
+    merged(
+      {
+        queues: { jobs: { 'x-queue-type': 'stream' } },
+        consumers: { worker: { count: 1, prefetch: 1, 'x-stream-offset': 'first' } },
+      },
+      more,
+    ),
+  );
+const shareGroup = (more: Document): Document =>
+  kafka(
+    merged(
+      {
+        consumers: {
+          worker: {
+            'enable.auto.commit': null,
+            'auto.offset.reset': null,
+            'session.timeout.ms': null,
+            'group.type': 'share',
+            'share.auto.offset.reset': 'earliest',
+            'share.acknowledgement.mode': 'explicit',
+          },
+        },
+      },
+      more,
+    ),
+  );
+/** Every third message fails, and goes to a dead-letter topic after its second redelivery. */
+const dying = (more: Document): Document =>
+  pulsar(
+    merged(
+      {
+        producers: { maker: { poison: '40%' } },
+        consumers: {
+          worker: {
+            subscriptionType: 'Shared',
+            deadLetterPolicy: { maxRedeliverCount: 2, initialSubscriptionName: 'graves' },
+          },
+        },
+      },
+      more,
+    ),
+  );
+const snsFifo = (more: Document): Document =>
+  sns(
+    merged(
+      {
+        topics: { events: null, 'events.fifo': { broker: 'news', subscriptions: { 'jobs.fifo': {} } } },
+        queues: { jobs: null, 'jobs.fifo': { broker: 'work', VisibilityTimeout: '5s' } },
+        producers: { maker: { to: 'events.fifo' } },
+        consumers: { worker: { from: 'jobs.fifo' } },
+      },
+      more,
+    ),
+  );
+
+const worksBefore: Document = { consumers: { worker: { settle: 'before-processing' } } };
+/** The only worker dies of each poison message, and gets it again first. */
+const killed: Document = {
+  producers: { maker: { poison: '20%' } },
+  consumers: { worker: { count: 1, 'on-poison': 'crash' } },
+};
+const crashesAtWork: readonly Document[] = [
+  { when: 'begun', nth: 4, of: 'worker-1', crash: 'worker-1', restart: '3s' },
+];
+const leaderDies: readonly Document[] = [{ when: 'appended', nth: 6, crash: 'b1', restart: '30s' }];
+/** The followers are far away, so the leader alone has what was written last. */
+const farFollowers: Document = {
+  producers: { maker: { acks: 1 } },
+  network: { links: [{ from: 'b1', latency: '80ms..160ms' }] },
+};
+const onlyTheLeaderHasIt: readonly Document[] = [
+  { at: '6s', crash: ['b2', 'b3'], restart: '24s' },
+  { at: '22s', crash: 'b1', restart: '60s' },
+];
+
+export const BREACHES: readonly Breach[] = [
+  // SQS
+  { claims: UNDONE, setting: 'settle: before-processing', system: sqs(worksBefore), timeline: crashesAtWork },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: sqs(counting) },
+  { claims: ['at-most-once'], setting: 'settle: after-processing', system: sqs({}) },
+  { claims: ['key-order'], setting: 'SQS Standard keeps no order', system: sqs({}) },
+  { claims: ['stale-ack-fencing'], setting: 'SQS Standard', system: sqs({ consumers: { worker: { process: '6s' } } }) },
+  {
+    claims: ['zombie-overlap'],
+    setting: 'a lock or session',
+    system: sqs({ consumers: { worker: { process: '6s' } } }),
+  },
+  {
+    claims: ['exactly-once-effect'],
+    setting: 'a dedup memory that a crash forgets',
+    system: sqs({
+      consumers: { worker: { effect: { insert: null, increment: 'results' }, dedup: { window: '10m' } } },
+    }),
+  },
+  {
+    claims: ['exactly-once-effect'],
+    setting: 'the window of dedup',
+    system: sqs({
+      consumers: { worker: { effect: { insert: null, increment: 'results' }, dedup: { window: '2s', durable: true } } },
+    }),
+  },
+  {
+    claims: UNDONE,
+    setting: 'on-failure: skip',
+    system: sqs({ consumers: { worker: { fail: '20%', 'on-failure': 'skip' } } }),
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'no RedrivePolicy on jobs.fifo',
+    system: fifo({ producers: { maker: { poison: '20%', attributes: { user: 1 } } } }),
+  },
+  { claims: ['key-order'], setting: 'a retried send', system: fifo({ producers: { maker: { rate: '1/s' } } }) },
+  {
+    claims: ['key-order'],
+    setting: 'RedrivePolicy of jobs.fifo',
+    system: fifo({
+      queues: {
+        'jobs.fifo': { RedrivePolicy: { deadLetterTargetArn: 'failed.fifo', maxReceiveCount: 1 } },
+        'failed.fifo': {},
+      },
+      producers: { maker: { retries: 0, poison: '30%' } },
+    }),
+    timeline: [
+      { at: '40s', fix: 'worker' },
+      { at: '41s', redrive: 'failed.fifo' },
+    ],
+  },
+  {
+    claims: UNDONE,
+    setting: 'shed',
+    system: sqs({ consumers: { worker: { shed: { 'older-than': '500ms' } } } }),
+  },
+  {
+    claims: UNDONE,
+    setting: 'produces, on: failed',
+    system: sqs({
+      queues: { failures: {} },
+      consumers: {
+        worker: { fail: '30%', produces: [{ to: 'failures', on: 'failed', publish: 'after-settling' }] },
+      },
+    }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the producer: SQS Standard',
+    system: sqs({
+      producers: { maker: { 'request-timeout': '1s' } },
+      consumers: { worker: { settle: 'before-processing' } },
+    }),
+    timeline: [{ at: '5s', lose: 'reply', from: 'sqs', to: 'maker', for: '3s' }],
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'settle: before-processing (a message whose ack is lost',
+    system: sqs({ producers: { maker: { retries: 0 } }, consumers: { worker: { settle: 'before-processing' } } }),
+    timeline: [{ at: '5s', lose: 'ack', for: '1s' }],
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'on-poison: hang',
+    system: sqs({
+      queues: {
+        jobs: { RedrivePolicy: { deadLetterTargetArn: 'failed', maxReceiveCount: 1000 } },
+        failed: {},
+      },
+      producers: { maker: { poison: '30%' } },
+      consumers: { worker: { count: 1, 'on-poison': 'hang' } },
+    }),
+  },
+  {
+    claims: ['progress', 'drained'],
+    setting: 'no setting bounds the load or mends what is broken',
+    system: sqs({ producers: { maker: { poison: '100%' } } }),
+  },
+  {
+    claims: ['bounded-redelivery'],
+    setting: 'no setting makes work that fails for ever succeed',
+    system: sqs({ producers: { maker: { poison: '100%' } } }),
+  },
+
+  // A producer that writes to its own store, too
+  {
+    claims: ['atomic-publish-and-commit'],
+    setting: 'publish: after-effect (a dual write)',
+    system: sqs({ producers: { maker: { effect: { insert: 'orders' } } } }),
+  },
+  {
+    claims: ['atomic-publish-and-commit'],
+    setting: 'publish: before-effect (a dual write)',
+    system: sqs({ producers: { maker: { effect: { insert: 'orders' }, publish: 'before-effect' } } }),
+  },
+
+  // RabbitMQ
+  {
+    claims: UNDONE,
+    setting: 'settle: on-delivery',
+    system: rabbitmq({ consumers: { worker: { settle: 'on-delivery' } } }),
+    timeline: crashesAtWork,
+  },
+  {
+    claims: LOST,
+    setting: 'delivery_mode: 1',
+    system: rabbitmq({ producers: { maker: { delivery_mode: 1 } } }),
+  },
+  {
+    claims: LOST,
+    setting: 'durable: false of jobs',
+    system: rabbitmq({ queues: { jobs: { durable: false } } }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the publisher',
+    system: rabbitmq({ consumers: { worker: { settle: 'on-delivery' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'competing consumers keep no order',
+    system: rabbitmq({ consumers: { worker: { prefetch: 5 } } }),
+  },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: rabbitmq(counting) },
+  {
+    claims: ['poison-isolation'],
+    setting: 'without a delivery limit on jobs',
+    system: rabbitmq({ producers: { maker: { poison: '30%' } }, consumers: { worker: { count: 1 } } }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'x-dead-letter-strategy: at-least-once',
+    system: buried({
+      queues: { jobs: { 'x-message-ttl': '300ms' } },
+      producers: { maker: { retries: 0 } },
+      consumers: { worker: { from: 'failed', settle: 'on-delivery' } },
+    }),
+    timeline: [{ when: 'dead-lettered', nth: 1, crash: 'b1', restart: '5s' }],
+  },
+  {
+    claims: ['delivery-bound'],
+    setting: 'x-dead-letter-strategy: at-least-once',
+    system: buried({ producers: { maker: { poison: '50%' } } }),
+    timeline: [{ when: 'dead-lettered', nth: 1, crash: 'b1', restart: '5s' }],
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'on-failure: leave (nothing ends a delivery by time)',
+    system: rabbitmq({
+      producers: { maker: { poison: '30%' } },
+      consumers: { worker: { count: 1, 'on-failure': 'leave', prefetch: 1 } },
+    }),
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: '(from 4.3 a nack is no failed delivery)',
+    system: rabbitmq({
+      broker: { version: '4.3' },
+      queues: { jobs: { 'x-queue-type': 'quorum' } },
+      producers: { maker: { poison: '30%' } },
+      consumers: { worker: { count: 1 } },
+    }),
+  },
+
+  // A cluster of RabbitMQ
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the publisher',
+    system: cluster({ consumers: { worker: { settle: 'on-delivery' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'competing consumers keep no order',
+    system: cluster({ consumers: { worker: { prefetch: 5 } } }),
+    timeline: leaderDies,
+  },
+
+  // Streams of RabbitMQ
+  {
+    claims: ['duplicate', 'nonmonotonic-send'],
+    setting: 'retries of the publisher',
+    system: stream({ consumers: { worker: { settle: 'on-delivery' } } }),
+    timeline: [{ at: '5s', lose: 'reply', from: 'rabbitmq', to: 'maker', for: '1s' }],
+  },
+  {
+    claims: [...UNDONE, 'lost-write', 'unseen'],
+    setting: 'x-stream-offset: next',
+    system: stream({
+      consumers: { worker: { 'x-stream-offset': 'next', 'offset-tracking': 'stored', 'on-failure': 'leave' } },
+    }),
+    timeline: [{ when: 'begun', nth: 1, crash: 'worker', restart: '200ms' }],
+  },
+  {
+    claims: UNDONE,
+    setting: '(a stream hands out nothing again)',
+    system: stream({ consumers: { worker: { fail: '20%', 'offset-tracking': 'stored' } } }),
+  },
+
+  // Kafka
+  { claims: LOST_LOG, setting: 'acks: 1', system: kafka(farFollowers), timeline: leaderDies },
+  {
+    claims: ['duplicate', 'idempotent-produce'],
+    setting: 'enable.idempotence: false',
+    system: kafka({ producers: { maker: { 'enable.idempotence': false } } }),
+  },
+  {
+    claims: ['commit-safety'],
+    setting: 'settle: before-processing',
+    system: kafka({
+      consumers: {
+        worker: { settle: 'before-processing', 'enable.auto.commit': true, 'auto.commit.interval.ms': '100ms' },
+      },
+    }),
+    timeline: crashesAtWork,
+  },
+  { claims: UNDONE, setting: 'settle: before-processing', system: kafka(worksBefore), timeline: crashesAtWork },
+  { claims: ['at-most-once'], setting: 'settle: after-processing', system: kafka({}) },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: kafka(counting) },
+  {
+    claims: ['key-order'],
+    scope: 'user',
+    setting: 'a producer without a key',
+    system: kafka({ producers: { maker: { key: null } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'concurrency: 3',
+    system: kafka({ consumers: { worker: { concurrency: 3 } } }),
+  },
+  {
+    claims: [...LOST_LOG, 'committed-survives'],
+    setting: 'unclean.leader.election.enable: true',
+    system: kafka({
+      topics: { jobs: { partitions: 1, 'unclean.leader.election.enable': true, 'min.insync.replicas': 1 } },
+      producers: { maker: { rate: '1/s', messages: 25 } },
+    }),
+    timeline: onlyTheLeaderHasIt,
+  },
+  {
+    claims: ['nonmonotonic-send'],
+    setting: 'enable.idempotence: false',
+    system: kafka({ producers: { maker: { 'enable.idempotence': false, rate: '100/s' } } }),
+  },
+  {
+    claims: ['commit-safety', ...UNDONE],
+    setting: 'on-failure: reject',
+    system: kafka({ consumers: { worker: { fail: '20%', 'on-failure': 'reject' } } }),
+  },
+  {
+    claims: ['commit-safety'],
+    setting: 'on-failure: skip',
+    system: kafka({ consumers: { worker: { fail: '20%', 'on-failure': 'skip' } } }),
+  },
+  {
+    claims: ['commit-safety'],
+    setting: 'shed',
+    system: kafka({ consumers: { worker: { shed: { 'older-than': '500ms' } } } }),
+  },
+  {
+    claims: ['commit-safety'],
+    setting: 'produces, on: failed',
+    system: kafka({
+      topics: { failures: { partitions: 1, 'replication.factor': 3, 'min.insync.replicas': 2 } },
+      consumers: { worker: { fail: '30%', produces: [{ to: 'failures', on: 'failed', publish: 'after-settling' }] } },
+    }),
+  },
+  {
+    claims: LOST_LOG,
+    setting: 'replication.factor: 1',
+    system: kafka({
+      topics: { jobs: { 'replication.factor': 1, partitions: 1, 'min.insync.replicas': 1 } },
+      producers: { maker: { rate: '2/s' } },
+    }),
+    timeline: [{ at: '8s', crash: 'b1', disk: 'lost', restart: '2s' }],
+  },
+  {
+    claims: [...LOST_LOG, 'committed-survives'],
+    setting: 'min.insync.replicas: 1',
+    system: kafka({
+      topics: { jobs: { 'min.insync.replicas': 1, partitions: 1 } },
+      producers: { maker: { rate: '1/s', messages: 30 } },
+    }),
+    timeline: [
+      { at: '6s', crash: ['b2', 'b3'], restart: '40s' },
+      { at: '24s', crash: 'b1', disk: 'lost', restart: '3s' },
+    ],
+  },
+  {
+    claims: [...UNDONE_LOG, 'lost-write', 'unseen'],
+    setting: 'auto.offset.reset: latest',
+    system: kafka({
+      topics: { jobs: { partitions: 1 } },
+      producers: { maker: { rate: '2/s', messages: 30 } },
+      consumers: { worker: { count: 1, 'auto.offset.reset': 'latest' } },
+    }),
+    timeline: [{ when: 'begun', nth: 1, crash: 'worker', restart: '3s' }],
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries without enable.idempotence',
+    system: kafka({
+      producers: { maker: { 'enable.idempotence': false } },
+      consumers: { worker: { settle: 'before-processing' } },
+    }),
+    timeline: [{ at: '5s', lose: 'reply', to: 'maker', for: '3s' }],
+  },
+  {
+    claims: ['key-order'],
+    scope: 'user',
+    setting: 'partitioner: round-robin',
+    system: kafka({ producers: { maker: { partitioner: 'round-robin' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'max.in.flight.requests.per.connection above 1',
+    system: kafka({ producers: { maker: { 'enable.idempotence': false, rate: '100/s' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'settle: before-processing',
+    system: kafka(worksBefore),
+    timeline: [{ when: 'begun', nth: 4, pause: 'worker-1', for: '15s' }],
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: '(a log has no dead-letter queue of its own)',
+    system: kafka({ producers: { maker: { poison: '20%' } }, consumers: { worker: { 'max.poll.records': 1 } } }),
+  },
+  {
+    claims: ['g0'],
+    setting: 'Kafka’s transactions take no locks',
+    system: kafka({
+      producers: {
+        maker: {
+          count: 2,
+          'transactional.id': 'shop',
+          'transaction.size': 3,
+          'transaction.timeout.ms': '10s',
+          messages: 30,
+        },
+      },
+    }),
+  },
+  {
+    claims: ['rebalance-settles'],
+    setting: 'max.poll.interval.ms',
+    system: kafka({
+      consumers: { worker: { process: '9s', 'max.poll.interval.ms': '7s', 'max.poll.records': 1 } },
+    }),
+  },
+
+  // Share groups of Kafka
+  {
+    claims: UNDONE,
+    setting: 'share.acknowledgement.mode: implicit',
+    system: shareGroup({ consumers: { worker: { fail: '30%', 'share.acknowledgement.mode': 'implicit' } } }),
+  },
+  { claims: ['key-order'], setting: 'group.type: share keeps no order', system: shareGroup({}) },
+  { claims: ['at-most-once'], setting: 'settle: after-processing', system: shareGroup({}) },
+  {
+    claims: ['zombie-overlap'],
+    setting: 'a lock or session',
+    system: shareGroup({
+      broker: { 'group.share.record.lock.duration.ms': '15s' },
+      consumers: { worker: { process: '16s' } },
+    }),
+  },
+
+  // Google Pub/Sub
+  {
+    claims: UNDONE,
+    setting: 'settle: before-processing',
+    system: googlePubsub(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claims: ['exactly-once-effect'],
+    setting: 'effect: increment',
+    system: googlePubsub({
+      queues: { jobs: { enable_exactly_once_delivery: true } },
+      consumers: { worker: { effect: { insert: null, increment: 'results' }, stream_ack_deadline_seconds: '10s' } },
+    }),
+    timeline: [{ when: 'applied', nth: 4, pause: 'worker-1', for: '15s' }],
+  },
+  {
+    claims: ['stale-ack-fencing'],
+    setting: 'enable_exactly_once_delivery: false of jobs',
+    system: googlePubsub({
+      queues: { jobs: { enable_message_ordering: false } },
+      consumers: { worker: { process: '11s', max_lease_duration: '0s' } },
+    }),
+  },
+  { claims: ['at-most-once'], setting: 'settle: after-processing', system: googlePubsub({}) },
+  {
+    claims: ['key-order'],
+    setting: 'enable_message_ordering: false of the publisher',
+    system: googlePubsub({ producers: { maker: { enable_message_ordering: false } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'enable_message_ordering: false of jobs',
+    system: googlePubsub({ queues: { jobs: { enable_message_ordering: false } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'max_outstanding_messages: 1000',
+    system: googlePubsub({ consumers: { worker: { fail: '20%' } } }),
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'no dead_letter_policy on jobs',
+    system: googlePubsub({
+      producers: { maker: { poison: '20%', attributes: { user: 1 } } },
+      consumers: { worker: { max_outstanding_messages: 1 } },
+    }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the publisher: each has',
+    system: googlePubsub({
+      queues: { jobs: { enable_exactly_once_delivery: true } },
+      consumers: { worker: { settle: 'before-processing' } },
+    }),
+    timeline: [{ at: '5s', lose: 'reply', from: 'google-pubsub', to: 'maker', for: '3s' }],
+  },
+  {
+    claims: ['key-order'],
+    setting: 'resume_publish',
+    system: googlePubsub({ producers: { maker: { messages: 40, resume_publish: '500ms', 'total-timeout': '1s' } } }),
+    timeline: [{ at: '5300ms', lose: 'request', from: 'maker', for: '1500ms' }],
+  },
+  {
+    claims: ['key-order'],
+    setting: 'dead_letter_policy of jobs',
+    system: googlePubsub({
+      topics: { failed: {} },
+      queues: {
+        jobs: { dead_letter_policy: { dead_letter_topic: 'failed', max_delivery_attempts: 5 } },
+        graves: { topic: 'failed' },
+      },
+      producers: { maker: { poison: '40%' } },
+    }),
+    timeline: [{ at: '20s', fix: 'worker' }],
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'on-failure: leave (the client extends',
+    system: googlePubsub({
+      producers: { maker: { poison: '20%', attributes: { user: 1 } } },
+      consumers: { worker: { 'on-failure': 'leave', max_outstanding_messages: 1 } },
+    }),
+  },
+
+  // Redis Streams
+  {
+    claims: UNDONE,
+    setting: 'settle: before-processing',
+    system: redisStreams(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claims: UNDONE,
+    setting: 'on-failure: reject (without a dead-letter-stream',
+    system: redisStreams({ consumers: { worker: { fail: '20%', 'on-failure': 'reject' } } }),
+  },
+  { claims: LOST, setting: 'appendonly: no', system: redisStreams({ broker: { appendonly: 'no' } }) },
+  {
+    claims: LOST,
+    setting: 'appendfsync: everysec',
+    system: redisStreams({ broker: { appendfsync: 'everysec' } }),
+  },
+  {
+    claims: LOST,
+    setting: 'replica-lag',
+    system: redisStreams({ broker: { 'replica-lag': '300ms' } }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the producer without IDMP',
+    system: redisStreams({ consumers: { worker: { settle: 'on-delivery' } } }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'settle: after-processing',
+    system: redisStreams({ producers: { maker: { retries: 0 } } }),
+  },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: redisStreams(counting) },
+  { claims: ['key-order'], setting: 'a consumer group hands each entry to any', system: redisStreams({}) },
+  {
+    claims: ['stale-ack-fencing'],
+    setting: 'XACK takes an entry off the list',
+    system: redisStreams({ consumers: { worker: { process: '4s' } } }),
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'no dead-letter-stream',
+    system: redisStreams(killed),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'stream-idmp-maxsize and stream-idmp-duration',
+    system: redisStreams({
+      broker: { 'stream-idmp-duration': '1s' },
+      producers: { maker: { IDMP: true } },
+      consumers: { worker: { settle: 'on-delivery' } },
+    }),
+  },
+  ...['replica-lag', 'appendfsync'].map(
+    (option): Breach => ({
+      claims: ['delivery-bound'],
+      setting: option,
+      system: redisStreams({
+        broker: option === 'replica-lag' ? { [option]: '2s' } : { [option]: 'everysec' },
+        topics: { failed: {} },
+        producers: { maker: { poison: '50%' } },
+        consumers: { worker: { 'dead-letter-stream': 'failed', 'max-deliveries': 2 } },
+      }),
+      timeline: [{ when: 'dead-lettered', nth: 2, crash: 'redis-streams', restart: '100ms' }],
+    }),
+  ),
+  ...['replica-lag', 'appendfsync'].map(
+    (option): Breach => ({
+      claims: ['at-most-once'],
+      setting: option,
+      system: redisStreams({
+        broker: option === 'replica-lag' ? { [option]: '2s' } : { [option]: 'everysec' },
+        producers: { maker: { retries: 0 } },
+        consumers: { worker: { settle: 'on-delivery' } },
+      }),
+      timeline: [{ when: 'received', nth: 4, crash: 'redis-streams', restart: '100ms' }],
+    }),
+  ),
+  {
+    claims: ['poison-isolation'],
+    setting: 'neither min-idle-time nor CLAIM',
+    system: redisStreams({
+      topics: { failed: {} },
+      producers: { maker: { poison: '20%' } },
+      consumers: {
+        worker: {
+          count: 1,
+          'on-poison': 'crash',
+          'dead-letter-stream': 'failed',
+          'min-idle-time': null,
+          'claim-interval': null,
+        },
+      },
+    }),
+  },
+
+  // Redis Pub/Sub
+  { claims: LOST, setting: 'Redis Pub/Sub stores nothing', system: redisPubSub({}) },
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the publisher',
+    system: redisPubSub({ producers: { maker: { retries: 2 } } }),
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'patterns: who matches twice',
+    system: redisPubSub({ consumers: { worker: { patterns: ['news', 'n*'] } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'Redis Pub/Sub keeps the order of a connection',
+    system: redisPubSub({ producers: { maker: { retries: 2 } } }),
+  },
+
+  // Pulsar
+  {
+    claims: UNDONE,
+    setting: 'settle: before-processing',
+    system: pulsar(worksBefore),
+    timeline: crashesAtWork,
+  },
+  {
+    claims: UNDONE,
+    setting: 'cumulativeAck',
+    system: pulsar({
+      consumers: { worker: { subscriptionType: 'Failover', cumulativeAck: true, fail: '20%' } },
+    }),
+  },
+  {
+    claims: UNDONE,
+    setting: 'persistent: false of jobs',
+    system: pulsar({ topics: { jobs: { persistent: false } } }),
+  },
+  {
+    claims: LOST,
+    setting: 'managedLedgerDefaultAckQuorum: 1',
+    system: pulsar({
+      broker: { bookies: 3, managedLedgerDefaultAckQuorum: 1 },
+      network: {
+        links: [
+          { from: 'b1', to: 'bookie-2', latency: '200ms..400ms' },
+          { from: 'b1', to: 'bookie-3', latency: '200ms..400ms' },
+        ],
+      },
+    }),
+    timeline: [{ when: 'appended', nth: 6, crash: ['b1', 'bookie-1'], disk: 'lost', restart: '5s' }],
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'deduplicationEnabled: false of jobs',
+    system: pulsar({ consumers: { worker: { settle: 'on-delivery' } } }),
+    // Stored, and its sender is not told.
+    timeline: [{ at: '5s', lose: 'reply', from: 'b1', to: 'maker', for: '1s' }],
+  },
+  {
+    claims: ['at-most-once'],
+    setting: 'settle: after-processing',
+    system: pulsar({ topics: { jobs: { deduplicationEnabled: true } } }),
+  },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: pulsar(counting) },
+  {
+    claims: ['key-order'],
+    setting: 'subscriptionType: Shared',
+    system: pulsar({ consumers: { worker: { subscriptionType: 'Shared' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'ackTimeout: what is asked for again',
+    system: pulsar({ consumers: { worker: { ackTimeout: '1s' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'allowOutOfOrderDelivery: true',
+    system: pulsar({ consumers: { worker: { allowOutOfOrderDelivery: true } } }),
+    timeline: [{ at: '5500ms', stop: 'worker-2', for: '200ms' }],
+  },
+  {
+    claims: ['key-order'],
+    setting: 'batchingEnabled: true without KEY_BASED',
+    system: pulsar({ producers: { maker: { batchingEnabled: true, batchingMaxPublishDelay: '500ms' } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'what follows a failed message goes on',
+    system: pulsar({ producers: { maker: { poison: '30%' } } }),
+    timeline: [{ at: '7s', fix: 'worker' }],
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'no deadLetterPolicy',
+    system: pulsar(killed),
+  },
+  {
+    claims: ['poison-isolation'],
+    setting: 'subscriptionType: Failover has no dead-letter policy',
+    system: pulsar(merged(killed, { consumers: { worker: { subscriptionType: 'Failover' } } })),
+  },
+  {
+    claims: ['delivery-bound'],
+    setting: 'deadLetterPolicy: redelivery counts',
+    system: dying({}),
+    timeline: [{ at: '7s', crash: 'b1', restart: '2s' }],
+  },
+
+  // SNS
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of SNS',
+    system: sns({ consumers: { worker: { settle: 'before-processing' } } }),
+    // The queue has the message, and its answer is lost: the topic sends it again.
+    timeline: [{ at: '5s', lose: 'reply', from: 'work', to: 'news', for: '8s' }],
+  },
+  { claims: ['key-order'], setting: 'SNS keeps order on the way from FIFO topics', system: sns({}) },
+  { claims: ['exactly-once-effect'], setting: 'effect: increment', system: sns(counting) },
+  {
+    claims: ['key-order'],
+    setting: 'a retried message may be overtaken',
+    system: snsFifo({}),
+  },
+
+  // Direct call
+  {
+    claims: ['at-most-once'],
+    setting: 'retries of the caller',
+    system: direct({ producers: { maker: { timeout: '300ms', retries: 3 } } }),
+  },
+  {
+    claims: ['key-order'],
+    setting: 'concurrent calls keep no order',
+    system: direct({ producers: { maker: { rate: '20/s' } } }),
+  },
+];
+
+interface Unsearched {
+  readonly claims: readonly ClaimName[];
+  readonly settings: readonly string[];
+  /** Why no run is looked for in which the claim falls by one of these. */
+  readonly reason: string;
+}
+
+export const UNSEARCHED: readonly Unsearched[] = [
+  {
+    claims: [...LOST, 'lost-write', 'unseen'],
+    settings: ['confirms: false'],
+    reason: 'These claims are about what was confirmed, and such a publisher is told nothing.',
+  },
+  {
+    claims: ['confirmed-durable'],
+    settings: ['persistent: false of *'],
+    reason: 'Such a topic stores nothing that it could lose; at-least-once shows what becomes of its messages.',
+  },
+  {
+    claims: ['committed-survives'],
+    settings: ['replication.factor: *'],
+    reason: 'The claim is about the log of the next leader, and the only replica has no successor.',
+  },
+  {
+    claims: [...UNDONE, 'lost-write', 'unseen'],
+    settings: ['share.auto.offset.reset: *'],
+    reason: 'The start of a share group is written down when it first reads; what came before that is owed to nobody.',
+  },
+  {
+    claims: ['at-most-once', 'delivery-bound'],
+    settings: ['appendonly: no'],
+    reason: 'A crash then takes the stream, the group and its counts together: nothing is left to be handed out again.',
+  },
+  {
+    claims: ['duplicate', 'nonmonotonic-send'],
+    settings: ['x-dead-letter-strategy: at-least-once'],
+    reason:
+      'It takes a stream as the dead-letter queue of a quorum queue; at-most-once and delivery-bound show the second dead letter in a queue.',
+  },
+  {
+    claims: ['g1c'],
+    settings: ['isolation.level: read_uncommitted'],
+    reason: 'It takes two consumers that forward to each other; traces written by hand show the cycle.',
+  },
+  {
+    claims: ['lock-exclusivity', 'no-early-redelivery'],
+    settings: ['enable_exactly_once_delivery: false of *'],
+    reason: 'The service permits itself more than it does here, where every ack deadline is kept.',
+  },
+  {
+    claims: ['dead-letter-exactness', 'delivery-bound'],
+    settings: ['dead_letter_policy is best effort'],
+    reason: 'The service permits itself more than it does here, where what is at its limit is forwarded, once.',
+  },
+  {
+    claims: ['dead-letter-exactness'],
+    settings: [
+      'x-dead-letter-exchange moves a message without confirms',
+      'deadLetterPolicy: the client publishes first and acks later',
+    ],
+    reason: 'It takes a failure within the moment between the two steps, and no search has met it so far.',
+  },
+  {
+    claims: ['stale-ack-fencing'],
+    settings: ['Pulsar: an ack counts, whoever holds the message by then'],
+    reason: 'It takes an ack that is on its way while the message goes to another, and no search has met it so far.',
+  },
+  {
+    claims: ['poison-isolation'],
+    settings: ['on-failure: leave without ackTimeout', 'on-poison: crash (redelivery counts are the broker’s memory)'],
+    reason: 'It takes as many poison messages in hand as the consumer has permits, and no search has met it so far.',
+  },
+  {
+    claims: ['key-order'],
+    settings: [
+      'max_messages: * (what follows a failed message of its key is at the client already)',
+      'on-failure: * (a write that fails is tried after later ones)',
+      'on-failure: *',
+    ],
+    reason:
+      'What fails is tried again before its successors, unless several failures come together, and no search has met that so far.',
+  },
+];
