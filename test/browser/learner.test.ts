@@ -11,8 +11,8 @@ it('the signs of the stage are explained beside the keys', async () => {
   await settled(page);
   await page.keyboard.press('?');
   const signs = page.getByRole('dialog', { name: 'Signs and keys' }).getByRole('list', { name: 'Signs' });
-  expect(await signs.getByRole('listitem').count()).toBeGreaterThan(8);
   await signs.getByText('The ring is what remains of the lock').waitFor();
+  expect(await signs.getByRole('listitem').count()).toBeGreaterThan(8);
   expect(complaints).toEqual([]);
   await close();
 });
