@@ -96,6 +96,8 @@ export class World implements Carrier {
   readonly #places = new Map<string, PlaceId>();
   readonly #clusters = new Map<string, Cluster>();
   readonly #streams = new Set<ActorId>();
+  /** When the connection between two addresses breaks that has lost something. */
+  readonly #breaking = new Map<string, Micros>();
   readonly #outsides = new Map<string, Outside>();
   /** How many instances of a declared consumer there should be, once it was scaled. */
   readonly #scaledTo = new Map<string, number>();
@@ -480,10 +482,18 @@ export class World implements Carrier {
         this.#agenda.schedule(now + judgement.copyLatencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
       }
     } else if (fate !== FATE.split && (this.#streams.has(from & ACTOR) || this.#streams.has(to & ACTOR))) {
-      // A stream cannot skip a lost frame: the connection breaks, and both ends notice.
-      this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: from, peer: to }, sent);
-      this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: to, peer: from }, sent);
+      this.#breakStream(from, to, sent);
     }
+  }
+
+  /** A stream cannot skip a lost frame: the connection breaks, and both ends notice. It breaks once, however much is lost on it until then. */
+  #breakStream(from: number, to: number, cause: FactId): void {
+    const pair = from < to ? `${from} ${to}` : `${to} ${from}`;
+    const { now } = this.#agenda;
+    if ((this.#breaking.get(pair) ?? 0) > now) return;
+    this.#breaking.set(pair, now + STREAM_BREAKS_US);
+    this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: from, peer: to }, cause);
+    this.#at(now + STREAM_BREAKS_US, { type: 'world/peer-lost', actor: to, peer: from }, cause);
   }
 
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {

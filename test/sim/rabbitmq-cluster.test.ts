@@ -100,3 +100,10 @@ it('a consumer has a queue of another node to itself until its own node is gone 
   expect(who(12, 90)).toEqual(['second']);
   expect(countOf(trace, 'settled')).toBeGreaterThanOrEqual(countOf(trace, 'produced'));
 });
+
+it('a connection between nodes breaks once, however much was lost on it: what is sent anew over the next one is not lost with it', () => {
+  const lossy = '{ at: 5s, lose: replication, for: 10s }';
+  const trace = traceOf(system('x-queue-type: quorum', lossy).replace('confirm_timeout: 80s', 'confirm_timeout: 1s'));
+  expect(countOf(trace, 'confirmed')).toBe(countOf(trace, 'produced'));
+  expect(trace.count).toBeLessThan(50_000);
+});
