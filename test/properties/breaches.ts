@@ -846,7 +846,7 @@ export const BREACHES: readonly Breach[] = [
     setting: 'deduplicationEnabled: false of jobs',
     system: pulsar({ consumers: { worker: { settle: 'on-delivery' } } }),
     // Stored, and its sender is not told.
-    timeline: [{ at: '5s', lose: 'reply', from: 'b1', to: 'maker', for: '1s' }],
+    timeline: [{ at: '5s', lose: 'reply', from: 'b1', to: 'maker', for: '3s' }],
   },
   {
     claims: ['at-most-once'],
