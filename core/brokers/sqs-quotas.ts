@@ -15,29 +15,50 @@ type Counted = Extract<
 >;
 
 export class SqsQuotas {
-  readonly #perGroup: boolean;
-  /** By action, or by message group. */
-  readonly #quotas = new Map<string, CallQuota>();
+  readonly #send = new CallQuota(CALLS_PER_SECOND);
+  readonly #receive = new CallQuota(CALLS_PER_SECOND);
+  readonly #delete = new CallQuota(CALLS_PER_SECOND);
+  readonly #change = new CallQuota(CALLS_PER_SECOND);
+  /** Of the sends of each message group; null where a quota is the queue's. */
+  readonly #groups: Map<string, CallQuota> | null;
 
   constructor(perGroup: boolean) {
-    this.#perGroup = perGroup;
+    this.#groups = perGroup ? new Map() : null;
   }
 
   /** Counts a call; false when it is to be refused. A batch of several groups is refused when one of them has used up its own. */
   take(request: Counted, now: Micros): boolean {
-    if (!this.#perGroup) return this.#takeOne(request.type.replace('Batch', ''), now);
+    if (this.#groups === null) return this.#ofAction(request.type).take(now);
     let isWithin = true;
-    for (const group of groupsOf(request)) isWithin = this.#takeOne(group, now) && isWithin;
+    for (const group of groupsOf(request)) isWithin = this.#ofGroup(this.#groups, group).take(now) && isWithin;
     return isWithin;
   }
 
-  #takeOne(name: string, now: Micros): boolean {
-    let quota = this.#quotas.get(name);
+  #ofAction(type: Counted['type']): CallQuota {
+    switch (type) {
+      case 'SendMessage':
+      case 'SendMessageBatch':
+        return this.#send;
+      case 'ReceiveMessage':
+        return this.#receive;
+      case 'DeleteMessage':
+      case 'DeleteMessageBatch':
+        return this.#delete;
+      case 'ChangeMessageVisibility':
+      case 'ChangeMessageVisibilityBatch':
+        return this.#change;
+      default:
+        return type satisfies never;
+    }
+  }
+
+  #ofGroup(groups: Map<string, CallQuota>, name: string): CallQuota {
+    let quota = groups.get(name);
     if (quota === undefined) {
       quota = new CallQuota(CALLS_PER_SECOND);
-      this.#quotas.set(name, quota);
+      groups.set(name, quota);
     }
-    return quota.take(now);
+    return quota;
   }
 }
 
