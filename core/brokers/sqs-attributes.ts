@@ -1,5 +1,6 @@
 /** Which queues may be created, with which attributes, and which attributes may be set on one that exists. What they do is decided by `sqs.ts`. */
 import { booleanOf, type OptionSpec, type OptionValue, type OptionValues, tableOf, textOf } from '../options.ts';
+import { encryptsTwice, INERT_ATTRIBUTES } from './sqs-labels.ts';
 import { QUEUE_OPTIONS } from './sqs-options.ts';
 import { SQS_ERRORS as ERROR } from './sqs-verbs.ts';
 
@@ -13,43 +14,73 @@ export function isFifoQueue(name: string, options: OptionValues): boolean {
   return name.endsWith('.fifo') || booleanOf(options, 'FifoQueue');
 }
 
-/** Why a queue cannot be created; '' when it can. `fifoOf` says of another queue whether it is FIFO; undefined: there is none. */
-export function errorOfCreate(
-  name: string,
-  options: OptionValues,
-  fifoOf: (queue: string) => boolean | undefined,
-): string {
+/** What must be known of another queue that is named as a dead-letter queue. */
+export interface Target {
+  readonly fifo: boolean;
+  readonly allows: AllowPolicy;
+}
+
+/** Finds a queue by its name; undefined: there is none. */
+export type FindTarget = (queue: string) => Target | undefined;
+
+/** Which queues may name this one as their dead-letter queue (S10). */
+export interface AllowPolicy {
+  readonly permission: string;
+  readonly sources: readonly string[];
+}
+
+/** The RedriveAllowPolicy that options or attributes tell; without one any queue may. */
+export function allowPolicyOf(options: OptionValues): AllowPolicy {
+  const policy = tableOf(options, 'RedriveAllowPolicy');
+  const sources = policy?.['sourceQueueArns'];
+  const permission = policy === undefined ? '' : textOf(policy, 'redrivePermission');
+  return { permission: permission === '' ? 'allowAll' : permission, sources: isNames(sources) ? sources : [] };
+}
+
+export function allowsSource({ permission, sources }: AllowPolicy, name: string): boolean {
+  return permission === 'allowAll' || (permission === 'byQueue' && sources.includes(name));
+}
+
+/** Whether a policy is one: only byQueue lists queues, one to ten. */
+export function isAllowPolicy({ permission, sources }: AllowPolicy): boolean {
+  if (permission === 'byQueue') return sources.length >= 1 && sources.length <= SOURCES_MAX;
+  return sources.length === 0 && (permission === 'allowAll' || permission === 'denyAll');
+}
+
+const SOURCES_MAX = 10;
+
+function isNames(value: OptionValue | undefined): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+/** Why a queue cannot be created; '' when it can. */
+export function errorOfCreate(name: string, options: OptionValues, find: FindTarget): string {
   const fifo = booleanOf(options, 'FifoQueue');
   // A standard queue has no such attribute, whatever its value.
   if (!name.endsWith('.fifo') && options['FifoQueue'] === false) return ERROR.attributeName;
   if (name.endsWith('.fifo') !== fifo) return ERROR.invalid;
   if (!NAME.test(fifo ? name.slice(0, -'.fifo'.length) : name) || name.length > 80) return ERROR.invalid;
-  return errorOfAttributes(options, fifo, fifoOf);
+  return errorOfAttributes(name, options, fifo, find);
 }
 
 /** Why attributes of a queue that exists cannot be changed so; '' when they can. What kind it is stays. */
-export function errorOfChange(
-  options: OptionValues,
-  fifo: boolean,
-  fifoOf: (queue: string) => boolean | undefined,
-): string {
+export function errorOfChange(name: string, options: OptionValues, fifo: boolean, find: FindTarget): string {
   const kind = options['FifoQueue'];
   if (kind !== undefined && kind !== fifo) return fifo ? ERROR.attributeValue : ERROR.attributeName;
-  return errorOfAttributes(options, fifo, fifoOf);
+  return errorOfAttributes(name, options, fifo, find);
 }
 
 /** Why attributes are refused on a queue of that kind; '' when they are not (S10, S24). */
-function errorOfAttributes(
-  options: OptionValues,
-  fifo: boolean,
-  fifoOf: (queue: string) => boolean | undefined,
-): string {
+function errorOfAttributes(queue: string, options: OptionValues, fifo: boolean, find: FindTarget): string {
   for (const [name, value] of Object.entries(options)) {
-    const spec = QUEUE_OPTIONS[name];
+    const spec = QUEUE_OPTIONS[name] ?? INERT_ATTRIBUTES[name];
     if (spec === undefined) return ERROR.attributeName;
-    if (value !== undefined && !fits(spec, value)) return ERROR.attributeValue;
+    // A policy that is no table is a wrong parameter, as a table with wrong values is.
+    if (value !== undefined && !fits(spec, value)) return spec.type === 'object' ? ERROR.invalid : ERROR.attributeValue;
     if (!fifo && FIFO_ONLY.includes(name)) return ERROR.attributeName;
   }
+  if (encryptsTwice(options)) return ERROR.attributeValue;
+  if (!isAllowPolicy(allowPolicyOf(options))) return ERROR.invalid;
   // S34: a throughput of its own for each group needs deduplication within the group.
   const perGroup = textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId';
   if (perGroup && textOf(options, 'DeduplicationScope') !== 'messageGroup') return ERROR.invalid;
@@ -61,8 +92,9 @@ function errorOfAttributes(
     const value = redrive[name];
     if (value !== undefined && !fits(spec, value)) return ERROR.invalid;
   }
-  // S10: the dead-letter queue must exist and be of the same kind.
-  return fifoOf(textOf(redrive, 'deadLetterTargetArn')) === fifo ? '' : ERROR.invalid;
+  // S10: the dead-letter queue must exist, be of the same kind, and allow this one to name it.
+  const target = find(textOf(redrive, 'deadLetterTargetArn'));
+  return target?.fifo === fifo && allowsSource(target.allows, queue) ? '' : ERROR.invalid;
 }
 
 /** Whether a value is of the option's type and within its limits. */
@@ -80,6 +112,8 @@ export function fits(spec: OptionSpec, value: OptionValue): boolean {
       return typeof value === 'number' && value >= (spec.min ?? value) && value <= (spec.max ?? value);
     case 'boolean':
       return typeof value === 'boolean';
+    case 'object':
+      return typeof value === 'object' && !isNames(value);
     default:
       return true;
   }

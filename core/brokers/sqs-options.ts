@@ -8,16 +8,6 @@ const SECOND = 1_000_000;
 /** A message stays invisible at most this long after a receive (S4). */
 export const LONGEST_INVISIBLE_US: Micros = 43_200 * SECOND;
 
-export const BROKER_OPTIONS: OptionTable = {
-  implementation: {
-    type: 'enum',
-    values: ['aws', 'moto'],
-    default: 'aws',
-    doc: 'Who answers: the service, or moto, an emulator that tests of applications run against. As recorded, moto 5.2.1 tells a deduplicated send a MessageId of its own, and knows the receipt handles of deleted messages no more when their visibility is to be changed. All else here is the service’s.',
-    source: 'S6, S29: recordings of moto 5.2.1 differ',
-  },
-};
-
 export const QUEUE_OPTIONS: OptionTable = {
   VisibilityTimeout: {
     type: 'duration',
@@ -81,6 +71,25 @@ export const QUEUE_OPTIONS: OptionTable = {
         max: 1000,
         doc: 'A message is received at most so many times; the receive that would exceed it moves it instead.',
         source: 'S9',
+      },
+    },
+  },
+  RedriveAllowPolicy: {
+    type: 'object',
+    doc: 'Which queues may name this one as their dead-letter queue.',
+    source: 'S10',
+    fields: {
+      redrivePermission: {
+        type: 'enum',
+        values: ['allowAll', 'denyAll', 'byQueue'],
+        default: 'allowAll',
+        doc: 'Any queue, none, or those that are listed.',
+        source: 'S10',
+      },
+      sourceQueueArns: {
+        type: 'list',
+        doc: 'With byQueue: one to ten queues, by their names here.',
+        source: 'S10',
       },
     },
   },

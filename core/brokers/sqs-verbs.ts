@@ -30,6 +30,8 @@ export interface SendMessage extends Request {
   readonly sizeBytes: number;
   /** The body is empty, or holds a character that the API does not take; absent for a good one. What bodies say is not known here. */
   readonly body?: 'empty' | 'unprintable';
+  /** Set when its message attributes are none that the API takes, by name, type or value; absent for good ones. */
+  readonly badAttributes?: true;
 }
 
 export interface SendMessageResult extends Result {
@@ -117,6 +119,7 @@ export interface BatchResult extends Result {
 export interface CreateQueue extends Request {
   readonly type: 'CreateQueue';
   readonly attributes: OptionValues;
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface DeleteQueue extends Request {
@@ -132,11 +135,34 @@ export interface QueueAttributes {
   readonly MaximumMessageSize?: number;
   readonly ContentBasedDeduplication?: boolean;
   readonly RedrivePolicy?: { readonly deadLetterTargetArn: string; readonly maxReceiveCount: number };
+  readonly RedriveAllowPolicy?: { readonly redrivePermission?: string; readonly sourceQueueArns?: readonly string[] };
 }
 
 export interface SetQueueAttributes extends Request {
   readonly type: 'SetQueueAttributes';
   readonly attributes: QueueAttributes;
+}
+
+export interface TagQueue extends Request {
+  readonly type: 'TagQueue';
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface UntagQueue extends Request {
+  readonly type: 'UntagQueue';
+  readonly keys: readonly string[];
+}
+
+export interface AddPermission extends Request {
+  readonly type: 'AddPermission';
+  readonly label: string;
+  readonly accounts: readonly string[];
+  readonly actions: readonly string[];
+}
+
+export interface RemovePermission extends Request {
+  readonly type: 'RemovePermission';
+  readonly label: string;
 }
 
 /** Moves a dead-letter queue's messages; `queue` is the SourceArn. */
@@ -173,6 +199,10 @@ export type SqsRequest =
   | StartMessageMoveTask
   | CancelMessageMoveTask
   | SqsBatch
+  | TagQueue
+  | UntagQueue
+  | AddPermission
+  | RemovePermission
   | CreateQueue
   | DeleteQueue
   | Hangup;

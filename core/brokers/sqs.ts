@@ -14,19 +14,24 @@ import { happens } from '../parts/distribution.ts';
 import { Fifo } from '../parts/fifo.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
 import type { BrokerKind, Complaint, Configuration } from './kind.ts';
-import { errorOfChange, errorOfCreate, isFifoQueue } from './sqs-attributes.ts';
-import { errorOfBatch } from './sqs-batches.ts';
-import { isActive, type MoveTask, MoveTasks, TASK_RATE_MAX, TASK_US_MAX, TASKS_MAX } from './sqs-move-tasks.ts';
 import {
-  BROKER_OPTIONS,
-  CONSUMER_OPTIONS,
-  LONGEST_INVISIBLE_US,
-  PRODUCER_OPTIONS,
-  QUEUE_OPTIONS,
-} from './sqs-options.ts';
+  type AllowPolicy,
+  allowPolicyOf,
+  allowsSource,
+  errorOfChange,
+  errorOfCreate,
+  isAllowPolicy,
+  isFifoQueue,
+  type Target,
+} from './sqs-attributes.ts';
+import { errorOfBatch } from './sqs-batches.ts';
+import { QueueLabels } from './sqs-labels.ts';
+import { isActive, type MoveTask, MoveTasks, TASK_RATE_MAX, TASK_US_MAX, TASKS_MAX } from './sqs-move-tasks.ts';
+import { CONSUMER_OPTIONS, LONGEST_INVISIBLE_US, PRODUCER_OPTIONS, QUEUE_OPTIONS } from './sqs-options.ts';
 import { type Entry, SqsQueue } from './sqs-queue.ts';
 import { isCounted, SqsQuotas } from './sqs-quotas.ts';
 import {
+  type AddPermission,
   type BatchResult,
   type CancelMessageMoveTask,
   type ChangeMessageVisibility,
@@ -40,12 +45,15 @@ import {
   type ReceivedMessage,
   type ReceiveMessage,
   type ReceiveMessageResult,
+  type RemovePermission,
   type SendMessage,
   type SendMessageResult,
   type SetQueueAttributes,
   type SqsBatch,
   type SqsRequest,
   type StartMessageMoveTask,
+  type TagQueue,
+  type UntagQueue,
 } from './sqs-verbs.ts';
 
 const SECOND = 1_000_000;
@@ -99,6 +107,8 @@ interface Live {
   deadLetter: string;
   maxReceiveCount: number;
   contentDedup: boolean;
+  allows: AllowPolicy;
+  readonly labels: QueueLabels;
   readonly dedupPerGroup: boolean;
   readonly fifoPerGroup: boolean;
   /** Message ids by deduplication id, on FIFO queues. */
@@ -136,21 +146,14 @@ export class Sqs implements Machine {
     readonly duplicates: Site;
     readonly stale: Site;
   };
-  /** Answers as the emulator does, where recordings of it differ from the rules. */
-  readonly #isMoto: boolean;
   #messageIds = 0;
   /** There is a FIFO queue. */
   #hasQuotas = false;
   /** While a batch is carried out: the answers to its entries, in their order. */
   #caught: (SendMessageResult | PlainResult)[] | null = null;
 
-  constructor(
-    queues: readonly { readonly name: string; readonly options: OptionValues }[],
-    setup: Setup,
-    options: OptionValues = {},
-  ) {
+  constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[], setup: Setup) {
     this.#setup = setup;
-    this.#isMoto = textOf(options, 'implementation') === 'moto';
     const site = (name: string): Site => setup.site(`sqs/${name}`);
     this.#chance = {
       order: site('out-of-order'),
@@ -158,10 +161,10 @@ export class Sqs implements Machine {
       duplicates: site('duplicates'),
       stale: site('stale-deletes'),
     };
-    for (const { name, options } of queues) this.#addQueue(name, options);
+    for (const { name, options } of queues) this.#addQueue(name, options, 0);
   }
 
-  #addQueue(name: string, options: OptionValues): void {
+  #addQueue(name: string, options: OptionValues, atUs: Micros): void {
     const fifo = isFifoQueue(name, options);
     const redrive = tableOf(options, 'RedrivePolicy');
     const place = this.#setup.place(name, 'queue');
@@ -178,6 +181,8 @@ export class Sqs implements Machine {
       deadLetter: redrive === undefined ? '' : textOf(redrive, 'deadLetterTargetArn'),
       maxReceiveCount: redrive === undefined ? 0 : numberOf(redrive, 'maxReceiveCount', 10),
       contentDedup: booleanOf(options, 'ContentBasedDeduplication'),
+      allows: allowPolicyOf(options),
+      labels: new QueueLabels(atUs, options),
       dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
       fifoPerGroup: textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId',
       dedup: fifo ? new DedupWindow(DEDUP_US) : null,
@@ -227,6 +232,11 @@ export class Sqs implements Machine {
         return this.#result(from, 0, request.token, this.#create(request, out), out);
       case 'DeleteQueue':
         return this.#deleteQueue(from, request, out);
+      case 'TagQueue':
+      case 'UntagQueue':
+      case 'AddPermission':
+      case 'RemovePermission':
+        return this.#result(from, 0, request.token, this.#label(request), out);
       case 'Hangup':
         return this.peerLost(from);
       default:
@@ -314,6 +324,8 @@ export class Sqs implements Machine {
       ReceiveMessageWaitTimeSeconds: live.waitUs,
       MaximumMessageSize: live.maxBytes,
       ...(deadLetterTargetArn !== '' && { RedrivePolicy: { deadLetterTargetArn, maxReceiveCount } }),
+      ...(live.allows.permission !== 'allowAll' && { RedriveAllowPolicy: allowPolicyTold(live.allows) }),
+      ...live.labels.attributes,
       ...(live.queue.fifo && {
         FifoQueue: true,
         ContentBasedDeduplication: live.contentDedup,
@@ -321,6 +333,11 @@ export class Sqs implements Machine {
         FifoThroughputLimit: fifoPerGroup ? 'perMessageGroupId' : 'perQueue',
       }),
     };
+  }
+
+  /** ListQueueTags; undefined when there is no such queue. */
+  tags(name: string): Readonly<Record<string, string>> | undefined {
+    return this.#queues.get(name)?.labels.tags;
   }
 
   /** All that is in a queue, in the order of arrival; undefined when there is no such queue. */
@@ -427,7 +444,7 @@ export class Sqs implements Machine {
       const known = dedup.find(live.dedupPerGroup ? `${group}/${id}` : id, out.now);
       if (known !== undefined) {
         out.fact(F.deduplicated, message.id, live.place, from);
-        return this.#accept(from, message, token, this.#isMoto ? ++this.#messageIds : known, 0, out);
+        return this.#accept(from, message, token, known, 0, out);
       }
     }
     const messageId = ++this.#messageIds;
@@ -702,8 +719,7 @@ export class Sqs implements Machine {
     const tooLong = entry !== undefined && out.now + timeoutUs > entry.receivedAtUs + LONGEST_INVISIBLE_US;
     if (entry === undefined || expired || tooLong || timeoutUs < 0) {
       out.fact(F['ack-refused'], message.id, place, from, 0, entry === undefined ? R.duplicate : R['lock expired']);
-      const unknown = entry === undefined && this.#isMoto;
-      return this.#result(from, message.id, token, unknown ? ERROR.handle : ERROR.invalid, out);
+      return this.#result(from, message.id, token, ERROR.invalid, out);
     }
     if (timeoutUs > 0) {
       const hides = entry.state === 'visible' ? 1 : 0;
@@ -874,23 +890,43 @@ export class Sqs implements Machine {
     const live = this.#queueNamed(request.queue);
     let error: string = ERROR.noQueue;
     if (live !== undefined) {
-      error = errorOfChange(request.attributes as OptionValues, live.queue.fifo, this.#fifoOf);
+      error = errorOfChange(live.name, request.attributes as OptionValues, live.queue.fifo, this.#targetOf);
       if (error === '') this.#change(live, request.attributes, out);
     }
     this.#result(from, 0, request.token, error, out);
   }
 
-  readonly #fifoOf = (queue: string): boolean | undefined => this.#queues.get(queue)?.queue.fifo;
+  readonly #targetOf = (queue: string): Target | undefined => {
+    const live = this.#queues.get(queue);
+    return live && { fifo: live.queue.fifo, allows: live.allows };
+  };
+
+  #label(request: TagQueue | UntagQueue | AddPermission | RemovePermission): string {
+    const labels = this.#queues.get(request.queue)?.labels;
+    if (labels === undefined) return ERROR.noQueue;
+    switch (request.type) {
+      case 'TagQueue':
+        return labels.tag(request.tags);
+      case 'UntagQueue':
+        return labels.untag(request.keys);
+      case 'AddPermission':
+        return labels.permit(request.label, request.accounts, request.actions);
+      case 'RemovePermission':
+        return labels.forbid(request.label);
+      default:
+        return request satisfies never;
+    }
+  }
 
   /** Creating a queue again is fine unless its attributes differ; one that was deleted is not created anew for a minute. */
-  #create({ queue: name, attributes }: CreateQueue, out: Out): string {
-    const error = errorOfCreate(name, attributes, this.#fifoOf);
+  #create({ queue: name, attributes, tags }: CreateQueue, out: Out): string {
+    const error = errorOfCreate(name, attributes, this.#targetOf);
     if (error !== '') return error;
     const live = this.#queues.get(name);
     if (live !== undefined) return this.#differs(live, attributes) ? ERROR.exists : '';
     if (out.now - (this.#deleted.get(name) ?? Number.NEGATIVE_INFINITY) < DELETED_US) return ERROR.deletedRecently;
-    this.#addQueue(name, attributes);
-    return '';
+    this.#addQueue(name, attributes, out.now);
+    return tags === undefined ? '' : (this.#queues.get(name)?.labels.tag(tags) ?? '');
   }
 
   #differs(live: Live, attributes: OptionValues): boolean {
@@ -925,6 +961,8 @@ export class Sqs implements Machine {
 
   #change(live: Live, attributes: QueueAttributes, out: Out): void {
     const { VisibilityTimeout, DelaySeconds, MessageRetentionPeriod, ReceiveMessageWaitTimeSeconds } = attributes;
+    live.labels.change(attributes as OptionValues, out.now);
+    if (attributes.RedriveAllowPolicy !== undefined) live.allows = allowPolicyOf(attributes as OptionValues);
     live.visibilityUs = VisibilityTimeout ?? live.visibilityUs;
     live.waitUs = ReceiveMessageWaitTimeSeconds ?? live.waitUs;
     live.maxBytes = attributes.MaximumMessageSize ?? live.maxBytes;
@@ -944,6 +982,11 @@ export class Sqs implements Machine {
   }
 }
 
+/** As the API tells it: queues are listed only where they matter. */
+function allowPolicyTold({ permission, sources }: AllowPolicy): OptionValues {
+  return { redrivePermission: permission, ...(sources.length > 0 && { sourceQueueArns: sources }) };
+}
+
 function end(task: MoveTask, status: MoveTask['status'], failure = ''): void {
   task.status = status;
   task.failure = failure;
@@ -956,8 +999,9 @@ function isTime(us: Micros, most: Micros): boolean {
 
 /** Why a SendMessage is refused; '' when it is not (S16, S24). */
 function errorOfSend({ dedup, contentDedup, maxBytes }: Live, request: SendMessage): string {
-  const { group, dedupId, delayUs, sizeBytes, body } = request;
+  const { group, dedupId, delayUs, sizeBytes, body, badAttributes } = request;
   if (body !== undefined) return body === 'empty' ? ERROR.missing : ERROR.contents;
+  if (badAttributes) return ERROR.invalid;
   if (sizeBytes > maxBytes || !isTime(delayUs, DELAY_US_MAX)) return ERROR.invalid;
   if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (group === '') return ERROR.missing;
@@ -986,6 +1030,12 @@ function check({ queues }: Configuration): readonly Complaint[] {
         `the dead-letter queue ${target} must be ${fifo ? 'FIFO' : 'standard'} like the queue itself (S10)`,
       );
     }
+    if (dead !== undefined && !allowsSource(allowPolicyOf(dead.options), name)) {
+      say('RedrivePolicy', `the dead-letter queue ${target} does not allow it by its RedriveAllowPolicy (S10)`);
+    }
+    if (!isAllowPolicy(allowPolicyOf(options))) {
+      say('RedriveAllowPolicy', 'byQueue lists one to ten queues, and the others list none (S10)');
+    }
     const perGroup = textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId';
     if (perGroup && textOf(options, 'DeduplicationScope') !== 'messageGroup') {
       say('FifoThroughputLimit', 'perMessageGroupId needs DeduplicationScope: messageGroup (S34)');
@@ -999,7 +1049,7 @@ export const sqs: BrokerKind = {
   title: 'SQS',
   about:
     'A managed queue. Consumers compete; each receive locks a message by a visibility timeout; what is not deleted in time is handed out again. Standard queues promise no order, FIFO queues order each message group.',
-  options: BROKER_OPTIONS,
+  options: {},
   queues: QUEUE_OPTIONS,
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
@@ -1034,7 +1084,7 @@ export const sqs: BrokerKind = {
   check,
   build(spec, setup) {
     const name = spec.name === 'broker' ? 'sqs' : spec.name;
-    const node = setup.actor(name, 'broker', new Sqs(spec.queues, setup, spec.options));
+    const node = setup.actor(name, 'broker', new Sqs(spec.queues, setup));
     const fifo = spec.queues.filter((queue) => isFifoQueue(queue.name, queue.options)).map((queue) => queue.name);
     return {
       nodes: [node],

@@ -35,6 +35,10 @@ const SQS: Sentences<Exclude<SqsRequest['type'], 'Hangup'>> = {
   PurgeQueue: 'Deletes all that is in the queue, in flight or not, at most once in 60 s (S18).',
   CreateQueue: 'Makes a queue with attributes; the same name with other attributes is refused.',
   DeleteQueue: 'Deletes a queue with all that is in it; its name is free again after 60 s.',
+  TagQueue: 'Puts tags on a queue; they change nothing of what is delivered.',
+  UntagQueue: 'Takes tags away.',
+  AddPermission: 'Lets other accounts call, under a label; it changes nothing of what is delivered.',
+  RemovePermission: 'Takes the permission of a label away.',
   SetQueueAttributes: 'Changes attributes, for messages that are there as well where the attribute says so (S16, S17).',
   StartMessageMoveTask:
     'Moves the messages of a dead-letter queue back to where they came from, or to another queue, at a rate (S12).',

@@ -61,6 +61,7 @@ interface SentOne {
   readonly sequence: number;
   /** Whether attributes of the sender's own came with it. */
   readonly hasAttributes: boolean;
+  readonly hasSystemAttributes: boolean;
 }
 
 export interface Done {
@@ -89,12 +90,14 @@ export interface How {
   /** The sender's own attributes, values as text, and their size with names and types. */
   readonly own: JsonTable;
   readonly bytes: number;
+  /** An attribute among them is none that the API takes. */
+  readonly bad: boolean;
   /** Names of the system attributes that the sender set. */
   readonly system: readonly string[];
 }
 
 /** Characters that no body may have: what XML 1.0 does not allow. */
-const UNPRINTABLE = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
+export const UNPRINTABLE = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
 
 /** A machine with queues, and the client that asks it. */
 export class SqsClient {
@@ -111,11 +114,8 @@ export class SqsClient {
   readonly #names = new Set<string>();
   #tokens = 0;
 
-  constructor(
-    queues: readonly { readonly name: string; readonly options: OptionValues }[],
-    options: OptionValues = {},
-  ) {
-    this.machine = this.#driver.start(new Sqs(queues, this.#driver.setup, options));
+  constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[]) {
+    this.machine = this.#driver.start(new Sqs(queues, this.#driver.setup));
     for (const { name } of queues) this.#names.add(name);
   }
 
@@ -143,7 +143,8 @@ export class SqsClient {
   send(queue: string, body: string, how: How): SentOne {
     const { error, messageId, sequence } = this.#ask(this.#sending(queue, body, how)) as SendMessageResult;
     if (error === '' && !this.#said.has(messageId)) this.#said.set(messageId, how);
-    return { type: 'sent', error, messageId, sequence, hasAttributes: Object.keys(how.own).length > 0 };
+    const [hasAttributes, hasSystemAttributes] = [Object.keys(how.own).length > 0, how.system.length > 0];
+    return { type: 'sent', error, messageId, sequence, hasAttributes, hasSystemAttributes };
   }
 
   sendBatch(
@@ -229,12 +230,15 @@ export class SqsClient {
     return this.#bodies.get(message.id) ?? '';
   }
 
-  #sending(queue: string, body: string, { group, dedupId, delayUs, bytes }: How): Unsent<SendMessage> {
+  #sending(queue: string, body: string, { group, dedupId, delayUs, bytes, bad }: How): Unsent<SendMessage> {
     const message = this.#message(body);
     const sizeBytes = utf8Length(body) + bytes;
     const said = body === '' ? 'empty' : UNPRINTABLE.test(body) ? 'unprintable' : null;
-    const request: Unsent<SendMessage> = { type: 'SendMessage', queue, message, sizeBytes, group, dedupId, delayUs };
-    return said === null ? request : { ...request, body: said };
+    return {
+      ...{ type: 'SendMessage', queue, message, sizeBytes, group, dedupId, delayUs },
+      ...(said !== null && { body: said }),
+      ...(bad && { badAttributes: true }),
+    };
   }
 
   #message(body: string): Message {

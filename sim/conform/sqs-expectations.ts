@@ -2,11 +2,10 @@
  * What an SQS script expects of the results of its steps, field by field, and of several results together. The texts of errors are AWS's own wording, which the machine
  * does not have: codes are compared, texts are not.
  */
-import { QUEUE_OPTIONS } from '../../core/brokers/sqs-options.ts';
 import type { ReceivedMessage } from '../../core/brokers/sqs-verbs.ts';
 import { Fields, type Findings, isList, isTable, type Json, sameItems, sameJson, UnknownShape } from './case.ts';
 import type { Result, SqsClient } from './sqs-client.ts';
-import { SECOND } from './sqs-settings.ts';
+import { QUEUE_ATTRIBUTES, SECOND } from './sqs-settings.ts';
 
 export function compareResult(
   client: SqsClient,
@@ -129,7 +128,11 @@ const OF_MESSAGES: ReadonlySet<string> = new Set([
 
 /** Fields that a response of an action with a response of its own may have. */
 const RESPONSE_FIELDS: ReadonlySet<string> = new Set([
-  ...Object.keys(QUEUE_OPTIONS),
+  ...Object.keys(QUEUE_ATTRIBUTES),
+  'CreatedTimestamp',
+  'LastModifiedTimestamp',
+  'Tags',
+  'NextToken',
   'ApproximateNumberOfMessages',
   'ApproximateNumberOfMessagesNotVisible',
   'ApproximateNumberOfMessagesDelayed',
@@ -177,15 +180,21 @@ function codeOf(code: string): string {
   return OLDER_CODES.get(name) ?? name;
 }
 
+const OF_EACH: ReadonlySet<string> = new Set(['MessageId', 'ReceiptHandle', 'Body', 'MD5OfBody']);
+
 /** Whether a response has a field. */
 function hasField(result: Result, field: string): boolean {
   if (result.type === 'sent') {
     if (field === 'SequenceNumber') return result.sequence > 0;
     if (field === 'MessageId' || field === 'MD5OfMessageBody') return result.error === '';
+    if (field === 'MD5OfMessageSystemAttributes') return result.error === '' && result.hasSystemAttributes;
     if (field === 'MD5OfMessageAttributes') return result.error === '' && result.hasAttributes;
   } else if (result.type === 'batch') {
     if (field === 'Successful') return result.successful.length > 0;
     if (field === 'Failed') return result.failed.length > 0;
+  } else if (result.type === 'received') {
+    // A message is always told whole.
+    if (field === 'Messages' || OF_EACH.has(field)) return result.messages.length > 0;
   } else if (result.type === 'done' && (RESPONSE_FIELDS.has(field) || field === 'TaskHandle')) {
     return Object.hasOwn(result.attributes ?? {}, field);
   }

@@ -1,6 +1,6 @@
 /**
- * Replays a recorded SQS experiment; labels are bodies. A recording names the software that was recorded: of the emulator, the machine is told to be it, save where the
- * recording itself says that the service is to be followed. Where AWS leaves an outcome open (S6: an old handle of a standard queue may delete or not), what was
+ * Replays a recorded SQS experiment; labels are bodies. The machine answers as the service does. A recording of the emulator is compared with what that would say, as far
+ * as it is known to say something else (`Emulator`), save where the recording itself says that the service is to be followed. Where AWS leaves an outcome open (S6: an old handle of a standard queue may delete or not), what was
  * recorded must be one of those that it allows.
  */
 import type { OptionValues } from '../../core/options.ts';
@@ -15,7 +15,7 @@ import {
   SLACK_MS,
   UnknownShape,
 } from './case.ts';
-import { type Done, type How, type Received, SqsClient } from './sqs-client.ts';
+import { type How, type Received, SqsClient } from './sqs-client.ts';
 import { optionsOf, SECOND, secondsOr } from './sqs-settings.ts';
 
 interface Handle {
@@ -29,20 +29,19 @@ interface OpenReceive {
 
 export const runRecording: Runner = (table, findings) => {
   const emulated = table['system'] === 'sqs-moto' && table['differsFromAws'] !== true;
-  const implementation = emulated ? 'moto' : 'aws';
-  const usual = replayed(table, implementation, {});
-  const other = usual.differences.length === 0 ? usual : replayed(table, implementation, { 'stale-deletes': 1 });
+  const usual = replayed(table, emulated, {});
+  const other = usual.differences.length === 0 ? usual : replayed(table, emulated, { 'stale-deletes': 1 });
   if (other.differences.length === 0) findings.adopt(other, 'as allowed');
   else findings.adopt(usual, 'as usual');
 };
 
-function replayed(table: JsonTable, implementation: string, chances: OptionValues): Findings {
+function replayed(table: JsonTable, emulated: boolean, chances: OptionValues): Findings {
   const findings = new Findings();
   const row = new Fields(table, 'recording').skip('id', 'system', 'version', 'title', 'notes', 'differsFromAws');
   const script = row.fields('script');
   const steps = script.rows('steps');
   const creations = steps.filter((step) => step.text('op') === 'createQueue');
-  const replay = new RecordedScript(creations, implementation, chances);
+  const replay = new RecordedScript(creations, emulated ? new Emulator() : null, chances);
   const wanted = new Map(row.rows('observed').map((observed) => [observed.number('step'), observed]));
   const unstable = row.list('unstable', []);
   row.end();
@@ -83,8 +82,25 @@ function byGroup(list: readonly Json[]): readonly Json[] {
   return groups.length < 2 ? list : groups.flatMap((group) => list.filter((one) => groupOf(one) === group));
 }
 
+/**
+ * What moto 5.2.1 says otherwise than the service, as recorded: a deduplicated send is told a MessageId of its own (S29), and the handle of a deleted message is
+ * known no more when its visibility is to be changed (S6).
+ */
+class Emulator {
+  readonly #deleted = new Set<string>();
+
+  deleted(queue: string, receipt: number): void {
+    this.#deleted.add(`${queue} ${receipt}`);
+  }
+
+  errorOfChange(queue: string, receipt: number, error: string): string {
+    return error !== '' && this.#deleted.has(`${queue} ${receipt}`) ? 'ReceiptHandleIsInvalid' : error;
+  }
+}
+
 class RecordedScript {
   readonly #client: SqsClient;
+  readonly #emulator: Emulator | null;
   readonly #fifo = new Set<string>();
   /** Receipts of each queue's messages, in the order of the receives. */
   readonly #handles = new Map<string, Handle[]>();
@@ -92,7 +108,8 @@ class RecordedScript {
   readonly #groupOfId = new Map<number, string>();
   readonly #open = new Map<string, OpenReceive>();
 
-  constructor(declarations: readonly Fields[], implementation: string, chances: OptionValues) {
+  constructor(declarations: readonly Fields[], emulator: Emulator | null, chances: OptionValues) {
+    this.#emulator = emulator;
     this.#client = new SqsClient(
       declarations.map((declaration) => {
         const name = declaration.text('queue');
@@ -108,7 +125,6 @@ class RecordedScript {
         const extras = { ...(fifo === true && { FifoQueue: true }), ...(dead && { RedrivePolicy: dead }) };
         return { name, options: { ...options, ...extras, ...chances } };
       }),
-      { implementation },
     );
   }
 
@@ -133,11 +149,12 @@ class RecordedScript {
           result = this.#receive(queue, step);
           break;
         case 'delete':
-          result = answerOf(client.delete(queue, this.#handle(queue, step)));
+          result = this.#delete(queue, this.#handle(queue, step));
           break;
         case 'changeVisibility': {
-          const us = Math.round(step.number('seconds') * SECOND);
-          result = answerOf(client.changeVisibility(queue, this.#handle(queue, step), us));
+          const [us, receipt] = [Math.round(step.number('seconds') * SECOND), this.#handle(queue, step)];
+          const { error } = client.changeVisibility(queue, receipt, us);
+          result = answerOf(this.#emulator?.errorOfChange(queue, receipt, error) ?? error);
           break;
         }
         case 'depth': {
@@ -146,7 +163,7 @@ class RecordedScript {
           break;
         }
         case 'purge':
-          result = answerOf(client.call({ type: 'PurgeQueue', queue }));
+          result = answerOf(client.call({ type: 'PurgeQueue', queue }).error);
           break;
         default:
           throw new UnknownShape(`the step ${op}`);
@@ -163,7 +180,14 @@ class RecordedScript {
     const sent = this.#client.send(queue, label, how);
     if (sent.error !== '') return { error: sent.error };
     const known = this.#labelOfId.get(sent.messageId);
-    return known === undefined ? this.#note(sent.messageId, label, how) : { sameIdAs: known };
+    if (known === undefined) return this.#note(sent.messageId, label, how);
+    return this.#emulator === null ? { sameIdAs: known } : 'sent';
+  }
+
+  #delete(queue: string, receipt: number): Json {
+    const { error } = this.#client.delete(queue, receipt);
+    if (error === '') this.#emulator?.deleted(queue, receipt);
+    return answerOf(error);
   }
 
   #note(messageId: number, label: string, { group }: How): string {
@@ -245,10 +269,11 @@ function recordedHow(step: Fields): How {
     delayUs: secondsOr(step, 'delay', -1),
     own: {},
     bytes: 0,
+    bad: false,
     system: [],
   };
 }
 
-function answerOf({ error }: Done): Json {
+function answerOf(error: string): Json {
   return error === '' ? 'ok' : { error };
 }

@@ -1,14 +1,18 @@
 /** Attributes of queues, topics and subscriptions as the API writes them (seconds, and everything as text if it likes), read by the option tables of a scenario. */
+import { INERT_ATTRIBUTES } from '../../core/brokers/sqs-labels.ts';
 import { QUEUE_OPTIONS } from '../../core/brokers/sqs-options.ts';
 import type { OptionSpec, OptionTable, OptionValue, OptionValues } from '../../core/options.ts';
 import { parsed } from '../../core/parts/filter-policy.ts';
 import type { Micros } from '../../core/types.ts';
-import { type Fields, isTable, type Json, type JsonTable, UnknownShape } from './case.ts';
+import { type Fields, isList, isTable, type Json, type JsonTable, UnknownShape } from './case.ts';
 
 export const SECOND: Micros = 1_000_000;
 
+/** All attributes that a queue may be given. */
+export const QUEUE_ATTRIBUTES: OptionTable = { ...QUEUE_OPTIONS, ...INERT_ATTRIBUTES };
+
 /** Attributes in the API's own values (seconds, and everything as text if it likes) as options; an unknown one is an unknown shape. */
-export function optionsOf(attributes: JsonTable, table: OptionTable = QUEUE_OPTIONS): OptionValues {
+export function optionsOf(attributes: JsonTable, table: OptionTable = QUEUE_ATTRIBUTES): OptionValues {
   const options: Record<string, OptionValue> = {};
   for (const [name, value] of Object.entries(attributes)) {
     const spec = table[name];
@@ -30,6 +34,7 @@ function optionValue(name: string, spec: OptionSpec, value: Json): OptionValue {
     const text = String(value);
     return text === 'true' || (text === 'false' ? false : text);
   }
+  if (spec.type === 'list' && isList(value)) return value.map(String);
   if (typeof value !== 'string' && typeof value !== 'number') throw new UnknownShape(`the value of ${name}`);
   if (spec.type === 'text' || spec.type === 'enum') return value;
   // A duration that is no whole number of seconds stays none.

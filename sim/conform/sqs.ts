@@ -3,19 +3,16 @@
  * `sqs-recording.ts`.
  */
 import type { MoveTask } from '../../core/brokers/sqs-move-tasks.ts';
-import { QUEUE_OPTIONS } from '../../core/brokers/sqs-options.ts';
 import type { QueueAttributes } from '../../core/brokers/sqs-verbs.ts';
 import type { OptionValue, OptionValues } from '../../core/options.ts';
 import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import { caseOf, Fields, isTable, type Json, type JsonTable, type Runner, textOf, UnknownShape } from './case.ts';
-import { type How, isAsked, type Result, SqsClient } from './sqs-client.ts';
+import { type How, isAsked, type Result, SqsClient, UNPRINTABLE } from './sqs-client.ts';
 import { compareAll, compareResult } from './sqs-expectations.ts';
-import { optionsOf, SECOND, secondsOr } from './sqs-settings.ts';
+import { optionsOf, QUEUE_ATTRIBUTES, SECOND, secondsOr } from './sqs-settings.ts';
 
 export { runRecording } from './sqs-recording.ts';
 
-/** Attributes about who may use a queue and how it is encrypted, which change nothing of what is delivered. */
-const INERT: readonly string[] = ['Policy', 'KmsMasterKeyId', 'KmsDataKeyReusePeriodSeconds', 'SqsManagedSseEnabled'];
 /** Time for whatever still waits after the last step: longer than the longest poll. */
 const REST_US = 60 * SECOND;
 
@@ -32,12 +29,16 @@ export const runLimits: Runner = (table, findings) => {
   const client = new SqsClient([{ name: 'dead', options: {} }]);
   const fifo: JsonTable = kind === 'fifo' ? { FifoQueue: 'true' } : {};
   const given: JsonTable = input.has('value') ? withAttribute(attribute, input.get('value') ?? null) : {};
-  const { error } = client.call({ type: 'CreateQueue', queue, attributes: optionsOf({ ...fifo, ...given }) });
+  const { error } = client.call({ type: 'CreateQueue', queue, attributes: attributesIn({ ...fifo, ...given }) });
   if (input.has('value')) {
     findings.same('accepted', expected.flag('accepted'), error === '');
   } else {
-    if (QUEUE_OPTIONS[attribute] === undefined) throw new UnknownShape(`the attribute ${attribute}`);
-    findings.same('default', expected.get('default') ?? null, attributesOf(client, queue)?.[attribute] ?? null);
+    const spec = QUEUE_ATTRIBUTES[attribute];
+    if (spec === undefined) throw new UnknownShape(`the attribute ${attribute}`);
+    // What is told only when there is something to tell has its default all the same.
+    const told = attributesOf(client, queue)?.[attribute];
+    const usual = 'default' in spec && spec.default !== undefined ? apiText(attribute, spec.default) : null;
+    findings.same('default', expected.get('default') ?? null, told ?? usual);
   }
   input.end();
   expected.skip('error', 'message_contains').end();
@@ -127,21 +128,38 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     case 'PurgeQueue':
       return client.call({ type: 'PurgeQueue', queue: args.text('QueueUrl') });
     case 'CreateQueue': {
-      const attributes = attributesGiven(args);
-      return client.call({ type: 'CreateQueue', queue: args.text('QueueName'), attributes });
+      const [queue, attributes, tags] = [args.text('QueueName'), attributesGiven(args), tagsOf(args, 'tags')];
+      const { error } = client.call({ type: 'CreateQueue', queue, attributes, ...(args.has('tags') && { tags }) });
+      return { type: 'done', error, ...(error === '' && { attributes: { QueueUrl: queue } }) };
     }
+    case 'TagQueue':
+      return client.call({ type: 'TagQueue', queue: args.text('QueueUrl'), tags: tagsOf(args, 'Tags') });
+    case 'UntagQueue':
+      return client.call({ type: 'UntagQueue', queue: args.text('QueueUrl'), keys: args.texts('TagKeys') });
+    case 'ListQueueTags': {
+      const tags = client.machine.tags(args.text('QueueUrl'));
+      if (tags === undefined) return { type: 'done', error: 'QueueDoesNotExist' };
+      return { type: 'done', error: '', attributes: Object.keys(tags).length === 0 ? {} : { Tags: tags } };
+    }
+    case 'AddPermission': {
+      const [accounts, actions] = [args.texts('AWSAccountIds'), args.texts('Actions')];
+      const [queue, label] = [args.text('QueueUrl'), args.text('Label')];
+      return client.call({ type: 'AddPermission', queue, label, accounts, actions });
+    }
+    case 'RemovePermission':
+      return client.call({ type: 'RemovePermission', queue: args.text('QueueUrl'), label: args.text('Label') });
     case 'DeleteQueue':
       return client.call({ type: 'DeleteQueue', queue: args.text('QueueUrl') });
     case 'GetQueueUrl': {
-      const queue = args.text('QueueName');
+      const queue = args.skip('QueueOwnerAWSAccountId').text('QueueName');
       const exists = client.machine.depth(queue) !== undefined;
       return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes: exists ? { QueueUrl: queue } : {} };
     }
     case 'ListDeadLetterSourceQueues': {
       const queue = args.text('QueueUrl');
       const exists = client.machine.depth(queue) !== undefined;
-      const queueUrls = client.machine.sourcesOf(queue);
-      return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes: { queueUrls } };
+      const attributes = page('queueUrls', client.machine.sourcesOf(queue), args, results);
+      return { type: 'done', error: exists ? '' : 'QueueDoesNotExist', attributes };
     }
     case 'SetQueueAttributes': {
       const attributes = attributesGiven(args) as QueueAttributes;
@@ -157,17 +175,15 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     }
     case 'ListQueues': {
       const prefix = args.text('QueueNamePrefix', '');
-      return { type: 'done', error: '', attributes: { QueueUrls: client.queueNames(prefix) } };
+      return { type: 'done', error: '', attributes: page('QueueUrls', client.queueNames(prefix), args, results) };
     }
     case 'StartMessageMoveTask': {
       const perSecond = args.number('MaxNumberOfMessagesPerSecond', 0);
       return client.startMove(args.text('SourceArn'), args.text('DestinationArn', ''), perSecond);
     }
     case 'CancelMessageMoveTask': {
-      const [, name = ''] = /^\$(.+)\.TaskHandle$/.exec(args.text('TaskHandle')) ?? [];
-      const started = results.get(name);
-      const attributes = started?.type === 'done' ? started.attributes : undefined;
-      return client.call({ type: 'CancelMessageMoveTask', handle: Number(attributes?.['TaskHandle'] ?? 0) });
+      const handle = Number(fieldOf(args.text('TaskHandle'), 'TaskHandle', results) ?? 0);
+      return client.call({ type: 'CancelMessageMoveTask', handle });
     }
     case 'ListMessageMoveTasks': {
       const source = args.text('SourceArn');
@@ -187,24 +203,41 @@ function namesOf(args: Fields, ...keys: readonly string[]): readonly string[] | 
   return given.length === 0 ? null : given.flatMap((key) => args.texts(key));
 }
 
+/** One page of a list, MaxResults long, with a NextToken when there is more: the place where that begins. Of no MaxResults all come. */
+function page(name: string, all: readonly string[], args: Fields, results: ReadonlyMap<string, Result>): JsonTable {
+  const from = args.has('NextToken') ? Number(fieldOf(args.text('NextToken'), 'NextToken', results) ?? 0) : 0;
+  const to = from + args.number('MaxResults', all.length);
+  return { [name]: all.slice(from, to), ...(to < all.length && { NextToken: String(to) }) };
+}
+
+/** `$l.NextToken`: a field of an earlier result; undefined for anything else. */
+function fieldOf(reference: string, field: string, results: ReadonlyMap<string, Result>): Json | undefined {
+  const [, name = '', named] = /^\$(.+)\.(\w+)$/.exec(reference) ?? [];
+  const result = results.get(name);
+  return named === field && result?.type === 'done' ? result.attributes?.[field] : undefined;
+}
+
+function tagsOf(args: Fields, name: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(args.table(name)).map(([key, value]) => [key, String(value)]));
+}
+
 /** What GetQueueAttributes may be asked for. */
 const TOLD: ReadonlySet<string> = new Set([
-  ...Object.keys(QUEUE_OPTIONS),
-  ...['All', 'QueueArn', 'CreatedTimestamp', 'LastModifiedTimestamp', 'RedriveAllowPolicy', ...INERT],
+  ...Object.keys(QUEUE_ATTRIBUTES),
+  ...['All', 'QueueArn', 'CreatedTimestamp', 'LastModifiedTimestamp'],
   ...['', 'NotVisible', 'Delayed'].map((which) => `ApproximateNumberOfMessages${which}`),
 ]);
 
 /** Attributes as they are given to an action; the machine refuses those that the service has not. */
 function attributesGiven(args: Fields): OptionValues {
-  const { RedriveAllowPolicy, ...given } = args.table('Attributes');
-  if (RedriveAllowPolicy !== undefined) throw new UnknownShape('the attribute RedriveAllowPolicy');
+  return attributesIn(args.table('Attributes'));
+}
+
+function attributesIn(given: JsonTable): OptionValues {
   const options: Record<string, OptionValue> = {};
   for (const [name, value] of Object.entries(given)) {
-    if (INERT.includes(name)) continue;
-    Object.assign(
-      options,
-      QUEUE_OPTIONS[name] === undefined ? { [name]: String(value) } : optionsOf({ [name]: value }),
-    );
+    const isKnown = QUEUE_ATTRIBUTES[name] !== undefined;
+    Object.assign(options, isKnown ? optionsOf({ [name]: value }) : { [name]: String(value) });
   }
   return options;
 }
@@ -215,16 +248,44 @@ function howOf(args: Fields): How {
     // Given plainly, or with a type as the API has it.
     const typed = isTable(value) ? value : { Value: value };
     const text = String(typed['StringValue'] ?? typed['BinaryValue'] ?? typed['Value'] ?? '');
-    return { name, text, type: String(typed['DataType'] ?? typed['Type'] ?? '') };
+    return { name, text, type: isTable(value) ? String(typed['DataType'] ?? typed['Type'] ?? '') : null };
   });
   return {
     group: args.text('MessageGroupId', ''),
     dedupId: typeof dedupId === 'string' ? dedupId : null,
     delayUs: secondsOr(args, 'DelaySeconds', -1),
     own: Object.fromEntries(attributes.map(({ name, text }) => [name, text])),
-    bytes: attributes.reduce((sum, { name, text, type }) => sum + utf8Length(name + type + text), 0),
+    bad: !attributes.every(isGood) || attributes.length > ATTRIBUTES_MAX || !isTraced(args),
+    bytes: attributes.reduce((sum, { name, text, type }) => sum + utf8Length(name + (type ?? '') + text), 0),
     system: Object.keys(args.table('MessageSystemAttributes')),
   };
+}
+
+/** At most so many attributes of its sender's own has a message. */
+const ATTRIBUTES_MAX = 10;
+const ATTRIBUTE_NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const ATTRIBUTE_TYPE = /^(String|Number|Binary)(\.[^\s]+)?$/;
+
+/** Whether the API takes an attribute: by its name, its type, and its value. One that is given plainly has no type to be wrong. */
+function isGood({
+  name,
+  text,
+  type,
+}: {
+  readonly name: string;
+  readonly text: string;
+  readonly type: string | null;
+}): boolean {
+  if (name.length > 256 || !ATTRIBUTE_NAME.test(name) || /^(aws|amazon)\./i.test(name)) return false;
+  if (type === null) return true;
+  if (!ATTRIBUTE_TYPE.test(type) || text === '') return false;
+  if (type.startsWith('Number')) return text.trim() !== '' && Number.isFinite(Number(text));
+  return type.startsWith('Binary') || !UNPRINTABLE.test(text);
+}
+
+/** There is one attribute of the system's that a sender may set. */
+function isTraced(args: Fields): boolean {
+  return Object.keys(args.table('MessageSystemAttributes')).every((name) => name === 'AWSTraceHeader');
 }
 
 function entriesOf<T extends object>(args: Fields, read: (entry: Fields) => T): (T & { readonly id: string })[] {
@@ -255,19 +316,20 @@ function attributesOf(client: SqsClient, queue: string): JsonTable | null {
   const depth = client.machine.depth(queue);
   const settings = client.machine.settings(queue);
   if (depth === undefined || settings === undefined) return null;
-  const { RedrivePolicy, ...plain } = settings;
   return {
-    ...Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, apiText(name, value)])),
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, apiText(name, value)])),
     QueueArn: queue,
-    ...(RedrivePolicy !== undefined && { RedrivePolicy: RedrivePolicy as unknown as JsonTable }),
     ApproximateNumberOfMessages: String(depth.visible),
     ApproximateNumberOfMessagesNotVisible: String(depth.inFlight),
     ApproximateNumberOfMessagesDelayed: String(depth.delayed),
   };
 }
 
-function apiText(name: string, value: OptionValue | undefined): string {
-  return QUEUE_OPTIONS[name]?.type === 'duration' ? String(Number(value) / SECOND) : String(value);
+/** As the API tells it: texts, durations and times in whole seconds; policies as they are. */
+function apiText(name: string, value: OptionValue | undefined): Json {
+  if (typeof value === 'object') return value as unknown as JsonTable;
+  const isTime = name.endsWith('Timestamp') || QUEUE_ATTRIBUTES[name]?.type === 'duration';
+  return isTime ? String(Math.floor(Number(value) / SECOND)) : String(value);
 }
 
 /** `$r1[0].ReceiptHandle` names a handle of an earlier receive; anything else is a handle that nobody gave out. */

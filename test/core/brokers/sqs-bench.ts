@@ -40,9 +40,9 @@ export class SqsBench {
 
   readonly machine: Sqs;
 
-  constructor(queues: Readonly<Record<string, OptionValues>>, options: OptionValues = {}) {
+  constructor(queues: Readonly<Record<string, OptionValues>>) {
     const declared = Object.entries(queues).map(([name, options]) => ({ name, options }));
-    this.machine = this.bench.start(new Sqs(declared, this.bench.setup, options));
+    this.machine = this.bench.start(new Sqs(declared, this.bench.setup));
     this.bench.names.set(CLIENT, 'client');
   }
 
