@@ -4,7 +4,8 @@
  * (`kafka-node.ts`), the controller, the two coordinators, and the clients' ports in `core/clients/`.
  */
 
-import { consumerConfigErrors, KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
+import { consumerConfigErrors } from '../clients/kafka-consumer-config.ts';
+import { KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
 import { KafkaProducerPort, producerConfigError } from '../clients/kafka-producer-port.ts';
 import { KafkaSharePort } from '../clients/kafka-share-port.ts';
 import type { Command } from '../machine.ts';

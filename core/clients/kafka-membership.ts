@@ -12,6 +12,25 @@ import type { GroupReason } from '../parts/consumer-group.ts';
 import type { ActorId, Micros } from '../types.ts';
 import { isStale, type KafkaLink } from './kafka-link.ts';
 
+/** What a client needs of its membership, whoever assigns. */
+export interface GroupMember {
+  /** '' before it was ever one. */
+  readonly memberId: string;
+  /** Generation or member epoch; none is below 1. */
+  readonly generation: number;
+  readonly isMember: boolean;
+  join(out: Out): void;
+  /** Says goodbye. */
+  leave(reason: GroupReason, out: Out): void;
+  /** Not a member from now on, without saying so. */
+  forget(): void;
+  /** Sends a heartbeat now. */
+  beat(out: Out): void;
+  crash(): void;
+  /** True when the timer was the membership's own. */
+  timer(wire: Wire, out: Out): boolean;
+}
+
 export interface MembershipOptions {
   readonly kind: 'consumer' | 'share';
   readonly group: string;
@@ -43,7 +62,7 @@ const FIRST_HEARTBEAT_US = 5_000_000;
 const LEAVES = -1;
 const LEAVES_FOR_A_WHILE = -2;
 
-export class KafkaMembership {
+export class KafkaMembership implements GroupMember {
   readonly #options: MembershipOptions;
   readonly #link: KafkaLink;
   readonly #host: MembershipHost;
@@ -72,9 +91,13 @@ export class KafkaMembership {
     return this.#memberId;
   }
 
-  /** 0 while it is no member. */
-  get epoch(): number {
+  /** The member epoch; 0 while it is no member. */
+  get generation(): number {
     return this.#epoch;
+  }
+
+  get isMember(): boolean {
+    return this.#epoch > 0;
   }
 
   join(out: Out): void {

@@ -386,7 +386,7 @@ export class KafkaSharePort implements ConsumerPort {
     for (const index of this.#assigned) {
       if (assigned.includes(index)) continue;
       const { place } = this.#cluster.partition(index);
-      out.fact(F.revoked, 0, place, out.self, this.#membership.epoch, this.#group);
+      out.fact(F.revoked, 0, place, out.self, this.#membership.generation, this.#group);
     }
     this.#assigned = assigned;
     this.#poll(out);

@@ -1,7 +1,7 @@
 /** Consumers of the newer kinds of group on a bench: the consumer protocol (KIP-848) and share groups (KIP-932). */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { InitProducerIdRequest } from '../../../core/brokers/kafka-wires.ts';
-import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-port.ts';
+import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-config.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import { type FetchAnswer, fetch, KafkaBench, read } from '../brokers/kafka-bench.ts';
 import { TestConsumer, TestProducer } from './kafka-hosts.ts';

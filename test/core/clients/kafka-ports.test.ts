@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-port.ts';
+import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-config.ts';
 import { producerConfig, producerConfigError } from '../../../core/clients/kafka-producer-port.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import type { Delivery } from '../../../core/types.ts';

@@ -1,0 +1,121 @@
+/**
+ * How a Kafka consumer gets records: it fetches from the leaders of the partitions that it owns, one request at a time to each node, keeps what comes until the
+ * application polls, and hands it over poll by poll. Where to read, and when to poll, is decided elsewhere. Source: K6, K52.
+ */
+import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type { FetchAnswer, FetchedPartition, FetchRequest } from '../brokers/kafka-wires.ts';
+import type { Out } from '../machine.ts';
+import type { ActorId, Delivery, Message, PlaceId } from '../types.ts';
+import type { ConsumerConfig } from './kafka-consumer-config.ts';
+import type { KafkaLink } from './kafka-link.ts';
+import type { Handle, Owned, OwnedPartitions } from './kafka-owned.ts';
+
+export interface FetcherHost {
+  /** Something has come, or at least an answer. */
+  fetched(out: Out): void;
+  /** It did not work; worth another try after a pause. */
+  failed(out: Out): void;
+  /** The leader has no such offset. */
+  outOfRange(index: PartitionIndex, out: Out): void;
+}
+
+export class KafkaFetcher {
+  readonly #config: ConsumerConfig;
+  readonly #group: PlaceId;
+  readonly #link: KafkaLink;
+  readonly #owned: OwnedPartitions;
+  readonly #host: FetcherHost;
+  /** Nodes with an unanswered fetch. */
+  readonly #asked = new Set<ActorId>();
+
+  constructor(config: ConsumerConfig, group: PlaceId, link: KafkaLink, owned: OwnedPartitions, host: FetcherHost) {
+    this.#config = config;
+    this.#group = group;
+    this.#link = link;
+    this.#owned = owned;
+    this.#host = host;
+  }
+
+  crash(): void {
+    this.#asked.clear();
+  }
+
+  /** Takes what is buffered, at most `max.poll.records`, for the application to work on; `tracked` when it says later what is done. */
+  take(tracked: boolean): Delivery[] {
+    let room = this.#config.maxPollRecords;
+    const deliveries: Delivery[] = [];
+    for (const [index, owned] of this.#owned) {
+      if (owned.position < 0) continue;
+      const taken = owned.buffered.splice(0, room);
+      room -= taken.length;
+      const { place } = this.#link.cluster.partition(index);
+      for (const { record, attempt } of taken) {
+        const handle: Handle = { partition: index, offset: record.offset };
+        if (tracked) owned.open.push(record.offset);
+        deliveries.push({ message: record.value as Message, place, attempt, handle });
+      }
+      const next = owned.buffered[0];
+      owned.position = next === undefined ? owned.fetchPosition : next.record.offset;
+      if (room === 0) break;
+    }
+    return deliveries;
+  }
+
+  /** Fetches from each leader of partitions without buffered records. */
+  fetch(out: Out): void {
+    const byNode = new Map<ActorId, FetchRequest['partitions'][number][]>();
+    for (const [index, owned] of this.#owned) {
+      if (owned.position < 0 || owned.buffered.length > 0) continue;
+      const node = this.#link.leaderOf(index);
+      if (node === 0) {
+        this.#link.refresh(out);
+        continue;
+      }
+      if (this.#asked.has(node)) continue;
+      const asked = { partition: index, offset: owned.fetchPosition };
+      const mine = byNode.get(node);
+      if (mine === undefined) byNode.set(node, [asked]);
+      else mine.push(asked);
+    }
+    for (const [node, partitions] of byNode) {
+      const { isolation, fetchMaxWaitUs, fetchMinBytes, partitionBytes, maxPollRecords } = this.#config;
+      const request: FetchRequest = {
+        type: 'kafka/Fetch',
+        id: this.#link.nextId(),
+        isolation,
+        maxWaitUs: fetchMaxWaitUs,
+        minBytes: fetchMinBytes,
+        partitionBytes,
+        maxRecords: maxPollRecords,
+        group: this.#group,
+        partitions,
+      };
+      this.#asked.add(node);
+      this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+        this.#asked.delete(node);
+        this.#answered(partitions, answer as FetchAnswer | undefined, later);
+      });
+    }
+  }
+
+  #answered(asked: FetchRequest['partitions'], answer: FetchAnswer | undefined, out: Out): void {
+    for (const fetched of answer?.partitions ?? []) {
+      const offset = asked.find(({ partition }) => partition === fetched.partition)?.offset;
+      const owned = this.#owned.get(fetched.partition);
+      // What was asked for is no longer wanted after a seek or a new assignment.
+      if (owned !== undefined && owned.fetchPosition === offset) this.#keep(fetched, owned, out);
+    }
+    if (answer === undefined) this.#host.failed(out);
+    else this.#host.fetched(out);
+  }
+
+  #keep(fetched: FetchedPartition, owned: Owned, out: Out): void {
+    if (fetched.error === 'OFFSET_OUT_OF_RANGE') return this.#host.outOfRange(fetched.partition, out);
+    if (fetched.error !== 'NONE') return this.#host.failed(out);
+    fetched.records.forEach((record, i) => {
+      owned.buffered.push({ record, attempt: fetched.attempts[i] ?? 1 });
+    });
+    owned.fetchPosition = fetched.nextOffset;
+    if (owned.buffered.length === 0) owned.position = owned.fetchPosition;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What a Kafka consumer knows of the partitions that it owns: how far it has read, what it has fetched, which records the application works on, and what was
+ * committed. A table that the consumer's parts share; they alone say when it changes.
+ */
+import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type { KafkaRecord } from '../brokers/kafka-wires.ts';
+import type { Delivery } from '../types.ts';
+
+export interface Owned {
+  /** Offset of the next record to hand to the application; -1 until it is known. */
+  position: number;
+  /** Offset last asked to be committed; -1 for none since it was assigned. */
+  committed: number;
+  /** Fetched and not yet handed over, and where to fetch on after that. */
+  buffered: FetchedRecord[];
+  fetchPosition: number;
+  /** Offsets handed over and not done, ascending. */
+  open: number[];
+}
+
+export interface FetchedRecord {
+  readonly record: KafkaRecord;
+  readonly attempt: number;
+}
+
+export type OwnedPartitions = Map<PartitionIndex, Owned>;
+
+/** Where a delivery came from. */
+export interface Handle {
+  readonly partition: PartitionIndex;
+  readonly offset: number;
+}
+
+export function handleOf(delivery: Delivery): Handle {
+  return delivery.handle as Handle;
+}
+
+/** A partition that has just been assigned: where to begin is not known yet. */
+export function newlyOwned(): Owned {
+  return { position: -1, committed: -1, buffered: [], fetchPosition: -1, open: [] };
+}
+
+/** Reads on from here; what was fetched is forgotten, and so is what the application has in hand from here on. */
+export function readFrom(owned: Owned, offset: number): void {
+  owned.position = offset;
+  owned.fetchPosition = offset;
+  owned.buffered = [];
+  owned.open = owned.open.filter((other) => other < offset);
+}
+
+/** The next offset to read after a restart: the first record that is not done, else the position. Source: K67. */
+export function commitOffsetOf(owned: Owned): number {
+  return owned.open[0] ?? owned.position;
+}

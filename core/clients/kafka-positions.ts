@@ -1,0 +1,211 @@
+/**
+ * Where a Kafka consumer reads on in the partitions that it owns: at what its group has committed, else as `auto.offset.reset` says, or where somebody sends
+ * it. It asks the coordinator and the leaders until it knows; what is fetched from there is not its affair.
+ * Source: K9, K70, K72.
+ */
+import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type {
+  Answer,
+  ListOffsetsAnswer,
+  ListOffsetsRequest,
+  OffsetFetchAnswer,
+  OffsetFetchRequest,
+} from '../brokers/kafka-wires.ts';
+import type { Out, SeekTarget, Wire } from '../machine.ts';
+import { resetQuery } from '../parts/offset-reset.ts';
+import type { OffsetQuery } from '../parts/partition-replica.ts';
+import type { ActorId } from '../types.ts';
+import type { ConsumerConfig } from './kafka-consumer-config.ts';
+import type { KafkaLink } from './kafka-link.ts';
+import type { OwnedPartitions } from './kafka-owned.ts';
+
+export interface PositionsHost {
+  /** Whether positions are wanted at the moment; a consumer that joins its group does not know yet of what. */
+  wanted(): boolean;
+  /** All positions are known. */
+  found(out: Out): void;
+  /** There is no position, and `auto.offset.reset` allows to choose none. */
+  impossible(out: Out): void;
+  /** Somebody sends it to this offset. */
+  sent(index: PartitionIndex, offset: number, out: Out): void;
+}
+
+type Offsets = ReadonlyMap<PartitionIndex, number>;
+
+const AGAIN: Wire = { type: 'kafka-positions/again' };
+
+export class KafkaPositions {
+  readonly #config: ConsumerConfig;
+  readonly #group: string;
+  readonly #link: KafkaLink;
+  readonly #owned: OwnedPartitions;
+  readonly #host: PositionsHost;
+  readonly #coordinator: PartitionIndex;
+  /** Somebody is asked, or will be after a pause. */
+  #asking = false;
+
+  constructor(config: ConsumerConfig, group: string, link: KafkaLink, owned: OwnedPartitions, host: PositionsHost) {
+    this.#config = config;
+    this.#group = group;
+    this.#link = link;
+    this.#owned = owned;
+    this.#host = host;
+    this.#coordinator = link.cluster.groupPartition(group);
+  }
+
+  crash(): void {
+    this.#asking = false;
+  }
+
+  /** True when the timer was its own. */
+  timer(wire: Wire, out: Out): boolean {
+    if (wire.type !== AGAIN.type) return false;
+    this.#asking = false;
+    this.find(out);
+    return true;
+  }
+
+  /** Finds out where to begin in partitions without a position: the committed offset, else by `auto.offset.reset`. Source: K70. */
+  find(out: Out): void {
+    if (!this.#host.wanted() || this.#asking) return;
+    const missing: PartitionIndex[] = [];
+    for (const [index, owned] of this.#owned) if (owned.position < 0) missing.push(index);
+    if (missing.length === 0) return this.#host.found(out);
+    this.#asking = true;
+    const node = this.#link.leaderOf(this.#coordinator);
+    if (node === 0) return this.#again(out);
+    const request: OffsetFetchRequest = {
+      type: 'kafka/OffsetFetch',
+      id: this.#link.nextId(),
+      group: this.#group,
+      partitions: missing,
+      requireStable: this.#config.isolation === 'read_committed' || this.#config.forwardTo !== '',
+    };
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      this.#committed(answer as (OffsetFetchAnswer & Answer) | undefined, later);
+    });
+  }
+
+  #again(out: Out): void {
+    this.#link.refresh(out);
+    out.timer(this.#config.retryBackoffUs, AGAIN);
+  }
+
+  #committed(answer: OffsetFetchAnswer | undefined, out: Out): void {
+    if (answer === undefined || answer.error !== 'NONE') return this.#again(out);
+    this.#asking = false;
+    const unknown: PartitionIndex[] = [];
+    for (const { partition, offset } of answer.offsets) {
+      const owned = this.#owned.get(partition);
+      if (owned === undefined) continue;
+      if (offset < 0) unknown.push(partition);
+      else {
+        owned.position = offset;
+        owned.fetchPosition = offset;
+        owned.committed = offset;
+      }
+    }
+    if (unknown.length > 0) this.reset(unknown, out);
+    else this.find(out);
+  }
+
+  /** Chooses by `auto.offset.reset`, as nothing valid is committed or the position is out of range. Source: K70. */
+  reset(partitions: readonly PartitionIndex[], out: Out): void {
+    const query = resetQuery(this.#config.reset, out.now);
+    if (query === undefined) return this.#host.impossible(out);
+    this.#asking = true;
+    this.#list(partitions, query, out, (found, later) => {
+      const young = [...found].filter(([, offset]) => offset < 0).map(([partition]) => partition);
+      const known = new Map([...found].filter(([, offset]) => offset >= 0));
+      if (young.length === 0) return this.#begin(known, later);
+      // No record is that young: the end is where to begin.
+      this.#list(young, 'latest', later, (ends, last) => this.#begin(new Map([...known, ...ends]), last));
+    });
+  }
+
+  #begin(found: Offsets, out: Out): void {
+    this.#asking = false;
+    this.#use(found);
+    this.find(out);
+  }
+
+  #use(found: Offsets): void {
+    for (const [partition, offset] of found) {
+      const owned = this.#owned.get(partition);
+      if (owned === undefined || owned.position >= 0 || offset < 0) continue;
+      owned.position = offset;
+      owned.fetchPosition = offset;
+    }
+  }
+
+  /** Asks the leaders for offsets, again and again until all are known. */
+  #list(
+    partitions: readonly PartitionIndex[],
+    query: OffsetQuery,
+    out: Out,
+    done: (found: Offsets, out: Out) => void,
+  ): void {
+    const found = new Map<PartitionIndex, number>();
+    const byNode = new Map<ActorId, PartitionIndex[]>();
+    for (const index of partitions) {
+      const node = this.#link.leaderOf(index);
+      const mine = byNode.get(node);
+      if (mine === undefined) byNode.set(node, [index]);
+      else mine.push(index);
+    }
+    let open = byNode.size;
+    const finish = (later: Out): void => {
+      open--;
+      if (open > 0) return;
+      if (found.size === partitions.length) return done(found, later);
+      // The positions found so far are used; the rest is asked for again after a pause.
+      this.#use(found);
+      this.#asking = true;
+      this.#again(later);
+    };
+    for (const [node, indexes] of byNode) {
+      if (node === 0) {
+        finish(out);
+        continue;
+      }
+      const request: ListOffsetsRequest = {
+        type: 'kafka/ListOffsets',
+        id: this.#link.nextId(),
+        isolation: this.#config.isolation,
+        queries: indexes.map((partition) => ({ partition, query })),
+      };
+      this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+        for (const { partition, error, offset } of (answer as ListOffsetsAnswer | undefined)?.offsets ?? []) {
+          if (error === 'NONE') found.set(partition, offset);
+        }
+        finish(later);
+      });
+    }
+  }
+
+  /** Moves all positions, as the application or a tool wishes; `done` is called as often as some have been. Source: K72. */
+  seek(to: SeekTarget, out: Out, done: (out: Out) => void): void {
+    const partitions = [...this.#owned.keys()];
+    if (partitions.length === 0) return;
+    if ('offset' in to) {
+      for (const index of partitions) this.#host.sent(index, to.offset, out);
+      return done(out);
+    }
+    const query: OffsetQuery = 'timeUs' in to ? { timeUs: to.timeUs } : to.end;
+    this.#list(partitions, query, out, (found, later) => {
+      const behind: PartitionIndex[] = [];
+      for (const [index, offset] of found) {
+        if (offset >= 0) this.#host.sent(index, offset, later);
+        else behind.push(index);
+      }
+      // No record is that young: the end is as far as one can go.
+      if (behind.length > 0) {
+        this.#list(behind, 'latest', later, (ends, last) => {
+          for (const [index, offset] of ends) this.#host.sent(index, offset, last);
+          done(last);
+        });
+      }
+      done(later);
+    });
+  }
+}
