@@ -87,7 +87,8 @@ export const fifoGroupOrder = defineCheck<Found>({
     let exercised = false;
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
-      const place = kind === F['dead-lettered'] ? evidence.queues.sourceOf(id) : trace.place(id);
+      const leaves = kind === F['dead-lettered'] || kind === F.redriven;
+      const place = leaves ? evidence.queues.sourceOf(id) : trace.place(id);
       if (!fifo.has(place) || !inScope(evidence, place, scope)) continue;
       const message = trace.messageOf(id);
       if (message === 0) continue;
@@ -97,7 +98,7 @@ export const fifoGroupOrder = defineCheck<Found>({
       const unsettled = groups.get(name) ?? [];
       switch (kind) {
         case F.appended:
-          if (!unsettled.includes(message)) unsettled.push(message);
+          unsettled.push(message);
           groups.set(name, unsettled);
           if (unsettled.length > 1) exercised = true;
           break;
@@ -123,15 +124,16 @@ export const fifoGroupOrder = defineCheck<Found>({
           break;
         case F.acked:
         case F['dead-lettered']:
+        case F.redriven:
         case F.expired:
         case F.evicted:
-        case F.lost:
+        case F.lost: {
           held.delete(`${place} ${message}`);
-          groups.set(
-            name,
-            unsettled.filter((other) => other !== message),
-          );
+          // One copy: what was sent again after the dedup window stands there twice.
+          const at = unsettled.indexOf(message);
+          if (at >= 0) unsettled.splice(at, 1);
           break;
+        }
       }
     }
     return { seen: 'sound', exercised, witness: [] };

@@ -577,6 +577,36 @@ const cases: readonly Case[] = [
   ),
   queue(
     'fifo-group-order',
+    'holds',
+    'a message that stands there twice, and the second copy after what stood between',
+    [
+      ...fifoSent(1, 1),
+      ...fifoSent(2, 1),
+      '1 appended b 1 line.fifo',
+      ...fifoSent(3, 1),
+      ...[1, 2, 1].flatMap((m, i) => [
+        `${2 + i} delivered b ${m} line.fifo c-1 3000 1`,
+        `${2 + i} acked b ${m} line.fifo c-1 0 1`,
+      ]),
+    ],
+    { scenario: FIFO },
+  ),
+  queue(
+    'fifo-group-order',
+    'holds',
+    'what was moved away stands in nobody’s way',
+    [
+      ...fifoSent(1, 1),
+      '1 appended b 1 line.fifo',
+      '2 redriven b 1 jobs',
+      '2 redriven b 1 jobs',
+      ...fifoSent(2, 3),
+      '4 delivered b 2 line.fifo c-1 3000 1',
+    ],
+    { scenario: FIFO },
+  ),
+  queue(
+    'fifo-group-order',
     'not exercised',
     'one message',
     [...fifoSent(1, 1), '2 delivered b 1 line.fifo c-1 3000 1'],
