@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { at, settled } from './lab.ts';
+import { at, drawn, placeOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const PLANE = 'Space-time diagram: time';
@@ -55,16 +55,16 @@ it('a click on the diagram goes to a fact and selects its message; elsewhere, to
   const plane = page.getByRole('slider', { name: PLANE });
   await plane.focus();
   await page.keyboard.press('ArrowDown');
-  const canvas = await page.locator('.plane canvas').boundingBox();
-  if (canvas === null) throw new Error('the diagram is not to be seen');
+  const canvas = await placeOf(page.locator('.plane canvas'));
   await page.mouse.click(canvas.x + 20, canvas.y + canvas.height * 0.7);
-  const there = await at(page);
-  expect(there.timeUs).toBeGreaterThan(0);
+  await expect.poll(async () => (await at(page)).timeUs).toBeGreaterThan(0);
   // The first lifeline, from top to bottom, until something on it answers.
-  for (let y = 4; y < canvas.height && (await page.locator('.plane.pointing').count()) === 0; y += 6) {
+  const pointing = page.locator('.plane.pointing');
+  for (let y = 4; y < canvas.height && (await pointing.count()) === 0; y += 6) {
     await page.mouse.move(canvas.x + 64 + (canvas.width - 72) * 0.09, canvas.y + y);
+    await drawn(page, 1);
   }
-  expect(await page.locator('.plane.pointing').count()).toBe(1);
+  expect(await pointing.count()).toBe(1);
   const told = await page.locator('.told').innerText();
   await page.mouse.down();
   await page.mouse.up();
@@ -103,16 +103,13 @@ it('who is hidden is drawn no more, a followed message alone stays, and quiet ti
 it('the playhead stays in sight of the diagram, wherever it goes', async () => {
   const { page, complaints, close } = await openPage('#scenario=rides-by-city', { reducedMotion: 'reduce' });
   await openDiagram(page);
-  const box = page.locator('.diagram .box');
-  const tops: number[] = [];
-  for (const key of ['End', 'Home']) {
-    await page.keyboard.press(key);
-    await page.waitForTimeout(100);
-    tops.push(await box.evaluate((element) => element.scrollTop));
-    expect(await inked(page)).toBeGreaterThan(1_000);
-  }
-  expect(tops[0]).toBeGreaterThan(10_000);
-  expect(tops[1]).toBe(0);
+  const top = (): Promise<number> => page.locator('.diagram .box').evaluate((box) => box.scrollTop);
+  await page.keyboard.press('End');
+  await expect.poll(top).toBeGreaterThan(10_000);
+  await expect.poll(() => inked(page)).toBeGreaterThan(1_000);
+  await page.keyboard.press('Home');
+  await expect.poll(top).toBe(0);
+  await expect.poll(() => inked(page)).toBeGreaterThan(1_000);
   expect(complaints).toEqual([]);
   await close();
 });

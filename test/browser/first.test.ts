@@ -23,9 +23,8 @@ it('another run takes the place of the first one as soon as it is asked for', as
   await page.evaluate(() => {
     location.hash = '#scenario=photo-queue&seed=77';
   });
-  await page.waitForFunction(() => window.queuelab.moment().facts > 0);
-  await settled(page);
   await expect.poll(() => page.getByLabel(/^Seed/).inputValue()).toBe('77');
+  await settled(page);
   const text = readFileSync('scenarios/why-queues/photo-queue.yaml', 'utf8');
   const other = await page.evaluate((yaml) => window.queuelab.run(yaml, '77'), text);
   await expect.poll(() => digestOf(page)).toBe(other);

@@ -1,7 +1,7 @@
 // Where the focus is after what takes things away: a dialog that closes, an act, a run that takes the place of another, a button that goes with its line.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { settled } from './lab.ts';
+import { presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 /** The name of what has the focus; '' for nothing. */
@@ -26,11 +26,11 @@ it('a dialog opens on what it is there for, and gives the focus back however it 
     for (const leave of ['Escape', 'Close']) {
       await button.press('Enter');
       await dialog.waitFor();
-      expect(await focused(page), opener).toContain(first);
+      await expect.poll(() => focused(page), { message: opener }).toContain(first);
       if (leave === 'Escape') await page.keyboard.press('Escape');
       else await dialog.getByRole('button', { name: 'Close', exact: true }).press('Enter');
       await dialog.waitFor({ state: 'detached' });
-      expect(await focused(page), `${leave} in ${opener}`).toBe(opener);
+      await expect.poll(() => focused(page), { message: `${leave} in ${opener}` }).toBe(opener);
     }
   }
   // From one dialog into the next, and back to where the first was opened.
@@ -38,7 +38,7 @@ it('a dialog opens on what it is there for, and gives the focus back however it 
   await page.getByRole('button', { name: 'link, pictures and files to share' }).press('Enter');
   await page.getByRole('dialog', { name: 'Share' }).waitFor();
   await page.keyboard.press('Escape');
-  expect(await focused(page)).toBe('Signs and keys');
+  await expect.poll(() => focused(page)).toBe('Signs and keys');
   expect(complaints).toEqual([]);
   await close();
 });
@@ -47,14 +47,14 @@ it('after an act the focus is on its thing, and after it is undone on what plays
   const { page, complaints, close } = await openPage('#scenario=photo-queue&t=4.3s', { reducedMotion: 'reduce' });
   await settled(page);
   await page.getByRole('button', { name: /^Consumer worker-2/ }).press('Enter');
-  await page.getByRole('dialog', { name: 'What to do to worker-2' }).waitFor();
+  await expect.poll(() => focused(page)).toBe('Crash');
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: /^Consumer worker-2, crashed/ }).waitFor();
   await settled(page);
-  expect(await focused(page)).toMatch(/^Consumer worker-2, crashed/);
+  await expect.poll(() => focused(page)).toMatch(/^Consumer worker-2, crashed/);
   await page.getByRole('region', { name: 'Your changes' }).getByRole('button', { name: 'Undo' }).press('Enter');
   await settled(page);
-  expect(await focused(page)).toBe('Play');
+  await expect.poll(() => focused(page)).toBe('Play');
   expect(complaints).toEqual([]);
   await close();
 });
@@ -64,22 +64,20 @@ it('the log is one stop for Tab, at its present line, and the arrow keys walk fr
   await settled(page);
   await page.getByRole('button', { name: 'Copy these lines' }).focus();
   await page.keyboard.press('Tab');
+  await expect.poll(() => focused(page)).toContain('worker-1 crashed');
   const present = await focused(page);
-  expect(present).toContain('worker-1 crashed');
-  const line = page.locator('.log button[aria-current="step"]');
-  const ground = await line.evaluate((element) => getComputedStyle(element).backgroundColor);
+  const ground = await presentLine(page).evaluate((element) => getComputedStyle(element).backgroundColor);
   expect(ground, 'the band of the present').not.toBe('rgba(0, 0, 0, 0)');
   for (let i = 0; i < 20; i++) await page.keyboard.press('ArrowDown');
-  const below = await focused(page);
-  expect(Number.parseFloat(below)).toBeGreaterThan(Number.parseFloat(present));
+  await expect.poll(async () => Number.parseFloat(await focused(page))).toBeGreaterThan(Number.parseFloat(present));
   for (let i = 0; i < 20; i++) await page.keyboard.press('ArrowUp');
-  expect(await focused(page)).toBe(present);
-  const isInSight = await page.evaluate(() => {
+  await expect.poll(() => focused(page)).toBe(present);
+  const isInSight = (): boolean => {
     const row = document.activeElement?.getBoundingClientRect();
     const view = document.activeElement?.closest('.view')?.getBoundingClientRect();
     return row !== undefined && view !== undefined && row.top >= view.top - 1 && row.bottom <= view.bottom + 1;
-  });
-  expect(isInSight).toBe(true);
+  };
+  await expect.poll(() => page.evaluate(isInSight)).toBe(true);
   expect(complaints).toEqual([]);
   await close();
 });

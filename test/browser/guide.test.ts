@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { hooks, settled } from './lab.ts';
+import { drawn, hooks, placeOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true };
@@ -12,11 +12,12 @@ async function asked(page: Page, words: string): Promise<void> {
 
 /** Names of all buttons, links, boxes and sliders that are there for a person. */
 async function controls(page: Page): Promise<readonly string[]> {
-  const all = await page.locator('button, a, input, select, [tabindex="0"]').all();
-  const names: string[] = [];
-  for (const one of all)
-    if (await one.isVisible()) names.push((await one.getAttribute('aria-label')) ?? (await one.innerText()));
-  return names.map((name) => name.replace(/[,:.].*$/s, '').trim());
+  return page.locator('button, a, input, select, [tabindex="0"]').evaluateAll((all) =>
+    all
+      .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().width > 0)
+      .map((one) => one.getAttribute('aria-label') ?? (one as HTMLElement).innerText)
+      .map((name) => name.replace(/[,:.].*$/s, '').trim()),
+  );
 }
 
 it('a first visit has one producer, one queue and one button; keys alone lead through the tour, and it is not shown again', async () => {
@@ -26,20 +27,21 @@ it('a first visit has one producer, one queue and one button; keys alone lead th
   await settled(page);
   const onStage = ['shop', 'sqs', 'packer', 'orders'];
   const shown = await controls(page);
-  expect(shown.filter((name) => !onStage.some((one) => name.includes(one)))).toEqual([
-    'Send a message',
-    'Skip the tour',
-  ]);
+  for (const one of ['shop', 'orders']) expect(shown.join()).toContain(one);
+  await expect
+    .poll(async () => (await controls(page)).filter((name) => !onStage.some((one) => name.includes(one))))
+    .toEqual(['Send a message', 'Skip the tour']);
 
   await page.getByRole('button', { name: 'Send a message' }).focus();
   await keyboard.press('Enter');
   await asked(page, 'Let a packer come to work.');
   expect(await hooks(page, 'stage')).toContain('orders ready [1#0@0]');
   // The focus stays where the next act is.
+  await page.getByRole('button', { name: 'Start the packer' }).and(page.locator(':focus')).waitFor();
   await keyboard.press('Enter');
   await asked(page, 'see what removes it');
   expect(await hooks(page, 'stage')).toMatch(/locked \[1#1@/);
-  expect(await controls(page)).toContain('Play');
+  await expect.poll(() => controls(page)).toContain('Play');
   expect(await controls(page)).not.toContain('One fact back');
   await keyboard.press('Space');
   await asked(page, 'one step back');
@@ -50,7 +52,10 @@ it('a first visit has one producer, one queue and one button; keys alone lead th
   await page.getByRole('button', { name: 'Send another message' }).focus();
   await keyboard.press('Enter');
   await asked(page, 'and crash it');
-  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('Consumer packer');
+  await page
+    .getByRole('button', { name: /^Consumer packer/ })
+    .and(page.locator(':focus'))
+    .waitFor();
   await keyboard.press('Enter');
   await page.getByRole('button', { name: 'Crash', exact: true }).first().press('Enter');
   await asked(page, 'watch the ring');
@@ -70,10 +75,11 @@ it('a first visit has one producer, one queue and one button; keys alone lead th
   await page.getByText('Message 2 was handed out twice').waitFor();
   await keyboard.press('s');
   await page.getByRole('dialog', { name: 'Scenarios' }).waitFor();
-  expect(await page.getByRole('region', { name: 'Tour' }).count()).toBe(0);
+  await page.getByRole('region', { name: 'Tour' }).waitFor({ state: 'detached' });
 
   await page.reload();
   await page.getByRole('button', { name: 'Scenarios' }).waitFor();
+  await settled(page);
   expect(await page.getByRole('region', { name: 'Tour' }).count()).toBe(0);
   expect(complaints).toEqual([]);
   await close();
@@ -88,7 +94,7 @@ it('the tour can be skipped, stays away, and comes again from the help', async (
   await page.keyboard.press('?');
   await page.getByRole('button', { name: 'Take the tour' }).click();
   await asked(page, 'Send the first one.');
-  expect(await page.getByRole('button', { name: 'Scenarios' }).count()).toBe(0);
+  await page.getByRole('button', { name: 'Scenarios' }).waitFor({ state: 'detached' });
   expect(complaints).toEqual([]);
   await close();
 });
@@ -97,6 +103,8 @@ it('a link never starts the tour', async () => {
   const { page, close } = await openPage('#scenario=worker-crash', { firstVisit: true });
   await page.getByRole('button', { name: 'Scenarios' }).waitFor();
   await page.waitForFunction(() => document.title.includes('worker dies'));
+  await settled(page);
+  await drawn(page);
   expect(await page.getByRole('region', { name: 'Tour' }).count()).toBe(0);
   await close();
 });
@@ -108,9 +116,9 @@ it('on a phone the card covers nothing of the stage, and who lets the moment pas
   await asked(page, 'Let a packer come to work.');
   await page.getByRole('button', { name: 'Start the packer' }).tap();
   await asked(page, 'see what removes it');
-  const card = await page.getByRole('region', { name: 'Tour' }).boundingBox();
-  const packer = await page.getByRole('button', { name: /^Consumer packer/ }).boundingBox();
-  expect(card?.y).toBeGreaterThan((packer?.y ?? 0) + (packer?.height ?? 999));
+  const packer = await placeOf(page.getByRole('button', { name: /^Consumer packer/ }));
+  const card = await placeOf(page.getByRole('region', { name: 'Tour' }));
+  expect(card.y).toBeGreaterThan(packer.y + packer.height);
   await page.getByRole('button', { name: 'Play', exact: true }).tap();
   await asked(page, 'one step back');
   await page.getByRole('button', { name: 'One fact back' }).tap();
@@ -118,7 +126,7 @@ it('on a phone the card covers nothing of the stage, and who lets the moment pas
   await asked(page, 'and crash it');
   await page.keyboard.press('End');
   await page.getByRole('button', { name: 'Back to that moment' }).tap();
-  expect(await hooks(page, 'stage')).toMatch(/locked \[2#1@/);
+  await expect.poll(() => hooks(page, 'stage')).toMatch(/locked \[2#1@/);
   expect(complaints).toEqual([]);
   await close();
 });

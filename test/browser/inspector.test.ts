@@ -9,8 +9,7 @@ it('a queue’s name opens its contents at the playhead, which follow it, and it
   const inspector = page.getByRole('region', { name: 'Inspector' });
   await inspector.getByRole('heading', { name: 'photo-jobs', exact: true }).waitFor();
   const locked = inspector.getByRole('heading', { name: /^Locked/ });
-  const before = await locked.innerText();
-  expect(before).toMatch(/^Locked\s+[12]$/);
+  await expect.poll(() => locked.innerText()).toMatch(/^Locked\s+[12]$/);
   await inspector
     .getByText(/by worker-\d, \d+\.\d s left/)
     .first()
@@ -38,11 +37,10 @@ it('a consumer is inspected from its menu: what it holds, and what it did last, 
   const last = inspector.locator('.last button').first();
   const said = await last.innerText();
   await last.click();
-  const { timeUs } = await at(page);
-  expect(said).toContain((timeUs / 1_000_000).toFixed(3));
+  await expect.poll(async () => said.includes(((await at(page)).timeUs / 1_000_000).toFixed(3))).toBe(true);
   const inHand = inspector.locator('.held button');
   await inHand.click();
-  expect(await inHand.getAttribute('aria-pressed')).toBe('true');
+  await expect.poll(() => inHand.getAttribute('aria-pressed')).toBe('true');
   expect(complaints).toEqual([]);
   await close();
 });
@@ -60,9 +58,9 @@ it('a message has its story, its line in the ledger and all its facts, and the l
   const facts = inspector.getByRole('heading', { name: 'Everything about it' });
   await facts.waitFor();
   await inspector.getByRole('button', { name: /^6\.051 The lock on message 1 ended/ }).click();
-  expect((await at(page)).timeUs).toBeLessThan(7_000_000);
+  await expect.poll(async () => (await at(page)).timeUs).toBeLessThan(7_000_000);
   const list = inspector.getByRole('combobox', { name: 'inspect' });
-  expect(await list.locator('optgroup').count()).toBeGreaterThanOrEqual(4);
+  await expect.poll(() => list.locator('optgroup').count()).toBeGreaterThanOrEqual(4);
   await list.selectOption({ label: 'studio' });
   await inspector.getByText('Producer at').waitFor();
   await list.selectOption({ label: 'message 1' });

@@ -10,8 +10,8 @@ it('a scenario is found by typing, and keys step through its notable facts', asy
   // The focus is on the card of the scenario that is open, where a space would choose that.
   await page.locator('button.scenario:focus').waitFor();
   await keyboard.type('effect "add 1"');
-  expect(await page.getByRole('searchbox').inputValue()).toBe('effect "add 1"');
-  expect(await page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count()).toBe(1);
+  await expect.poll(() => page.getByRole('searchbox').inputValue()).toBe('effect "add 1"');
+  await expect.poll(() => page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count()).toBe(1);
   await page.getByRole('button', { name: /"add 1"/ }).press('Enter');
   await page.waitForFunction(() => document.title.includes('add 1'));
   await settled(page);
@@ -37,8 +37,7 @@ it('keys rest while somebody types, and the question mark lists them', async () 
   await page.keyboard.press('Escape');
   await page.getByRole('heading', { name: 'queuelab' }).click();
   await page.keyboard.press('?');
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
-  expect(await page.getByRole('dialog', { name: 'Keys' }).innerText()).toContain('one fact forwards');
+  await page.getByRole('dialog', { name: 'Keys' }).getByText('one fact forwards').first().waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' });
   expect(complaints).toEqual([]);
@@ -52,7 +51,7 @@ it('one goes to a time by typing it, from anywhere and from the list of keys', a
   await page.getByRole('textbox', { name: /^Time/ }).and(page.locator(':focus')).waitFor();
   await page.keyboard.type('7.5s');
   await page.keyboard.press('Enter');
-  expect((await at(page)).timeUs).toBe(7_500_000);
+  await expect.poll(async () => (await at(page)).timeUs).toBe(7_500_000);
   await page.getByRole('heading', { name: 'queuelab' }).click();
   await page.keyboard.press('?');
   await page.getByRole('dialog').getByRole('button', { name: 'to a time that is typed in' }).press('Enter');
@@ -67,8 +66,7 @@ it('a step says its fact in the live region', async () => {
   await page.keyboard.press('.');
   await page.keyboard.press('.');
   const spoken = page.locator('p[aria-live="polite"]', { hasText: 'message 1' });
-  await spoken.first().waitFor({ state: 'attached' });
-  expect(await spoken.first().innerText()).toMatch(/\.$/);
+  await expect.poll(() => spoken.first().innerText()).toMatch(/\.$/);
   await close();
 });
 
@@ -76,9 +74,9 @@ it('dark and light follow the system, and the person', async () => {
   const { page, complaints, close } = await openPage('', { colorScheme: 'dark' });
   await settled(page);
   const paper = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  expect(await paper()).toBe('rgb(20, 23, 27)');
+  await expect.poll(paper).toBe('rgb(20, 23, 27)');
   await page.keyboard.press('d');
-  expect(await paper()).toBe('rgb(251, 250, 246)');
+  await expect.poll(paper).toBe('rgb(251, 250, 246)');
   expect(complaints).toEqual([]);
   await close();
 });

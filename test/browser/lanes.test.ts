@@ -1,7 +1,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { findings } from './findings.ts';
-import { at, digestOf, settled } from './lab.ts';
+import { anotherRun, at, digestOf, drawn, placeOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const FILE = '#scenario=one-corrupt-photo';
@@ -12,7 +12,7 @@ async function openLanes(page: Page): Promise<void> {
   await settled(page);
   await page.getByRole('tab', { name: 'Lanes' }).click();
   const lanes = page.getByRole('region', { name: 'Lanes', exact: true });
-  await expect.poll(() => lanes.getByRole('columnheader').count(), { timeout: 40_000 }).toBe(LANES);
+  await expect.poll(() => lanes.getByRole('columnheader').count()).toBe(LANES);
   await lanes.getByRole('button', { name: 'Stop the lanes' }).waitFor({ state: 'detached' });
 }
 
@@ -23,31 +23,24 @@ async function cells(page: Page, row: string): Promise<readonly string[]> {
     .allInnerTexts();
 }
 
-/** The run on the stage is another one than that of this digest. */
-async function another(page: Page, digest: string): Promise<string> {
-  await expect.poll(async () => ['', digest].includes(await digestOf(page))).toBe(false);
-  await settled(page);
-  return digestOf(page);
-}
-
 it('another broker is chosen, at the same moment, and stands in the link', async () => {
   const { page, complaints, close } = await openPage(`${FILE}&t=12s`);
   await settled(page);
   const choice = page.getByRole('combobox', { name: 'Under' });
-  expect(await choice.locator('option').count()).toBe(LANES);
+  await expect.poll(() => choice.locator('option').count()).toBe(LANES);
   expect(await choice.inputValue()).toBe('sqs');
   const sqs = await digestOf(page);
   await page.getByRole('button', { name: 'Inspect queue photo-jobs' }).waitFor();
   await choice.selectOption({ label: 'Kafka consumer group' });
-  const kafka = await another(page, sqs);
+  const kafka = await anotherRun(page, sqs);
   expect((await at(page)).timeUs).toBe(12_000_000);
-  expect(page.url()).toContain('under=kafka');
+  await page.waitForURL(/under=kafka/);
   await page.reload();
   await settled(page);
   expect(await digestOf(page)).toBe(kafka);
-  expect(await choice.inputValue()).toBe('kafka');
+  await expect.poll(() => choice.inputValue()).toBe('kafka');
   await choice.selectOption('sqs');
-  expect(await another(page, kafka)).toBe(sqs);
+  expect(await anotherRun(page, kafka)).toBe(sqs);
   expect(complaints).toEqual([]);
   await close();
 });
@@ -82,6 +75,7 @@ it('a broker that there is not, and a file that names its own, are said in plain
   const named = await openPage('#scenario=photo-queue&under=kafka');
   await settled(named.page);
   await named.page.getByText('This scenario names its broker; it cannot be run under "kafka".').waitFor();
+  await drawn(named.page);
   expect(await named.page.getByRole('combobox', { name: 'Under' }).count()).toBe(0);
   expect(await named.page.getByRole('tab', { name: 'Lanes' }).count()).toBe(0);
   expect(named.complaints).toEqual([]);
@@ -91,27 +85,27 @@ it('a broker that there is not, and a file that names its own, are said in plain
 it('the table has what differs, and a click on a lane shows it', async () => {
   const { page, complaints, close } = await openPage(`${FILE}&t=12s`);
   await openLanes(page);
+  await expect.poll(async () => new Set(await cells(page, 'dead-lettered'))).toEqual(new Set(['0', '1']));
   const dead = await cells(page, 'dead-lettered');
   expect(dead).toHaveLength(LANES);
-  expect(new Set(dead)).toEqual(new Set(['0', '1']));
-  expect(await cells(page, 'poison-isolation')).toContain('violated');
+  await expect.poll(() => cells(page, 'poison-isolation')).toContain('violated');
   await page.getByText('The same in all lanes: sent 20').waitFor();
   const lock = page.getByRole('region', { name: 'queues.photo-jobs.lock' });
-  expect(await lock.innerText()).toContain('VisibilityTimeout: 10s');
-  expect(await lock.innerText()).toMatch(/kafka\s+× cannot\. A consumer group locks no record/);
+  await expect.poll(() => lock.innerText()).toContain('VisibilityTimeout: 10s');
+  await expect.poll(() => lock.innerText()).toMatch(/kafka\s+× cannot\. A consumer group locks no record/);
 
   // Beyond the edge of the narrow panel there is more, and it says so.
   await page.getByRole('button', { name: `See all ${LANES} side by side` }).click();
   await expect.poll(() => page.locator('.scroll').evaluate((table) => table.scrollWidth - table.clientWidth)).toBe(0);
-  expect(await page.getByRole('button', { name: /^See all/ }).count()).toBe(0);
+  await page.getByRole('button', { name: /^See all/ }).waitFor({ state: 'detached' });
 
   const sqs = await digestOf(page);
   const head = page.getByRole('columnheader', { name: 'kafka', exact: true }).getByRole('button');
-  expect(await head.getAttribute('aria-pressed')).toBe('false');
+  await expect.poll(() => head.getAttribute('aria-pressed')).toBe('false');
   await head.click();
-  await another(page, sqs);
-  expect(await head.getAttribute('aria-pressed')).toBe('true');
-  expect(await page.getByRole('combobox', { name: 'Under' }).inputValue()).toBe('kafka');
+  await anotherRun(page, sqs);
+  await expect.poll(() => head.getAttribute('aria-pressed')).toBe('true');
+  await expect.poll(() => page.getByRole('combobox', { name: 'Under' }).inputValue()).toBe('kafka');
   expect((await at(page)).timeUs).toBe(12_000_000);
   expect(await cells(page, 'dead-lettered'), 'the lanes are not run again').toEqual(dead);
   expect(complaints).toEqual([]);
@@ -122,23 +116,23 @@ it('all lanes stand on one clock, which a click and the arrow keys move', async 
   const { page, complaints, close } = await openPage(FILE);
   await openLanes(page);
   const strips = page.getByRole('slider', { name: /: messages in each queue over time$/ });
-  expect(await strips.count()).toBe(LANES);
-  const box = await strips.nth(3).boundingBox();
-  if (box === null) throw new Error('the strip is not to be seen');
+  await expect.poll(() => strips.count()).toBe(LANES);
+  const box = await placeOf(strips.nth(3));
   await strips.nth(3).click({ position: { x: box.width / 2, y: box.height / 2 } });
+  await expect.poll(async () => (await at(page)).timeUs).toBeGreaterThan(30_000_000);
   const { timeUs } = await at(page);
-  expect(timeUs).toBeGreaterThan(30_000_000);
-  const heads = await page
-    .locator('.strip .playhead')
-    .evaluateAll((lines) => lines.map((line) => Number(line.getAttribute('x1'))));
-  expect(new Set(heads).size, 'one playhead in all').toBe(1);
-  expect(heads[0]).toBeCloseTo(box.width / 2, -1);
+  const heads = (): Promise<readonly number[]> =>
+    page.locator('.strip .playhead').evaluateAll((lines) => lines.map((line) => Number(line.getAttribute('x1'))));
+  await expect.poll(async () => new Set(await heads()).size, { message: 'one playhead in all' }).toBe(1);
+  await expect.poll(async () => (await heads())[0]).toBeCloseTo(box.width / 2, -1);
   await strips.nth(0).focus();
   await page.keyboard.press('ArrowRight');
   expect((await at(page)).timeUs).toBeGreaterThan(timeUs);
-  expect(await strips.nth(0).getAttribute('aria-valuetext')).toMatch(/\d+ in photo-jobs, \d+ in photo-dead$/);
-  expect(await page.locator('.strip .dead').count()).toBeGreaterThan(2);
-  expect(await page.locator('.strip .band').count()).toBeGreaterThanOrEqual(LANES);
+  await expect
+    .poll(() => strips.nth(0).getAttribute('aria-valuetext'))
+    .toMatch(/\d+ in photo-jobs, \d+ in photo-dead$/);
+  await expect.poll(() => page.locator('.strip .dead').count()).toBeGreaterThan(2);
+  await expect.poll(() => page.locator('.strip .band').count()).toBeGreaterThanOrEqual(LANES);
   expect(complaints).toEqual([]);
   await close();
 });
@@ -161,7 +155,7 @@ it('the lanes can be stopped, and run after all', async () => {
   await page.getByRole('tab', { name: 'Lanes' }).click();
   await page.getByText(/^You stopped after \d of 7 lanes/).waitFor();
   await page.getByRole('button', { name: 'Run all lanes' }).click();
-  await expect.poll(() => page.locator('.strip').count(), { timeout: 40_000 }).toBe(LANES);
+  await expect.poll(() => page.locator('.strip').count()).toBe(LANES);
   expect(complaints).toEqual([]);
   await close();
 });
@@ -175,6 +169,7 @@ const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
 it.each(LOOKS)('axe finds nothing serious in the lanes, and nothing is wider than the page %s', async (_, options) => {
   const { page, complaints, close } = await openPage(`${FILE}&under=kafka&t=12s`, options);
   await openLanes(page);
+  await drawn(page);
   expect(await findings(page)).toEqual([]);
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);

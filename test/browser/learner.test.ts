@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Locator } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { at, settled } from './lab.ts';
+import { at, drawn, placeOf, presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true };
@@ -12,7 +12,7 @@ it('the signs of the stage are explained beside the keys', async () => {
   await page.keyboard.press('?');
   const signs = page.getByRole('dialog', { name: 'Signs and keys' }).getByRole('list', { name: 'Signs' });
   await signs.getByText('The ring is what remains of the lock').waitFor();
-  expect(await signs.getByRole('listitem').count()).toBeGreaterThan(8);
+  await expect.poll(() => signs.getByRole('listitem').count()).toBeGreaterThan(8);
   expect(complaints).toEqual([]);
   await close();
 });
@@ -22,7 +22,7 @@ it('a newcomer reads what to press, until the run moves', async () => {
   await settled(page);
   await page.getByText('Space plays').waitFor();
   await page.keyboard.press('n');
-  expect(await page.getByText('Space plays').count()).toBe(0);
+  await page.getByText('Space plays').waitFor({ state: 'detached' });
   await close();
 });
 
@@ -34,7 +34,9 @@ it('the library is shown in the order of its README', async () => {
   const found = await page.evaluate(async () => (await window.queuelab.library()).map(({ name }) => name));
   expect(found).toEqual(wanted);
   await page.keyboard.press('s');
-  expect(await page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count()).toBe(wanted.length);
+  await expect
+    .poll(() => page.getByRole('dialog', { name: 'Scenarios' }).locator('button.scenario').count())
+    .toBe(wanted.length);
   await close();
 });
 
@@ -42,8 +44,7 @@ it('an ack that the network loses stands in the log, and the next notable fact l
   const { page, complaints, close } = await openPage('#scenario=ack-lost&t=2.7s');
   await settled(page);
   await page.keyboard.press('n');
-  const present = page.locator('.log button[aria-current="step"]');
-  expect(await present.innerText()).toMatch(/message 2 from biller-1 to sqs was lost/);
+  await presentLine(page).filter({ hasText: 'message 2 from biller-1 to sqs was lost' }).waitFor();
   expect((await at(page)).timeUs).toBeLessThan(3_000_000);
   expect(complaints).toEqual([]);
   await close();
@@ -52,6 +53,7 @@ it('an ack that the network loses stands in the log, and the next notable fact l
 it('faults that overlap stand in rows of their own', async () => {
   const { page, close } = await openPage('#scenario=with-dlq');
   await settled(page);
+  await placeOf(page.locator('.timeline rect.fault').last());
   const bars = await page.locator('.timeline rect.fault').evaluateAll((rects) =>
     rects.map((rect) => {
       const { left, right, top } = rect.getBoundingClientRect();
@@ -103,15 +105,15 @@ it('a dead letter travels to its lane, and arrives', async () => {
   const { page, close } = await openPage('#scenario=with-dlq&t=36.15s');
   await settled(page);
   const hints = async (): Promise<readonly string[]> => {
-    const lane = await page.getByRole('article', { name: /^Dead-letter queue photo-dlq/ }).boundingBox();
-    if (lane === null) throw new Error('no lane');
+    const lane = await placeOf(page.getByRole('article', { name: /^Dead-letter queue photo-dlq/ }));
     const found: string[] = [];
     for (const [x, y] of [
       [lane.x + lane.width / 2, lane.y - 50],
       [lane.x + lane.width - 26, lane.y + lane.height / 2],
     ] as const) {
       await page.mouse.move(x, y, { steps: 3 });
-      found.push((await page.locator('.hint').count()) === 0 ? '' : await page.locator('.hint').innerText());
+      await drawn(page);
+      found.push((await page.locator('.hint').allInnerTexts()).join());
     }
     return found;
   };
@@ -138,11 +140,13 @@ it('what one queue lost is not missing behind the other', async () => {
 it.each(['settle', 'partition-key', 'seven-on-six'])('the story of %s covers no box of the stage', async (name) => {
   const { page, close } = await openPage(`#scenario=${name}`);
   await settled(page);
-  const card = await page.getByRole('complementary', { name: 'What to look at' }).boundingBox();
-  if (card === null) throw new Error('no story');
-  for (const box of await page.getByRole('region', { name: 'Stage' }).locator('article, button').all()) {
-    const top = (await box.boundingBox())?.y ?? 0;
-    expect(top, (await box.getAttribute('aria-label')) ?? '').toBeGreaterThanOrEqual(card.y + card.height);
-  }
+  const boxes = page.getByRole('region', { name: 'Stage' }).locator('article, button');
+  await placeOf(boxes.last());
+  const card = await placeOf(page.getByRole('complementary', { name: 'What to look at' }));
+  const tops = await boxes.evaluateAll((all) =>
+    all.map((one) => [one.ariaLabel ?? one.textContent, one.getBoundingClientRect().top] as const),
+  );
+  expect(tops.length).toBeGreaterThan(3);
+  expect(tops.filter(([, top]) => top < card.y + card.height)).toEqual([]);
   await close();
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, inject, it } from 'vitest';
-import { digestOf, settled } from './lab.ts';
+import { anotherRun, digestOf, openPanel, settled } from './lab.ts';
 import { openPage } from './page.ts';
 import { serve } from './static.ts';
 
@@ -54,13 +54,11 @@ it('after the first visit all of the app works without a network: other scenario
   await settled(page);
   expect(await digestOf(page)).toBe(digest);
   for (const name of ['Charts', 'Ledger', 'Diagram', 'Inspector']) {
-    await page.getByRole('tab', { name }).click();
-    await page.getByRole('tabpanel', { name }).locator('section, div').first().waitFor();
+    await openPanel(page, name);
     expect(await page.getByText('could not be loaded').count()).toBe(0);
   }
   await page.goto(`${host.origin}${AT}index.html#scenario=leader-crash-acks-1`);
-  await settled(page);
-  expect(await digestOf(page)).not.toBe(digest);
+  await anotherRun(page, digest);
   await page.goto(`${host.origin}${AT}embed.html#scenario=ack-lost`);
   await page.getByRole('heading', { name: 'An ack that the network loses' }).waitFor();
   expect(complaints).toEqual([]);
@@ -84,7 +82,7 @@ it('a new version is seen at the next visit, and takes the place of the old one 
   change('index.html', '<title>queuelab</title>', '<title>queuelab</title><meta name="newer" content="yes">');
   change('service-worker.js', version, 'another-version');
   await page.reload();
-  expect(await page.locator('meta[name=newer]').count()).toBe(1);
+  await page.locator('meta[name=newer]').waitFor({ state: 'attached' });
   await settled(page);
   // The old one is used as long as a page of it is open.
   await page.evaluate(async () => {
@@ -95,7 +93,7 @@ it('a new version is seen at the next visit, and takes the place of the old one 
   await page.close();
   await fresh.goto(`${host.origin}/not-of-the-app`);
   await expect
-    .poll(() => fresh.evaluate(async () => (await caches.keys()).join()), { timeout: 20_000 })
+    .poll(() => fresh.evaluate(async () => (await caches.keys()).join()))
     .toBe(`queuelab ${host.origin}${AT} another-version`);
   await close();
   host.close();

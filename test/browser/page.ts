@@ -26,6 +26,9 @@ export interface OpenOptions extends BrowserContextOptions {
   readonly keepsApp?: boolean;
 }
 
+/** So long it is waited for what comes soon on an idle machine. */
+const WAIT_MS = 60_000;
+
 let browser: Promise<Browser> | undefined;
 
 /** Opens `path` (relative to the page's base: '' is the start page, '#…' a fragment) in a fresh profile of 1440 × 900 points, of somebody who knows the tour. */
@@ -47,6 +50,7 @@ async function newProfile({ firstVisit = false, keepsApp = false, ...options }: 
   const context = await (await browser).newContext({ viewport: { width: 1440, height: 900 }, ...options });
   if (!firstVisit) await context.addInitScript(rememberTour);
   if (!keepsApp) await context.addInitScript(keepNothing);
+  context.setDefaultTimeout(WAIT_MS);
   return context.newPage();
 }
 

@@ -5,7 +5,7 @@ import type { Download, Page } from 'playwright-core';
 import { expect, inject, it } from 'vitest';
 import { serve } from '../../sim/cli-serve.ts';
 import { writeLink } from '../../web/address.ts';
-import { at, digestOf, settled } from './lab.ts';
+import { anotherRun, at, digestOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const SCENARIO = '#scenario=worker-crash&t=8.05s';
@@ -60,11 +60,11 @@ it('a link brings edits, added lines, seed, moment, panel and selection back, an
   expect(await digestOf(again.page)).toBe(digest);
   expect((await at(again.page)).timeUs).toBe(8_050_000);
   await again.page.getByText('Reproduced exactly').waitFor();
-  expect(await again.page.getByRole('tab', { name: 'Ledger' }).getAttribute('aria-selected')).toBe('true');
+  await again.page.getByRole('tab', { name: 'Ledger', selected: true }).waitFor();
   await again.page.getByRole('button', { name: 'Smaller panel' }).waitFor();
   await again.page.getByRole('button', { name: 'Bookmark at 0:08.050: go there' }).waitFor();
   await again.page.getByRole('button', { name: 'Close this notice' }).click();
-  expect(await again.page.getByText('Reproduced exactly').count()).toBe(0);
+  await again.page.getByText('Reproduced exactly').waitFor({ state: 'detached' });
   expect([...complaints, ...again.complaints]).toEqual([]);
   await again.close();
   await close();
@@ -75,8 +75,8 @@ it('a link of the library stays readable, and a digest that does not agree is to
   await settled(page);
   await page.getByText(/^Differs from the run that was shared: the link was made by queuelab 0\.0\.1/).waitFor();
   await share(page);
-  const link = await page.getByRole('textbox', { name: 'Link' }).inputValue();
-  expect(link).toContain('#scenario=worker-crash&t=8.05s&digest=');
+  const link = page.getByRole('textbox', { name: 'Link' });
+  await expect.poll(() => link.inputValue()).toContain('#scenario=worker-crash&t=8.05s&digest=');
   expect(complaints).toEqual([]);
   await close();
   const edited = await openPage(
@@ -174,13 +174,13 @@ it('facts are saved for other tools, and the saved trace opens again without bei
   await settled(other.page);
   await drop(other.page, 'run.jsonl', trace);
   await other.page.getByRole('button', { name: /^Consumer resizer-1/ }).waitFor();
+  await expect.poll(() => digestOf(other.page)).toBe(digest);
   await settled(other.page);
-  expect(await digestOf(other.page)).toBe(digest);
   // Its scenario is there too: another seed runs it.
   const seed = other.page.getByRole('textbox', { name: /^Seed/ });
   await seed.fill('99');
   await seed.press('Enter');
-  await expect.poll(() => digestOf(other.page)).not.toBe(digest);
+  await anotherRun(other.page, digest);
   expect([...complaints, ...other.complaints]).toEqual([]);
   await other.close();
   await close();
@@ -192,7 +192,7 @@ it('a file is opened by drop or by its button, and the page says what it was tha
   const text = readFileSync('scenarios/delivery/worker-crash.yaml', 'utf8');
   await drop(page, 'mine.yaml', text);
   await page.getByRole('button', { name: /^Consumer resizer-1/ }).waitFor();
-  expect(new URL(page.url()).hash).toBe('');
+  await expect.poll(() => new URL(page.url()).hash).toBe('');
   await page.keyboard.press('s');
   const [chooser] = await Promise.all([
     page.waitForEvent('filechooser'),
@@ -222,8 +222,7 @@ it('a local file is followed as it changes, keeps the moment, and keeps the last
   const { timeUs } = await at(page);
 
   writeFileSync(file, text.replace('VisibilityTimeout: 30s', 'VisibilityTimeout: 20s'));
-  await expect.poll(() => digestOf(page)).not.toBe(first);
-  await settled(page);
+  await anotherRun(page, first);
   expect((await at(page)).timeUs).toBe(timeUs);
 
   writeFileSync(file, 'title: [');

@@ -1,7 +1,7 @@
 // The page in the sizes that people have: a phone upright and on its side, text at twice its size, paper.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { settled } from './lab.ts';
+import { placeOf, presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 /** How much of an element is really in sight, px from top to bottom: neither beyond the page's edge nor under the time controls. */
@@ -21,9 +21,9 @@ it('on a phone the present line of the log is in sight under the stage', async (
     reducedMotion: 'reduce',
   });
   await settled(page);
-  expect(await seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(24);
+  await expect.poll(() => seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(24);
   await page.getByRole('button', { name: 'One fact forwards' }).tap();
-  expect(await seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(24);
+  await expect.poll(() => seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(24);
   await close();
 });
 
@@ -33,9 +33,8 @@ it.each([
 ])('%s has room for the stage, and nothing goes beyond the edge', async (_, width, height) => {
   const { page, close } = await openPage('#scenario=photo-queue&t=6.55s', { viewport: { width, height } });
   await settled(page);
-  expect(await seenHeight(page, 'section.stage')).toBeGreaterThan(height * 0.55);
-  const timeline = await page.locator('.timeline').boundingBox();
-  expect((timeline?.y ?? height) + 60, 'the timeline').toBeLessThan(height);
+  await expect.poll(() => seenHeight(page, 'section.stage')).toBeGreaterThan(height * 0.55);
+  expect((await placeOf(page.locator('.timeline'))).y + 60, 'the timeline').toBeLessThan(height);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
   await close();
 });
@@ -49,15 +48,15 @@ it('on a phone a story that is cut off unfolds by a tap and by a key, and folds 
   await settled(page);
   const end = page.getByText('Which of the two workers will finish it?');
   const isCut = async (): Promise<boolean> => end.evaluate((p) => p.scrollHeight > p.clientHeight + 1);
-  expect(await isCut()).toBe(true);
+  await expect.poll(isCut).toBe(true);
   await end.tap();
-  expect(await isCut()).toBe(false);
+  await expect.poll(isCut).toBe(false);
   const less = page.getByRole('button', { name: 'Less' });
-  expect(await less.getAttribute('aria-expanded')).toBe('true');
+  await expect.poll(() => less.getAttribute('aria-expanded')).toBe('true');
   await less.press('Enter');
-  expect(await isCut()).toBe(true);
+  await expect.poll(isCut).toBe(true);
   await page.getByRole('button', { name: 'Read all' }).press('Enter');
-  expect(await isCut()).toBe(false);
+  await expect.poll(isCut).toBe(false);
   // A short caption needs no button.
   await page.getByRole('button', { name: 'Next notable fact' }).tap();
   await end.waitFor({ state: 'detached' });
@@ -72,17 +71,22 @@ it('on a small laptop the panels are named in one line, and one that comes moves
     reducedMotion: 'reduce',
   });
   await settled(page);
+  const run = page.getByRole('button', { name: 'Run', exact: true });
+  const before = await placeOf(run);
   const tops = await page.getByRole('tab').evaluateAll((tabs) => tabs.map((tab) => tab.getBoundingClientRect().top));
   expect(new Set(tops).size).toBe(1);
-  const before = await page.getByRole('button', { name: 'Run', exact: true }).boundingBox();
   await page.getByRole('combobox', { name: /^Attempts/ }).selectOption({ index: 1 });
-  await page.getByRole('button', { name: 'Run', exact: true }).click();
-  await page.getByRole('tab', { name: 'Futures' }).waitFor();
+  await run.click();
+  const futures = page.getByRole('tab', { name: 'Futures' });
+  await futures.waitFor();
   await settled(page);
-  expect(await page.getByRole('button', { name: 'Run', exact: true }).boundingBox()).toEqual(before);
-  await page.getByRole('tab', { name: 'Futures' }).click();
-  const last = await page.getByRole('tab', { name: 'Futures' }).boundingBox();
-  expect((last?.x ?? 1152) + (last?.width ?? 0), 'the chosen one is in sight').toBeLessThanOrEqual(1152);
+  expect(await placeOf(run)).toEqual(before);
+  await futures.click();
+  const edge = async (): Promise<number> => {
+    const { x, width } = await placeOf(futures);
+    return x + width;
+  };
+  await expect.poll(edge, { message: 'the chosen one is in sight' }).toBeLessThanOrEqual(1152);
   expect(complaints).toEqual([]);
   await close();
 });
@@ -90,13 +94,13 @@ it('on a small laptop the panels are named in one line, and one that comes moves
 it('on a tablet held upright the stage has all of the width, and the panel stands under it', async () => {
   const { page, close } = await openPage('#scenario=photo-queue&t=6.55s', { viewport: { width: 768, height: 1024 } });
   await settled(page);
-  const stage = await page.getByRole('region', { name: 'Stage' }).boundingBox();
-  const panel = await page.getByRole('tabpanel').boundingBox();
-  expect(stage?.width).toBe(768);
-  expect(panel?.width).toBe(768);
-  expect(panel?.y).toBeGreaterThan((stage?.y ?? 0) + (stage?.height ?? 0));
-  const present = await page.locator('.log button[aria-current="step"]').boundingBox();
-  expect((present?.y ?? 1024) + (present?.height ?? 0)).toBeLessThanOrEqual(1024);
+  const panel = await placeOf(page.getByRole('tabpanel'));
+  const stage = await placeOf(page.getByRole('region', { name: 'Stage' }));
+  expect(stage.width).toBe(768);
+  expect(panel.width).toBe(768);
+  expect(panel.y).toBeGreaterThan(stage.y + stage.height);
+  const present = await placeOf(presentLine(page));
+  expect(present.y + present.height).toBeLessThanOrEqual(1024);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(768);
   await close();
 });
@@ -107,15 +111,18 @@ it('on paper there is nothing to press, all is light, and the log has its page',
     colorScheme: 'dark',
   });
   await settled(page);
+  const theme = (): Promise<string | undefined> => page.evaluate(() => document.documentElement.dataset['theme']);
+  await page.getByRole('region', { name: 'Time controls' }).waitFor();
+  await page.getByRole('button', { name: 'Scenarios' }).waitFor();
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
   await page.emulateMedia({ media: 'print' });
-  expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('light');
-  expect(await page.getByRole('region', { name: 'Time controls' }).isVisible()).toBe(false);
-  expect(await page.getByRole('button', { name: 'Scenarios' }).isVisible()).toBe(false);
-  expect(await page.locator('.log .view').evaluate((view) => view.clientHeight)).toBeGreaterThan(400);
+  await expect.poll(theme).toBe('light');
+  await page.locator('section.transport').waitFor({ state: 'hidden' });
+  await page.locator('header .pick').waitFor({ state: 'hidden' });
+  await expect.poll(() => page.locator('.log .view').evaluate((view) => view.clientHeight)).toBeGreaterThan(400);
   await page.emulateMedia({ media: 'screen' });
   await page.evaluate(() => dispatchEvent(new Event('afterprint')));
-  expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('dark');
+  await expect.poll(theme).toBe('dark');
   await close();
 });
 
@@ -126,16 +133,16 @@ it('on a phone a finger finds each link, name and broker of the stage', async ()
     reducedMotion: 'reduce',
   });
   await settled(page);
-  const missed = await page
-    .getByRole('region', { name: 'Stage' })
-    .getByRole('button', { name: /^(Inspect|Link|Broker)/ })
-    .evaluateAll((buttons) =>
-      buttons.flatMap((button) => {
-        const { left, top, width, height } = button.getBoundingClientRect();
-        const hit = [-12, 20].map((by) => document.elementFromPoint(left + width / 2, top + height / 2 + by));
-        return hit.every((at) => at?.closest('button') !== null) ? [] : [button.getAttribute('aria-label')];
-      }),
-    );
+  const targets = page.getByRole('region', { name: 'Stage' }).getByRole('button', { name: /^(Inspect|Link|Broker)/ });
+  await placeOf(targets.last());
+  expect(await targets.count()).toBeGreaterThan(3);
+  const missed = await targets.evaluateAll((buttons) =>
+    buttons.flatMap((button) => {
+      const { left, top, width, height } = button.getBoundingClientRect();
+      const hit = [-12, 20].map((by) => document.elementFromPoint(left + width / 2, top + height / 2 + by));
+      return hit.every((at) => at?.closest('button') !== null) ? [] : [button.getAttribute('aria-label')];
+    }),
+  );
   expect(missed).toEqual([]);
   await close();
 });

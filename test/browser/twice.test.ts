@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { settled } from './lab.ts';
+import { openPanel, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 /** What can be said twice, is: claims, expectations, captions, and faults at one moment. */
@@ -24,12 +24,10 @@ it('a file that says things twice is shown in every panel', async () => {
   const { page, complaints, close } = await openPage(`#yaml=${Buffer.from(TWICE).toString('base64url')}&t=5s`);
   await settled(page);
   for (const name of ['Inspector', 'Diagram', 'Ledger', 'Charts', 'Verdicts', 'Editor', 'Log']) {
-    await page.getByRole('tab', { name }).click();
-    await page.getByRole('tab', { name, selected: true }).waitFor();
-    await page.waitForTimeout(150);
+    await openPanel(page, name);
   }
   await page.getByRole('tab', { name: 'Verdicts' }).click();
-  expect(await page.getByText('at least once', { exact: true }).count()).toBe(2);
+  await expect.poll(() => page.getByText('at least once', { exact: true }).count()).toBe(2);
   expect(complaints).toEqual([]);
   await close();
 });
