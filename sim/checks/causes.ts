@@ -34,7 +34,8 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
   };
   let lockMs = 0;
   let crashedAt = 0;
-  let appended = false;
+  const copy = secondCopy(evidence, message, to);
+  if (copy > 0) offer(8, copy, `${evidence.placeOf(copy)} stored it a second time at ${evidence.at(copy)}`);
   for (let id = from; id <= to; id++) {
     const kind = trace.kind(id);
     const about = trace.messageOf(id);
@@ -62,11 +63,6 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
           break;
         case F.restored:
           offer(9, id, `${evidence.placeOf(id)} took it back at ${evidence.at(id)}, although it was acked`);
-          break;
-        case F.appended:
-          if (appended && trace.detail(id) !== 2)
-            offer(8, id, `${evidence.placeOf(id)} stored it a second time at ${evidence.at(id)}`);
-          appended = true;
           break;
         case F.retried:
           offer(
@@ -107,6 +103,39 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
   }
   return best;
 }
+
+/**
+ * What stored the message again, if that is why it came again with `to`: a send that was tried again. It may have been stored twice before anybody was handed the first
+ * copy. In a queue each copy has a first attempt of its own; in a log the copies of a message are counted as one. 0 when it is there once, or the same copy came again.
+ */
+function secondCopy(evidence: Evidence, message: MessageId, to: FactId): FactId {
+  const { trace } = evidence;
+  const consumer = trace.kind(to) === F.delivered ? trace.peer(to) : evidence.workerOf(to);
+  let delivered = to;
+  for (; delivered > 0; delivered--) {
+    const isDelivery = trace.kind(delivered) === F.delivered && trace.messageOf(delivered) === message;
+    if (isDelivery && trace.peer(delivered) === consumer) break;
+  }
+  const place = trace.places[trace.place(delivered)];
+  const isLog = place?.kind === 'partition';
+  if (delivered === 0 || place === undefined || (!isLog && trace.detail(delivered) > 1)) return 0;
+  let copies = 0;
+  for (let id = 1; id < delivered; id++) {
+    if (trace.kind(id) !== F.appended || trace.messageOf(id) !== message || trace.detail(id) === BY_A_FOLLOWER)
+      continue;
+    const there = trace.places[trace.place(id)];
+    const isHere = isLog ? there?.parent === place.parent : there === place;
+    const cause = trace.kind(trace.cause(id) || id);
+    // Moved here from another queue, it left that one.
+    if (!isHere || cause === F['dead-lettered'] || cause === F.redriven) continue;
+    copies++;
+    if (copies === 2) return id;
+  }
+  return 0;
+}
+
+/** In `detail` of `appended`: a follower's copy of what its leader stored. */
+const BY_A_FOLLOWER = 2;
 
 /** What `fact` recorded as its reason, in words. */
 export function reasonOf(evidence: Evidence, fact: FactId): string {

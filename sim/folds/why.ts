@@ -227,6 +227,9 @@ function whyAgain(trace: Trace, id: FactId): Reason {
   const first = trace.actorName(trace.peer(before));
   if (back > 0) return { note: `it came back from ${first}`, next: back };
   if (trace.places[place]?.kind !== 'partition') return NOTHING;
+  const stored = facts.filter((fact) => fact < id && trace.kind(fact) === F.appended && trace.detail(fact) !== 2);
+  const copy = stored.filter((fact) => trace.place(fact) === place)[1] ?? 0;
+  if (copy > 0) return { note: `it stands in ${trace.placeName(place)} twice`, next: copy };
   // A log hands out again what nobody had committed when the reader changed or came back.
   const turn = readerChanged(trace, place, before, id);
   return {

@@ -84,7 +84,8 @@ function violated(verdicts: readonly Verdict[]): Broken | null {
 
 /** Where nothing stands in the way any more for long enough, everything is done, and repeats and rebalances stop. */
 function allIsDoneInTheEnd({ scenario, trace }: Run): Broken | null {
-  if (!canFinish(scenario) || trace.endedAtUs - lastTrouble(trace) < ENOUGH_US || hasGivenUp(trace)) return null;
+  if (!canFinish(scenario) || trace.endedAtUs - lastTrouble(trace) < ENOUGH_US || hasGivenUp(trace) || isFlooded(trace))
+    return null;
   for (const { claim, verdict, sentence } of judge(trace, scenario, [...IN_THE_END, 'at-least-once'].map(everywhere))) {
     if (verdict === 'holds' || verdict === 'not exercised') continue;
     if (claim === 'at-least-once' && verdict !== 'undecided') continue;
@@ -99,6 +100,23 @@ function hasGivenUp(trace: Trace): boolean {
     if (trace.kind(id) === F.cancelled && trace.detail(id) === R['refused by the broker']) return true;
   return false;
 }
+
+/**
+ * Whether retries brought more copies to one place than its workers can do in the time: where answers come later than they are waited for, each of a handful of
+ * messages is stored dozens of times.
+ */
+function isFlooded(trace: Trace): boolean {
+  const stored = new Uint32Array(trace.places.length);
+  for (let id = 1; id <= trace.count; id++) {
+    if (trace.kind(id) !== F.appended || trace.detail(id) === 2) continue;
+    const place = trace.place(id);
+    stored[place] = (stored[place] as number) + 1;
+  }
+  return stored.some((copies) => copies > COPIES_MOST);
+}
+
+/** With a second for the way there and back of each. Producers make thirty messages at most. */
+const COPIES_MOST = 120;
 
 /** Longer than every timeout and backoff of these systems, and than the patience of the checks. */
 const ENOUGH_US = 150_000_000;

@@ -1131,6 +1131,52 @@ it('tells a duplicate as a person would', () => {
   );
 });
 
+describe('why a message came twice', () => {
+  const retrying: Partial<Scenario> = { ...QUEUE, producers: { p: producer() } };
+  const again = (lines: readonly Line[], kind = 'sqs', parts: Partial<Scenario> = retrying) =>
+    judge(build(lines).made.trace, scenario(kind, parts), [{ claim: 'at-most-once', scope: '' }])[0];
+  const storedTwice = [...sent(1, 1), '1.5 retried p 1 - - 2 R:timed_out', '1.6 appended b 1 jobs - 0 0'];
+
+  it('blames the send whose two copies stood there before the first was handed out', () => {
+    const verdict = again([...storedTwice, ...taken(1, 2, 'c-1'), ...taken(1, 3, 'c-2')]);
+    expect(verdict?.sentence).toContain('because jobs stored it a second time at 1.600 s');
+    expect(verdict?.setting).toContain('retries of the producer');
+  });
+
+  it('blames the consumer who died with one of two copies, when that copy came again', () => {
+    const died = ['2.5 crashed c-1', '2.6 restarted c-1', ...expired(1, 5, 'c-1')];
+    const verdict = again([...storedTwice, ...taken(1, 2, 'c-1'), ...died, ...taken(1, 6, 'c-2', 2)]);
+    expect(verdict?.sentence).toContain('because c-1 crashed at 2.500 s');
+    expect(verdict?.setting).toBe('settle: after-processing');
+  });
+
+  it('does not call a second queue’s copy a second one', () => {
+    const verdict = again([
+      ...sent(1, 1),
+      ...taken(1, 2, 'c-1'),
+      '3 appended b 1 dead - 0 0',
+      ...expired(1, 5, 'c-1'),
+      ...taken(1, 6, 'c-2', 2),
+    ]);
+    expect(verdict?.sentence).toContain('the lock (3 s) ended');
+  });
+
+  it('blames the send that a log holds twice', () => {
+    const twice = [
+      ...ride(1, 0, 1),
+      '1.5 appended b 1 rides/0 - 1 0',
+      ...riding(1, 2, 'c-1'),
+      ...riding(1, 2, 'c-1', 2),
+    ];
+    const verdict = again(twice, 'kafka', {
+      ...LOG,
+      producers: { p: producer({ options: { retries: 3, 'enable.idempotence': false } }) },
+    });
+    expect(verdict?.sentence).toContain('because rides/0 stored it a second time at 1.500 s');
+    expect(verdict?.setting).toContain('retries without enable.idempotence');
+  });
+});
+
 it('does not pass a run that lacks what the scenario is to show', () => {
   const { made } = build(crashedAndDone);
   const claims = [{ claim: 'at-least-once', scope: '', verdict: 'holds' as const }];
