@@ -588,6 +588,21 @@ export const FACTS = {
     value: 'passed checks in a row',
     sentence: (f) => `${f.actor} calls ${f.peer} for ${f.place} again: it passed ${f.value} health checks.`,
   },
+
+  // logs and groups, after a loss
+  diverged: {
+    tone: 'fault',
+    value: 'the offset at which they part',
+    detail: 'place number of the group',
+    sentence: (f) => `What ${f.actor} had read of ${f.place} parts at offset ${f.value} from the new leader's log.`,
+  },
+  'offset-expired': {
+    tone: 'fault',
+    value: 'the offset',
+    detail: 'place number of the group',
+    sentence: (f) =>
+      `The committed offset ${f.value} of ${f.place} expired: its group has had no members for too long.`,
+  },
 } as const satisfies Record<string, FactSpec>;
 
 export type FactName = keyof typeof FACTS;
@@ -684,6 +699,8 @@ export const F: Readonly<Record<FactName, FactKind>> = {
   'breaker-closed': 80,
   unhealthy: 81,
   healthy: 82,
+  diverged: 83,
+  'offset-expired': 84,
 };
 
 /** What the page and the log say of a hop, by index of HOPS. */

@@ -178,7 +178,14 @@ const LARGE: ReadonlySet<FactKind> = new Set([
   F.sought,
 ]);
 /** Facts whose detail is the number of a group. */
-const GROUPS: ReadonlySet<FactKind> = new Set([F.committed, F.assigned, F.revoked, F.sought]);
+const GROUPS: ReadonlySet<FactKind> = new Set([
+  F.committed,
+  F.assigned,
+  F.revoked,
+  F.sought,
+  F.diverged,
+  F['offset-expired'],
+]);
 /** Each fact adds at most so many of what is counted (records, markers, what a batch holds), after so many at the start. */
 const COUNTS_A_FACT = 8;
 const COUNTS_AT_FIRST = 10_000;

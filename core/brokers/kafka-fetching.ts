@@ -1,6 +1,6 @@
 /**
- * Reading from the partitions that one Kafka node leads: consumers' fetches, which wait here until there is enough for them, and what ListOffsets is asked.
- * Source: K6, K9, K46.
+ * Reading from the partitions that one Kafka node leads: consumers' fetches, which wait here until there is enough for them, and what ListOffsets and
+ * OffsetForLeaderEpoch are asked. Source: K6, K9, K24, K46.
  */
 import { F } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
@@ -13,9 +13,12 @@ import type {
   FetchAnswer,
   FetchedPartition,
   FetchRequest,
+  KafkaError,
   KafkaRecord,
   ListOffsetsAnswer,
   ListOffsetsRequest,
+  OffsetForLeaderEpochAnswer,
+  OffsetForLeaderEpochRequest,
 } from './kafka-wires.ts';
 
 interface Parked {
@@ -71,9 +74,10 @@ export class Fetching {
     if (request.maxWaitUs === 0) return true;
     const enough = Math.max(1, request.minBytes);
     let available = 0;
-    for (const { partition, offset } of request.partitions) {
+    for (const { partition, offset, leaderEpoch } of request.partitions) {
       const hosted = this.#partitions.leader(partition);
-      if (hosted === undefined || hosted.replica.outOfRange(offset)) return true;
+      if (hosted === undefined || epochError(hosted, leaderEpoch) !== 'NONE' || hosted.replica.outOfRange(offset))
+        return true;
       available += this.#available(hosted, offset, request);
       if (available >= enough) return true;
     }
@@ -108,16 +112,13 @@ export class Fetching {
     // Partitions take turns at being first, so that a busy one cannot starve the others.
     const asked = request.partitions;
     for (let i = 0; i < asked.length; i++) {
-      const { partition, offset } = asked[(i + request.id) % asked.length] as FetchRequest['partitions'][number];
+      const at = asked[(i + request.id) % asked.length] as FetchRequest['partitions'][number];
+      const { partition, offset } = at;
       const hosted = this.#partitions.leader(partition);
-      const error =
-        hosted === undefined
-          ? 'NOT_LEADER_OR_FOLLOWER'
-          : hosted.replica.outOfRange(offset)
-            ? 'OFFSET_OUT_OF_RANGE'
-            : 'NONE';
+      let error = epochError(hosted, at.leaderEpoch);
+      if (error === 'NONE' && hosted?.replica.outOfRange(offset)) error = 'OFFSET_OUT_OF_RANGE';
       if (hosted === undefined || error !== 'NONE') {
-        partitions.push({ partition, error, records: [], attempts: [], nextOffset: offset });
+        partitions.push({ partition, error, records: [], attempts: [], nextOffset: offset, lastEpoch: -1 });
         continue;
       }
       const { replica, info } = hosted;
@@ -131,6 +132,7 @@ export class Fetching {
       const records: KafkaRecord[] = [];
       const attempts: number[] = [];
       let nextOffset = offset;
+      let lastEpoch = -1;
       for (const record of read.records) {
         if (filter.passes(record) && record.value !== null) {
           if (room === 0) break;
@@ -144,11 +146,34 @@ export class Fetching {
           sizeBytes += record.sizeBytes;
         }
         nextOffset = record.offset + 1;
+        lastEpoch = record.leaderEpoch;
       }
-      if (nextOffset > offset) partitions.push({ partition, error, records, attempts, nextOffset });
+      if (nextOffset > offset) partitions.push({ partition, error, records, attempts, nextOffset, lastEpoch });
     }
     const answer: FetchAnswer = { type: 'kafka/Fetch.answer', id: request.id, error: 'NONE', partitions, sizeBytes };
     out.send(from, messages.length > 0 ? 'delivery' : 'control', answer, messages.length > 0 ? messages : 0);
+  }
+
+  /** Where its logs end for the epochs that readers have read: what lies beyond, in their memory, is not in this leader's log. Source: K24; KIP-320. */
+  offsetsForEpochs(from: ActorId, request: OffsetForLeaderEpochRequest, out: Out): void {
+    const ends = request.partitions.map(
+      ({ partition, currentLeaderEpoch, leaderEpoch }): OffsetForLeaderEpochAnswer['ends'][number] => {
+        const hosted = this.#partitions.leader(partition);
+        const error = epochError(hosted, currentLeaderEpoch);
+        if (hosted === undefined || error !== 'NONE') return { partition, error, leaderEpoch: -1, endOffset: -1 };
+        const { log } = hosted.replica;
+        if (leaderEpoch > log.latestEpoch) return { partition, error, leaderEpoch: -1, endOffset: -1 };
+        const end = log.endOfEpoch(leaderEpoch) ?? { epoch: leaderEpoch, endOffset: log.startOffset };
+        return { partition, error, leaderEpoch: end.epoch, endOffset: end.endOffset };
+      },
+    );
+    const answer: OffsetForLeaderEpochAnswer = {
+      type: 'kafka/OffsetForLeaderEpoch.answer',
+      id: request.id,
+      error: 'NONE',
+      ends,
+    };
+    out.send(from, 'control', answer);
   }
 
   listOffsets(from: ActorId, request: ListOffsetsRequest, out: Out): void {
@@ -165,6 +190,13 @@ export class Fetching {
     });
     return { type: 'kafka/ListOffsets.answer', id: request.id, error: 'NONE', offsets };
   }
+}
+
+/** Whether this node leads the partition, in the epoch that the client takes for the current one; one that knows none is not held to it. Source: K14. */
+function epochError(hosted: Hosted | undefined, epoch: number | undefined): KafkaError {
+  if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
+  if (epoch === undefined || epoch < 0 || epoch === hosted.state.leaderEpoch) return 'NONE';
+  return epoch < hosted.state.leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH';
 }
 
 function asksFor({ request }: Parked, index: PartitionIndex): boolean {

@@ -24,6 +24,7 @@ import type {
   OffsetCommitRequest,
   OffsetFetchAnswer,
   OffsetFetchRequest,
+  OffsetToCommit,
   PlainAnswer,
   SyncGroupAnswer,
   SyncGroupRequest,
@@ -52,7 +53,8 @@ interface Group {
   readonly name: string;
   readonly place: PlaceId;
   readonly state: ConsumerGroup<Ticket>;
-  readonly offsets: Map<PartitionIndex, number>;
+  /** What is committed, as it was written down. */
+  readonly offsets: Map<PartitionIndex, OffsetRecord>;
   /** Offsets written in transactions that are open, by producer id. */
   readonly pending: Map<number, HeldOffset[]>;
   readonly consumers: Map<string, ActorId>;
@@ -61,9 +63,7 @@ interface Group {
 }
 
 interface HeldOffset {
-  readonly partition: PartitionIndex;
-  readonly offset: number;
-  readonly consumer: ActorId;
+  readonly record: OffsetRecord;
   /** The group's generation when it was accepted; `EPOCHS` when it followed the consumer protocol, which has none. */
   readonly generation: number;
 }
@@ -109,7 +109,7 @@ export class GroupCoordinator {
     if (record.control !== 'none') {
       for (const group of this.#groups.values()) {
         const held = this.#takeHeld(group, record.producerId);
-        if (record.control === 'COMMIT') for (const one of held) group.offsets.set(one.partition, one.offset);
+        if (record.control === 'COMMIT') for (const one of held) group.offsets.set(one.record.partition, one.record);
       }
       return;
     }
@@ -123,7 +123,7 @@ export class GroupCoordinator {
       group.consumers.clear();
       for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
     } else if (record.transactional) this.#hold(group, record.producerId, value, this.#generationOf(group));
-    else group.offsets.set(value.partition, value.offset);
+    else group.offsets.set(value.partition, value);
   }
 
   /** Everything is read: sessions of the members begin now. */
@@ -224,16 +224,14 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const group = this.#group(request.group);
-    const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    const records = request.offsets.map((one) => offsetRecord(group, one, from, out.now));
     const generation = this.#generationOf(group);
     // What waits for replicas is still caused by the consumer's request.
     const because = out.cause;
     this.#log.append(records, -1, 0, out, (failed, later) => {
       if (failed !== 'NONE') this.#refuse(request.group, from, request.offsets, failed, later);
       else {
-        for (const { partition, offset } of request.offsets) {
-          this.#apply(group, { partition, offset, consumer: from, generation }, because, later);
-        }
+        for (const record of records) this.#apply(group, record, generation, because, later);
       }
       reply(from, request.id, failed, later, because);
     });
@@ -247,7 +245,7 @@ export class GroupCoordinator {
       return reply(from, request.id, error, out);
     }
     const group = this.#group(request.group);
-    const records = request.offsets.map(({ partition, offset }) => this.#offsetRecord(group, partition, offset, from));
+    const records = request.offsets.map((one) => offsetRecord(group, one, from, out.now));
     const generation = this.#generationOf(group);
     this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
       if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record, generation);
@@ -260,7 +258,7 @@ export class GroupCoordinator {
   txnEnded(producerId: number, committed: boolean, because: FactId, out: Out): void {
     for (const group of this.#groups.values()) {
       const held = this.#takeHeld(group, producerId);
-      if (committed) for (const one of held) this.#apply(group, one, because, out);
+      if (committed) for (const { record, generation } of held) this.#apply(group, record, generation, because, out);
     }
   }
 
@@ -280,13 +278,16 @@ export class GroupCoordinator {
   fetchOffsets(from: ActorId, request: OffsetFetchRequest, out: Out): void {
     const group = this.#groups.get(request.group);
     const held = [...(group?.pending.values() ?? [])].some((offsets) =>
-      offsets.some(({ partition }) => request.partitions.includes(partition)),
+      offsets.some(({ record }) => request.partitions.includes(record.partition)),
     );
     const answer: OffsetFetchAnswer = {
       type: 'kafka/OffsetFetch.answer',
       id: request.id,
       error: held && request.requireStable ? 'UNSTABLE_OFFSET_COMMIT' : 'NONE',
-      offsets: request.partitions.map((partition) => ({ partition, offset: group?.offsets.get(partition) ?? -1 })),
+      offsets: request.partitions.map((partition) => {
+        const { offset, leaderEpoch } = group?.offsets.get(partition) ?? { offset: -1, leaderEpoch: -1 };
+        return { partition, offset, leaderEpoch };
+      }),
     };
     out.send(from, 'control', answer);
   }
@@ -314,10 +315,12 @@ export class GroupCoordinator {
     const group = this.#groups.get(name);
     if (group === undefined || group.state.state !== 'Empty' || this.#epochs.isActive(name)) return;
     const because = out.cause;
-    for (const { partition, offset } of targets) {
-      this.#log.append([this.#offsetRecord(group, partition, offset, 0)], -1, 0, out, (error, later) => {
+    for (const target of targets) {
+      const record = offsetRecord(group, target, 0, out.now);
+      const { partition, offset } = record;
+      this.#log.append([record], -1, 0, out, (error, later) => {
         if (error !== 'NONE') return;
-        group.offsets.set(partition, offset);
+        group.offsets.set(partition, record);
         const { place } = this.#log.cluster.partition(partition);
         later.fact(F.sought, 0, place, 0, offset, group.place, because);
       });
@@ -401,10 +404,6 @@ export class GroupCoordinator {
     });
   }
 
-  #offsetRecord(group: Group, partition: PartitionIndex, offset: number, consumer: ActorId): OffsetRecord {
-    return { type: 'offset', group: group.name, partition, offset, consumer };
-  }
-
   #generationOf(group: Group): number {
     return this.#epochs.isActive(group.name) ? EPOCHS : group.state.generation;
   }
@@ -413,8 +412,9 @@ export class GroupCoordinator {
    * The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more; under the consumer protocol,
    * one for a partition that the member has lost meanwhile.
    */
-  #apply(group: Group, { partition, offset, consumer, generation }: HeldOffset, because: FactId, out: Out): void {
-    group.offsets.set(partition, offset);
+  #apply(group: Group, record: OffsetRecord, generation: number, because: FactId, out: Out): void {
+    const { partition, offset, consumer } = record;
+    group.offsets.set(partition, record);
     const { name, place } = this.#log.cluster.partition(partition);
     const isOwn =
       generation === EPOCHS ? this.#epochs.holds(group.name, consumer, name) : generation === group.state.generation;
@@ -422,10 +422,9 @@ export class GroupCoordinator {
   }
 
   #hold(group: Group, producerId: number, record: OffsetRecord, generation: number): void {
-    const { partition, offset, consumer } = record;
     const held = group.pending.get(producerId);
-    if (held === undefined) group.pending.set(producerId, [{ partition, offset, consumer, generation }]);
-    else held.push({ partition, offset, consumer, generation });
+    if (held === undefined) group.pending.set(producerId, [{ record, generation }]);
+    else held.push({ record, generation });
   }
 
   /** The offsets that waited for the producer's transaction; they wait no longer. */
@@ -465,6 +464,15 @@ function refuseJoin(to: ActorId, { id, memberId }: JoinGroupRequest, error: Grou
 }
 
 type OffsetRecord = Extract<CoordinatorRecord, { type: 'offset' }>;
+
+function offsetRecord(
+  group: Group,
+  { partition, offset, leaderEpoch = -1 }: OffsetToCommit,
+  consumer: ActorId,
+  atUs: Micros,
+): OffsetRecord {
+  return { type: 'offset', group: group.name, partition, offset, leaderEpoch, atUs, consumer };
+}
 
 function reply(to: ActorId, id: number, error: GroupError | KafkaError, out: Out, because?: FactId): void {
   const answer: PlainAnswer & Answer = { type: 'kafka/answer', id, error };

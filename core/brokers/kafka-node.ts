@@ -235,6 +235,7 @@ export class KafkaNode implements Machine {
           id: request.id,
           error: this.#partitions.states.length === 0 ? 'LEADER_NOT_AVAILABLE' : 'NONE',
           leaders: this.#partitions.states.map((state) => this.#cluster.actorOf(state.leader)),
+          leaderEpochs: this.#partitions.states.map(({ leaderEpoch }) => leaderEpoch),
         };
         return out.send(from, 'control', answer);
       }
@@ -244,6 +245,8 @@ export class KafkaNode implements Machine {
         return this.#fetching.fetch(from, request, out);
       case 'kafka/ListOffsets':
         return this.#fetching.listOffsets(from, request, out);
+      case 'kafka/OffsetForLeaderEpoch':
+        return this.#fetching.offsetsForEpochs(from, request, out);
       case 'kafka/JoinGroup':
         return this.#coordinators.groupsOf(from, request, out)?.join(from, request, out);
       case 'kafka/SyncGroup':

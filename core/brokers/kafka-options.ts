@@ -799,7 +799,7 @@ export const LACKS: Readonly<Record<string, string>> = {
 };
 
 export const SIMPLIFICATIONS: readonly string[] = [
-  'A consumer does not compare leader epochs (KIP-320): after an unclean election one whose position lies beyond the new end goes by auto.offset.reset; the real one goes back to where the logs part (K24, K70).',
+  'A consumer asks a new leader whether its log holds what was read (KIP-320) only where it could differ: a record read in the leader’s own epoch says enough (K24).',
   'Offsets of a group without members never expire (K71): that takes seven days, longer than a group is away in a scenario; where there is no commit, auto.offset.reset shows what follows.',
   'Consumers fetch from leaders only (K77): from a follower they would read the same records in the same order, no further than its own high watermark.',
   'Nothing is moved to tiered storage (K87): what retention lets go is gone.',

@@ -22,6 +22,10 @@ export type CoordinatorRecord =
       readonly group: string;
       readonly partition: PartitionIndex;
       readonly offset: number;
+      /** Of the record before it; -1: unknown. */
+      readonly leaderEpoch: number;
+      /** When it was committed. */
+      readonly atUs: Micros;
       readonly consumer: ActorId;
     }
   | {
@@ -101,6 +105,8 @@ export interface MetadataAnswer extends Answer {
   readonly type: 'kafka/Metadata.answer';
   /** Leader's actor by partition index; 0 for none. */
   readonly leaders: readonly ActorId[];
+  /** Leader epoch by partition index. */
+  readonly leaderEpochs: readonly number[];
 }
 
 // ── Produce, Fetch, ListOffsets ─────────────────────────────────────────────────────────────────────────────────────
@@ -132,7 +138,12 @@ export interface FetchRequest extends Request {
   readonly maxRecords: number;
   /** The consumer group's place, for the count of deliveries. */
   readonly group: PlaceId;
-  readonly partitions: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+  readonly partitions: readonly {
+    readonly partition: PartitionIndex;
+    readonly offset: number;
+    /** The leader's epoch as the client knows it; not compared when it is -1 or left out. Source: K14. */
+    readonly leaderEpoch?: number;
+  }[];
 }
 
 export interface FetchedPartition {
@@ -143,6 +154,8 @@ export interface FetchedPartition {
   readonly attempts: readonly number[];
   /** Where to fetch next. */
   readonly nextOffset: number;
+  /** Leader epoch of the last record before that; -1 when nothing was read. */
+  readonly lastEpoch: number;
 }
 
 export interface FetchAnswer extends Answer {
@@ -164,6 +177,28 @@ export interface ListOffsetsAnswer extends Answer {
     readonly partition: PartitionIndex;
     readonly error: KafkaError;
     readonly offset: number;
+  }[];
+}
+
+/** Where the log of the leader ends for the epoch of what was read last. Source: K24; KIP-320. */
+export interface OffsetForLeaderEpochRequest extends Request {
+  readonly type: 'kafka/OffsetForLeaderEpoch';
+  readonly partitions: readonly {
+    readonly partition: PartitionIndex;
+    /** The leader's epoch as the client knows it. */
+    readonly currentLeaderEpoch: number;
+    readonly leaderEpoch: number;
+  }[];
+}
+
+export interface OffsetForLeaderEpochAnswer extends Answer {
+  readonly type: 'kafka/OffsetForLeaderEpoch.answer';
+  readonly ends: readonly {
+    readonly partition: PartitionIndex;
+    readonly error: KafkaError;
+    /** The largest epoch of the leader's log that is not above the one asked for, and where it ends; -1 when it knows of none. */
+    readonly leaderEpoch: number;
+    readonly endOffset: number;
   }[];
 }
 
@@ -219,7 +254,14 @@ export interface OffsetCommitRequest extends GroupRequest {
   readonly type: 'kafka/OffsetCommit';
   /** Version of the request that the client speaks; the newest when left out. */
   readonly version?: number;
-  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+  readonly offsets: readonly OffsetToCommit[];
+}
+
+export interface OffsetToCommit {
+  readonly partition: PartitionIndex;
+  readonly offset: number;
+  /** Of the record before it; unknown when it is -1 or left out. */
+  readonly leaderEpoch?: number;
 }
 
 export interface OffsetFetchRequest extends Request {
@@ -232,8 +274,12 @@ export interface OffsetFetchRequest extends Request {
 
 export interface OffsetFetchAnswer extends Answer {
   readonly type: 'kafka/OffsetFetch.answer';
-  /** -1: nothing is committed. */
-  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+  /** Offset -1: nothing is committed. */
+  readonly offsets: readonly {
+    readonly partition: PartitionIndex;
+    readonly offset: number;
+    readonly leaderEpoch: number;
+  }[];
 }
 
 /** A member of a group whose coordinator assigns: joins, reports what it owns, learns what it may own, leaves. Source: K59, K100. */
@@ -357,7 +403,7 @@ export interface TxnOffsetCommitRequest extends GroupRequest {
   readonly type: 'kafka/TxnOffsetCommit';
   readonly producerId: number;
   readonly epoch: number;
-  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+  readonly offsets: readonly OffsetToCommit[];
 }
 
 export interface WriteTxnMarkersRequest extends Request {
@@ -461,6 +507,7 @@ export type ClientRequest =
   | ProduceRequest
   | FetchRequest
   | ListOffsetsRequest
+  | OffsetForLeaderEpochRequest
   | JoinGroupRequest
   | SyncGroupRequest
   | HeartbeatRequest

@@ -66,6 +66,8 @@ const KAFKA: Sentences<KafkaName<ClientRequest['type']>> = {
   Fetch:
     'Reads records from an offset on, up to the high watermark or the last stable offset; waits until there are enough bytes or the time is over.',
   ListOffsets: 'Tells the first and last offset of partitions, or the first record at or after a time.',
+  OffsetForLeaderEpoch:
+    'Tells where the leader’s log ends for the epoch in which a reader has read last: what the reader has from beyond is not in it.',
   JoinGroup:
     'Asks to be a member of a classic group; answered when all members have joined, with the generation, and to the leader with all members.',
   SyncGroup: 'Brings the leader’s assignment to the coordinator, and fetches one’s own part of it.',

@@ -3,7 +3,7 @@
  * which offsets that are, sends them, and tells the client's machine what became of its deliveries. Source: K47, K67-K69.
  */
 import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
-import type { KafkaError, OffsetCommitRequest } from '../brokers/kafka-wires.ts';
+import type { KafkaError, OffsetCommitRequest, OffsetToCommit } from '../brokers/kafka-wires.ts';
 import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { Delivery, Micros } from '../types.ts';
@@ -13,7 +13,7 @@ import { isStale, type KafkaLink } from './kafka-link.ts';
 import { commitOffsetOf, handleOf, type Owned, type OwnedPartitions } from './kafka-owned.ts';
 import type { SettleWhen } from './ports.ts';
 
-export type Offsets = OffsetCommitRequest['offsets'];
+export type Offsets = readonly OffsetToCommit[];
 
 export interface CommitsHost {
   /** Who commits. */
@@ -125,11 +125,11 @@ export class KafkaCommits {
 
   /** Positions that differ from what was committed last. */
   due(): Offsets {
-    const offsets: { partition: PartitionIndex; offset: number }[] = [];
+    const offsets: OffsetToCommit[] = [];
     for (const [partition, owned] of this.#owned) {
       if (owned.position < 0) continue;
       const offset = this.#settles === 'after-processing' ? commitOffsetOf(owned) : owned.position;
-      if (offset !== owned.committed) offsets.push({ partition, offset });
+      if (offset !== owned.committed) offsets.push({ partition, offset, leaderEpoch: owned.epoch });
     }
     return offsets;
   }

@@ -21,7 +21,7 @@ import { KafkaFetcher } from './kafka-fetcher.ts';
 import { KafkaForwarder } from './kafka-forwarder.ts';
 import { KafkaLink } from './kafka-link.ts';
 import { type GroupMember, KafkaMembership } from './kafka-membership.ts';
-import { handleOf, newlyOwned, type OwnedPartitions, readFrom } from './kafka-owned.ts';
+import { beginAt, handleOf, newlyOwned, type OwnedPartitions, readFrom } from './kafka-owned.ts';
 import { KafkaPositions } from './kafka-positions.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
 
@@ -84,8 +84,11 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#positions = new KafkaPositions(config, spec.group, this.#link, owned, {
       wanted: () => this.#state === 'positioning',
       found: (out) => this.#positioned(out),
+      lost: (index) => this.#lostPosition(index),
+      diverged: (index, offset, epoch, out) => this.#diverged(index, offset, epoch, out),
+      validated: (out) => this.#poll(out),
       impossible: (out) => this.#fail(out),
-      sent: (index, offset, out) => this.#seekTo(index, offset, out),
+      sent: (index, offset, out) => this.#seekTo(index, offset, -1, out),
     });
     this.#fetcher = new KafkaFetcher(config, this.#group, this.#link, owned, {
       fetched: (out) => this.#poll(out),
@@ -224,13 +227,13 @@ export class KafkaConsumerPort implements ConsumerPort {
   extend(): void {}
 
   settle(delivery: Delivery, how: Settlement, out: Out): void {
-    const { partition, offset } = handleOf(delivery);
+    const { partition, offset, leaderEpoch } = handleOf(delivery);
     const owned = this.#owned.get(partition);
     if (how === 'requeue' || how === 'leave') {
       // It goes back to the record that failed, and what came after is read again too (K75, K91). Behind one that is read again already, this
       // one comes again as well: moving there would pass over the first.
       if (owned !== undefined && offset < owned.position) {
-        this.#moveTo(partition, offset, out);
+        this.#moveTo(partition, offset, leaderEpoch, out);
         this.#pollLater(this.#config.retryBackoffUs, out);
       }
       return this.#host.settled(delivery, true, out);
@@ -244,7 +247,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   #metadata(out: Out): void {
     if (this.#state === 'away') this.#poll(out);
     else if (this.#state === 'positioning') this.#positions.find(out);
-    else if (this.#state === 'stable') this.#fetcher.fetch(out);
+    else if (this.#state === 'stable') this.#read(out);
   }
 
   #isOver(): boolean {
@@ -275,7 +278,14 @@ export class KafkaConsumerPort implements ConsumerPort {
     if (this.#state !== 'stable') return;
     if (this.#wanted !== undefined) return this.#reconcile(this.#wanted, out);
     this.#commits.byInterval(out);
+    this.#positions.validate(out);
     if (!this.#handOver(out)) this.#fetcher.fetch(out);
+  }
+
+  /** Something has changed with the leaders: who waits for records may have to ask others. */
+  #read(out: Out): void {
+    if (!this.#busy) this.#positions.validate(out);
+    this.#fetcher.fetch(out);
   }
 
   /** Gives the application what is fetched. True when there was something. */
@@ -312,26 +322,40 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   #outOfRange(index: PartitionIndex, out: Out): void {
-    const owned = this.#owned.get(index);
-    if (owned === undefined) return;
-    owned.position = -1;
-    this.#state = 'positioning';
+    this.#lostPosition(index);
     this.#positions.reset([index], out);
   }
 
+  #lostPosition(index: PartitionIndex): void {
+    const owned = this.#owned.get(index);
+    if (owned === undefined) return;
+    beginAt(owned, -1, -1);
+    owned.buffered = [];
+    this.#state = 'positioning';
+  }
+
+  /** Goes back to where the new leader's log parts from what was read, unless the application has asked to decide by itself. Source: K24, K70; KIP-320. */
+  #diverged(index: PartitionIndex, offset: number, epoch: number, out: Out): void {
+    const { place } = this.#cluster.partition(index);
+    out.fact(F.diverged, 0, place, 0, offset, this.#group);
+    if (this.#config.reset === 'none') return this.#fail(out);
+    this.#seekTo(index, offset, epoch, out);
+  }
+
   /** Moves the position in what this member owns, as somebody wishes. Source: K72. */
-  #seekTo(index: PartitionIndex, offset: number, out: Out): void {
+  #seekTo(index: PartitionIndex, offset: number, epoch: number, out: Out): void {
     const owned = this.#owned.get(index);
     if (owned === undefined) return;
     out.fact(F.sought, 0, this.#cluster.partition(index).place, 0, offset, this.#group);
     owned.committed = -1;
-    this.#moveTo(index, offset, out);
+    this.#moveTo(index, offset, epoch, out);
   }
 
-  #moveTo(index: PartitionIndex, offset: number, out: Out): void {
+  #moveTo(index: PartitionIndex, offset: number, epoch: number, out: Out): void {
     const owned = this.#owned.get(index);
     if (owned === undefined) return;
-    readFrom(owned, offset);
+    readFrom(owned, offset, epoch);
+    this.#positions.moved();
     this.#host.revoked([this.#cluster.partition(index).place], out);
     this.#commits.readAgain(index, offset, out);
   }
@@ -476,9 +500,9 @@ export class KafkaConsumerPort implements ConsumerPort {
     else this.#groupError(error, out);
     // Who is a member still, and has only an older epoch, goes on with its partitions, and back to what was aborted.
     for (const delivery of covered) {
-      const { partition, offset } = handleOf(delivery);
+      const { partition, offset, leaderEpoch } = handleOf(delivery);
       const owned = this.#owned.get(partition);
-      if (owned !== undefined && offset < owned.position) this.#moveTo(partition, offset, out);
+      if (owned !== undefined && offset < owned.position) this.#moveTo(partition, offset, leaderEpoch, out);
     }
   }
 

@@ -45,17 +45,20 @@ export class KafkaFetcher {
     let room = this.#config.maxPollRecords;
     const deliveries: Delivery[] = [];
     for (const [index, owned] of this.#owned) {
-      if (owned.position < 0) continue;
+      if (owned.position < 0 || owned.validating) continue;
       const taken = owned.buffered.splice(0, room);
       room -= taken.length;
       const { place } = this.#link.cluster.partition(index);
       for (const { record, attempt } of taken) {
-        const handle: Handle = { partition: index, offset: record.offset };
-        if (tracked) owned.open.push(record.offset);
+        const { offset, leaderEpoch } = record;
+        const handle: Handle = { partition: index, offset, leaderEpoch };
+        if (tracked) owned.open.push(offset);
         deliveries.push({ message: record.value as Message, place, attempt, handle });
       }
       const next = owned.buffered[0];
+      const last = taken[taken.length - 1];
       owned.position = next === undefined ? owned.fetchPosition : next.record.offset;
+      owned.epoch = next === undefined ? owned.fetchEpoch : (last?.record.leaderEpoch ?? owned.epoch);
       if (room === 0) break;
     }
     return deliveries;
@@ -65,14 +68,16 @@ export class KafkaFetcher {
   fetch(out: Out): void {
     const byNode = new Map<ActorId, FetchRequest['partitions'][number][]>();
     for (const [index, owned] of this.#owned) {
-      if (owned.position < 0 || owned.buffered.length > 0) continue;
+      if (owned.position < 0 || owned.validating || owned.buffered.length > 0) continue;
       const node = this.#link.leaderOf(index);
+      // A new leader's log is compared with what was read before it is read.
+      if (owned.leaderEpoch < this.#link.epochOf(index)) continue;
       if (node === 0) {
         this.#link.refresh(out);
         continue;
       }
       if (this.#asked.has(node)) continue;
-      const asked = { partition: index, offset: owned.fetchPosition };
+      const asked = { partition: index, offset: owned.fetchPosition, leaderEpoch: owned.leaderEpoch };
       const mine = byNode.get(node);
       if (mine === undefined) byNode.set(node, [asked]);
       else mine.push(asked);
@@ -103,7 +108,7 @@ export class KafkaFetcher {
       const offset = asked.find(({ partition }) => partition === fetched.partition)?.offset;
       const owned = this.#owned.get(fetched.partition);
       // What was asked for is no longer wanted after a seek or a new assignment.
-      if (owned !== undefined && owned.fetchPosition === offset) this.#keep(fetched, owned, out);
+      if (owned !== undefined && !owned.validating && owned.fetchPosition === offset) this.#keep(fetched, owned, out);
     }
     if (answer === undefined) this.#host.failed(out);
     else this.#host.fetched(out);
@@ -116,6 +121,9 @@ export class KafkaFetcher {
       owned.buffered.push({ record, attempt: fetched.attempts[i] ?? 1 });
     });
     owned.fetchPosition = fetched.nextOffset;
-    if (owned.buffered.length === 0) owned.position = owned.fetchPosition;
+    owned.fetchEpoch = fetched.lastEpoch;
+    if (owned.buffered.length > 0) return;
+    owned.position = owned.fetchPosition;
+    owned.epoch = owned.fetchEpoch;
   }
 }

@@ -35,7 +35,7 @@ export interface ForwarderOptions {
 /** One transaction's worth: inputs that are done, the offsets that say so, and who commits them. */
 export interface Forwarding {
   readonly inputs: readonly Message[];
-  readonly offsets: readonly { readonly partition: PartitionIndex; readonly offset: number }[];
+  readonly offsets: TxnOffsetCommitRequest['offsets'];
   readonly coordinator: PartitionIndex;
   readonly member: {
     readonly group: string;

@@ -58,6 +58,8 @@ export class KafkaLink {
   /** In the order in which they were sent. There are few at a time, so looking through them is quick. */
   readonly #pending: Pending[] = [];
   #leaders: readonly ActorId[] = [];
+  /** The newest leader epochs that it has heard of. */
+  #epochs: readonly number[] = [];
   /** Open connections by node. */
   readonly #connected = new Map<ActorId, Connection>();
   /** Never reset, so that a node can tell a restarted client's connection from its former one. */
@@ -87,6 +89,7 @@ export class KafkaLink {
     this.#connected.clear();
     this.#connecting.clear();
     this.#leaders = [];
+    this.#epochs = [];
     this.#refreshing = false;
     this.#watchingUntilUs = Number.MAX_SAFE_INTEGER;
   }
@@ -104,6 +107,11 @@ export class KafkaLink {
   /** Actor that leads the partition, as far as known; 0 for none. */
   leaderOf(index: PartitionIndex): ActorId {
     return this.#leaders[index] ?? 0;
+  }
+
+  /** Epoch in which that leader leads; -1 while nothing is known. Source: K14. */
+  epochOf(index: PartitionIndex): number {
+    return this.#epochs[index] ?? -1;
   }
 
   /** The id that the next request will carry. */
@@ -249,9 +257,23 @@ export class KafkaLink {
         later.timer(this.#options.retryBackoffUs, REFRESH);
         return;
       }
-      this.#leaders = metadata.leaders;
+      this.#learn(metadata);
       this.#onMetadata(later);
     });
+  }
+
+  /** A node that has not heard of the newest election answers too: what it says of an older epoch is passed over. Source: K14; KIP-320. */
+  #learn({ leaders, leaderEpochs }: MetadataAnswer): void {
+    const known = this.#epochs;
+    const before = this.#leaders;
+    const older = (epoch: number, index: number): boolean => epoch < (known[index] ?? -1);
+    if (!leaderEpochs.some(older)) {
+      this.#leaders = leaders;
+      this.#epochs = leaderEpochs;
+      return;
+    }
+    this.#leaders = leaders.map((leader, i) => (older(leaderEpochs[i] ?? -1, i) ? (before[i] ?? 0) : leader));
+    this.#epochs = leaderEpochs.map((epoch, i) => Math.max(epoch, known[i] ?? -1));
   }
 
   #expire(out: Out): void {

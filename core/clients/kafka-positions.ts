@@ -1,7 +1,8 @@
 /**
  * Where a Kafka consumer reads on in the partitions that it owns: at what its group has committed, else as `auto.offset.reset` says, or where somebody sends
- * it. It asks the coordinator and the leaders until it knows; what is fetched from there is not its affair.
- * Source: K9, K70, K72.
+ * it. It asks the coordinator and the leaders until it knows. When a partition has a new leader it asks that whether its log holds what was read, and goes
+ * back to where the two part if not (KIP-320): offsets of a leader that is gone may belong to other records by now. What is fetched is not its affair.
+ * A record that the new leader has written itself says enough, and nobody is asked. Source: K9, K24, K70, K72.
  */
 import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
 import type {
@@ -10,6 +11,8 @@ import type {
   ListOffsetsRequest,
   OffsetFetchAnswer,
   OffsetFetchRequest,
+  OffsetForLeaderEpochAnswer,
+  OffsetForLeaderEpochRequest,
 } from '../brokers/kafka-wires.ts';
 import type { Out, SeekTarget, Wire } from '../machine.ts';
 import { resetQuery } from '../parts/offset-reset.ts';
@@ -17,13 +20,19 @@ import type { OffsetQuery } from '../parts/partition-replica.ts';
 import type { ActorId } from '../types.ts';
 import type { ConsumerConfig } from './kafka-consumer-config.ts';
 import type { KafkaLink } from './kafka-link.ts';
-import type { OwnedPartitions } from './kafka-owned.ts';
+import { beginAt, type Owned, type OwnedPartitions } from './kafka-owned.ts';
 
 export interface PositionsHost {
   /** Whether positions are wanted at the moment; a consumer that joins its group does not know yet of what. */
   wanted(): boolean;
   /** All positions are known. */
   found(out: Out): void;
+  /** A position can be given to a partition again, which has none in the meantime. */
+  lost(index: PartitionIndex): void;
+  /** A new leader's log parts from what was read at `offset`, behind a record of this epoch. */
+  diverged(index: PartitionIndex, offset: number, epoch: number, out: Out): void;
+  /** A leader has answered, and reading may go on. */
+  validated(out: Out): void;
   /** There is no position, and `auto.offset.reset` allows to choose none. */
   impossible(out: Out): void;
   /** Somebody sends it to this offset. */
@@ -31,6 +40,8 @@ export interface PositionsHost {
 }
 
 type Offsets = ReadonlyMap<PartitionIndex, number>;
+
+type Asked = OffsetForLeaderEpochRequest['partitions'][number];
 
 const AGAIN: Wire = { type: 'kafka-positions/again' };
 
@@ -43,6 +54,8 @@ export class KafkaPositions {
   readonly #coordinator: PartitionIndex;
   /** Somebody is asked, or will be after a pause. */
   #asking = false;
+  /** Who led when the positions were last compared with the leaders' epochs. */
+  #comparedWith: readonly ActorId[] | undefined;
 
   constructor(config: ConsumerConfig, group: string, link: KafkaLink, owned: OwnedPartitions, host: PositionsHost) {
     this.#config = config;
@@ -55,6 +68,7 @@ export class KafkaPositions {
 
   crash(): void {
     this.#asking = false;
+    this.#comparedWith = undefined;
   }
 
   /** True when the timer was its own. */
@@ -70,7 +84,10 @@ export class KafkaPositions {
     if (!this.#host.wanted() || this.#asking) return;
     const missing: PartitionIndex[] = [];
     for (const [index, owned] of this.#owned) if (owned.position < 0) missing.push(index);
-    if (missing.length === 0) return this.#host.found(out);
+    if (missing.length === 0) {
+      this.#comparedWith = undefined;
+      return this.#host.found(out);
+    }
     this.#asking = true;
     const node = this.#link.leaderOf(this.#coordinator);
     if (node === 0) return this.#again(out);
@@ -95,13 +112,12 @@ export class KafkaPositions {
     if (answer === undefined || answer.error !== 'NONE') return this.#again(out);
     this.#asking = false;
     const unknown: PartitionIndex[] = [];
-    for (const { partition, offset } of answer.offsets) {
+    for (const { partition, offset, leaderEpoch } of answer.offsets) {
       const owned = this.#owned.get(partition);
       if (owned === undefined) continue;
       if (offset < 0) unknown.push(partition);
       else {
-        owned.position = offset;
-        owned.fetchPosition = offset;
+        beginAt(owned, offset, leaderEpoch);
         owned.committed = offset;
       }
     }
@@ -133,8 +149,7 @@ export class KafkaPositions {
     for (const [partition, offset] of found) {
       const owned = this.#owned.get(partition);
       if (owned === undefined || owned.position >= 0 || offset < 0) continue;
-      owned.position = offset;
-      owned.fetchPosition = offset;
+      beginAt(owned, offset, -1);
     }
   }
 
@@ -183,6 +198,66 @@ export class KafkaPositions {
     }
   }
 
+  /** Compares the positions with the leaders of now, where these may have changed, and asks who leads anew. Until it has answered nothing is read there. */
+  validate(out: Out): void {
+    const { leaders } = this.#link;
+    if (this.#comparedWith === leaders) return;
+    this.#comparedWith = leaders;
+    const byNode = new Map<ActorId, Asked[]>();
+    for (const [partition, owned] of this.#owned) {
+      const node = this.#link.leaderOf(partition);
+      const currentLeaderEpoch = this.#link.epochOf(partition);
+      if (owned.position < 0 || owned.validating || node === 0 || currentLeaderEpoch <= owned.leaderEpoch) continue;
+      const leaderEpoch = owned.fetchEpoch;
+      if (leaderEpoch < 0 || leaderEpoch === currentLeaderEpoch) {
+        owned.leaderEpoch = currentLeaderEpoch;
+        continue;
+      }
+      owned.validating = true;
+      const mine = byNode.get(node);
+      if (mine === undefined) byNode.set(node, [{ partition, currentLeaderEpoch, leaderEpoch }]);
+      else mine.push({ partition, currentLeaderEpoch, leaderEpoch });
+    }
+    for (const [node, partitions] of byNode) {
+      const request: OffsetForLeaderEpochRequest = {
+        type: 'kafka/OffsetForLeaderEpoch',
+        id: this.#link.nextId(),
+        partitions,
+      };
+      this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+        this.#validated(partitions, answer as OffsetForLeaderEpochAnswer | undefined, later);
+      });
+    }
+  }
+
+  /** A position was moved: where it waited for a leader, that is asked anew. */
+  moved(): void {
+    this.#comparedWith = undefined;
+  }
+
+  #validated(asked: readonly Asked[], answer: OffsetForLeaderEpochAnswer | undefined, out: Out): void {
+    const lost: PartitionIndex[] = [];
+    for (const { partition, currentLeaderEpoch, leaderEpoch } of asked) {
+      const owned = this.#owned.get(partition);
+      // It was sent elsewhere meanwhile, or belongs to somebody else.
+      if (owned === undefined || !owned.validating || owned.fetchEpoch !== leaderEpoch) continue;
+      owned.validating = false;
+      const end = answer?.ends.find((one) => one.partition === partition);
+      if (end === undefined || end.error !== 'NONE') {
+        // The next answer to who leads brings the next try.
+        this.#link.refresh(out);
+        continue;
+      }
+      owned.leaderEpoch = currentLeaderEpoch;
+      if (end.endOffset < 0) lost.push(partition);
+      else if (end.endOffset < owned.position) this.#host.diverged(partition, end.endOffset, end.leaderEpoch, out);
+      else if (end.endOffset < owned.fetchPosition) keepCommon(owned, end.endOffset, end.leaderEpoch);
+    }
+    if (lost.length === 0) return this.#host.validated(out);
+    for (const partition of lost) this.#host.lost(partition);
+    this.reset(lost, out);
+  }
+
   /** Moves all positions, as the application or a tool wishes; `done` is called as often as some have been. Source: K72. */
   seek(to: SeekTarget, out: Out, done: (out: Out) => void): void {
     const partitions = [...this.#owned.keys()];
@@ -208,4 +283,13 @@ export class KafkaPositions {
       done(later);
     });
   }
+}
+
+/** Of what was fetched ahead, keeps what the new leader's log has as well. */
+function keepCommon(owned: Owned, end: number, epoch: number): void {
+  const other = owned.buffered.findIndex(({ record }) => record.offset >= end || record.leaderEpoch > epoch);
+  if (other >= 0) owned.buffered.length = other;
+  const last = owned.buffered[owned.buffered.length - 1]?.record;
+  owned.fetchPosition = last === undefined ? owned.position : last.offset + 1;
+  owned.fetchEpoch = last === undefined ? owned.epoch : last.leaderEpoch;
 }

@@ -264,7 +264,13 @@ function client(acks: Acks, expected: Fields, findings: Findings): void {
       const { type, id } = wire as ProduceRequest;
       if (type === 'kafka/Produce') requests++;
       else if (String(type) === 'kafka/Metadata') {
-        const metadata: MetadataAnswer = { type: 'kafka/Metadata.answer', id, error: 'NONE', leaders: [NODE] };
+        const metadata: MetadataAnswer = {
+          type: 'kafka/Metadata.answer',
+          id,
+          error: 'NONE',
+          leaders: [NODE],
+          leaderEpochs: [0],
+        };
         driver.receive(NODE, metadata);
       } else driver.receive(NODE, { type: 'kafka/answer', id, error: 'NONE' } as Answer);
     }

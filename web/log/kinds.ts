@@ -32,6 +32,8 @@ export const KINDS: readonly Kind[] = [
       'assigned',
       'revoked',
       'sought',
+      'diverged',
+      'offset-expired',
       'elected',
       'leader-lost',
       'isr-changed',

@@ -277,3 +277,93 @@ it('ends a rebalance that a dead coordinator had begun (K59)', () => {
   bench.wait(30 * SECOND);
   expect(bench.story('rebalance-begun', 'rebalanced')).toEqual(['b2 rebalanced billing #2']);
 });
+
+describe('a consumer whose leader has lost what it has read (KIP-320, K24)', () => {
+  /** Only the first node has the records 3 and 4; then it dies, and one of the others is made leader although it was not in sync. */
+  function loseTheEnd(options: OptionValues): TestConsumer {
+    bench = new KafkaBench({
+      nodes: 3,
+      topics: { rides: { 'unclean.leader.election.enable': true, 'min.insync.replicas': 1 } },
+    });
+    const consumer = new TestConsumer(bench, 'c1', { 'enable.auto.commit': false, ...options });
+    bench.start();
+    publish(2);
+    finishAll(consumer);
+    for (const name of ['b2', 'b3']) bench.crash(name);
+    bench.wait(15 * SECOND);
+    publish(2);
+    finishAll(consumer);
+    return consumer;
+  }
+
+  /** Polls until there is no more. */
+  function finishAll(consumer: TestConsumer): void {
+    for (let done = -1; done < consumer.got.length; ) {
+      done = consumer.got.length;
+      consumer.finish();
+      bench.wait(SECOND);
+    }
+  }
+
+  function elect(): void {
+    bench.crash('b1');
+    for (const name of ['b2', 'b3']) bench.restart(name);
+    bench.wait(15 * SECOND);
+  }
+
+  it.each(['earliest', 'latest'])('goes back to where the logs part, not by auto.offset.reset: %s', (reset) => {
+    const consumer = loseTheEnd({ 'auto.offset.reset': reset });
+    expect(consumer.ids).toEqual([1, 2, 3, 4]);
+    bench.story();
+    elect();
+    expect(bench.story('diverged', 'sought')).toEqual(['c1 diverged rides/0 @2', 'c1 sought rides/0 @2']);
+    publish(1);
+    bench.wait(5 * SECOND);
+    expect(consumer.ids).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is told so, and chooses nothing by itself, with auto.offset.reset: none', () => {
+    const consumer = loseTheEnd({});
+    consumer.port.stop?.(bench.say('c1'));
+    const careful = new TestConsumer(bench, 'c2', { 'enable.auto.commit': false, 'auto.offset.reset': 'none' });
+    careful.port.start(bench.say('c2'));
+    careful.port.room(1, bench.say('c2'));
+    bench.wait(5 * SECOND);
+    bench.story();
+    elect();
+    expect(bench.story('diverged', 'sought', 'cancelled')).toEqual([
+      'c2 diverged rides/0 @2',
+      'c2 cancelled billing → c2',
+    ]);
+    publish(1);
+    expect(careful.ids).toEqual([]);
+  });
+
+  it('finds it out as well when it was away, by the epoch that was committed with the offset', () => {
+    const consumer = loseTheEnd({});
+    bench.crash('c1');
+    elect();
+    bench.restart('b1');
+    bench.restart('c1');
+    bench.story();
+    bench.wait(60 * SECOND);
+    expect(bench.story('diverged', 'sought')).toEqual(['c1 diverged rides/0 @2', 'c1 sought rides/0 @2']);
+    publish(1);
+    expect(consumer.ids).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('reads on where it was when the new leader has everything', () => {
+    bench = new KafkaBench({ nodes: 3 });
+    const consumer = new TestConsumer(bench, 'c1', { 'enable.auto.commit': false });
+    bench.start();
+    publish(2);
+    finishAll(consumer);
+    bench.story();
+    bench.crash('b1');
+    bench.wait(15 * SECOND);
+    publish(1);
+    bench.wait(5 * SECOND);
+    expect(bench.story('diverged', 'sought', 'elected')).toEqual(['controller elected rides/0 → b2 #1']);
+    expect(consumer.got.map(({ message, attempt }) => `${message.id} ${attempt}`)).toEqual(['1 1', '2 1', '3 1']);
+  });
+});
