@@ -36,8 +36,13 @@ export type NodeWire = Wire &
         readonly after: number;
       }
     | { readonly type: 'rabbitmq/leader'; readonly group: number; readonly leader: MemberNumber; readonly term: number }
-    /** `asks`: nothing was heard of the other, so it is to answer. */
-    | { readonly type: 'rabbitmq/ping'; readonly incarnation: number; readonly asks: boolean }
+    /** `asks`: nothing was heard of the other, so it is to answer. `sent`: how many other messages went to it before this one. */
+    | {
+        readonly type: 'rabbitmq/ping';
+        readonly incarnation: number;
+        readonly asks: boolean;
+        readonly sent: number;
+      }
   );
 
 /** A wire of this type. */

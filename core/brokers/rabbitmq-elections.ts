@@ -109,8 +109,9 @@ export class Elections {
   }
 
   /** A pulse, or the question whether this node is there. */
-  pinged(from: MemberNumber, { incarnation, asks }: NodeWireOf<'rabbitmq/ping'>, out: Out): void {
+  pinged(from: MemberNumber, { incarnation, asks, sent }: NodeWireOf<'rabbitmq/ping'>, out: Out): void {
     if (asks) this.#peers.answer(from, out);
+    if (this.#peers.hasLost(from, sent)) this.#sessions.sendAgainTo(from, out);
     if (!this.#peers.isReborn(from, incarnation)) return;
     // It is another process now: what the one before led, nobody leads, and its channels are gone.
     for (const group of this.#groups.all) {

@@ -19,6 +19,10 @@ interface NodeState {
   /** The newest one heard of. */
   incarnation: number;
   suspectedUs: Micros;
+  /** What was sent to it; what came from it since its last pulse; what it had sent by then, −1 before the first. */
+  sent: number;
+  came: number;
+  told: number;
 }
 
 export class Peers {
@@ -40,12 +44,24 @@ export class Peers {
   }
 
   start(now: Micros): void {
-    this.#states = this.#plan.nodes.map(() => ({ status: 'up', lastHeardUs: now, incarnation: 1, suspectedUs: 0 }));
+    this.#states = this.#plan.nodes.map(() => ({
+      status: 'up',
+      lastHeardUs: now,
+      incarnation: 1,
+      suspectedUs: 0,
+      sent: 0,
+      came: 0,
+      told: -1,
+    }));
   }
 
   restart(now: Micros): void {
     this.incarnation += 1;
-    for (const state of this.#states) state.lastHeardUs = now;
+    for (const state of this.#states) {
+      state.lastHeardUs = now;
+      state.sent = 0;
+      state.told = -1;
+    }
   }
 
   /** The node with this actor; 0 for none. */
@@ -69,7 +85,11 @@ export class Peers {
   tell(node: MemberNumber, hop: HopKind, wire: NodeWire, messages: MessageId | readonly MessageId[], out: Out): void {
     if (node === this.self) this.own.push(wire);
     // A node that is gone gets nothing but the pulse; when it is heard of again, what it missed goes to it.
-    else if (this.isUp(node)) out.send(this.actorOf(node), hop, wire, messages);
+    else if (this.isUp(node)) {
+      const state = this.#states[node - 1];
+      if (state !== undefined) state.sent += 1;
+      out.send(this.actorOf(node), hop, wire, messages);
+    }
   }
 
   /** Asks a node of which nothing is heard whether it is there. */
@@ -102,9 +122,25 @@ export class Peers {
     const state = this.#states[node - 1];
     if (state === undefined) return false;
     state.lastHeardUs = now;
+    state.came += 1;
     if (state.status === 'up') return false;
     state.status = 'up';
     return true;
+  }
+
+  /**
+   * Its pulse says how much it has sent so far; true when less came since the pulse before. A connection would break there, or bring it later; over a short split it is
+   * found in this way.
+   */
+  hasLost(node: MemberNumber, sent: number): boolean {
+    const state = this.#states[node - 1];
+    if (state === undefined) return false;
+    // The pulse itself came, too, and is not counted by its sender.
+    const came = state.came - 1;
+    const lost = state.told >= 0 && sent - state.told > came;
+    state.told = sent;
+    state.came = 0;
+    return lost;
   }
 
   /** It is suspected to be down from now on; false when it was before. */
@@ -136,7 +172,8 @@ export class Peers {
   }
 
   #ping(node: MemberNumber, asks: boolean, out: Out): void {
-    const wire: NodeWire = { type: 'rabbitmq/ping', incarnation: this.incarnation, asks };
+    const sent = this.#states[node - 1]?.sent ?? 0;
+    const wire: NodeWire = { type: 'rabbitmq/ping', incarnation: this.incarnation, asks, sent };
     out.send(this.actorOf(node), 'control', wire);
   }
 }

@@ -154,8 +154,8 @@ class Offsets {
     const log = logs.byPlace.get(place);
     const message = log?.messages[offset] ?? 0;
     if (log === undefined || message === 0 || offset < log.start || (log.facts[offset] as number) > by) return false;
-    const removed = logs.compacted[message] as number;
-    return removed === 0 || removed > by;
+    const removed = log.compacted.get(offset);
+    return removed === undefined || removed > by;
   }
 
   #offsetOf(input: FactId): number {

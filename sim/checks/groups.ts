@@ -78,8 +78,8 @@ export const commitSafety = defineCheck<CommitAhead>({
         // What stood there by then was cut off since, and another filled its place.
         if ((log.facts[offset] as number) > id) continue;
         // What compaction had removed by then, nobody could do any more.
-        const removed = logs.compacted[message] as number;
-        if (removed > 0 && removed < id) continue;
+        const removed = log.compacted.get(offset);
+        if (removed !== undefined && removed < id) continue;
         const effect = ledger.effect[message] as number;
         if (effect > 0 && effect < id) continue;
         const dead = ledger.dead[message] ?? 0;

@@ -11,6 +11,8 @@ export interface LogRecord {
   readonly place: PlaceId;
   readonly messages: MessageId[];
   readonly facts: FactId[];
+  /** By offset: the fact that compaction removed what stood there. */
+  readonly compacted: Map<number, FactId>;
   /** By message: the lowest offset at which it stands, and the fact that first wrote it here, even if that was cut off since. */
   readonly offsets: Map<MessageId, number>;
   readonly firstWrites: Map<MessageId, FactId>;
@@ -36,7 +38,7 @@ export class LogHistory {
   /** By message: the fact that lost it (cut and on no live replica), or the one that aborted its transaction. */
   readonly lost: Uint32Array;
   readonly aborted: Uint32Array;
-  /** By message: the fact that compaction removed it. */
+  /** By message: the last fact that compaction removed it, or a copy of it. */
   readonly compacted: Uint32Array;
   /** By share group: the messages that it archived without an effect, each with the fact. */
   readonly archived = new Map<PlaceId, Map<MessageId, FactId>>();
@@ -101,7 +103,8 @@ export class LogHistory {
           if (trace.places[trace.place(id)]?.kind === 'partition') this.lost[trace.messageOf(id)] = id;
           break;
         case F.evicted:
-          if (trace.places[trace.place(id)]?.kind === 'partition') this.compacted[trace.messageOf(id)] = id;
+          if (trace.places[trace.place(id)]?.kind === 'partition')
+            this.#compact(trace.place(id), trace.messageOf(id), id);
           else if (trace.places[trace.place(id)]?.kind === 'group')
             this.#archive(trace.place(id), trace.messageOf(id), id);
           break;
@@ -142,6 +145,7 @@ export class LogHistory {
         place,
         messages: [],
         facts: [],
+        compacted: new Map(),
         offsets: new Map(),
         firstWrites: new Map(),
         duplicated: new Set(),
@@ -164,6 +168,15 @@ export class LogHistory {
     return this.byPlace.get(place)?.firstWrites.get(message) ?? 0;
   }
 
+  /** Of several copies the cleaner removes the first that is there. */
+  #compact(place: PlaceId, message: MessageId, id: FactId): void {
+    this.compacted[message] = id;
+    const log = this.of(place);
+    let offset = log.offsets.get(message) ?? -1;
+    while (offset >= 0 && log.compacted.has(offset)) offset = log.messages.indexOf(message, offset + 1);
+    if (offset >= 0) log.compacted.set(offset, id);
+  }
+
   #archive(group: PlaceId, message: MessageId, id: FactId): void {
     const messages = this.archived.get(group);
     if (messages === undefined) this.archived.set(group, new Map([[message, id]]));
@@ -176,6 +189,7 @@ export class LogHistory {
     if (old === 0) return;
     log.messages[offset] = 0;
     log.facts[offset] = 0;
+    log.compacted.delete(offset);
     if (log.offsets.get(old) !== offset) return;
     const other = log.messages.indexOf(old);
     if (other >= 0) log.offsets.set(old, other);

@@ -29,6 +29,12 @@ const WAITS: ReadonlySet<number> = new Set([F.appended, F.requeued, F['became-vi
 /** Reasons for which a queue drops what a consumer just gave up. */
 const WAS_HELD: ReadonlySet<number> = new Set([R['too many deliveries'], R['rejected by the consumer']]);
 
+/** Of copies that left, how many were taken to be in flight (or ready) although one of the other kind was there, too. */
+interface Unsure {
+  inFlight: number;
+  ready: number;
+}
+
 export class QueueFates {
   readonly trace: Trace;
   readonly byPlace = new Map<PlaceId, QueueFate>();
@@ -38,6 +44,8 @@ export class QueueFates {
   before: FactId = 0;
 
   #lastQueue: Uint32Array;
+  /** By message and place. Only where a message was there twice, and nobody can say which copy left. */
+  readonly #unsure = new Map<number, Unsure>();
 
   constructor(trace: Trace) {
     this.trace = trace;
@@ -113,8 +121,7 @@ export class QueueFates {
         if (!isQueue(trace, place)) return;
         const message = trace.messageOf(id);
         const fate = this.of(place);
-        if ((fate.ready[message] as number) === 0) this.#breach(fate, message, id);
-        else fate.ready[message] = (fate.ready[message] as number) - 1;
+        if (!this.#takes(fate, 'ready', place, message)) this.#breach(fate, message, id);
         fate.inFlight[message] = (fate.inFlight[message] as number) + 1;
         this.#note(fate, place, message, id);
         return;
@@ -124,8 +131,7 @@ export class QueueFates {
         if (!isQueue(trace, place)) return;
         const message = trace.messageOf(id);
         const fate = this.of(place);
-        if ((fate.inFlight[message] as number) === 0) this.#breach(fate, message, id);
-        else fate.inFlight[message] = (fate.inFlight[message] as number) - 1;
+        if (!this.#takes(fate, 'inFlight', place, message)) this.#breach(fate, message, id);
         fate.ready[message] = (fate.ready[message] as number) + 1;
         this.#note(fate, place, message, id);
         return;
@@ -137,8 +143,7 @@ export class QueueFates {
         const message = trace.messageOf(id);
         const fate = this.of(place);
         if (trace.detail(id) === 1) {
-          if ((fate.ready[message] as number) === 0) this.#breach(fate, message, id);
-          else fate.ready[message] = (fate.ready[message] as number) - 1;
+          if (!this.#takes(fate, 'ready', place, message)) this.#breach(fate, message, id);
           fate.inFlight[message] = (fate.inFlight[message] as number) + 1;
         }
         this.#note(fate, place, message, id);
@@ -180,13 +185,43 @@ export class QueueFates {
     const message = trace.messageOf(id);
     const fate = this.of(place);
     // A settlement ends a delivery that is in flight if there is one; a removal by policy takes what waits first.
-    const heldFirst = waiting ? fate.ready : fate.inFlight;
-    const second = waiting ? fate.inFlight : fate.ready;
-    if ((heldFirst[message] as number) > 0) heldFirst[message] = (heldFirst[message] as number) - 1;
-    else if ((second[message] as number) > 0) second[message] = (second[message] as number) - 1;
+    const first = waiting ? 'ready' : 'inFlight';
+    const other = waiting ? 'inFlight' : 'ready';
+    if ((fate[first][message] as number) > 0) {
+      fate[first][message] = (fate[first][message] as number) - 1;
+      if ((fate[other][message] as number) > 0) this.#guessed(place, message)[first]++;
+    } else if ((fate[other][message] as number) > 0) fate[other][message] = (fate[other][message] as number) - 1;
     else if (mustBeThere) this.#breach(fate, message, id);
     fate.ends[message] = (fate.ends[message] as number) | end;
     this.#note(fate, place, message, id);
+  }
+
+  /** Takes out one copy; false when none is there, not even if one that left was another than was thought. */
+  #takes(fate: QueueFate, from: 'ready' | 'inFlight', place: PlaceId, message: MessageId): boolean {
+    if ((fate[from][message] as number) > 0) {
+      fate[from][message] = (fate[from][message] as number) - 1;
+      return true;
+    }
+    const unsure = this.#unsure.size === 0 ? undefined : this.#unsure.get(this.#key(place, message));
+    const other = from === 'ready' ? 'inFlight' : 'ready';
+    if (unsure === undefined || unsure[from] === 0 || (fate[other][message] as number) === 0) return false;
+    unsure[from]--;
+    fate[other][message] = (fate[other][message] as number) - 1;
+    return true;
+  }
+
+  #guessed(place: PlaceId, message: MessageId): Unsure {
+    const key = this.#key(place, message);
+    let unsure = this.#unsure.get(key);
+    if (unsure === undefined) {
+      unsure = { inFlight: 0, ready: 0 };
+      this.#unsure.set(key, unsure);
+    }
+    return unsure;
+  }
+
+  #key(place: PlaceId, message: MessageId): number {
+    return message * this.trace.places.length + place;
   }
 
   /** A topic that could not deliver to a queue dead-letters what was never in it. */
