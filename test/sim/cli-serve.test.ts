@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -95,18 +95,20 @@ it('answers nobody who came by another name, and nothing but GET', async () => {
 });
 
 it('tells when the file changes, and that it is gone', async () => {
-  const events = new Promise<string>((resolve, reject) => {
-    const { port } = new URL(served.url);
-    const asked = request({ host: '127.0.0.1', port, path: '/queuelab-open/events' }, (response) => {
-      response.on('data', (part) => {
-        if (!String(part).includes('changed')) return;
-        asked.destroy();
-        resolve(String(part));
-      });
-    });
+  const { port } = new URL(served.url);
+  const heard = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path: '/queuelab-open/events' }, resolve);
     asked.on('error', reject);
     asked.end();
   });
+  const events = new Promise<string>((resolve) => {
+    heard.on('data', (part) => {
+      if (!String(part).includes('changed')) return;
+      heard.destroy();
+      resolve(String(part));
+    });
+  });
+  // Not before it is listened to.
   writeFileSync(file, 'title: Other photos\n');
   expect(await events).toContain('event: changed');
   rmSync(file);
@@ -123,12 +125,15 @@ it('without a file there is none to be had', async () => {
 it('the command says where it is, and ends in good order when it is told to', async () => {
   const args = ['bin/queuelab.js', 'open', 'scenarios/why-queues/photo-queue.yaml', '--no-browser', '--port', '0'];
   const child = spawn(process.execPath, args);
-  const said = await new Promise<string>((resolve) => {
+  const said = await new Promise<string>((resolve, reject) => {
     let text = '';
-    child.stdout.on('data', (part) => {
+    const hear = (part: Buffer): void => {
       text += part;
       if (text.includes('Ctrl-C')) resolve(text);
-    });
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.on('exit', () => reject(new Error(`it ended: ${text}`)));
   });
   const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(said)?.[0] ?? '';
   expect(await (await fetch(`${url}queuelab-open/file`)).text()).toContain('photo upload');

@@ -1,9 +1,18 @@
-/** Follows the file that `queuelab open` serves beside the page: it is fetched at the start and whenever the server says that it has changed. */
+/** Follows the file that `queuelab open` serves beside the page: it is fetched as soon as the server can tell of its changes, and whenever it does. */
 import { type OpenedFile, readFile } from './files.ts';
 
 /** As in the server. */
 const FILE = './queuelab-open/file';
 const EVENTS = './queuelab-open/events';
+
+const NO_FILE: OpenedFile = {
+  type: 'refused',
+  problem: 'There is no local file here to follow. Start `queuelab open FILE` and open the address that it prints.',
+};
+const ENDED: OpenedFile = {
+  type: 'refused',
+  problem: '`queuelab open` has ended, so the file is no longer followed.',
+};
 
 export interface Followed {
   stop(): void;
@@ -12,7 +21,6 @@ export interface Followed {
 /** `hear` hears what the file holds, each time anew; also when it cannot be had. */
 export function follow(hear: (opened: OpenedFile) => void): Followed {
   let isStopped = false;
-  let events: EventSource | null = null;
   const tell = (opened: OpenedFile): void => {
     if (!isStopped) hear(opened);
   };
@@ -29,25 +37,24 @@ export function follow(hear: (opened: OpenedFile) => void): Followed {
       return false;
     }
   };
-  void load().then((isThere) => {
-    if (isStopped) return;
-    if (!isThere)
-      return tell({
-        type: 'refused',
-        problem:
-          'There is no local file here to follow. Start `queuelab open FILE` and open the address that it prints.',
-      });
-    events = new EventSource(EVENTS);
-    events.addEventListener('changed', () => void load());
-    events.addEventListener('error', () => {
-      events?.close();
-      tell({ type: 'refused', problem: '`queuelab open` has ended, so the file is no longer followed.' });
+  // The file is read when the server tells of its changes, so that none is missed in between.
+  const events = new EventSource(EVENTS);
+  let isHeard = false;
+  events.addEventListener('open', () => {
+    isHeard = true;
+    void load().then((isThere) => {
+      if (!isThere) tell(NO_FILE);
     });
+  });
+  events.addEventListener('changed', () => void load());
+  events.addEventListener('error', () => {
+    events.close();
+    tell(isHeard ? ENDED : NO_FILE);
   });
   return {
     stop: () => {
       isStopped = true;
-      events?.close();
+      events.close();
     },
   };
 }
