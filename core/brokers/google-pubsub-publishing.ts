@@ -119,7 +119,8 @@ function errorOfPublish(topic: PubsubTopic, { messages, sizeBytes }: Publish, no
     let count = 0;
     for (const name in attributes) {
       count++;
-      if (utf8Length(name) > ATTRIBUTE_KEY_BYTES_MAX) return ERROR.invalid;
+      // Keys that begin with goog are the service's own (G20).
+      if (name === '' || name.startsWith('goog') || utf8Length(name) > ATTRIBUTE_KEY_BYTES_MAX) return ERROR.invalid;
       if (utf8Length(String(attributes[name])) > ATTRIBUTE_VALUE_BYTES_MAX) return ERROR.invalid;
     }
     if (count > ATTRIBUTES_MAX || (count === 0 && dataBytes === 0)) return ERROR.invalid;

@@ -3,13 +3,23 @@
  * Source: rules X10, X17.
  */
 import type { Out } from '../machine.ts';
-import { idleOf } from '../parts/redis-stream.ts';
+import { type Group, type GroupConsumer, idleOf } from '../parts/redis-stream.ts';
+import { GREATEST_ID, LEAST_ID } from '../parts/stream-id.ts';
 import type { ActorId } from '../types.ts';
 import { plainly } from './redis-streams-handing.ts';
 import type { RedisHost } from './redis-streams-host.ts';
 import { ERRORS, noGroupOfKey, refuse, say } from './redis-streams-replies.ts';
-import { NEVER, shareOf } from './redis-streams-share.ts';
-import type { PendingList, XInfo, XInfoConsumers, XPending, XRange } from './redis-streams-verbs.ts';
+import { type Live, NEVER, shareOf } from './redis-streams-share.ts';
+import type {
+  PendingList,
+  PendingRow,
+  StreamInfo,
+  XInfo,
+  XInfoConsumers,
+  XInfoFull,
+  XPending,
+  XRange,
+} from './redis-streams-verbs.ts';
 
 export class Info {
   readonly #host: RedisHost;
@@ -75,35 +85,32 @@ export class Info {
       }));
       return say(from, 'control', { type: 'groups-info', token, groups }, out);
     }
-    const first = stream.entries.first;
-    const last = stream.entries.last;
-    const { producers, ids } = stream.tracked;
-    say(
-      from,
-      'control',
-      {
-        type: 'stream-info',
-        token,
-        length: stream.length,
-        nodes: stream.nodes,
-        lastId: stream.lastId,
-        maxDeleted: stream.maxDeleted,
-        entriesAdded: stream.entriesAdded,
-        firstId: stream.firstId,
-        groups: stream.groups.size,
-        first: first === undefined ? null : plainly(first),
-        last: last === undefined ? null : plainly(last),
-        idmp: {
-          durationMs: stream.idmpDurationMs,
-          maxSize: stream.idmpMaxSize,
-          producers,
-          ids,
-          added: stream.idsAdded,
-          duplicates: stream.idsDuplicate,
-        },
-      },
-      out,
-    );
+    say(from, 'control', infoOf(live, token), out);
+  }
+
+  infoFull(from: ActorId, { key, count, token }: XInfoFull, out: Out): void {
+    const live = this.#host.at(from, token, key, out);
+    if (live === null) return;
+    if (live === undefined) return refuse(from, token, ERRORS.noKey, out);
+    const { stream } = live;
+    const most = count === 0 ? NEVER : count;
+    const groups = byName(stream.groups).map((group) => ({
+      name: group.name,
+      lastId: group.lastId,
+      entriesRead: group.entriesRead < 0 ? null : group.entriesRead,
+      lag: stream.lag(group),
+      pending: group.pel.size,
+      rows: pendingRows(group, null, most),
+      consumers: byName(group.consumers).map((consumer) => ({
+        name: consumer.name,
+        seenMs: consumer.seenMs,
+        activeMs: consumer.activeMs,
+        pending: consumer.pending,
+        rows: pendingRows(group, consumer, most),
+      })),
+    }));
+    const entries = stream.entries.range(LEAST_ID, GREATEST_ID, most, false).map(plainly);
+    say(from, 'control', { type: 'stream-full', token, info: infoOf(live, token), entries, groups }, out);
   }
 
   infoConsumers(from: ActorId, { key, group: name, token }: XInfoConsumers, out: Out): void {
@@ -121,6 +128,44 @@ export class Info {
     }));
     say(from, 'control', { type: 'consumers-info', token, consumers }, out);
   }
+}
+
+function infoOf({ stream }: Live, token: number): StreamInfo {
+  const { first, last } = stream.entries;
+  const { producers, ids } = stream.tracked;
+  return {
+    type: 'stream-info',
+    token,
+    length: stream.length,
+    nodes: stream.nodes,
+    lastId: stream.lastId,
+    maxDeleted: stream.maxDeleted,
+    entriesAdded: stream.entriesAdded,
+    firstId: stream.firstId,
+    groups: stream.groups.size,
+    first: first === undefined ? null : plainly(first),
+    last: last === undefined ? null : plainly(last),
+    idmp: {
+      durationMs: stream.idmpDurationMs,
+      maxSize: stream.idmpMaxSize,
+      producers,
+      ids,
+      added: stream.idsAdded,
+      duplicates: stream.idsDuplicate,
+    },
+  };
+}
+
+/** What is pending with a consumer, or with any of the group (null), from the lowest id on. */
+function pendingRows({ pel }: Group, owner: GroupConsumer | null, most: number): PendingRow[] {
+  const rows: PendingRow[] = [];
+  for (const pending of pel.range(LEAST_ID, GREATEST_ID, NEVER)) {
+    if (rows.length >= most) break;
+    if (owner !== null && pending.owner !== owner) continue;
+    const { id, timeMs, count } = pending;
+    rows.push({ id, consumer: pending.owner?.name ?? '', timeMs, count });
+  }
+  return rows;
 }
 
 /** Groups and consumers are listed by name. */

@@ -10,7 +10,7 @@ import type { RedisHost } from './redis-streams-host.ts';
 import type { Reading } from './redis-streams-reading.ts';
 import { ERRORS, refuse, say, sayCount, sayOk } from './redis-streams-replies.ts';
 import { evictShare } from './redis-streams-share.ts';
-import type { ConfigSet, FlushAll, SetKey, XCfgSet, XLen, XSetId } from './redis-streams-verbs.ts';
+import type { ConfigSet, FlushAll, Rename, SetKey, XCfgSet, XLen, XSetId } from './redis-streams-verbs.ts';
 
 export class Keys {
   readonly #host: RedisHost;
@@ -46,8 +46,26 @@ export class Keys {
 
   /** A key of another type. */
   set(from: ActorId, { key, token }: SetKey, out: Out): void {
-    this.#drop(key, out);
     this.#host.others.add(key);
+    this.#drop(key, out);
+    sayOk(from, token, out);
+  }
+
+  /** The stream stays what it is, under another key; who waits for either key looks again. What it was called on the stage stays. */
+  rename(from: ActorId, { key, to, token }: Rename, out: Out): void {
+    const live = this.#host.streams.get(key);
+    const isOther = this.#host.others.delete(key);
+    if (live === undefined && !isOther) return refuse(from, token, ERRORS.noKey, out);
+    if (isOther) this.#host.others.add(to);
+    else if (key !== to) this.#host.others.delete(to);
+    if (key !== to) this.#drop(to, out);
+    if (live !== undefined) {
+      this.#host.streams.delete(key);
+      this.#host.streams.set(to, live);
+      live.stream.key = to;
+      this.#reading.failBlocked(key, null, out);
+      this.#reading.serve(to, out);
+    }
     sayOk(from, token, out);
   }
 

@@ -22,7 +22,7 @@ import { Reading } from './redis-streams-reading.ts';
 import { sayOk } from './redis-streams-replies.ts';
 import { Settling } from './redis-streams-settling.ts';
 import { Trimming } from './redis-streams-trimming.ts';
-import type { DeadLetter, StreamsRequest } from './redis-streams-verbs.ts';
+import type { DeadLetter, Exec, StreamsRequest } from './redis-streams-verbs.ts';
 
 export type { RedisSettings } from './redis-streams-host.ts';
 
@@ -130,6 +130,9 @@ export class RedisStreamsNode implements Machine {
       case 'XINFO GROUPS':
         this.#info.info(from, request, out);
         break;
+      case 'XINFO STREAM FULL':
+        this.#info.infoFull(from, request, out);
+        break;
       case 'XINFO CONSUMERS':
         this.#info.infoConsumers(from, request, out);
         break;
@@ -144,6 +147,14 @@ export class RedisStreamsNode implements Machine {
       case 'TYPE':
       case 'DEL':
         this.#keys.key(from, request, out);
+        break;
+      case 'RENAME':
+        this.#reading.hold();
+        this.#keys.rename(from, request, out);
+        this.#reading.serveHeld(out);
+        break;
+      case 'EXEC':
+        this.#execute(from, request, out);
         break;
       case 'SET':
         this.#keys.set(from, request, out);
@@ -164,6 +175,18 @@ export class RedisStreamsNode implements Machine {
         request satisfies never;
     }
     if (this.#host.loses) this.#disk.armFlush(out);
+  }
+
+  /** Readers that wait see what a transaction leaves, not what it passes through; in it nobody waits. */
+  #execute(from: ActorId, { commands }: Exec, out: Out): void {
+    this.#reading.hold();
+    for (const command of commands) {
+      if (command.type === 'XREAD' || command.type === 'XREADGROUP') {
+        const unblocked: typeof command = { ...command, blockMs: -1 };
+        this.receive(from, unblocked, out);
+      } else if (command.type !== 'EXEC') this.receive(from, command, out);
+    }
+    this.#reading.serveHeld(out);
   }
 
   timer(wire: Wire, out: Out): void {

@@ -31,6 +31,11 @@ export class Reading {
   #blocked: Blocked[] = [];
   #unblockAtUs = NEVER;
   #claimableAtUs = NEVER;
+  /** While a transaction runs: the keys that had something new, and those whose stream or group went. */
+  #held: {
+    readonly ready: Set<string>;
+    readonly gone: { readonly key: string; readonly group: string | null }[];
+  } | null = null;
 
   constructor(host: RedisHost, handing: Handing) {
     this.#host = host;
@@ -83,8 +88,40 @@ export class Reading {
     if (request.type === 'XREADGROUP' && request.claimMs >= 0) this.#armClaimable(out);
   }
 
+  /** From here on those that wait wait until `serveHeld`. */
+  hold(): void {
+    this.#held ??= { ready: new Set(), gone: [] };
+  }
+
+  /** Whoever waits now sees what is there: an error where the group has gone and not come again. */
+  serveHeld(out: Out): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held === null) return;
+    for (const { key, group } of held.gone) {
+      for (const name of this.#groupsWaiting(key, group)) {
+        if (this.#host.streams.get(key)?.stream.groups.has(name) !== true) this.failBlocked(key, name, out);
+      }
+    }
+    for (const key of held.ready) this.serve(key, out);
+  }
+
+  /** Groups of a key in which somebody waits: this one, or all. */
+  #groupsWaiting(key: string, group: string | null): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { request, streams } of this.#blocked) {
+      if (request.type !== 'XREADGROUP' || !streams.some((from) => from.key === key)) continue;
+      if (group === null || request.group === group) names.add(request.group);
+    }
+    return names;
+  }
+
   /** Serves those that wait for a key (null: for any), the one that has waited longest first. */
   serve(key: string | null, out: Out): void {
+    if (this.#held !== null && key !== null) {
+      this.#held.ready.add(key);
+      return;
+    }
     // A group that has read all: whoever waits for that alone waits on.
     let done: string | null = null;
     for (let i = 0; i < this.#blocked.length; ) {
@@ -129,6 +166,10 @@ export class Reading {
 
   /** Those that wait for a group that is gone, or for a stream, get an error (X15). */
   failBlocked(key: string, group: string | null, out: Out): void {
+    if (this.#held !== null) {
+      this.#held.gone.push({ key, group });
+      return;
+    }
     const failed = this.#blocked.filter(
       ({ request, streams }) =>
         request.type === 'XREADGROUP' &&
@@ -140,8 +181,9 @@ export class Reading {
     for (const { from, request } of failed) {
       const old = group === null ? ERRORS.unblocked : ERRORS.destroyed;
       const name = (request as XReadGroup).group;
-      // Since 7.2 the command is tried again, and then finds no group.
-      refuse(from, request.token, this.#host.settings.version >= 702 ? noGroupToRead(key, name) : old, out);
+      // Since 7.2 the command is tried again, and then finds no group, or a key of another type.
+      const anew = this.#host.others.has(key) ? ERRORS.wrongType : noGroupToRead(key, name);
+      refuse(from, request.token, this.#host.settings.version >= 702 ? anew : old, out);
     }
   }
 

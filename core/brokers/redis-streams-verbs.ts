@@ -184,6 +184,12 @@ export interface XInfo extends OnKey {
   readonly type: 'XINFO STREAM' | 'XINFO GROUPS';
 }
 
+/** XINFO STREAM with FULL: entries, groups, consumers and what is pending, at most `count` of each list (0: all). */
+export interface XInfoFull extends OnKey {
+  readonly type: 'XINFO STREAM FULL';
+  readonly count: number;
+}
+
 export interface XInfoConsumers extends OnGroup {
   readonly type: 'XINFO CONSUMERS';
 }
@@ -201,6 +207,19 @@ export interface XCfgSet extends OnKey {
   /** Absent ones stay as they are. */
   readonly durationMs: number | null;
   readonly maxSize: number | null;
+}
+
+/** Gives a stream another key; what was there before is gone. */
+export interface Rename extends OnKey {
+  readonly type: 'RENAME';
+  readonly to: string;
+}
+
+/** The commands since MULTI: carried out one after the other with nothing between, and none of them blocks. Each is answered by its own token. */
+export interface Exec extends Wire {
+  readonly type: 'EXEC';
+  readonly token: number;
+  readonly commands: readonly StreamsRequest[];
 }
 
 export interface ConfigSet extends Request {
@@ -252,10 +271,13 @@ export type StreamsRequest =
   | XClaim
   | XAutoClaim
   | XInfo
+  | XInfoFull
   | XInfoConsumers
   | XSetId
   | XCfgSet
   | ConfigSet
+  | Rename
+  | Exec
   | Ping
   | Quit;
 
@@ -372,6 +394,35 @@ export interface StreamInfo extends Reply {
   };
 }
 
+/** One entry on a pending list: who has it ('' nobody), since when on the server's clock, and how often it was handed out. */
+export interface PendingRow {
+  readonly id: StreamId;
+  readonly consumer: string;
+  readonly timeMs: number;
+  readonly count: number;
+}
+
+export interface StreamFull extends Reply {
+  readonly type: 'stream-full';
+  readonly info: StreamInfo;
+  readonly entries: readonly Handed[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly lastId: StreamId;
+    readonly entriesRead: number | null;
+    readonly lag: number | null;
+    readonly pending: number;
+    readonly rows: readonly PendingRow[];
+    readonly consumers: readonly {
+      readonly name: string;
+      readonly seenMs: number;
+      readonly activeMs: number;
+      readonly pending: number;
+      readonly rows: readonly PendingRow[];
+    }[];
+  }[];
+}
+
 export interface GroupsInfo extends Reply {
   readonly type: 'groups-info';
   readonly groups: readonly {
@@ -408,5 +459,6 @@ export type StreamsReply =
   | PendingSummary
   | PendingList
   | StreamInfo
+  | StreamFull
   | GroupsInfo
   | ConsumersInfo;

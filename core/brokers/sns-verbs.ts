@@ -21,6 +21,8 @@ export interface Content {
   readonly body: PolicyJson | undefined;
   /** There is no body at all, which the service does not take. */
   readonly isEmpty?: boolean;
+  /** Set when its attributes are none that the API takes, by name, type or value; absent for good ones. */
+  readonly badAttributes?: true;
   /** Null or absent: none was given. */
   readonly subject?: string | null;
 }
@@ -134,6 +136,7 @@ export type SnsRequest =
 export const SNS_ERRORS = {
   notFound: 'NotFound',
   invalid: 'InvalidParameter',
+  value: 'ParameterValueInvalid',
   policies: 'FilterPolicyLimitExceeded',
   empty: 'EmptyBatchRequest',
   entryId: 'InvalidBatchEntryId',

@@ -523,8 +523,7 @@ export class Sns implements Machine {
     const fifoOf = (queue: string): boolean | undefined => this.#targets.get(queue)?.fifo;
     if (faultOfQueue(topic.dedup !== null, endpoint, attributes, fifoOf) !== '') return ERROR.invalid;
     if (faultOfFilter(attributes) !== '') return ERROR.invalid;
-    if (Object.keys(attributes).some((attribute) => SUBSCRIPTION_OPTIONS[attribute] === undefined))
-      return ERROR.invalid;
+    if (!areKnown(attributes)) return ERROR.invalid;
     if (typeof (attributes['RawMessageDelivery'] ?? false) !== 'boolean') return ERROR.invalid;
     const filtered = topic.subscriptions.filter(({ policy }) => policy !== null).length;
     if (attributes['FilterPolicy'] !== undefined && filtered >= POLICIES_MAX) return ERROR.policies;
@@ -544,6 +543,7 @@ export class Sns implements Machine {
   #setAttributes(request: SetSubscriptionAttributes, out: Out): string {
     const subscription = this.#subscription(request.topic, request.endpoint);
     if (subscription === undefined) return ERROR.notFound;
+    if (!areKnown(request.attributes)) return ERROR.invalid;
     if (faultOfFilter({ FilterPolicyScope: subscription.scope, ...request.attributes }) !== '') return ERROR.invalid;
     this.#change(request.topic, subscription, request.attributes, out);
     return '';
@@ -598,6 +598,7 @@ function isFifo(name: string, attribute: boolean): boolean {
 function errorOfPublish({ dedup, contentDedup }: Topic, request: Publish): string {
   const { group, dedupId, sizeBytes, content } = request;
   if (sizeBytes > BYTES_MAX || content?.isEmpty === true || !isSubject(content?.subject ?? null)) return ERROR.invalid;
+  if (content?.badAttributes === true) return ERROR.value;
   if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (!ID.test(group)) return ERROR.invalid;
   return (dedupId === null ? contentDedup : ID.test(dedupId)) ? '' : ERROR.invalid;
@@ -621,6 +622,11 @@ function errorOfBatch({ dedup, contentDedup }: Topic, entries: PublishBatch['ent
     if (dedup !== null && lacks) return ERROR.invalid;
   }
   return bytes > BYTES_MAX ? ERROR.tooLong : '';
+}
+
+/** Whether subscriptions have all these attributes. */
+function areKnown(attributes: OptionValues): boolean {
+  return Object.keys(attributes).every((attribute) => SUBSCRIPTION_OPTIONS[attribute] !== undefined);
 }
 
 /** Why a queue cannot be subscribed so; '' when it can (N13, N15). `fifoOf` is undefined for what is no queue of SQS. */

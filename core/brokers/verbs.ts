@@ -171,11 +171,14 @@ const STREAMS: Sentences<Exclude<StreamsRequest['type'], 'QUIT'> | DeadLetter['t
   XAUTOCLAIM:
     'Walks the pending list and claims what has been idle for long enough; the answer says where to go on (X11).',
   'XINFO STREAM': 'Tells about a stream.',
+  'XINFO STREAM FULL': 'Tells all about a stream: its entries, its groups, and what each consumer has pending.',
   'XINFO GROUPS': 'Tells about its groups, with their lag.',
   'XINFO CONSUMERS': 'Tells about a group’s consumers.',
   XSETID: 'Sets the last id by hand.',
   XCFGSET: 'Sets for how long and for how many entries repeats are recognised.',
   'CONFIG SET': 'Changes settings of the server.',
+  RENAME: 'Gives a stream another key.',
+  EXEC: 'Carries out the commands since MULTI with nothing between them; readers that wait are served after the last.',
   PING: 'Answers PONG.',
   EVAL: 'A script in one step: acks a pending entry and adds it to a dead-letter stream (X14).',
 };

@@ -136,7 +136,8 @@ export interface Handed {
 }
 
 export class RedisStream {
-  readonly key: string;
+  /** Changed by RENAME alone. */
+  key: string;
   readonly entries = new IdList<Entry>();
   readonly groups = new Map<string, Group>();
   lastId: StreamId = LEAST_ID;

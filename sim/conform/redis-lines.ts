@@ -208,6 +208,12 @@ function commandOf(words: Words, newMessage: NewMessage): Unsent {
     }
     case 'UNLINK':
       return { type: 'DEL', key: words.next() };
+    case 'RENAME': {
+      words.atLeast(2);
+      const [key, to] = [words.next(), words.next()];
+      words.end();
+      return { type: 'RENAME', key, to };
+    }
     case 'SET':
       return { type: 'SET', key: words.next() };
     case 'FLUSHALL':
@@ -637,11 +643,19 @@ function xautoclaim(words: Words): Unsent {
   return { type: 'XAUTOCLAIM', key, group, consumer, minIdleMs, start, count, justId };
 }
 
+/** So many entries of each list are told in full unless asked otherwise. */
+const FULL_COUNT = 10;
+
 function xinfo(words: Words): Unsent {
   const sub = words.subcommand({ CONSUMERS: 2, GROUPS: 1, STREAM: 1 });
   const key = words.next();
   if (sub === 'CONSUMERS') return { type: 'XINFO CONSUMERS', key, group: words.next() };
-  if (words.left > 0) throw new UnknownShape(`XINFO ${sub} with options`);
+  if (words.left > 0) {
+    if (sub !== 'STREAM' || words.option('FULL') === null) throw new Refusal(SYNTAX);
+    const count = words.option('COUNT') === null ? FULL_COUNT : Math.max(0, words.integer());
+    words.end();
+    return { type: 'XINFO STREAM FULL', key, count };
+  }
   return sub === 'STREAM' ? { type: 'XINFO STREAM', key } : { type: 'XINFO GROUPS', key };
 }
 

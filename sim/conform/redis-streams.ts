@@ -35,6 +35,14 @@ interface Answer {
   reply: StreamsReply | null;
   /** What was picked out of the reply, for XINFO-GROUP-FIELDS. */
   picked?: Json;
+  /** The answers to the commands of a transaction. */
+  parts?: readonly Answer[];
+}
+
+const OK: Answer = { reply: { type: 'ok', token: 0 } };
+
+function failed(text: string): Answer {
+  return { reply: { type: 'error', token: 0, text } };
 }
 
 /** A server and its clients. */
@@ -44,6 +52,8 @@ class Server {
   readonly #actors = new Map<string, number>();
   readonly #open = new Map<number, Answer>();
   readonly #fields = new Map<number, readonly string[]>();
+  /** What clients have queued since MULTI; a command that was refused spoils the whole. */
+  readonly #queued = new Map<string, { readonly commands: (readonly string[])[]; spoilt: boolean }>();
   #tokens = 0;
 
   constructor(version: number, disk: Pick<RedisSettings, 'appendonly' | 'appendfsync'>) {
@@ -93,15 +103,67 @@ class Server {
   }
 
   send(client: string, words: readonly string[]): Answer {
+    const transacted = this.#transact(client, words);
+    if (transacted !== null) return transacted;
     const answer: Answer = { reply: null };
-    const command = readCommand(words, this.#version, (fields) => {
+    const command = this.#read(words);
+    if ('text' in command) answer.reply = this.#refusal(command);
+    else this.#say(client, command, answer);
+    return answer;
+  }
+
+  #read(words: readonly string[]): Unsent | Refused {
+    return readCommand(words, this.#version, (fields) => {
       const message = this.#driver.message(fields.join('').length);
       this.#fields.set(message.id, fields);
       return message;
     });
-    if ('text' in command) answer.reply = this.#refusal(command);
-    else this.#say(client, command, answer);
-    return answer;
+  }
+
+  /** MULTI and what follows it up to EXEC or DISCARD; null for a command that belongs to no transaction. */
+  #transact(client: string, words: readonly string[]): Answer | null {
+    const name = (words[0] ?? '').toUpperCase();
+    const queued = this.#queued.get(client);
+    if (name === 'MULTI') {
+      if (queued !== undefined) return failed('ERR MULTI calls can not be nested');
+      this.#queued.set(client, { commands: [], spoilt: false });
+      return OK;
+    }
+    if (name === 'EXEC' || name === 'DISCARD') {
+      if (queued === undefined) return failed(`ERR ${name} without MULTI`);
+      this.#queued.delete(client);
+      if (name === 'DISCARD') return OK;
+      if (queued.spoilt) return failed('EXECABORT Transaction discarded because of previous errors.');
+      return this.#execute(client, queued.commands);
+    }
+    if (queued === undefined) return null;
+    const command = this.#read(words);
+    // The number of words is all that is looked at before the time comes.
+    if ('text' in command && /wrong number of arguments|unknown command/.test(command.text)) {
+      queued.spoilt = true;
+      return failed(command.text);
+    }
+    queued.commands.push(words);
+    return { reply: { type: 'text', token: 0, text: 'QUEUED' } };
+  }
+
+  #execute(client: string, lines: readonly (readonly string[])[]): Answer {
+    const parts: Answer[] = [];
+    const commands: StreamsRequest[] = [];
+    for (const words of lines) {
+      const answer: Answer = { reply: null };
+      parts.push(answer);
+      const command = this.#read(words);
+      if ('text' in command) {
+        answer.reply = { type: 'error', token: 0, text: command.text };
+        continue;
+      }
+      this.#tokens += 1;
+      this.#open.set(this.#tokens, answer);
+      commands.push({ ...command, token: this.#tokens } as StreamsRequest);
+    }
+    this.#say(client, { type: 'EXEC', commands }, { reply: null });
+    return { reply: OK.reply, parts };
   }
 
   #say(client: string, command: Unsent, answer: Answer): void {
@@ -357,7 +419,8 @@ function matches(wanted: Json, actual: Json): boolean {
 }
 
 /** What a client sees: the reply, `{"$error": text}`, or that it waits. */
-function shown(server: Server, { reply, picked }: Answer): Json {
+function shown(server: Server, { reply, picked, parts }: Answer): Json {
+  if (parts !== undefined) return parts.map((part) => shown(server, part));
   if (picked !== undefined) return picked;
   if (reply === null) return { $blocked: true };
   return respOf(server, reply);
@@ -370,6 +433,23 @@ function entryOf(server: Server, entry: Handed): Json {
 
 function countOf(count: number): number {
   return Number.isFinite(count) ? count : LARGEST;
+}
+
+/** What XINFO STREAM tells first, in full or not. */
+function factsOf(server: Server, info: Extract<StreamsReply, { type: 'stream-info' }>): Json[] {
+  const { idmp } = info;
+  return [
+    ...['length', info.length, 'radix-tree-keys', info.nodes, 'radix-tree-nodes', info.nodes + 1],
+    ...['last-generated-id', idText(info.lastId), 'max-deleted-entry-id', idText(info.maxDeleted)],
+    ...['entries-added', info.entriesAdded, 'recorded-first-entry-id', idText(info.firstId)],
+    ...(server.version < 806
+      ? []
+      : [
+          ...['idmp-duration', idmp.durationMs / 1000, 'idmp-maxsize', idmp.maxSize],
+          ...['pids-tracked', idmp.producers, 'iids-tracked', idmp.ids],
+          ...['iids-added', idmp.added, 'iids-duplicates', idmp.duplicates],
+        ]),
+  ];
 }
 
 /** A reply in its RESP2 shape. */
@@ -414,22 +494,33 @@ function respOf(server: Server, reply: StreamsReply): Json {
     case 'pending-list':
       return reply.rows.map(({ id, consumer, idleMs, count }) => [idText(id), consumer, idleMs, countOf(count)]);
     case 'stream-info': {
-      const { idmp, first, last } = reply;
+      const { first, last } = reply;
       return [
-        ...['length', reply.length, 'radix-tree-keys', reply.nodes, 'radix-tree-nodes', reply.nodes + 1],
-        ...['last-generated-id', idText(reply.lastId), 'max-deleted-entry-id', idText(reply.maxDeleted)],
-        ...['entries-added', reply.entriesAdded, 'recorded-first-entry-id', idText(reply.firstId)],
-        ...(server.version < 806
-          ? []
-          : [
-              ...['idmp-duration', idmp.durationMs / 1000, 'idmp-maxsize', idmp.maxSize],
-              ...['pids-tracked', idmp.producers, 'iids-tracked', idmp.ids],
-              ...['iids-added', idmp.added, 'iids-duplicates', idmp.duplicates],
-            ]),
+        ...factsOf(server, reply),
         ...['groups', reply.groups],
         ...['first-entry', first === null ? null : entryOf(server, first)],
         ...['last-entry', last === null ? null : entryOf(server, last)],
       ];
+    }
+    case 'stream-full': {
+      const { info, entries, groups } = reply;
+      const told = groups.map(({ name, lastId, entriesRead, lag, pending, rows, consumers }): Json => {
+        const readers = consumers.map(
+          (consumer): Json => [
+            ...['name', consumer.name, 'seen-time', consumer.seenMs],
+            ...(server.version < 702 ? [] : ['active-time', consumer.activeMs]),
+            ...['pel-count', consumer.pending],
+            ...['pending', consumer.rows.map(({ id, timeMs, count }) => [idText(id), timeMs, countOf(count)])],
+          ],
+        );
+        const all = rows.map(({ id, consumer, timeMs, count }) => [idText(id), consumer, timeMs, countOf(count)]);
+        return [
+          ...['name', name, 'last-delivered-id', idText(lastId), 'entries-read', entriesRead, 'lag', lag],
+          ...['pel-count', pending, 'pending', all, 'consumers', readers],
+        ];
+      });
+      const held = entries.map((entry) => entryOf(server, entry));
+      return [...factsOf(server, info), 'entries', held, 'groups', told];
     }
     case 'groups-info':
       return reply.groups.map(({ name, consumers, pending, lastId, entriesRead, lag }) => [

@@ -47,6 +47,7 @@ import {
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
+import { isGood } from './message-attributes.ts';
 import { optionsOf } from './sqs-settings.ts';
 
 const SECOND = 1_000_000;
@@ -119,7 +120,9 @@ class Pair {
     const { body, subject, topic, attributes } = published;
     const message = this.#message(body);
     if (!this.#published.has(message.id)) this.#published.set(message.id, published);
-    const content: Content = { attributes, body: parsed(body), isEmpty: body === '', subject };
+    const given = Object.entries(attributes).map(([name, { Type, Value }]) => ({ name, text: Value, type: Type }));
+    const bad = given.every(isGood) ? {} : { badAttributes: true as const };
+    const content: Content = { attributes, body: parsed(body), isEmpty: body === '', subject, ...bad };
     const own = Object.entries(attributes).reduce((sum, [name, { Value }]) => sum + utf8Length(name + Value), 0);
     const sizeBytes = utf8Length(body) + own;
     this.#tokens += 1;
@@ -193,7 +196,7 @@ export const runScript: Runner = (table, findings) => {
   const queues = new Set([...queuesOf(subscriptions.map(({ record }) => record)), ...queuesOf(steps.map(argsOf))]);
   const topics = Object.entries(input.table('topics')).map(([name, attributes]) => ({
     name,
-    options: optionsOf(isTable(attributes) ? attributes : {}, TOPIC_OPTIONS),
+    options: topicOptions(isTable(attributes) ? attributes : {}),
   }));
   const pair = new Pair(topics, [...queues]);
   for (const subscription of subscriptions) {
@@ -203,7 +206,7 @@ export const runScript: Runner = (table, findings) => {
   const results = new Map<string, Json>();
   for (const step of steps) {
     if (step.has('t')) pair.advanceTo(Math.round(step.number('t') * SECOND));
-    const result = act(pair, step);
+    const result = act(pair, step, results);
     const name = step.get('as');
     if (typeof name === 'string') results.set(name, result);
     step.skip('note').end();
@@ -236,7 +239,7 @@ function queuesOf(records: readonly JsonTable[]): string[] {
   });
 }
 
-function act(pair: Pair, step: Fields): Json {
+function act(pair: Pair, step: Fields, results: ReadonlyMap<string, Json>): Json {
   const op = step.text('op');
   switch (op) {
     case 'received':
@@ -251,14 +254,14 @@ function act(pair: Pair, step: Fields): Json {
       return phases(step);
     default: {
       const args = step.fields('args');
-      const result = call(pair, op, args);
+      const result = call(pair, op, args, results);
       args.end();
       return result;
     }
   }
 }
 
-function call(pair: Pair, op: string, args: Fields): Json {
+function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string, Json>): Json {
   switch (op) {
     case 'Publish': {
       const published = publishedOf(args.text('TopicArn'), args);
@@ -286,25 +289,27 @@ function call(pair: Pair, op: string, args: Fields): Json {
           .map(({ id, result }) => ({ Id: id, Code: result.error })),
       };
     }
-    case 'Subscribe':
-      return answerOf(subscribe(pair, args).error);
+    case 'Subscribe': {
+      const { error } = subscribe(pair, args);
+      return error === '' ? { ok: true, SubscriptionArn: arnOf(args) } : answerOf(error);
+    }
     case 'Unsubscribe': {
-      const [topic, endpoint] = [args.text('TopicArn'), args.text('Endpoint')];
+      const [topic, endpoint] = subscriptionOf(args, results);
       return answerOf((pair.ask({ type: 'Unsubscribe', topic, endpoint }) as TopicResult).error);
     }
     case 'SetSubscriptionAttributes': {
-      const [topic, endpoint] = [args.text('TopicArn'), args.text('Endpoint')];
-      const attributes = optionsOf(
-        { [args.text('AttributeName')]: args.get('AttributeValue') ?? null },
-        SUBSCRIPTION_OPTIONS,
-      );
+      const [topic, endpoint] = subscriptionOf(args, results);
+      const [name, value] = [args.text('AttributeName'), args.get('AttributeValue') ?? null];
+      const isKnown = SUBSCRIPTION_OPTIONS[name] !== undefined;
+      const attributes = isKnown ? optionsOf({ [name]: value }, SUBSCRIPTION_OPTIONS) : { [name]: String(value) };
       return answerOf(
         (pair.ask({ type: 'SetSubscriptionAttributes', topic, endpoint, attributes }) as TopicResult).error,
       );
     }
     case 'CreateTopic': {
-      const attributes = optionsOf(args.table('Attributes'), TOPIC_OPTIONS);
-      return answerOf((pair.ask({ type: 'CreateTopic', topic: args.text('Name'), attributes }) as TopicResult).error);
+      const [topic, attributes] = [args.skip('Tags').text('Name'), topicOptions(args.table('Attributes'))];
+      const { error } = pair.ask({ type: 'CreateTopic', topic, attributes }) as TopicResult;
+      return error === '' ? { ok: true, TopicArn: topic } : answerOf(error);
     }
     case 'DeleteTopic':
       return answerOf((pair.ask({ type: 'DeleteTopic', topic: args.text('TopicArn') }) as TopicResult).error);
@@ -316,12 +321,39 @@ function call(pair: Pair, op: string, args: Fields): Json {
   }
 }
 
+/** Attributes of a topic about who may use it, how it is called, encrypted and traced, and how many calls it takes: they change nothing of what is delivered. */
+const OF_NO_CONSEQUENCE: ReadonlySet<string> = new Set([
+  ...['DisplayName', 'Policy', 'KmsMasterKeyId', 'TracingConfig', 'SignatureVersion', 'FifoThroughputScope'],
+]);
+
+function topicOptions(attributes: JsonTable): OptionValues {
+  const telling = Object.entries(attributes).filter(([name]) => !OF_NO_CONSEQUENCE.has(name));
+  return optionsOf(Object.fromEntries(telling), TOPIC_OPTIONS);
+}
+
+/** A subscription's ARN, as Subscribe answers it. */
+function arnOf({ record }: Fields): string {
+  return `${String(record['TopicArn'])}:${String(record['Endpoint'])}`;
+}
+
+/** Topic and endpoint, given by their names or by the ARN that an earlier step got (`$s.SubscriptionArn`). */
+function subscriptionOf(args: Fields, results: ReadonlyMap<string, Json>): [topic: string, endpoint: string] {
+  if (!args.has('SubscriptionArn')) return [args.text('TopicArn'), args.text('Endpoint')];
+  const [, name = ''] = /^\$(.+)\.SubscriptionArn$/.exec(args.text('SubscriptionArn')) ?? [];
+  const subscribed = results.get(name);
+  const arn = isTable(subscribed) ? String(subscribed['SubscriptionArn'] ?? '') : '';
+  const at = arn.indexOf(':');
+  return [arn.slice(0, at), arn.slice(at + 1)];
+}
+
 /** Attributes may be given beside the endpoint, or under `Attributes` as the API has them. */
 function subscribe(pair: Pair, row: Fields): TopicResult {
   const { TopicArn, Endpoint, Protocol, Attributes, ...beside } = row.record;
   row.skip(...Object.keys(row.record));
   if (typeof TopicArn !== 'string' || typeof Endpoint !== 'string')
     throw new UnknownShape('a subscription without names');
+  if (Protocol !== undefined && !PROTOCOLS.has(Protocol))
+    return { type: 'TopicResult', token: 0, error: 'InvalidParameter' };
   if (Protocol !== undefined && Protocol !== 'sqs') throw new UnknownShape(`the protocol ${String(Protocol)}`);
   const attributes: Record<string, OptionValue> = {};
   for (const [name, value] of Object.entries({ ...beside, ...(isTable(Attributes) && Attributes) })) {
@@ -332,6 +364,11 @@ function subscribe(pair: Pair, row: Fields): TopicResult {
   }
   return pair.ask({ type: 'Subscribe', topic: TopicArn, endpoint: Endpoint, attributes }) as TopicResult;
 }
+
+/** What a subscription may go to; here it goes to queues. */
+const PROTOCOLS: ReadonlySet<Json> = new Set([
+  ...['sqs', 'http', 'https', 'email', 'email-json', 'sms', 'application', 'lambda', 'firehose'],
+]);
 
 function publishedOf(topic: string, args: Fields): Published {
   const subject = args.get('Subject');
@@ -441,6 +478,13 @@ function compare(where: string, wanted: Json, result: Json, findings: Findings):
       case 'message_contains':
       case 'reason':
         break;
+      case 'present':
+      case 'absent':
+        for (const part of isList(value) ? value : [value]) {
+          const has = isTable(result) && Object.hasOwn(result, String(part));
+          findings.same(`${at}.${String(part)}`, field === 'present', has);
+        }
+        break;
       case 'error': {
         const got = isTable(result) ? (result['error'] ?? '') : '';
         if (value === true) findings.holds(at, got !== '', value, got);
@@ -476,6 +520,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'ok',
   'MessageId',
   'SequenceNumber',
+  'SubscriptionArn',
+  'TopicArn',
   'immediate',
   'pre_backoff',
   'backoff_retries',

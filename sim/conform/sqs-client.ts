@@ -17,6 +17,7 @@ import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import type { JsonTable } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
+import { UNPRINTABLE } from './message-attributes.ts';
 
 const CLIENT = 7;
 
@@ -95,9 +96,6 @@ export interface How {
   /** Names of the system attributes that the sender set. */
   readonly system: readonly string[];
 }
-
-/** Characters that no body may have: what XML 1.0 does not allow. */
-export const UNPRINTABLE = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
 
 /** A machine with queues, and the client that asks it. */
 export class SqsClient {

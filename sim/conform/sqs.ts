@@ -7,7 +7,8 @@ import type { QueueAttributes } from '../../core/brokers/sqs-verbs.ts';
 import type { OptionValue, OptionValues } from '../../core/options.ts';
 import { utf8Length } from '../../core/parts/pubsub-filter.ts';
 import { caseOf, Fields, isTable, type Json, type JsonTable, type Runner, textOf, UnknownShape } from './case.ts';
-import { type How, isAsked, type Result, SqsClient, UNPRINTABLE } from './sqs-client.ts';
+import { isGood } from './message-attributes.ts';
+import { type How, isAsked, type Result, SqsClient } from './sqs-client.ts';
 import { compareAll, compareResult } from './sqs-expectations.ts';
 import { optionsOf, QUEUE_ATTRIBUTES, SECOND, secondsOr } from './sqs-settings.ts';
 
@@ -263,25 +264,6 @@ function howOf(args: Fields): How {
 
 /** At most so many attributes of its sender's own has a message. */
 const ATTRIBUTES_MAX = 10;
-const ATTRIBUTE_NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
-const ATTRIBUTE_TYPE = /^(String|Number|Binary)(\.[^\s]+)?$/;
-
-/** Whether the API takes an attribute: by its name, its type, and its value. One that is given plainly has no type to be wrong. */
-function isGood({
-  name,
-  text,
-  type,
-}: {
-  readonly name: string;
-  readonly text: string;
-  readonly type: string | null;
-}): boolean {
-  if (name.length > 256 || !ATTRIBUTE_NAME.test(name) || /^(aws|amazon)\./i.test(name)) return false;
-  if (type === null) return true;
-  if (!ATTRIBUTE_TYPE.test(type) || text === '') return false;
-  if (type.startsWith('Number')) return text.trim() !== '' && Number.isFinite(Number(text));
-  return type.startsWith('Binary') || !UNPRINTABLE.test(text);
-}
 
 /** There is one attribute of the system's that a sender may set. */
 function isTraced(args: Fields): boolean {
