@@ -119,7 +119,8 @@ export class ClassicMembership implements GroupMember {
       case HEARTBEAT.type:
         this.#beating = false;
         if (!this.isMember || this.#host.stalled(out)) return true;
-        this.#beatLater(out);
+        if (this.#link.leaderOf(this.#coordinator) === 0) return this.#lookForCoordinator(out);
+        this.#beatLater(this.#options.heartbeatUs, out);
         this.beat(out);
         return true;
       default:
@@ -176,7 +177,7 @@ export class ClassicMembership implements GroupMember {
     this.#generation = answer.generation;
     this.#phase = 'syncing';
     this.#host.joined();
-    this.#beatLater(out);
+    this.#beatLater(this.#options.heartbeatUs, out);
     const request: SyncGroupRequest = {
       type: 'kafka/SyncGroup',
       ...this.#identity(),
@@ -216,10 +217,17 @@ export class ClassicMembership implements GroupMember {
 
   // ── Heartbeats ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #beatLater(out: Out): void {
+  #beatLater(afterUs: Micros, out: Out): void {
     if (this.#beating) return;
     this.#beating = true;
-    out.timer(this.#options.heartbeatUs, HEARTBEAT, 0);
+    out.timer(afterUs, HEARTBEAT, 0);
+  }
+
+  /** Nobody coordinates the group at the moment: asked again until somebody does, since without one there are neither heartbeats nor commits. */
+  #lookForCoordinator(out: Out): true {
+    this.#link.refresh(out);
+    this.#beatLater(this.#options.retryBackoffUs, out);
+    return true;
   }
 
   /** Sends a heartbeat, unless one is on its way or the member waits for the others to join. Source: K51. */

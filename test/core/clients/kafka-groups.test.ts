@@ -217,6 +217,30 @@ it('tells a member what it may own only when that is replicated, also when it as
   expect(consumer.ids).toEqual([1]);
 });
 
+it('looks for a coordinator as long as there is none, and then commits (K69)', () => {
+  // Only b1 is in sync when it goes: the rides go on with b2, the groups wait for b1.
+  bench = new KafkaBench({
+    nodes: 2,
+    topics: { rides: { partitions: 1, 'min.insync.replicas': 1, 'unclean.leader.election.enable': true } },
+  });
+  const consumer = new TestConsumer(bench, 'c1');
+  bench.start();
+  bench.crash('b2');
+  bench.wait(60 * SECOND);
+  bench.crash('b1');
+  bench.restart('b2');
+  bench.wait(30 * SECOND);
+  publish(1);
+  bench.wait(5 * SECOND);
+  consumer.finish();
+  bench.wait(30 * SECOND);
+  expect(consumer.ids).toEqual([1]);
+  expect(bench.story('committed').at(-1)).not.toContain('@1');
+  bench.restart('b1');
+  bench.wait(20 * SECOND);
+  expect(bench.story('committed')).toEqual(['b1 committed rides/0 → c1 @1']);
+});
+
 describe('a forwarder that another producer of its transactional id has fenced (K43)', () => {
   it.each([
     ['classic', 'fenced'],
