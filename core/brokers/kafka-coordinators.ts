@@ -43,7 +43,7 @@ export class Coordinators {
     if (info.topic === OFFSETS_TOPIC) {
       // It may have led in an older epoch without knowing of its end.
       hosted.groups?.unload(out);
-      const groups = new GroupCoordinator(info.index, this.#logOf(hosted));
+      const groups = new GroupCoordinator(info.index, this.#logOf(hosted), out.now);
       eachRecord(hosted, (record) => groups.learn(record, out));
       hosted.groups = groups;
       groups.ready(out);

@@ -71,6 +71,11 @@ export class EpochGroups {
     for (const group of this.#groups.values()) this.#arm(group, out);
   }
 
+  /** Whether it is a group of this kind, with members or without. */
+  has(name: string): boolean {
+    return this.#groups.has(name);
+  }
+
   /** Whether the group has members here. */
   isActive(name: string): boolean {
     return (this.#groups.get(name)?.state.size ?? 0) > 0;

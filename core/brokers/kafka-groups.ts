@@ -58,6 +58,8 @@ interface Group {
   /** Offsets written in transactions that are open, by producer id. */
   readonly pending: Map<number, HeldOffset[]>;
   readonly consumers: Map<string, ActorId>;
+  /** Since when it has no members, if it had some. Source: K71. */
+  emptySinceUs: Micros;
   /** When the earliest timer for it is set; MAX_SAFE_INTEGER when none is. */
   armedUs: Micros;
 }
@@ -97,8 +99,11 @@ export class GroupCoordinator {
   readonly #groups = new Map<string, Group>();
   /** Groups that follow the consumer protocol, and share groups. Their committed offsets are kept here like those of the others. */
   readonly #epochs: EpochGroups;
+  /** Since when it coordinates here: expired offsets are looked for in intervals from then on. */
+  readonly #sinceUs: Micros;
 
-  constructor(partition: PartitionIndex, log: CoordinatorLog) {
+  constructor(partition: PartitionIndex, log: CoordinatorLog, now: Micros) {
+    this.#sinceUs = now;
     this.#partition = partition;
     this.#log = log;
     this.#epochs = new EpochGroups(partition, log);
@@ -118,8 +123,10 @@ export class GroupCoordinator {
     if (value.type === 'epoch-group') return this.#epochs.learn(value, out);
     if (value.type === 'epoch-member') return this.#epochs.learnMember(value, out);
     const group = this.#group(value.group);
-    if (value.type === 'group') {
+    if (value.type === 'offset-expired') group.offsets.delete(value.partition);
+    else if (value.type === 'group') {
       group.state.restore(value.snapshot, out.now);
+      group.emptySinceUs = value.atUs;
       group.consumers.clear();
       for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
     } else if (record.transactional) this.#hold(group, record.producerId, value, this.#generationOf(group));
@@ -142,6 +149,7 @@ export class GroupCoordinator {
     const classic = this.#groups.get(request.group)?.state.memberIds.length ?? 0;
     if (classic > 0) return reply(from, request.id, 'INCONSISTENT_GROUP_PROTOCOL', out);
     this.#epochs.heartbeat(from, request, out);
+    this.#armExpiry(request.group, out);
   }
 
   join(from: ActorId, request: JoinGroupRequest, out: Out): void {
@@ -294,11 +302,61 @@ export class GroupCoordinator {
 
   tick(name: string, out: Out): void {
     this.#epochs.tick(name, out);
+    this.#armExpiry(name, out);
     const group = this.#groups.get(name);
     if (group === undefined) return;
     group.armedUs = NEVER;
     group.state.tick(out.now, this.#answers(group, out));
+    this.#expire(group, out);
     this.#arm(group, out);
+  }
+
+  /** Forgets what has expired, unless a transaction is about to commit there anew. Source: K71. */
+  #expire(group: Group, out: Out): void {
+    const sinceUs = this.#expiringSince(group);
+    if (sinceUs === NEVER) return;
+    const retentionUs = durationOf(this.#log.cluster.options, 'offsets.retention.minutes');
+    for (const record of group.offsets.values()) {
+      const { partition } = record;
+      const isPending = [...group.pending.values()].some((held) =>
+        held.some((one) => one.record.partition === partition),
+      );
+      if (isPending || (sinceUs < 0 ? record.atUs : sinceUs) + retentionUs > out.now) continue;
+      this.#log.append([{ type: 'offset-expired', group: group.name, partition }], -1, 0, out, (error, later) => {
+        // Somebody has committed anew meanwhile, and stands behind it in the log.
+        if (error !== 'NONE' || group.offsets.get(partition) !== record) return;
+        group.offsets.delete(partition);
+        later.fact(F['offset-expired'], 0, this.#log.cluster.partition(partition).place, 0, record.offset, group.place);
+      });
+    }
+  }
+
+  /**
+   * From when on the time counts after which offsets expire: when the last member went, or, -1, when each was committed. NEVER while there are members.
+   * Source: K71; apache/kafka: ClassicGroup.java#offsetExpirationCondition, and ConsumerGroup.java, where commits alone count.
+   */
+  #expiringSince(group: Group): Micros {
+    if (group.state.state !== 'Empty' || this.#epochs.isActive(group.name)) return NEVER;
+    return group.state.generation > 0 && !this.#epochs.has(group.name) ? group.emptySinceUs : -1;
+  }
+
+  /** When expired offsets are looked for next with the chance to find some; NEVER for most groups, and found out without looking at the offsets. */
+  #nextExpiryUs(group: Group, now: Micros): Micros {
+    let sinceUs = this.#expiringSince(group);
+    if (sinceUs === NEVER || group.offsets.size === 0) return NEVER;
+    const { options } = this.#log.cluster;
+    if (sinceUs < 0) {
+      sinceUs = NEVER;
+      for (const { atUs } of group.offsets.values()) sinceUs = Math.min(sinceUs, atUs);
+    }
+    const dueUs = Math.max(now + 1, sinceUs + durationOf(options, 'offsets.retention.minutes'));
+    const everyUs = durationOf(options, 'offsets.retention.check.interval.ms');
+    return this.#sinceUs + Math.ceil((dueUs - this.#sinceUs) / everyUs) * everyUs;
+  }
+
+  #armExpiry(name: string, out: Out): void {
+    const group = this.#epochs.isActive(name) ? undefined : this.#groups.get(name);
+    if (group !== undefined) this.#arm(group, out);
   }
 
   /** All partitions of the topics in which a group without members has committed something; undefined when it is active or unknown. Source: K72. */
@@ -342,6 +400,7 @@ export class GroupCoordinator {
         offsets: new Map(),
         pending: new Map(),
         consumers: new Map(),
+        emptySinceUs: 0,
         armedUs: NEVER,
       };
       this.#groups.set(name, group);
@@ -350,7 +409,7 @@ export class GroupCoordinator {
   }
 
   #arm(group: Group, out: Out): void {
-    const next = group.state.nextDeadlineUs();
+    const next = Math.min(group.state.nextDeadlineUs(), this.#nextExpiryUs(group, out.now));
     if (next >= group.armedUs) return;
     group.armedUs = next;
     const wire: GroupTimer = { type: 'kafka/group', partition: this.#partition, group: group.name };
@@ -398,7 +457,9 @@ export class GroupCoordinator {
   #store(group: Group, out: Out, done: (ok: boolean, now: Micros, answers: GroupAnswers<Ticket>) => void): void {
     const consumers = [...group.consumers].map(([memberId, consumer]) => ({ memberId, consumer }));
     const snapshot = group.state.snapshot();
-    this.#log.append([{ type: 'group', group: group.name, snapshot, consumers }], -1, 0, out, (error, later) => {
+    group.emptySinceUs = out.now;
+    const record: CoordinatorRecord = { type: 'group', group: group.name, snapshot, atUs: out.now, consumers };
+    this.#log.append([record], -1, 0, out, (error, later) => {
       done(error === 'NONE', later.now, this.#answers(group, later));
       this.#arm(group, later);
     });

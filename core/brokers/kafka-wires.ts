@@ -28,10 +28,13 @@ export type CoordinatorRecord =
       readonly atUs: Micros;
       readonly consumer: ActorId;
     }
+  /** The offset has expired: nothing is committed any more. */
+  | { readonly type: 'offset-expired'; readonly group: string; readonly partition: PartitionIndex }
   | {
       readonly type: 'group';
       readonly group: string;
       readonly snapshot: GroupSnapshot;
+      readonly atUs: Micros;
       /** Actors of the members, for the trace. */
       readonly consumers: readonly { readonly memberId: string; readonly consumer: ActorId }[];
     }

@@ -122,9 +122,9 @@ export const commitMonotonic = defineCheck<Found>({
     const last = new Map<string, FactId>();
     for (let id = evidence.first('committed'); id > 0 && id <= trace.count; id++) {
       const kind = trace.kind(id);
-      if (kind !== F.committed && kind !== F.sought) continue;
+      if (kind !== F.committed && kind !== F.sought && kind !== F['offset-expired']) continue;
       const name = `${trace.place(id)} ${trace.detail(id)}`;
-      if (kind === F.sought) {
+      if (kind !== F.committed) {
         last.delete(name);
         continue;
       }

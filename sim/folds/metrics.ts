@@ -437,6 +437,7 @@ const PEAKS: ReadonlySet<number> = new Set([
   F['watermark-moved'],
   F.committed,
   F.sought,
+  F['offset-expired'],
   F.elected,
   F.truncated,
   F['log-start-moved'],

@@ -340,6 +340,12 @@ export class Topology {
         if (kind === F.sought) this.#hands.see(trace, id);
         return;
       }
+      case F['offset-expired']: {
+        const partition = this.#partition(trace, place);
+        if (partition !== undefined)
+          partition.committed = partition.committed.filter(({ group }) => group !== trace.detail(id));
+        return;
+      }
       case F.elected: {
         this.#queue(trace, place)?.lead(peer, trace.value(id));
         const partition = this.#partition(trace, place);

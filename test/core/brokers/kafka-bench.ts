@@ -277,7 +277,18 @@ export class KafkaBench {
     if (message > 0) words.push(`m${message}`);
     if (place > 0) words.push(this.#places[place] ?? '');
     if (peer > 0) words.push(`→ ${this.#seats[peer]?.name}`);
-    if (['appended', 'committed', 'commit-refused', 'truncated', 'watermark-moved', 'diverged', 'sought', 'offset-expired'].includes(name))
+    if (
+      [
+        'appended',
+        'committed',
+        'commit-refused',
+        'truncated',
+        'watermark-moved',
+        'diverged',
+        'sought',
+        'offset-expired',
+      ].includes(name)
+    )
       words.push(`@${value}`);
     if (['elected', 'rebalanced'].includes(name)) words.push(`#${value}`);
     if (['rejected', 'commit-refused', 'ack-refused', 'evicted', 'lost', 'left', 'rebalance-begun'].includes(name))

@@ -391,3 +391,89 @@ describe('a consumer whose leader has lost what it has read (KIP-320, K24)', () 
     expect(consumer.got.map(({ message, attempt }) => `${message.id} ${attempt}`)).toEqual(['1 1', '2 1', '3 1']);
   });
 });
+
+describe('committed offsets that expire (K71)', () => {
+  const options: OptionValues = { 'enable.auto.commit': false };
+
+  beforeEach(() => {
+    bench = new KafkaBench({
+      nodes: 3,
+      broker: {
+        'offsets.retention.minutes': 60 * SECOND,
+        'offsets.retention.check.interval.ms': 10 * SECOND,
+        'offsets.topic.replication.factor': 3,
+      },
+    });
+  });
+
+  /** Reads and commits one record. */
+  function read(settings: OptionValues = options): TestConsumer {
+    const consumer = new TestConsumer(bench, 'c1', settings);
+    bench.start();
+    publish(1);
+    consumer.finish();
+    bench.wait(SECOND);
+    bench.story();
+    return consumer;
+  }
+
+  function come(reset: string): TestConsumer {
+    const consumer = new TestConsumer(bench, `again-${reset}`, { ...options, 'auto.offset.reset': reset });
+    consumer.port.start(bench.say(`again-${reset}`));
+    consumer.port.room(1, bench.say(`again-${reset}`));
+    bench.wait(5 * SECOND);
+    return consumer;
+  }
+
+  it('are kept while the group has a member, however old they are', () => {
+    read();
+    bench.wait(300 * SECOND);
+    expect(bench.story('offset-expired')).toEqual([]);
+  });
+
+  it('are forgotten by the first look after the time, counted from when the last member went', () => {
+    const consumer = read();
+    bench.wait(100 * SECOND);
+    consumer.port.stop?.(bench.say('c1'));
+    bench.wait(59 * SECOND);
+    expect(bench.story('offset-expired')).toEqual([]);
+    bench.wait(11 * SECOND);
+    expect(bench.story('offset-expired')).toEqual(['b1 offset-expired rides/0 @1']);
+  });
+
+  it.each([
+    ['earliest', [1]],
+    ['latest', []],
+  ])('leave it to auto.offset.reset where the group reads on: %s', (reset, ids) => {
+    read().port.stop?.(bench.say('c1'));
+    bench.wait(75 * SECOND);
+    expect(come(reset).ids).toEqual(ids);
+  });
+
+  it('are still there for a member that comes back in time, and the time begins anew when it goes', () => {
+    read().port.stop?.(bench.say('c1'));
+    bench.wait(50 * SECOND);
+    const second = come('earliest');
+    second.port.stop?.(bench.say('again-earliest'));
+    bench.wait(50 * SECOND);
+    expect(second.ids).toEqual([]);
+    expect(bench.story('offset-expired')).toEqual([]);
+  });
+
+  it('go by the time of the commit under the consumer protocol, once the group is empty', () => {
+    const consumer = read({ ...options, 'group.protocol': 'consumer' });
+    bench.wait(100 * SECOND);
+    expect(bench.story('offset-expired')).toEqual([]);
+    consumer.port.stop?.(bench.say('c1'));
+    bench.wait(11 * SECOND);
+    expect(bench.story('offset-expired')).toEqual(['b1 offset-expired rides/0 @1']);
+  });
+
+  it('expire with a new coordinator at the time at which they would have with the old one', () => {
+    read().port.stop?.(bench.say('c1'));
+    bench.wait(40 * SECOND);
+    bench.crash('b1');
+    bench.wait(35 * SECOND);
+    expect(bench.story('offset-expired')).toEqual(['b2 offset-expired rides/0 @1']);
+  });
+});
