@@ -1,6 +1,7 @@
 /**
  * Poison isolation: a message that no handler bears does not keep the healthy ones behind it from being done. It falls when, at the end of the run,
- * a healthy message has waited longer than any that got through, while the poison was tried again and again or nothing moved at all.
+ * a healthy message has waited longer than any that got through, while the poison was tried again and again or nothing moved at all. A poison message that is on the
+ * way on which others were got rid of (not more tries than those took, and none overdue) blocks for a while, not for good: then the run was too short to tell.
  */
 import { F } from '../../core/facts.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
@@ -35,7 +36,7 @@ export const poisonIsolation = defineCheck<Blocked>({
     for (const dose of doses) {
       if (settledIn(evidence, dose)) continue;
       const behind = healthyBehind(evidence, dose);
-      if (behind.blocked !== null) {
+      if (behind.blocked !== null && !isOnItsWay(evidence, dose, doses)) {
         const { message, stored, tries, waiting } = behind.blocked;
         return {
           ...base,
@@ -120,6 +121,23 @@ function waits(evidence: Evidence, place: PlaceId, group: GroupId, message: Mess
   if (log === undefined || (evidence.ledgers.get(group)?.effect[message] ?? 0) > 0) return false;
   const offset = evidence.logs.offsetOf(place, message);
   return offset >= log.start && offset >= (log.readers.get(group)?.committed ?? 0);
+}
+
+/** Whether other poison of the same place and group has left it, after as many tries or more, and this one is tried as often as they were. */
+function isOnItsWay(evidence: Evidence, { place, group, message, begun }: Dose, doses: readonly Dose[]): boolean {
+  const { trace } = evidence;
+  let most = 0;
+  let longestUs = 0;
+  for (const other of doses) {
+    if (other.message === message || other.place !== place || other.group !== group) continue;
+    if (waits(evidence, place, group, other.message)) continue;
+    most = Math.max(most, other.begun.length);
+    for (let i = 1; i < other.begun.length; i++) {
+      longestUs = Math.max(longestUs, trace.time(other.begun[i] as FactId) - trace.time(other.begun[i - 1] as FactId));
+    }
+  }
+  const last = begun[begun.length - 1] ?? 0;
+  return begun.length <= most && trace.endedAtUs - trace.time(last) <= longestUs;
 }
 
 function storedAt(evidence: Evidence, place: PlaceId, message: MessageId): FactId {

@@ -105,7 +105,6 @@ const SETTINGS = {
     'on-failure: leave without ackTimeout',
     'on-poison: crash (redelivery counts are the broker’s memory)',
     'no dead-letter-stream',
-    'neither min-idle-time nor CLAIM: what failed stays pending',
     'on-failure: * (a log has no dead-letter queue of its own)',
   ],
   'partition-order': [],

@@ -601,23 +601,6 @@ export const BREACHES: readonly Breach[] = [
       timeline: [{ when: 'received', nth: 4, crash: 'redis-streams', restart: '100ms' }],
     }),
   ),
-  {
-    claims: ['poison-isolation'],
-    setting: 'neither min-idle-time nor CLAIM',
-    system: redisStreams({
-      topics: { failed: {} },
-      producers: { maker: { poison: '20%' } },
-      consumers: {
-        worker: {
-          count: 1,
-          'on-poison': 'crash',
-          'dead-letter-stream': 'failed',
-          'min-idle-time': null,
-          'claim-interval': null,
-        },
-      },
-    }),
-  },
 
   // Redis Pub/Sub
   { claims: LOST, setting: 'Redis Pub/Sub stores nothing', system: redisPubSub({}) },
