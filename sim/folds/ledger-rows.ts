@@ -138,6 +138,8 @@ export class LedgerRows {
       dropped,
       lost,
       duplicateEffects: ledger.duplicateEffects,
+      unexpected: ledger.unexpected,
+      recovered: ledger.recovered,
       once: done - duplicated,
       duplicated,
       late,

@@ -28,6 +28,10 @@ export interface LedgerTotals {
   readonly lost: number;
   /** Changes that a message made to a store beyond its first. */
   readonly duplicateEffects: number;
+  /** Deliveries of what nobody had made. */
+  readonly unexpected: number;
+  /** Messages that were handed out although their producer was never told that they are stored. */
+  readonly recovered: number;
 }
 
 export type Fate = 'done' | 'pending' | 'dead-lettered' | 'dropped' | 'lost';
@@ -54,6 +58,7 @@ const REFUSED = 64;
 const SKIPPED = 128;
 /** Its maker died, and nobody else knows of it. */
 const FORGOTTEN = 256;
+const PRODUCED = 512;
 
 export class Ledger {
   confirmed = 0;
@@ -62,6 +67,8 @@ export class Ledger {
   settled = 0;
   deadLettered = 0;
   duplicateEffects = 0;
+  unexpected = 0;
+  recovered = 0;
   #messages = 0;
   #flags = new Uint16Array(1024);
   #delivered = new Uint16Array(1024);
@@ -84,8 +91,14 @@ export class Ledger {
       case F.unreachable:
         this.#hops[message] = id;
         return;
+      case F.produced:
+        this.#mark(message, PRODUCED);
+        return;
       case F.confirmed:
-        if (this.#mark(message, CONFIRMED)) this.confirmed++;
+        if (this.#mark(message, CONFIRMED)) {
+          this.confirmed++;
+          if ((this.#delivered[message] as number) > 0) this.recovered--;
+        }
         return;
       case F.routed:
         if (trace.detail(id) === 1) this.#owe(message, 1);
@@ -96,6 +109,8 @@ export class Ledger {
         return;
       case F.delivered:
         this.deliveries++;
+        if ((this.#flag(message) & PRODUCED) === 0) this.unexpected++;
+        if (this.#delivered[message] === 0 && (this.#flag(message) & CONFIRMED) === 0) this.recovered++;
         this.#delivered[message] = (this.#delivered[message] as number) + 1;
         return;
       case F.applied: {
@@ -204,6 +219,8 @@ export class Ledger {
       dropped,
       lost,
       duplicateEffects: this.duplicateEffects,
+      unexpected: this.unexpected,
+      recovered: this.recovered,
     };
   }
 

@@ -6,6 +6,7 @@ import type { Micros } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import type { Histogram } from './histogram.ts';
 import type { Metrics } from './metrics.ts';
+import { type Reads, readsOf } from './reads.ts';
 
 export interface Spread {
   readonly count: number;
@@ -56,6 +57,8 @@ export interface MetricsSummary {
   readonly places: Readonly<Record<string, PlaceSummary>>;
   /** Per consumer group of a log: records that it has still to commit, at the end and at most. */
   readonly groups: Readonly<Record<string, { readonly lag: number; readonly maxLag: number }>>;
+  /** Per queue or consumer group that was handed anything: how often each message came, and how late at most. */
+  readonly reads: Readonly<Record<string, Reads>>;
   /** Share of its time that each consumer spent at work. */
   readonly utilisation: Readonly<Record<string, number>>;
   /** µs for which each broker node was down. */
@@ -108,6 +111,7 @@ export function summarise(trace: Trace, metrics: Metrics): MetricsSummary {
     errorRate: metrics.begun === 0 ? 0 : rounded(metrics.failed / metrics.begun),
     places,
     groups,
+    reads: readsOf(trace),
     utilisation,
     downtimeUs,
   };

@@ -54,6 +54,8 @@ describe('the tree of futures', () => {
     dropped: 0,
     lost: 0,
     duplicateEffects: 2,
+    unexpected: 0,
+    recovered: 0,
   };
   const ended = (id: number, parent: number, atUs: number, broken = 0): Future => ({
     ...future(id, parent),

@@ -88,6 +88,8 @@ test('every message has one fate, and its reason', () => {
     dropped: 2,
     lost: 1,
     duplicateEffects: 1,
+    unexpected: 0,
+    recovered: 1,
   });
 });
 
