@@ -220,7 +220,8 @@ export class Disk {
     for (const { live, share, id, message, status, fact } of touched) {
       const place = share?.place ?? live.place;
       const now = statusOf(this.#host.streams, live, share, id);
-      if (now === status || (now === 'absent' && status === 'done')) continue;
+      // What was done is nobody's business any more, whether its entry was trimmed since or is back.
+      if (now === status || (isOver(now) && isOver(status))) continue;
       const because = fact > 0 ? fact : undefined;
       if (now === 'absent') out.fact(F.lost, message.id, place, 0, 0, reason, because);
       else if (status === 'pending' && now === 'unread') {
@@ -262,6 +263,11 @@ export class Disk {
     }
     this.#host.streams.clear();
   }
+}
+
+/** Trimmed, deleted or acked: nobody will get it. */
+function isOver(status: Status): boolean {
+  return status === 'absent' || status === 'done';
 }
 
 function statusOf(streams: ReadonlyMap<string, Live>, live: Live, share: Share | null, id: StreamId): Status {

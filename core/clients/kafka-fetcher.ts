@@ -70,12 +70,12 @@ export class KafkaFetcher {
     for (const [index, owned] of this.#owned) {
       if (owned.position < 0 || owned.validating || owned.buffered.length > 0) continue;
       const node = this.#link.leaderOf(index);
-      // A new leader's log is compared with what was read before it is read.
-      if (owned.leaderEpoch < this.#link.epochOf(index)) continue;
       if (node === 0) {
         this.#link.refresh(out);
         continue;
       }
+      // A new leader's log is compared with what was read before it is read.
+      if (owned.leaderEpoch < this.#link.epochOf(index)) continue;
       if (this.#asked.has(node)) continue;
       const asked = { partition: index, offset: owned.fetchPosition, leaderEpoch: owned.leaderEpoch };
       const mine = byNode.get(node);

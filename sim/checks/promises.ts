@@ -138,6 +138,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
         effect.type === 'none' || publish === 'outbox' ? '' : `publish: ${publish} (a dual write)`,
       );
     case 'confirmed-durable':
+      return first(producers, (producer) => storageRisk(scenario, producer)) || deadLetterRisk(scenario);
     case 'inconsistent-offsets':
       return first(producers, (producer) => storageRisk(scenario, producer));
     case 'committed-survives':
@@ -320,6 +321,17 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
     default:
       return '';
   }
+}
+
+/** What was confirmed moves to a dead-letter queue before that has written it down, and a crash finds it in neither (R55). */
+function deadLetterRisk(scenario: Scenario): Setting | '' {
+  const moves = Object.values(scenario.queues).some(
+    ({ broker, options }) =>
+      kindOf(scenario, broker) === 'rabbitmq' &&
+      options['x-dead-letter-exchange'] !== undefined &&
+      textOf(options, 'x-dead-letter-strategy') !== 'at-least-once',
+  );
+  return moves ? 'x-dead-letter-exchange moves a message without confirms' : '';
 }
 
 /** A log below its high watermark is as safe as its in-sync set is large, and elections are clean. */

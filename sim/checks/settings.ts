@@ -62,9 +62,11 @@ const LOG_WRITES = ['enable.idempotence: false', ...RABBITMQ_RESEND] as const;
 const LOG_READS = [...KAFKA_STORAGE, 'confirms: false', ...GROUP_START, ...STREAM_START, ...SHARE_START] as const;
 const EXACTLY_ONCE = ['enable_exactly_once_delivery: false of *'] as const;
 
+const BURIAL = ['x-dead-letter-exchange moves a message without confirms'] as const;
+
 const SETTINGS = {
   'no-fabrication': [],
-  'confirmed-durable': STORAGE,
+  'confirmed-durable': [...STORAGE, ...BURIAL],
   'at-most-once': [...RESEND, ...REPEAT],
   'at-least-once': AT_LEAST_ONCE,
   'exactly-once-effect': [...AT_LEAST_ONCE, 'effect: *', 'the window of dedup', 'a dedup memory that a crash forgets'],
@@ -90,7 +92,7 @@ const SETTINGS = {
   'dead-letter-exactness': [
     'dead_letter_policy is best effort',
     'deadLetterPolicy: the client publishes first and acks later',
-    'x-dead-letter-exchange moves a message without confirms',
+    ...BURIAL,
   ],
   'poison-isolation': [
     'on-poison: hang',

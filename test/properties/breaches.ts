@@ -194,6 +194,19 @@ export const BREACHES: readonly Breach[] = [
   },
   { claims: ['exactly-once-effect'], setting: 'effect: increment', system: rabbitmq(counting) },
   {
+    claims: ['confirmed-durable'],
+    setting: 'x-dead-letter-exchange moves a message without confirms',
+    system: rabbitmq({
+      queues: {
+        jobs: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' },
+        failed: {},
+      },
+      producers: { maker: { poison: '50%' } },
+      consumers: { worker: { 'on-failure': 'reject' } },
+    }),
+    timeline: [{ when: 'dead-lettered', nth: 2, crash: 'rabbitmq', restart: '3s' }],
+  },
+  {
     claims: ['poison-isolation'],
     setting: 'without a delivery limit on jobs',
     system: rabbitmq({ producers: { maker: { poison: '30%' } }, consumers: { worker: { count: 1 } } }),

@@ -1,0 +1,54 @@
+/** Systems in which longer searches found a fault, as small as they became, each with what went wrong: they keep all laws now. */
+import { expect, it } from 'vitest';
+import { brokenLaw } from './laws.ts';
+
+const FOUND: readonly { readonly fault: string; readonly yaml: string }[] = [
+  {
+    fault:
+      'Redis counted an entry as stored anew that had been acked, was trimmed, and came back when the trimming was lost in a crash',
+    yaml: `
+title: A trimming that a crash undoes
+broker: { kind: redis-streams, appendonly: yes }
+seed: 0
+duration: 300s
+topics: { jobs: { MAXLEN: 8 } }
+producers: { maker: { to: jobs, rate: 2/s, messages: 9, start: 5s, retries: 0 } }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    min-idle-time: 3s
+    claim-interval: 2s
+    read-history: false
+    prefetch: 1
+network: { latency: 1ms..5ms }
+timeline: [{ when: appended, nth: 9, of: redis-streams, crash: redis-streams, restart: 5s }]
+`,
+  },
+  {
+    fault: 'a Kafka consumer did not ask again who leads when it had heard that nobody does',
+    yaml: `
+title: A partition without a leader for a while
+broker: { kind: kafka, nodes: 3 }
+seed: 0
+duration: 300s
+topics: { jobs: { partitions: 1, replication.factor: 1, min.insync.replicas: 1 } }
+producers: { maker: { to: jobs, rate: 2/s, messages: 30, start: 5s } }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    enable.auto.commit: false
+    auto.offset.reset: earliest
+    session.timeout.ms: 10s
+network: { latency: 1ms..5ms }
+timeline: [{ at: 7s, crash: b1, restart: 12s }]
+`,
+  },
+];
+
+it.each(FOUND)('$fault: not any more', ({ yaml }) => {
+  expect(brokenLaw(yaml)).toBeNull();
+});
