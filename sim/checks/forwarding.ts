@@ -23,6 +23,9 @@ interface Forwarded {
   end: FactId;
 }
 
+/** In `value` of `settled`. */
+const REJECTED = 2;
+
 /** How long after the decision its marker may take to reach the group's offsets, when the run ends. */
 const GRACE_US: Micros = 10_000_000;
 
@@ -43,7 +46,10 @@ export function offsetsApart(evidence: Evidence): Apart | null {
     switch (trace.kind(id)) {
       case F.settled: {
         const consumer = trace.actor(id);
-        if (forwards[consumer] !== true || trace.value(id) !== 0) break;
+        if (forwards[consumer] !== true) break;
+        // What it rejects it passes over, and nothing is made of it.
+        if (trace.value(id) === REJECTED) offsets.letGo(id);
+        if (trace.value(id) !== 0) break;
         const inputs = done.get(consumer);
         if (inputs === undefined) done.set(consumer, [id]);
         else inputs.push(id);
@@ -127,6 +133,10 @@ class Offsets {
   written({ inputs }: Forwarded): void {
     if (this.#undone.size === 0) return;
     for (const input of inputs) this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
+  }
+
+  letGo(input: FactId): void {
+    this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
   }
 
   undone({ inputs }: Forwarded, abort: FactId): void {

@@ -280,7 +280,11 @@ export const staleAckFencing = defineCheck<Fenced>({
     const walked = walk(evidence, scope, {
       acked(locks, message, id) {
         const ended = locks.endedAttempt[message] as number;
-        return ended > 0 && trace.detail(id) <= ended ? [locks.endedBy[message] as number, id] : null;
+        if (ended === 0) return null;
+        // Where an ack names no attempt, it counts as the present one, and tells only by whom it is.
+        const holder = locks.holder[message] as number;
+        const isAnothers = holder > 0 && trace.peer(holder) !== trace.peer(id);
+        return isAnothers || trace.detail(id) <= ended ? [locks.endedBy[message] as number, id] : null;
       },
     });
     const broken = walked.breach.length > 0;

@@ -304,7 +304,8 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
       return acks === 'all' || acks === '-1' ? replicaRisk(scenario, producer) : `acks: ${acks}`;
     }
     case 'rabbitmq': {
-      if (!booleanOf(producer.options, 'confirms')) return 'confirms: false';
+      // Who is told nothing has nothing confirmed that could be lost.
+      if (!booleanOf(producer.options, 'confirms')) return '';
       const kept = Object.values(scenario.queues).every((queue) => ALWAYS_KEPT.includes(typeOf(queue)));
       if (kept) return '';
       if (numberOf(producer.options, 'delivery_mode', 1) !== 2) return 'delivery_mode: 1 (transient messages)';
@@ -384,10 +385,10 @@ function startRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
     const offset = textOf(consumer.options, 'x-stream-offset', 'next');
     return offset === 'first' ? '' : `x-stream-offset: ${offset}`;
   }
-  if (kindOf(scenario, consumer.broker) !== 'kafka') return '';
-  const name = isShared(consumer) ? 'share.auto.offset.reset' : 'auto.offset.reset';
-  const reset = textOf(consumer.options, name, 'latest');
-  return reset === 'earliest' ? '' : `${name}: ${reset}`;
+  // The start of a share group is written down when it first reads, and what came before that is owed to nobody.
+  if (kindOf(scenario, consumer.broker) !== 'kafka' || isShared(consumer)) return '';
+  const reset = textOf(consumer.options, 'auto.offset.reset', 'latest');
+  return reset === 'earliest' ? '' : `auto.offset.reset: ${reset}`;
 }
 
 /** The broker may get a message twice. */
@@ -529,7 +530,7 @@ function countRisk(scenario: Scenario): Setting | '' {
     if (burying) return 'x-dead-letter-strategy: at-least-once';
   }
   const streams = Object.keys(scenario.brokers).find((name) => scenario.brokers[name]?.kind === redis.STREAMS);
-  return streams === undefined ? '' : redis.storageRisk(scenario, streams);
+  return streams === undefined ? '' : redis.rewindRisk(scenario, streams);
 }
 
 /** Nothing takes a poison message out of the way. */

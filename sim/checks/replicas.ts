@@ -2,7 +2,7 @@
 import { F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
-import { inScope, witness } from './evidence.ts';
+import { type Evidence, inScope, witness } from './evidence.ts';
 
 interface Led extends Found {
   /** The unclean election by which the high watermark fell; 0 when it fell without one, or not at all. */
@@ -100,6 +100,16 @@ function dropUncommitted(log: PartitionRecord | undefined, leader: ActorId): voi
   if (end < log.messages.length) log.messages.length = end;
 }
 
+/** Partitions of Kafka with one replica: nothing is told of who is in sync. */
+function partitionsAlone({ trace, scenario }: Evidence): ReadonlySet<PlaceId> {
+  const alone = new Set<PlaceId>();
+  for (const { id, kind, parent } of trace.places)
+    if (kind === 'partition' && scenario.topics[parent] !== undefined) alone.add(id);
+  for (let id = 1; id <= trace.count && alone.size > 0; id++)
+    if (trace.kind(id) === F['isr-changed']) alone.delete(trace.place(id));
+  return alone;
+}
+
 interface Rewritten extends Found {
   readonly offset: number;
   readonly message: MessageId;
@@ -113,6 +123,8 @@ export const committedSurvives = defineCheck<Rewritten>({
     const { trace } = evidence;
     const leaders = new Map<PlaceId, ActorId>();
     const logs = new Map<PlaceId, PartitionRecord>();
+    // The only replica has what is committed as soon as it is written, and no mark is told of it.
+    const alone = partitionsAlone(evidence);
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (!TOLD.has(kind)) continue;
@@ -144,6 +156,10 @@ export const committedSurvives = defineCheck<Rewritten>({
         }
         log.messages[offset] = trace.messageOf(id);
         log.ends.set(trace.actor(id), offset + 1);
+        if (alone.has(place) && offset >= log.high) {
+          log.high = offset + 1;
+          log.mark = id;
+        }
       } else {
         const offset = log.messages.indexOf(trace.messageOf(id));
         if (offset >= 0 && offset < log.high) {

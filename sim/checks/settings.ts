@@ -7,15 +7,15 @@ import type { ClaimName } from './names.ts';
 /** Cut off or never elected with: what a Kafka log loses below its high watermark. */
 const REPLICAS = ['unclean.leader.election.enable: true', 'replication.factor: *', 'min.insync.replicas: *'] as const;
 const KAFKA_STORAGE = ['acks: *', ...REPLICAS] as const;
-const REDIS_STORAGE = [
+/** What sets a group of Redis back. */
+const REDIS_REWIND = [
   'replica-lag: what the replica has not got is lost when it takes over',
-  'appendonly: no',
   'appendfsync: *',
 ] as const;
+const REDIS_STORAGE = [...REDIS_REWIND, 'appendonly: no'] as const;
 /** Confirmed, and lost at the broker. */
 const STORAGE = [
   ...KAFKA_STORAGE,
-  'confirms: false',
   'delivery_mode: 1 (transient messages)',
   'durable: false of *',
   'persistent: false of *',
@@ -26,7 +26,6 @@ const STORAGE = [
 /** What a reader begins behind. */
 const GROUP_START = ['auto.offset.reset: *'] as const;
 const STREAM_START = ['x-stream-offset: *'] as const;
-const SHARE_START = ['share.auto.offset.reset: *'] as const;
 /** Settled without an effect, whatever the broker. */
 const LOSS_ANYWHERE = ['settle: *', 'on-failure: skip', 'shed', 'produces, on: failed (what failed is acked)'] as const;
 const KAFKA_LOSS = [...LOSS_ANYWHERE, 'on-failure: reject'] as const;
@@ -37,7 +36,7 @@ const LOSS = [
   'on-failure: reject (without a dead-letter-stream it is acked)',
   'share.acknowledgement.mode: implicit (the next poll accepts what failed, too)',
 ] as const;
-const AT_LEAST_ONCE = [...STORAGE, ...LOSS, ...GROUP_START, ...STREAM_START, ...SHARE_START] as const;
+const AT_LEAST_ONCE = [...STORAGE, ...LOSS, ...GROUP_START, ...STREAM_START] as const;
 /** What a publisher of RabbitMQ, or a queue that buries its dead, may store twice. */
 const RABBITMQ_RESEND = ['retries of the publisher', 'x-dead-letter-strategy: at-least-once'] as const;
 const RESEND = [
@@ -55,11 +54,11 @@ const REPEAT = [
   'settle: after-processing',
   'settle: * (a message whose ack is lost is handed out again)',
   'patterns: who matches twice gets a message twice',
-  ...REDIS_STORAGE,
+  ...REDIS_REWIND,
 ] as const;
 const LOG_WRITES = ['enable.idempotence: false', ...RABBITMQ_RESEND] as const;
 /** What a log or a stream lets its readers miss. */
-const LOG_READS = [...KAFKA_STORAGE, 'confirms: false', ...GROUP_START, ...STREAM_START, ...SHARE_START] as const;
+const LOG_READS = [...KAFKA_STORAGE, ...GROUP_START, ...STREAM_START] as const;
 const EXACTLY_ONCE = ['enable_exactly_once_delivery: false of *'] as const;
 
 const BURIAL = ['x-dead-letter-exchange moves a message without confirms'] as const;
@@ -87,7 +86,7 @@ const SETTINGS = {
     'dead_letter_policy is best effort',
     'deadLetterPolicy: redelivery counts are the broker’s memory',
     'x-dead-letter-strategy: at-least-once',
-    ...REDIS_STORAGE,
+    ...REDIS_REWIND,
   ],
   'dead-letter-exactness': [
     'dead_letter_policy is best effort',

@@ -65,6 +65,13 @@ describe('a transaction that forwards', () => {
     expect(told([...read, ...writes(2, 3), aborted, ...removed]).verdict).toBe('holds');
   });
 
+  it('may be passed over when it is rejected the next time', () => {
+    const rejected = ['5 settled c-1 1 rides/0 - 2 2', ...writes(3, 5), '6 txn-committed b - - c-1 7'];
+    expect(told([...read, ...writes(2, 3), aborted, ...rejected, '7 committed b - rides/0 c-1 1 team']).verdict).toBe(
+      'holds',
+    );
+  });
+
   it('may be tried again after an abort', () => {
     const again = [
       '5 settled c-1 1 rides/0 - 0 2',
