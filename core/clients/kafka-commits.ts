@@ -19,6 +19,8 @@ export interface CommitsHost {
   /** Who commits. */
   member(): Forwarding['member'];
   isMember(): boolean;
+  /** Whether it waits for a rebalance while it reads on: until that is over nothing can be committed, and then it can. */
+  isRejoining(): boolean;
   /** What became of a delivery that was settled. */
   settled(delivery: Delivery, ok: boolean, out: Out): void;
   /** The coordinator refused, or did not answer. */
@@ -148,9 +150,14 @@ export class KafkaCommits {
     if (offsets.length > 0 && this.#host.isMember()) this.send(offsets, out, () => undefined);
   }
 
+  /** The rebalance is over, or the membership. */
+  resume(out: Out): void {
+    this.#commitSettled(out);
+  }
+
   /** commitSync for what was settled: one at a time, what is settled meanwhile goes with the next one. */
   #commitSettled(out: Out): void {
-    if (this.#committing || this.#settling.length === 0) return;
+    if (this.#committing || this.#settling.length === 0 || this.#host.isRejoining()) return;
     if (this.#forwarder !== undefined && this.#host.isMember()) return this.#forwardSettled(this.#forwarder, out);
     const settling = this.#settling;
     const offsets = this.due();

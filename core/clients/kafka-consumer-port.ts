@@ -54,6 +54,8 @@ export class KafkaConsumerPort implements ConsumerPort {
   readonly #owned: OwnedPartitions = new Map();
   /** What the coordinator lets it own under the consumer protocol, when that differs from what it owns. */
   #wanted: ReadonlySet<PartitionIndex> | undefined;
+  /** Its part of a classic group's new generation, while the application has not come back to take it. */
+  #assignment: readonly PartitionName[] | undefined;
   #state: State = 'away';
   #needsRejoin = false;
   /** The application works on what the last poll returned. */
@@ -110,6 +112,7 @@ export class KafkaConsumerPort implements ConsumerPort {
           generation: this.#membership.generation,
         }),
         isMember: () => this.#isMember(),
+        isRejoining: () => this.#readsOn(),
         settled: (delivery, ok, out) => this.#host.settled(delivery, ok, out),
         refused: (error, out) => this.#groupError(error, out),
         aborted: (error, covered, out) => this.#aborted(error, covered, out),
@@ -174,6 +177,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#commits.crash();
     this.#owned.clear();
     this.#wanted = undefined;
+    this.#assignment = undefined;
     this.#state = 'away';
     this.#needsRejoin = false;
     this.#busy = false;
@@ -274,8 +278,10 @@ export class KafkaConsumerPort implements ConsumerPort {
     if (this.#busy || !this.#link.knowsLeaders || this.#isOver()) return;
     if (this.#pollAtUs !== NEVER) return;
     this.#lastPollUs = out.now;
+    const assignment = this.#assignment;
+    if (assignment !== undefined) return this.#takeOver(assignment, out);
     if (this.#state === 'away' || (this.#needsRejoin && this.#state === 'stable')) return this.#rejoin(out);
-    if (this.#state !== 'stable') return;
+    if (this.#state !== 'stable' && !this.#readsOn()) return;
     if (this.#wanted !== undefined) return this.#reconcile(this.#wanted, out);
     this.#commits.byInterval(out);
     this.#positions.validate(out);
@@ -377,10 +383,33 @@ export class KafkaConsumerPort implements ConsumerPort {
   #giveUpAndJoin(out: Out): void {
     if (this.#membership instanceof ClassicMembership && !this.#config.cooperative) this.#giveUpAll(out);
     this.#membership.join(out);
+    if (this.#readsOn()) this.#poll(out);
   }
 
-  /** Its part of a new generation of a classic group. What was given up just now can be handed out in a second rebalance. Source: K54. */
+  /**
+   * Whether it waits for the others to join, or for its part, and reads on meanwhile what it owns, as no eager assignor is listed. What it commits
+   * before it hands records over could not be committed now. Source: K54.
+   */
+  #readsOn(): boolean {
+    return (
+      (this.#state === 'joining' || this.#state === 'syncing') &&
+      this.#config.cooperative &&
+      this.#spec.settle !== 'on-delivery' &&
+      this.#membership instanceof ClassicMembership
+    );
+  }
+
+  /** A new generation of a classic group has begun. The application learns of it when it polls; what it has done can be committed at once. */
   #owns(names: readonly PartitionName[], out: Out): void {
+    this.#assignment = names;
+    this.#state = 'stable';
+    this.#commits.resume(out);
+    if (!this.#busy) this.#takeOver(names, out);
+  }
+
+  /** Takes its part of a new generation. What it gives up for that can be handed out in a second rebalance. Source: K54. */
+  #takeOver(names: readonly PartitionName[], out: Out): void {
+    this.#assignment = undefined;
     const wanted = this.#indexesOf(names);
     const surplus = this.#beyond(wanted);
     this.#giveUp(surplus, out);
@@ -487,8 +516,10 @@ export class KafkaConsumerPort implements ConsumerPort {
     if (this.#state === 'away' || this.#isOver()) return;
     this.#needsRejoin = false;
     this.#wanted = undefined;
+    this.#assignment = undefined;
     this.#membership.forget();
     this.#state = 'away';
+    this.#commits.resume(out);
     this.#giveUpAll(out);
     this.#poll(out);
   }

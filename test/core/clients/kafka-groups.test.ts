@@ -477,3 +477,52 @@ describe('committed offsets that expire (K71)', () => {
     expect(bench.story('offset-expired')).toEqual(['b2 offset-expired rides/0 @1']);
   });
 });
+
+describe('a rebalance that waits for a member that is not heard of (K54)', () => {
+  /** Two members of a group, the second of which is not heard of any more when others join. */
+  function joinWhileOneIsSilent(strategy: string, others = ['c3'], partitions = 2): TestConsumer {
+    bench = new KafkaBench({ nodes: 1, topics: { rides: { partitions } } });
+    const settings: OptionValues = { 'enable.auto.commit': false, 'partition.assignment.strategy': [strategy] };
+    const first = new TestConsumer(bench, 'c1', settings);
+    new TestConsumer(bench, 'c2', settings);
+    bench.start();
+    bench.wait(10 * SECOND);
+    bench.cutOff('c2');
+    for (const name of others) new TestConsumer(bench, name, settings).port.start(bench.say(name));
+    bench.wait(5 * SECOND);
+    publish(1);
+    return first;
+  }
+
+  it('lets the others read on what they own, cooperatively, and commit when it is over', () => {
+    const first = joinWhileOneIsSilent('cooperative-sticky');
+    expect(first.ids).toEqual([1]);
+    first.finish();
+    bench.wait(SECOND);
+    expect(bench.story('revoked', 'committed', 'commit-refused')).toEqual([]);
+    bench.wait(60 * SECOND);
+    expect(bench.story('committed', 'commit-refused')).toEqual(['b1 committed rides/0 → c1 @1']);
+  });
+
+  it('leaves all with nothing when the assignor is eager', () => {
+    const first = joinWhileOneIsSilent('sticky');
+    expect(first.ids).toEqual([]);
+    expect(bench.story('revoked').filter((line) => line.startsWith('c1'))).toHaveLength(1);
+    bench.wait(60 * SECOND);
+    expect(first.ids).toEqual([1]);
+  });
+
+  it('takes a partition from who is at work only when the application comes back', () => {
+    const first = joinWhileOneIsSilent('cooperative-sticky', ['c3', 'c4', 'c5'], 4);
+    expect(first.ids).toEqual([1]);
+    bench.wait(60 * SECOND);
+    expect(bench.story('revoked', 'rebalanced')).toEqual(['b1 rebalanced billing #2']);
+    first.finish();
+    bench.wait(10 * SECOND);
+    expect(bench.story('revoked', 'committed', 'commit-refused')).toEqual([
+      'c1 revoked rides/2 → c1',
+      'b1 committed rides/0 → c1 @1',
+      'b1 committed rides/2 → c1 @0',
+    ]);
+  });
+});
