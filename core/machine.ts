@@ -117,7 +117,7 @@ export interface Machine {
  * What the timeline (or the person at the page) asks of a machine.
  * `send`: so many messages at once. `poison`: the next n messages made are poison. `fix`: the handler bears poison from now on.
  * `burst`: messages per second for a while, instead of the usual rate (`perSecond` 0: none at all). `redrive`: move a dead-letter queue's
- * messages back (to their source when `to` is absent). `seek`: move a group's offsets. `snapshot`: keep what a group has not acked, and what comes after, under
+ * messages back (to their source when `to` is absent). `purge`: empty a queue. `seek`: move a group's offsets. `snapshot`: keep what a group has not acked, and what comes after, under
  * a name; `restore`: go back to that. `set`: change one option from now on. `slow`: work
  * takes `factor` times as long, for `forUs` (absent: from now on).
  */
@@ -129,6 +129,7 @@ export type Command =
   | { readonly type: 'burst'; readonly perSecond: number; readonly forUs: Micros }
   | { readonly type: 'slow'; readonly factor: number; readonly forUs?: Micros }
   | { readonly type: 'redrive'; readonly queue: string; readonly to?: string; readonly perSecond?: number }
+  | { readonly type: 'purge'; readonly queue: string }
   | { readonly type: 'seek'; readonly group: string; readonly to: SeekTarget }
   | { readonly type: 'snapshot' | 'restore'; readonly group: string; readonly name: string }
   | { readonly type: 'set'; readonly path: readonly string[]; readonly value: unknown };

@@ -711,6 +711,10 @@ export class World implements Carrier {
         };
         return this.#command(this.#clusters.get(broker)?.nodesFor(command) ?? [], command, begun);
       }
+      case 'purge': {
+        const broker = this.scenario.queues[action.queue]?.broker ?? '';
+        return this.#command(this.#clusters.get(broker)?.nodesFor(action) ?? [], action, begun);
+      }
       case 'seek': {
         const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
         const { group, to } = action;

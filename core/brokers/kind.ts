@@ -84,7 +84,7 @@ export interface BrokerKind {
   /** Options of a queue or a topic that may change while it is in use, here by a `set` line of the timeline; absent where none may. */
   readonly changeable?: readonly string[];
   /** Which commands of the timeline its nodes carry out; absent for none of these. */
-  readonly commands?: readonly ('redrive' | 'seek' | 'snapshot')[];
+  readonly commands?: readonly ('redrive' | 'purge' | 'seek' | 'snapshot')[];
   /** What a consumer does with a delivery whose handler failed, unless its `on-failure` says otherwise. */
   readonly defaultOnFailure: 'leave' | 'requeue' | 'reject' | 'skip';
   /** The one way to settle, where there are no acks; absent where the consumer's `settle` says. */

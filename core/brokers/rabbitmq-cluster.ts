@@ -94,6 +94,14 @@ export class RabbitCluster {
     return messages > 0 && group.replica.contents.ready.length > 0;
   }
 
+  /** Empties a queue that this node leads, for no client. */
+  purge(queue: Queue, out: Out): void {
+    const group = this.#groups.of(queue);
+    if (group?.replica === undefined || !group.leads) return;
+    this.#groups.propose(group, { type: 'emptied', atUs: out.now });
+    this.#run(out);
+  }
+
   // Life of the process.
 
   start(out: Out): void {

@@ -214,6 +214,15 @@ export class Definitions {
     return undefined;
   }
 
+  /** An operator's purge, which no channel asks for; a stream cannot be purged. */
+  purgeNow(name: string, out: Out): void {
+    const queue = this.#host.queues.get(name);
+    if (queue === undefined || queue.stream !== undefined) return;
+    const cluster = this.#host.clusterOf(queue);
+    if (cluster === undefined) this.#evictAll(queue, out);
+    else cluster.purge(queue, out);
+  }
+
   queueDelete(channel: Channel, method: OnChannel<'queue.delete'>, out: Out): Refusal | undefined {
     const locked = this.#host.lockedFor(channel, method.queue);
     if (locked !== undefined) return locked;

@@ -254,6 +254,7 @@ export class RabbitNode implements Machine {
 
   command(command: Command, out: Out): void {
     if (command.type === 'redrive') return this.#keeper.dead.redrive(command, out);
+    if (command.type === 'purge') return this.#definitions.purgeNow(command.queue, out);
     if (command.type !== 'set' || command.path[0] !== 'queues') return;
     const [, name = '', option = ''] = command.path;
     const queue = this.#host.queues.get(name);

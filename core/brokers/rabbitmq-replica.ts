@@ -82,6 +82,8 @@ export type Command = { readonly atUs: Micros } & (
   | { readonly type: 'buried'; readonly position: number }
   /** Takes up to so many from the head, to be moved elsewhere. */
   | { readonly type: 'redrive'; readonly messages: number; readonly to: string | undefined }
+  /** A purge that no client asked for. */
+  | { readonly type: 'emptied' }
 );
 
 export class ReplicaConsumer implements Taker {
@@ -265,12 +267,11 @@ export class Replica {
         if (entry !== undefined) this.#handOver(entry, undefined, command, effects);
         return effects.applied(command, entry !== undefined, this.contents.ready.length);
       }
-      case 'purge': {
-        const entries = this.contents.ready.entries();
-        this.contents.ready.clear();
-        for (const entry of entries) effects.purged(entry);
-        return effects.applied(command, true, entries.length);
-      }
+      case 'purge':
+        return effects.applied(command, true, this.#empty(effects));
+      case 'emptied':
+        this.#empty(effects);
+        return;
       case 'end':
         this.#end(command.session, atUs, effects);
         return effects.applied(command, true, 0);
@@ -309,6 +310,14 @@ export class Replica {
       default:
         return command satisfies never;
     }
+  }
+
+  /** Drops what is ready; how many that were. */
+  #empty(effects: Effects): number {
+    const entries = this.contents.ready.entries();
+    this.contents.ready.clear();
+    for (const entry of entries) effects.purged(entry);
+    return entries.length;
   }
 
   #enqueue(

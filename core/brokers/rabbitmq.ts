@@ -36,7 +36,7 @@ export const rabbitmq: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
   changeable: CHANGEABLE,
-  commands: ['redrive'],
+  commands: ['redrive', 'purge'],
   lacks: {
     topics:
       'RabbitMQ has queues, and exchanges that route to them; an exchange of type topic is declared under `exchanges:`.',

@@ -101,6 +101,7 @@ export const redisPubSub: BrokerKind = {
   settles: 'on-delivery',
   lacks: {
     redrive: 'Nothing is kept, so nothing can be sent again. Redis Streams keep what was added.',
+    purge: 'Nothing is kept, so there is nothing that could be purged.',
     'auto.offset.reset': 'Nothing is kept, so nothing can be read again. Redis Streams keep what was added.',
     settle: 'Redis Pub/Sub has no acks: a message is done with once it is written to the connection (`on-delivery`).',
     heartbeat: 'Redis Pub/Sub holds no locks that could be extended.',

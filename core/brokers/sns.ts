@@ -697,6 +697,7 @@ export const sns: BrokerKind = {
   lacks: {
     redrive:
       'SNS keeps nothing itself: redrive the queue that its dead letters went to, with `to:` the queue that did not get them.',
+    purge: 'SNS keeps nothing itself: purge a queue that it feeds.',
     queues: 'SNS keeps no queues: declare them on an SQS broker of the same scenario and subscribe them to the topic.',
     partitions: 'SNS has no partitions; a FIFO topic orders each message group by itself.',
     acks: 'SNS answers Publish when the message is stored; there is no acks setting.',

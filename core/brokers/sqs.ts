@@ -293,6 +293,9 @@ export class Sqs implements Machine {
       for (const task of this.#tasks.of(live.name)) if (isActive(task)) end(task, 'CANCELLED');
       const { to = '', perSecond = 0 } = command;
       this.#move(live, this.#tasks.start(live.name, to, perSecond, live.queue.visible, out.now), out);
+    } else if (command.type === 'purge') {
+      const live = this.#queues.get(command.queue);
+      if (live !== undefined) this.#purgeNow(live, out);
     } else if (command.type === 'set' && command.path[0] === 'queues') {
       const live = this.#queues.get(command.path[1] ?? '');
       const attribute = command.path[2] ?? '';
@@ -876,14 +879,19 @@ export class Sqs implements Machine {
   #purge(from: ActorId, request: PurgeQueue, out: Out): void {
     const live = this.#queueNamed(request.queue);
     if (live === undefined) return this.#result(from, 0, request.token, ERROR.noQueue, out);
-    if (out.now - live.purgedAtUs < PURGE_US) return this.#result(from, 0, request.token, ERROR.purging, out);
+    this.#result(from, 0, request.token, this.#purgeNow(live, out) ? '' : ERROR.purging, out);
+  }
+
+  /** False within a minute after the last time: then nothing is deleted. */
+  #purgeNow(live: Live, out: Out): boolean {
+    if (out.now - live.purgedAtUs < PURGE_US) return false;
     live.purgedAtUs = out.now;
     for (const entry of [...live.queue.entries()]) {
       out.fact(F.evicted, entry.message.id, live.place, 0, 0, R.purged, entry.fact);
       live.queue.remove(entry);
     }
     live.dedup?.clear();
-    this.#result(from, 0, request.token, '', out);
+    return true;
   }
 
   #setAttributes(from: ActorId, request: SetQueueAttributes, out: Out): void {
@@ -1063,7 +1071,7 @@ export const sqs: BrokerKind = {
     'ContentBasedDeduplication',
     'RedrivePolicy.maxReceiveCount',
   ],
-  commands: ['redrive'],
+  commands: ['redrive', 'purge'],
   lacks: {
     partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.',
     acks: 'SQS answers SendMessage when the message is stored; there is no acks setting.',

@@ -38,6 +38,7 @@ export function harms({ type }: TimelineAction): boolean {
     case 'interfere':
     case 'poison':
     case 'burst':
+    case 'purge':
       return true;
     case 'send':
     case 'restart':

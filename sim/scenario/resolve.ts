@@ -712,7 +712,8 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
     snapshots.set(name, Math.min(madeAtUs, snapshots.get(name) ?? madeAtUs));
   }
   for (const { action, spot, when } of file.timeline) {
-    if (action?.type === 'redrive') checkRedrive(source, scenario, action.queue, source.child(spot, 'redrive'));
+    if (action?.type === 'redrive' || action?.type === 'purge')
+      checkQueueCommand(source, scenario, action.type, action.queue, source.child(spot, action.type));
     if (action?.type === 'send' && action.key !== null && scenario.producers[action.producer]?.key === null) {
       const hint = `Say which attribute is the key, such as \`key: user\` of the producer.`;
       source.error(source.child(spot, 'key'), `the messages of ${action.producer} have no key.`, '', hint);
@@ -749,8 +750,14 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
   }
 }
 
-/** Dead letters are moved back from a queue, by a broker that does such a thing. */
-function checkRedrive(source: Source, scenario: Scenario, name: string, spot: Spot): void {
+/** Dead letters are moved back from a queue, or a queue is emptied, by a broker that does such a thing. */
+function checkQueueCommand(
+  source: Source,
+  scenario: Scenario,
+  command: 'redrive' | 'purge',
+  name: string,
+  spot: Spot,
+): void {
   const declared = { ...scenario.topics, ...scenario.exchanges, ...scenario.queues }[name];
   if (declared === undefined) {
     const names = keysOf(source, 'queues');
@@ -760,8 +767,15 @@ function checkRedrive(source: Source, scenario: Scenario, name: string, spot: Sp
     return;
   }
   const kind = kindOf(source, scenario, declared.broker);
-  if (kind === null || kind.commands?.includes('redrive') === true) return;
-  source.error(spot, `${kind.title} has no redrive.`, '', kind.lacks['redrive'] ?? '');
+  if (kind === null) return;
+  if (command === 'purge' && declared.options['x-queue-type'] === 'stream') {
+    const why = 'What is in it goes by x-max-age and x-max-length-bytes.';
+    return void source.error(spot, `the stream \`${shown(name)}\` cannot be purged.`, '', why);
+  }
+  if (kind.commands?.includes(command) === true) return;
+  const passOver = 'Let its group `seek` to `latest`: that passes over what is there.';
+  const instead = command === 'purge' && kind.commands?.includes('seek') === true ? passOver : '';
+  source.error(spot, `${kind.title} has no ${command}.`, '', kind.lacks[command] ?? instead);
 }
 
 function listed(names: readonly string[]): string {

@@ -183,6 +183,13 @@ export const VERBS = {
     to: optional(reference('queue'), 'photo-jobs', 'Where to; to where they came from when absent.'),
     rate: optional(perSecond, '10/s', 'How fast; as fast as it goes when absent.'),
   }),
+  purge: verb('purge', {
+    purge: required(
+      naming(text(64), 'queue'),
+      'photo-jobs',
+      'This queue is emptied. RabbitMQ drops what is ready; SQS what is in flight, too, and no more than once in 60 s: a second purge before that changes nothing.',
+    ),
+  }),
   seek: verb('seek', {
     seek: required(reference('group'), 'billing', 'This consumer group reads on from elsewhere.'),
     to: required(seekTarget, '{ time: -1h }', 'From where.'),
@@ -421,6 +428,12 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
       const to = entry.to ?? null;
       const action = { type: 'redrive', queue: entry.redrive, to, perSecond: entry.rate ?? 0 } as const;
       return plain(entry, action, `${entry.redrive} is moved back${to === null ? '' : ` to ${to}`}`);
+    }
+    case 'purge': {
+      const entry = VERBS.purge.read(spot);
+      return entry?.purge === undefined
+        ? undefined
+        : plain(entry, { type: 'purge', queue: entry.purge }, `${entry.purge} is purged`);
     }
     case 'seek': {
       const entry = VERBS.seek.read(spot);

@@ -292,6 +292,7 @@ export type TimelineAction =
   | { readonly type: 'fix'; readonly consumer: string }
   | { readonly type: 'burst'; readonly producer: string; readonly perSecond: number; readonly forUs: Micros }
   | { readonly type: 'redrive'; readonly queue: string; readonly to: string | null; readonly perSecond: number }
+  | { readonly type: 'purge'; readonly queue: string }
   | { readonly type: 'seek'; readonly group: string; readonly to: SeekTarget | { readonly snapshot: string } }
   | { readonly type: 'snapshot'; readonly group: string; readonly name: string }
   | { readonly type: 'scale'; readonly consumer: string; readonly count: number }

@@ -21,7 +21,7 @@ import {
   text as textParam,
   type Values,
 } from '../../web/acts/params.ts';
-import { makesSnapshots, refusesRedrive, refusesSeek } from '../../web/acts/place-acts.ts';
+import { canPurge, makesSnapshots, refusesRedrive, refusesSeek } from '../../web/acts/place-acts.ts';
 import { comesOf } from '../../web/acts/trial.ts';
 import type { TimelineLine } from '../../web/protocol.ts';
 import { readScenario } from '../../web/reading.ts';
@@ -517,6 +517,7 @@ describe('what a broker cannot do', () => {
       const { commands = [] } = BROKERS[kind] ?? {};
       expect(refusesSeek(kind) === '', `seek of ${kind}`).toBe(commands.includes('seek'));
       expect(makesSnapshots(kind), `snapshot of ${kind}`).toBe(commands.includes('snapshot'));
+      expect(canPurge(kind), `purge of ${kind}`).toBe(commands.includes('purge'));
       expect(refusesRedrive(kind) === '', `redrive of ${kind}`).toBe(commands.includes('redrive'));
     }
   });

@@ -50,6 +50,14 @@ const REDRIVES: Readonly<Record<string, string>> = {
   direct: 'a direct call has no dead letters',
 };
 
+/** Which brokers can be told to empty a queue. */
+const PURGES: ReadonlySet<string> = new Set(['sqs', 'rabbitmq']);
+
+/** Whether a kind of broker can be told to empty a queue. */
+export function canPurge(kind: string): boolean {
+  return PURGES.has(kind);
+}
+
 /** Why groups of a kind of broker cannot be sent elsewhere; '' when they can. */
 export function refusesSeek(kind: string): string {
   return SEEKS[kind] ?? 'this broker keeps no position';
@@ -99,6 +107,7 @@ function storedActs(here: Here, place: Place): readonly Act[] {
   const leader = topology.partitions[place.id]?.leader ?? 0;
   return [
     ...(place.deadLetter ? [redriveAct(here, place, kindOf(here, broker))] : []),
+    ...(kind === 'queue' && canPurge(kindOf(here, broker)) ? [purgeAct(here, place, kindOf(here, broker))] : []),
     ...(leader === 0
       ? []
       : processActs(here, leader)
@@ -154,6 +163,25 @@ function redriveAct(here: Here, { id, name }: Place, kind: string): Act {
       remark: 'Its messages go back to where they came from.',
     },
   );
+}
+
+function purgeAct(here: Here, { id, name }: Place, kind: string): Act {
+  const queue = here.topology.queues[id];
+  // RabbitMQ leaves what consumers hold.
+  const goes = (kind === 'rabbitmq' ? queue?.ready : queue?.depth) ?? 0;
+  const declared = here.scenario.queues[name];
+  const isStream = declared?.options['x-queue-type'] === 'stream';
+  return act('purge', 'Purge', () => ({ ...momentOf(here), purge: name }), {
+    refusal:
+      declared === undefined
+        ? 'the file does not declare it'
+        : isStream
+          ? 'a stream cannot be purged'
+          : goes === 0
+            ? 'there is nothing that it would drop'
+            : '',
+    remark: 'What is in it is gone for good.',
+  });
 }
 
 /** `whose` tells the group where there are several. */

@@ -68,6 +68,17 @@ describe.each(Object.keys(BROKERS))('%s', (kind) => {
       expect(hint.length).toBeGreaterThan(20);
     }
   });
+
+  it('empties a queue, or says what comes to the same', () => {
+    const jobs = kind === 'direct' ? 'worker' : 'jobs';
+    const { text, hint } = said(kind, `{ at: 10s, purge: ${jobs} }`);
+    if (commands.includes('purge')) expect(text).toBe('');
+    else if (kind === 'direct') expect(text).toBe('there is no queue `worker`.');
+    else {
+      expect(text).toMatch(/has no purge\.$/);
+      expect(hint.length).toBeGreaterThan(20);
+    }
+  });
 });
 
 it('knows each kind of broker', () => {
