@@ -1,93 +1,127 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { findings } from './findings.ts';
-import { openPanel, settled } from './lab.ts';
+import { drawn, openPanel, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 const WIDE = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
-const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
-  ['in light', { viewport: WIDE, colorScheme: 'light' }],
-  ['in dark', { viewport: WIDE, colorScheme: 'dark' }],
-  ['on a phone', { viewport: PHONE, hasTouch: true }],
+interface Shown {
+  readonly name: string;
+  readonly options: BrowserContextOptions;
+  /** Looked at for its colours only: the same page is looked at whole in light. */
+  readonly colours: boolean;
+  /** Fingers use it. */
+  readonly touch: boolean;
+}
+
+const LOOKS: readonly Shown[] = [
+  { name: 'in light', options: { viewport: WIDE, colorScheme: 'light' }, colours: false, touch: false },
+  { name: 'in dark', options: { viewport: WIDE, colorScheme: 'dark' }, colours: true, touch: false },
+  { name: 'on a phone', options: { viewport: PHONE, hasTouch: true }, colours: false, touch: true },
+  {
+    name: 'on a phone in dark',
+    options: { viewport: PHONE, hasTouch: true, colorScheme: 'dark' },
+    colours: true,
+    touch: false,
+  },
 ];
 
-it.each(LOOKS)('axe finds nothing serious in any panel or dialog %s', async (_, options) => {
-  const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
+it.each(LOOKS)(
+  'axe finds nothing serious in any panel or dialog $name, and fingers have room where there are any',
+  async ({ options, colours, touch }) => {
+    const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
+      ...options,
+      reducedMotion: 'reduce',
+    });
+    const look = async (what: string, part: string): Promise<void> => {
+      expect(await findings(page, { part, colours }), what).toEqual([]);
+      if (touch) expect(await smallTargets(page), what).toEqual([]);
+    };
+    await settled(page);
+    await look('the page', '');
+    // An act, so that there are two futures to show.
+    await page.getByRole('button', { name: /^Consumer counter-1/ }).press('Enter');
+    await page.getByRole('dialog', { name: 'What to do to counter-1' }).waitFor();
+    await look('acts', 'dialog');
+    await page.getByRole('button', { name: 'Crash', exact: true }).and(page.locator(':focus')).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Futures' }).waitFor();
+    await settled(page);
+    // What was before the act and its line is of a message, which is then selected.
+    for (let i = 0; i < 2; i++) await page.getByRole('button', { name: 'One fact back' }).press('Enter');
+    await page.locator('.log li button[aria-current="step"]').click();
+    await page.locator('.log li button.selected').first().waitFor();
+    const tabs = await page.getByRole('tab').allInnerTexts();
+    expect(tabs).toEqual(['Log', 'Inspector', 'Diagram', 'Ledger', 'Charts', 'Verdicts', 'Editor', 'Futures']);
+    for (const tab of tabs) {
+      await openPanel(page, tab);
+      await look(tab, '.side');
+    }
+    await page.getByRole('button', { name: 'Compare 1 with the one on the stage' }).press('Enter');
+    await page.getByRole('table', { name: 'What differs' }).waitFor();
+    await look('two futures', '.side');
+    await page.getByRole('button', { name: 'Inspect queue' }).first().press('Enter');
+    await page
+      .getByRole('region', { name: /^Settings of / })
+      .first()
+      .waitFor();
+    await look('a queue', '');
+    for (const key of ['?', 's', 'l']) {
+      await page.keyboard.press(key);
+      await page.getByRole('dialog').waitFor();
+      await look(key, 'dialog');
+      await page.keyboard.press('Escape');
+      // No key is heard while a dialog is closing.
+      await page.locator('dialog').waitFor({ state: 'detached' });
+    }
+    expect(complaints).toEqual([]);
+    await close();
+  },
+);
+
+it.each(LOOKS)('axe finds nothing serious in the tour $name', async ({ options, colours }) => {
+  const { page, complaints, close } = await openPage('', { ...options, firstVisit: true });
+  await page.getByRole('region', { name: 'Tour' }).waitFor();
+  await settled(page);
+  expect(await findings(page, { colours })).toEqual([]);
+  await page.getByRole('button', { name: 'Send a message' }).click();
+  await page.getByText('Let a packer come to work.').waitFor();
+  expect(await findings(page, { part: '.time', colours })).toEqual([]);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+it.each(LOOKS)("axe finds nothing serious in an exercise's form $name", async ({ options, colours, touch }) => {
+  const { page, complaints, close } = await openPage('#scenario=retry-limit&t=3s', {
     ...options,
     reducedMotion: 'reduce',
   });
   await settled(page);
-  // An act, so that there are two futures to show.
-  await page.getByRole('button', { name: /^Consumer counter-1/ }).press('Enter');
-  await page.getByRole('dialog', { name: 'What to do to counter-1' }).waitFor();
-  expect(await findings(page), 'acts').toEqual([]);
-  await page.getByRole('button', { name: 'Crash', exact: true }).and(page.locator(':focus')).waitFor();
-  await page.keyboard.press('Enter');
-  await page.getByRole('tab', { name: 'Futures' }).waitFor();
-  await settled(page);
-  // What was before the act and its line is of a message, which is then selected.
-  for (let i = 0; i < 2; i++) await page.getByRole('button', { name: 'One fact back' }).press('Enter');
-  await page.locator('.log li button[aria-current="step"]').click();
-  await page.locator('.log li button.selected').first().waitFor();
-  const tabs = await page.getByRole('tab').allInnerTexts();
-  expect(tabs).toEqual(['Log', 'Inspector', 'Diagram', 'Ledger', 'Charts', 'Verdicts', 'Editor', 'Futures']);
-  for (const tab of tabs) {
-    await openPanel(page, tab);
-    expect(await findings(page), tab).toEqual([]);
-  }
-  await page.getByRole('button', { name: 'Inspect queue' }).first().press('Enter');
-  await page
-    .getByRole('region', { name: /^Settings of / })
-    .first()
-    .waitFor();
-  expect(await findings(page), 'a queue').toEqual([]);
-  for (const key of ['?', 's', 'l']) {
-    await page.keyboard.press(key);
-    await page.getByRole('dialog').waitFor();
-    expect(await findings(page), key).toEqual([]);
-    await page.keyboard.press('Escape');
-    // No key is heard while a dialog is closing.
-    await page.locator('dialog').waitFor({ state: 'detached' });
-  }
+  await page.getByText('Every good photo is in the store').waitFor();
+  expect(await findings(page, { colours })).toEqual([]);
+  await page.getByRole('button', { name: 'Run', exact: true }).press('Enter');
+  await page.locator('.exercise li.missed').first().waitFor();
+  expect(await findings(page, { part: '.side', colours })).toEqual([]);
+  if (touch) expect(await smallTargets(page)).toEqual([]);
   expect(complaints).toEqual([]);
   await close();
 });
 
-it.each(LOOKS)('axe finds nothing serious in the tour %s', async (_, options) => {
-  const { page, complaints, close } = await openPage('', { ...options, firstVisit: true });
-  await page.getByRole('region', { name: 'Tour' }).waitFor();
-  await settled(page);
-  expect(await findings(page)).toEqual([]);
-  await page.getByRole('button', { name: 'Send a message' }).click();
-  await page.getByText('Let a packer come to work.').waitFor();
-  expect(await findings(page)).toEqual([]);
-  expect(complaints).toEqual([]);
-  await close();
-});
-
-it('on a phone whatever is in a panel, a dialog or the time bar is large enough for a finger', async () => {
-  const { page, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
-    viewport: PHONE,
-    hasTouch: true,
-    reducedMotion: 'reduce',
-  });
-  await settled(page);
-  const tabs = await page.getByRole('tab').allInnerTexts();
-  for (const tab of tabs) {
-    await openPanel(page, tab);
-    expect(await smallTargets(page), tab).toEqual([]);
+it.each([
+  ['the page for frames', 'embed.html#scenario=ack-lost&panels=log+verdicts', 'An ack that the network loses'],
+  ['the example of three players', 'player/example.html', 'A worker dies before its ack'],
+])('axe finds nothing serious in %s, in light and in dark, on a wide page and on a phone', async (_, path, heading) => {
+  for (const { options, colours } of LOOKS) {
+    const { page, complaints, close } = await openPage(path, { ...options, reducedMotion: 'reduce' });
+    await page.getByRole('heading', { name: heading }).waitFor();
+    await page.getByRole('button', { name: 'One fact forwards' }).first().waitFor();
+    await drawn(page, 20);
+    expect(await findings(page, { colours })).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
   }
-  for (const key of ['?', 's', 'l']) {
-    await page.keyboard.press(key);
-    await page.getByRole('dialog').waitFor();
-    expect(await smallTargets(page), key).toEqual([]);
-    await page.keyboard.press('Escape');
-    // No key is heard while a dialog is closing.
-    await page.locator('dialog').waitFor({ state: 'detached' });
-  }
-  await close();
 });
 
 /** What can be pressed and is lower than 44 px, or so narrow that a finger has no room for it. A row or a label counts with all that is pressed with it. */
@@ -99,7 +133,7 @@ async function smallTargets(page: Page): Promise<readonly string[]> {
         .filter(({ element, box }) => {
           const isThere = element.getBoundingClientRect().width > 0 && element.closest('.unseen, .cm-editor') === null;
           // A mark on the timeline is as wide as its moment allows.
-          const isNarrow = box.width < 36 && element.closest('.timeline') === null;
+          const isNarrow = box.width < 43.5 && element.closest('.timeline') === null;
           return isThere && (box.height < 43.5 || isNarrow);
         })
         .map(
