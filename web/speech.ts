@@ -3,8 +3,7 @@
  * listened to. Each sentence takes the place of the one before, so nothing queues up.
  */
 import type { FactId, Micros } from '../core/types.ts';
-import { toldSentence } from '../sim/folds/told.ts';
-import type { Scenario } from '../sim/scenario/types.ts';
+import { type ToldScenario, toldSentence } from '../sim/folds/told.ts';
 import type { Trace } from '../sim/trace.ts';
 import type { Numbers } from './facts-index.ts';
 import { clock, count } from './stage/describe.ts';
@@ -12,7 +11,7 @@ import { clock, count } from './stage/describe.ts';
 /** Of a run, what words are made from. */
 export interface Told {
   readonly trace: Trace;
-  readonly scenario: Pick<Scenario, 'timeline'>;
+  readonly scenario: ToldScenario;
   readonly index: { readonly loud: Numbers; readonly notable: Numbers };
 }
 

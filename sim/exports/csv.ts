@@ -3,8 +3,7 @@
  * apostrophe in front, because names come from files that anybody may have written.
  */
 import { FACTS, type FactSpec, REASONS } from '../../core/facts.ts';
-import { toldSentence } from '../folds/told.ts';
-import type { Scenario } from '../scenario/types.ts';
+import { type ToldScenario, toldSentence } from '../folds/told.ts';
 import type { Trace } from '../trace.ts';
 import { factsIn, type Stretch } from './stretch.ts';
 
@@ -27,7 +26,7 @@ export const CSV_COLUMNS = [
 ] as const;
 
 /** The lines, without line ends; the first names the columns. Fields that a fact does not have are empty. */
-export function* csvLines(trace: Trace, scenario: Pick<Scenario, 'timeline'>, stretch: Stretch): Generator<string> {
+export function* csvLines(trace: Trace, scenario: ToldScenario, stretch: Stretch): Generator<string> {
   yield CSV_COLUMNS.join(',');
   const { first, last } = factsIn(trace, stretch);
   for (let id = first; id <= last; id++) {

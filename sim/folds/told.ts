@@ -4,11 +4,26 @@ import type { FactId } from '../../core/types.ts';
 import type { Scenario, TimelineAction } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 
-export function toldSentence(trace: Trace, { timeline }: Pick<Scenario, 'timeline'>, id: FactId): string {
+export type ToldScenario = Pick<Scenario, 'timeline' | 'consumers'>;
+
+export function toldSentence(trace: Trace, scenario: ToldScenario, id: FactId): string {
   const kind = trace.kind(id);
+  if (kind === F.rebalanced) {
+    const group = trace.placeName(trace.place(id));
+    return `Group ${group} is at ${epochWord(scenario, group)} ${trace.value(id)}.`;
+  }
+  const { timeline } = scenario;
   const label = OF_A_LINE.has(kind) ? (timeline[trace.value(id)]?.label ?? '') : '';
   if (label === '') return trace.sentence(id);
   return kind === F['fault-ended'] || kind === F.healed ? `Over: ${label}.` : `Timeline: ${label}.`;
+}
+
+/** What the number is called by which a group's assignments are told apart: those that the coordinator makes (of KIP-848 and of share groups) have epochs, those on which members agree at a barrier generations. */
+export function epochWord({ consumers }: Pick<Scenario, 'consumers'>, group: string): 'generation' | 'epoch' {
+  const spec = Object.values(consumers).find((one) => one.group === group);
+  return spec?.options['group.type'] === 'share' || spec?.options['group.protocol'] === 'consumer'
+    ? 'epoch'
+    : 'generation';
 }
 
 /** How loud a fact is told: as its kind says, but a hop that was lost is a fault although hops are quiet, and a line of the timeline that harms nobody is none. */

@@ -6,10 +6,9 @@
 import { F, FATES } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
-import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { indexOf } from './message-story.ts';
-import { toldSentence } from './told.ts';
+import { type ToldScenario, toldSentence } from './told.ts';
 
 /** One step of the chain. */
 export interface Link {
@@ -25,7 +24,7 @@ interface Reason {
   readonly next: FactId;
 }
 
-export type WhyScenario = Pick<Scenario, 'timeline'>;
+export type WhyScenario = ToldScenario;
 
 /**
  * The chain of a fact, itself first. Polls and replica fetches run in circles, each caused by the one before; such a circle is told once, and hops

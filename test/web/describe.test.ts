@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { epochWord, toldSentence } from '../../sim/folds/told.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
-import { clock, count, epochWord, groupKind, readClock, seconds, short } from '../../web/stage/describe.ts';
+import { World } from '../../sim/world.ts';
+import { clock, count, groupKind, readClock, seconds, short } from '../../web/stage/describe.ts';
 
 it('a clock reading is read back', () => {
   for (const us of [0, 19_400_000, 61_001_000, 3_723_000_000]) expect(readClock(clock(us))).toBe(us);
@@ -31,4 +33,11 @@ it('a group is called by its protocol: members that agree at a barrier have gene
   expect([groupKind(scenario, 'classic'), epochWord(scenario, 'classic')]).toEqual(['classic', 'generation']);
   expect([groupKind(scenario, 'shared'), epochWord(scenario, 'shared')]).toEqual(['share', 'epoch']);
   expect(groupKind(scenario, 'nobody')).toBe('');
+  const world = new World(scenario);
+  while (world.step(10_000));
+  const told = Array.from({ length: world.trace.count }, (_, i) => toldSentence(world.trace, scenario, i + 1)).join(
+    '\n',
+  );
+  expect(told).toMatch(/Group shared is at epoch \d+\./);
+  expect(told).toMatch(/Group classic is at generation \d+\./);
 });

@@ -1,13 +1,14 @@
 /** What the inspector says of an actor or a place at a moment: read from the folded stage at once, because that object moves on. */
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { QueueList } from '../../sim/folds/queue-state.ts';
+import { epochWord } from '../../sim/folds/told.ts';
 import type { ActorStatus } from '../../sim/folds/topology.ts';
 import type { SettingsOf } from '../../sim/scenario/settings.ts';
 import type { TimelineEntry } from '../../sim/scenario/types.ts';
 import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
-import { clock, count, epochWord, seconds } from '../stage/describe.ts';
+import { clock, count, seconds } from '../stage/describe.ts';
 import { replicaBit } from '../stage/tape-scene.ts';
 
 /** A message in a list, with what is to be said of it there. */

@@ -1,7 +1,6 @@
 /** A fact's sentence as the log shows it: the actor who does it made strong, so that a column can be scanned, and lines of the timeline by their own words. */
 import type { FactId } from '../../core/types.ts';
-import { toldSentence } from '../../sim/folds/told.ts';
-import type { Scenario } from '../../sim/scenario/types.ts';
+import { type ToldScenario, toldSentence } from '../../sim/folds/told.ts';
 import type { Trace } from '../../sim/trace.ts';
 
 export interface SentencePart {
@@ -13,7 +12,7 @@ const UNITS = /(?<=\d) (?=(?:µs|ms|s|min|h|d|%)(?!\w))/g;
 
 interface Run {
   readonly trace: Trace;
-  readonly scenario: Pick<Scenario, 'timeline'>;
+  readonly scenario: ToldScenario;
 }
 
 /** In order; together they are the sentence. A number is not parted from its unit where a line ends. */

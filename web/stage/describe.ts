@@ -110,11 +110,6 @@ export function groupKind({ brokers, consumers }: Scenario, name: string): '' | 
   return spec.options['group.protocol'] === 'consumer' ? 'consumer' : 'classic';
 }
 
-/** What the number is called by which a group's assignments are told apart: those that the coordinator makes have epochs, those on which members agree at a barrier generations. */
-export function epochWord(scenario: Scenario, group: string): 'generation' | 'epoch' {
-  return ['consumer', 'share'].includes(groupKind(scenario, group)) ? 'epoch' : 'generation';
-}
-
 /** Who answers for a place that is replicated or owned: "leader b2, term 3", "owner b1"; what is said where nobody does. */
 export function leaderWords(scenario: Scenario, place: string, leader: string, term: number): string {
   const isOwned = kindOfPlace(scenario, place) === 'pulsar';
