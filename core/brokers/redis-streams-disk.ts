@@ -25,6 +25,8 @@ interface Before {
   readonly id: StreamId;
   readonly message: Message;
   readonly status: Status;
+  /** Pending, and the facts say that anybody may get it. */
+  readonly isReady: boolean;
   readonly fact: FactId;
 }
 
@@ -160,8 +162,10 @@ export class Disk {
       const key = `${id.ms}-${id.seq}`;
       if (ids.has(key)) return;
       ids.add(key);
-      const fact = share?.group.pel.get(id)?.fact ?? live.stream.entries.get(id)?.fact ?? 0;
-      found.push({ live, share, id, message, status: statusOf(this.#host.streams, live, share, id), fact });
+      const pending = share?.group.pel.get(id);
+      const fact = pending?.fact ?? live.stream.entries.get(id)?.fact ?? 0;
+      const status = statusOf(this.#host.streams, live, share, id);
+      found.push({ live, share, id, message, status, isReady: isReady(pending), fact });
     };
     const touchAll = (live: Live, entry: Entry): void => {
       if (live.shares.length === 0) touch(live, null, entry.id, entry.message);
@@ -217,15 +221,22 @@ export class Disk {
 
   /** What the loss means: entries are gone, deliveries and acks did not happen. */
   #tell(touched: readonly Before[], reason: number, out: Out): void {
-    for (const { live, share, id, message, status, fact } of touched) {
+    for (const { live, share, id, message, status, isReady: wasReady, fact } of touched) {
       const place = share?.place ?? live.place;
       const now = statusOf(this.#host.streams, live, share, id);
+      const held = share?.group.pel.get(id);
+      if (status === 'pending' && held !== undefined && wasReady !== isReady(held)) {
+        // It was given back, and has its owner again; or it was claimed, and is nobody's again.
+        if (wasReady) held.waits = true;
+        else held.fact = out.fact(F.requeued, message.id, place, 0, 0, reason, held.fact > 0 ? held.fact : undefined);
+        continue;
+      }
       // What was done is nobody's business any more, whether its entry was trimmed since or is back.
       if (now === status || (isOver(now) && isOver(status))) continue;
       const because = fact > 0 ? fact : undefined;
       if (now === 'absent') out.fact(F.lost, message.id, place, 0, 0, reason, because);
       else if (status === 'pending' && now === 'unread') {
-        out.fact(F.requeued, message.id, place, 0, 0, reason, because);
+        if (!wasReady) out.fact(F.requeued, message.id, place, 0, 0, reason, because);
       } else if (status === 'pending' && now === 'done') {
         out.fact(F.evicted, message.id, place, 0, 0, reason, because);
       } else if (status === 'absent' || status === 'done') {
@@ -263,6 +274,11 @@ export class Disk {
     }
     this.#host.streams.clear();
   }
+}
+
+/** Whether the facts say that a pending entry can be claimed. */
+function isReady(pending: Pending | undefined): boolean {
+  return pending !== undefined && (pending.waits || pending.owner === null);
 }
 
 /** Trimmed, deleted or acked: nobody will get it. */

@@ -27,6 +27,31 @@ timeline: [{ when: appended, nth: 9, of: redis-streams, crash: redis-streams, re
 `,
   },
   {
+    fault: 'Redis said of an entry that it is given back, although that was lost in a crash, and then said so again',
+    yaml: `
+title: A return that a crash undoes
+broker: { kind: redis-streams, appendonly: yes }
+seed: 0
+duration: 300s
+topics: { jobs: {} }
+producers: { maker: { to: jobs, count: 2, rate: 2/s, messages: 3, start: 5s } }
+consumers:
+  worker:
+    from: jobs
+    process: 1s
+    effect: { insert: results }
+    on-failure: requeue
+    min-idle-time: 3s
+    claim-interval: 2s
+    prefetch: 1
+network: { latency: 1ms..5ms }
+timeline:
+  - { at: 6s, poison: maker, messages: 1 }
+  - { at: 45s, fix: worker }
+  - { when: delivered, nth: 4, of: redis-streams, crash: redis-streams, restart: 100ms }
+`,
+  },
+  {
     fault: 'a Kafka consumer did not ask again who leads when it had heard that nobody does',
     yaml: `
 title: A partition without a leader for a while
