@@ -11,6 +11,7 @@ import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { ConsumerSpec, Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
+import { type Arrivals, arrivalsOf } from './arrivals.ts';
 import { LogHistory } from './log-history.ts';
 import { QueueFates } from './queue-fates.ts';
 
@@ -77,6 +78,7 @@ export class Evidence {
   #confirmed: Uint32Array | null = null;
   #queues: QueueFates | null = null;
   #logs: LogHistory | null = null;
+  #stored: readonly Arrivals[] | null = null;
 
   constructor(trace: Trace, scenario: Scenario) {
     this.trace = trace;
@@ -208,6 +210,12 @@ export class Evidence {
   get logs(): LogHistory {
     this.#logs ??= new LogHistory(this);
     return this.#logs;
+  }
+
+  /** What was stored in topics that tell no offsets. */
+  get arrivals(): readonly Arrivals[] {
+    this.#stored ??= arrivalsOf(this.trace, this.scenario);
+    return this.#stored;
   }
 
   perMessage(): Uint32Array {

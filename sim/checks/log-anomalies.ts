@@ -78,10 +78,22 @@ export const duplicate = defineCheck<Doubled>({
         if (proof.length === 0) proof = witness(log.facts[first] as number, log.facts[offset] as number);
       }
     }
+    for (const { place, messages: stored, facts } of evidence.arrivals) {
+      if (!inScope(evidence, place, scope)) continue;
+      const firsts = new Map<MessageId, FactId>();
+      for (let i = 0; i < stored.length; i++) {
+        const first = firsts.get(stored[i] as MessageId);
+        if (first === undefined) firsts.set(stored[i] as MessageId, facts[i] as FactId);
+        else {
+          messages++;
+          if (proof.length === 0) proof = witness(first, facts[i] as FactId);
+        }
+      }
+    }
     return {
       seen: messages > 0 ? 'broken' : 'sound',
       exercised:
-        logs.byPlace.size > 0 &&
+        logs.byPlace.size + evidence.arrivals.length > 0 &&
         (messages > 0 || evidence.any('retried', 'deduplicated') || evidence.lost('request', 'reply')),
       witness: proof,
       messages,
@@ -92,6 +104,8 @@ export const duplicate = defineCheck<Doubled>({
     if (first === undefined || second === undefined) return 'No message stands in a log twice.';
     const { trace } = evidence;
     const more = found.messages > 1 ? ` ${many(found.messages - 1, 'more duplicate')} like it.` : '';
+    if (!evidence.logs.byPlace.has(trace.place(second)))
+      return `${evidence.placeOf(second)} stored message ${trace.messageOf(second)} at ${evidence.at(first)} and again at ${evidence.at(second)}.${more}`;
     return `${evidence.placeOf(second)} holds message ${trace.messageOf(second)} at offset ${trace.value(first)} (${evidence.at(first)}) and again at offset ${trace.value(second)} (${evidence.at(second)}).${more}`;
   },
 });
@@ -381,9 +395,26 @@ export const nonmonotonicSend = defineCheck<Found>({
         front.set(producer, fact);
       }
     }
+    for (const { place, messages, facts } of evidence.arrivals) {
+      if (!inScope(evidence, place, scope)) continue;
+      const front = new Map<ActorId, FactId>();
+      const seen = new Set<MessageId>();
+      for (let i = 0; i < messages.length; i++) {
+        const message = messages[i] as MessageId;
+        if (seen.has(message)) continue;
+        seen.add(message);
+        const { producer, sequence } = trace.message(message);
+        const before = front.get(producer) ?? 0;
+        if (before > 0 && trace.message(trace.messageOf(before)).sequence > sequence)
+          return { seen: 'broken', exercised: true, witness: witness(before, facts[i] as FactId) };
+        front.set(producer, facts[i] as FactId);
+      }
+    }
     return {
       seen: 'sound',
-      exercised: logs.byPlace.size > 0 && (evidence.any('retried') || evidence.lost('request', 'reply')),
+      exercised:
+        logs.byPlace.size + evidence.arrivals.length > 0 &&
+        (evidence.any('retried') || evidence.lost('request', 'reply')),
       witness: [],
     };
   },
@@ -391,6 +422,8 @@ export const nonmonotonicSend = defineCheck<Found>({
     if (first === undefined || second === undefined)
       return 'Each producer’s messages stand in each log in the order of sending.';
     const { trace } = evidence;
+    if (!evidence.logs.byPlace.has(trace.place(second)))
+      return `Message ${trace.messageOf(second)} was sent before message ${trace.messageOf(first)}, and ${evidence.placeOf(second)} stored it at ${evidence.at(second)}, after that one (${evidence.at(first)}).`;
     const [later, earlier] = trace.value(first) < trace.value(second) ? [first, second] : [second, first];
     return `Message ${trace.messageOf(earlier)} was sent before message ${trace.messageOf(later)} and stands behind it in ${evidence.placeOf(earlier)}: at offset ${trace.value(earlier)}, not before ${trace.value(later)}.`;
   },

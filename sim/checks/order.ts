@@ -67,8 +67,11 @@ export const partitionOrder = defineCheck<Found>({
   },
 });
 
-/** RabbitMQ keeps a queue's order for first deliveries unless messages have priorities; SQS Standard keeps none, SQS FIFO per message group. */
+/** A group of Redis reads its stream in order (X7). RabbitMQ keeps a queue's order for first deliveries unless messages have priorities; SQS Standard keeps none, SQS FIFO per message group. */
 function keepsOrder(evidence: Evidence, place: PlaceId): boolean {
+  const { parent = '' } = evidence.trace.places[place] ?? {};
+  const stream = evidence.scenario.topics[parent];
+  if (stream !== undefined) return evidence.scenario.brokers[stream.broker]?.kind === 'redis-streams';
   const queue = evidence.scenario.queues[evidence.trace.placeName(place)];
   if (queue === undefined || evidence.scenario.brokers[queue.broker]?.kind !== 'rabbitmq') return false;
   return queue.options['x-max-priority'] === undefined;

@@ -65,6 +65,7 @@ function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
         ...EVERYWHERE,
         ...(streams < queues.length || queues.length === 0 ? [...QUEUES, 'partition-order' as const] : []),
         ...(streams > 0 ? STREAMS : []),
+        ...(numberOf(scenario.brokers[broker]?.options ?? {}, 'nodes', 1) > 1 ? ['single-leader' as const] : []),
       ];
     }
     case 'kafka': {
@@ -74,8 +75,9 @@ function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
     case 'sns':
     case 'google-pubsub':
     case 'pulsar':
+      return [...EVERYWHERE, ...QUEUES, 'duplicate', 'nonmonotonic-send', 'single-leader'];
     case redis.STREAMS:
-      return [...EVERYWHERE, ...QUEUES];
+      return [...EVERYWHERE, ...QUEUES, 'duplicate', 'partition-order'];
     default:
       return EVERYWHERE;
   }
@@ -170,6 +172,9 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'nonmonotonic-send':
       return first(producers, (producer) => {
         const kind = kindOf(scenario, producer.broker);
+        if (kind === redis.STREAMS) return redis.streamRisk(producer);
+        if (kind === 'pulsar')
+          return claim === 'duplicate' ? pulsar.resendRisk(scenario, producer) : pulsar.batchRisk(producer);
         if (kind === 'rabbitmq') return resendRisk(scenario, producer);
         return kind === 'kafka' && !isIdempotent(producer.options) ? 'enable.idempotence: false' : '';
       });
@@ -330,7 +335,9 @@ function deadLetterRisk(scenario: Scenario): Setting | '' {
     ({ broker, options }) =>
       kindOf(scenario, broker) === 'rabbitmq' &&
       options['x-dead-letter-exchange'] !== undefined &&
-      textOf(options, 'x-dead-letter-strategy') !== 'at-least-once',
+      // It confirms only where the queue refuses what is too much.
+      (textOf(options, 'x-dead-letter-strategy') !== 'at-least-once' ||
+        textOf(options, 'x-overflow') !== 'reject-publish'),
   );
   return moves ? 'x-dead-letter-exchange moves a message without confirms' : '';
 }

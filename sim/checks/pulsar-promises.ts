@@ -30,6 +30,13 @@ export function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting 
   return bare === undefined ? '' : `deduplicationEnabled: false of ${bare}`;
 }
 
+/** A batch for each key: what one producer sends of two keys may be stored in another order (P14). */
+export function batchRisk({ options }: ProducerSpec): Setting | '' {
+  const byKey =
+    booleanOf(options, 'batchingEnabled', true) && textOf(options, 'batcherBuilder', 'DEFAULT') === 'KEY_BASED';
+  return byKey ? 'batcherBuilder: KEY_BASED sends a batch for each key' : '';
+}
+
 /** Messages of one key may be worked on in another order than they were stored (P18–P26, P39). */
 export function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   const type = textOf(consumer.options, 'subscriptionType', 'Exclusive');

@@ -25,9 +25,13 @@ export function rewindRisk(scenario: Scenario, broker: string): Setting | '' {
 
 /** A message may be in the stream, or be published, twice (X2, X20). */
 export function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
-  const streams = scenario.brokers[producer.broker]?.kind === STREAMS;
-  if (numberOf(producer.options, 'retries', streams ? 3 : 0) === 0) return '';
-  if (!streams) return 'retries of the publisher';
+  if (scenario.brokers[producer.broker]?.kind === STREAMS) return streamRisk(producer);
+  return numberOf(producer.options, 'retries') === 0 ? '' : 'retries of the publisher';
+}
+
+/** An entry may be in the stream twice (X20). */
+export function streamRisk(producer: ProducerSpec): Setting | '' {
+  if (numberOf(producer.options, 'retries', 3) === 0) return '';
   return booleanOf(producer.options, 'IDMP')
     ? 'stream-idmp-maxsize and stream-idmp-duration: so long a retry is recognised'
     : 'retries of the producer without IDMP';

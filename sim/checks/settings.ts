@@ -39,15 +39,19 @@ const LOSS = [
 const AT_LEAST_ONCE = [...STORAGE, ...LOSS, ...GROUP_START, ...STREAM_START] as const;
 /** What a publisher of RabbitMQ, or a queue that buries its dead, may store twice. */
 const RABBITMQ_RESEND = ['retries of the publisher', 'x-dead-letter-strategy: at-least-once'] as const;
+/** What a topic that hands out entry by entry may store twice. */
+const TOPIC_WRITES = [
+  'deduplicationEnabled: false of *',
+  'stream-idmp-maxsize and stream-idmp-duration: so long a retry is recognised',
+  'retries of the producer without IDMP',
+] as const;
 const RESEND = [
   ...RABBITMQ_RESEND,
+  ...TOPIC_WRITES,
   'retries without enable.idempotence',
   'retries of the producer: SQS Standard stores each of them',
   'retries of SNS: each of them may arrive',
   'retries of the publisher: each has a message id of its own',
-  'deduplicationEnabled: false of *',
-  'stream-idmp-maxsize and stream-idmp-duration: so long a retry is recognised',
-  'retries of the producer without IDMP',
   'retries of the caller',
 ] as const;
 const REPEAT = [
@@ -145,14 +149,14 @@ const SETTINGS = {
   'single-leader': [],
   'committed-survives': REPLICAS,
   'inconsistent-offsets': KAFKA_STORAGE,
-  duplicate: LOG_WRITES,
+  duplicate: [...LOG_WRITES, ...TOPIC_WRITES],
   'aborted-read': [],
   'precommitted-read': [],
   'lost-write': LOG_READS,
   unseen: LOG_READS,
   'poll-skip': [],
   'nonmonotonic-poll': [],
-  'nonmonotonic-send': LOG_WRITES,
+  'nonmonotonic-send': [...LOG_WRITES, 'batcherBuilder: KEY_BASED sends a batch for each key'],
   g0: ['Kafka’s transactions take no locks: the writes of two producers may interleave'],
   g1c: ['isolation.level: read_uncommitted'],
   progress: ['no setting bounds the load or mends what is broken'],

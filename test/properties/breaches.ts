@@ -664,6 +664,22 @@ export const BREACHES: readonly Breach[] = [
     }),
   ),
 
+  {
+    claims: ['duplicate'],
+    setting: 'retries of the producer without IDMP',
+    system: redisStreams({}),
+    timeline: [{ at: '5s', lose: 'reply', to: 'maker', for: '1s' }],
+  },
+  {
+    claims: ['duplicate'],
+    setting: 'stream-idmp-maxsize and stream-idmp-duration',
+    system: redisStreams({
+      broker: { 'stream-idmp-duration': '1s' },
+      producers: { maker: { IDMP: true, 'request-timeout': '2s' } },
+    }),
+    timeline: [{ at: '5s', lose: 'reply', to: 'maker', for: '1s' }],
+  },
+
   // Redis Pub/Sub
   { claims: LOST, setting: 'Redis Pub/Sub stores nothing', system: redisPubSub({}) },
   {
@@ -714,6 +730,21 @@ export const BREACHES: readonly Breach[] = [
       },
     }),
     timeline: [{ when: 'appended', nth: 6, crash: ['b1', 'bookie-1'], disk: 'lost', restart: '5s' }],
+  },
+  {
+    claims: ['duplicate'],
+    setting: 'deduplicationEnabled: false of jobs',
+    system: pulsar({}),
+    timeline: [{ at: '5s', lose: 'reply', from: 'b1', to: 'maker', for: '3s' }],
+  },
+  {
+    claims: ['nonmonotonic-send'],
+    setting: 'batcherBuilder: KEY_BASED',
+    system: pulsar({
+      producers: {
+        maker: { batchingEnabled: true, batcherBuilder: 'KEY_BASED', batchingMaxPublishDelay: '500ms' },
+      },
+    }),
   },
   {
     claims: ['at-most-once'],

@@ -404,14 +404,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     does: 'A controller of Kafka elects who is not in sync, and says nothing of it',
-    kills: [
-      'confirmed-durable',
-      'at-most-once',
-      'commit-monotonic',
-      'single-leader',
-      'committed-survives',
-      'inconsistent-offsets',
-    ],
+    kills: ['confirmed-durable', 'at-most-once', 'single-leader', 'committed-survives', 'inconsistent-offsets'],
     system: kafka({
       topics: { jobs: { partitions: 1, 'min.insync.replicas': 1 } },
       producers: { maker: { rate: '1/s', messages: 25 } },
@@ -580,6 +573,13 @@ export const MUTANTS: readonly Mutant[] = [
     bug: hearing(RedisStreamsNode, (wire) =>
       wire.type === 'XAUTOCLAIM' ? ({ ...wire, minIdleMs: 0 } as XAutoClaim) : wire,
     ),
+  },
+  {
+    does: 'Redis forgets the idempotency ids of its producers',
+    kills: ['at-most-once', 'duplicate'],
+    system: redisStreams({ producers: { maker: { IDMP: true } } }),
+    timeline: replyLost,
+    bug: instead(RedisStream, 'known', () => undefined),
   },
   {
     does: 'Redis leaves on the pending list what was acked',
