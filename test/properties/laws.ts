@@ -150,7 +150,7 @@ function canFinish(scenario: Scenario): boolean {
     const kind = scenario.brokers[consumer.broker]?.kind;
     // RabbitMQ waits for the ack of what is left for as long as the connection lives.
     if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
-    if (kind === 'pulsar' && !comesAgain(consumer)) return false;
+    if (kind === 'pulsar' && (!comesAgain(consumer) || comesAsAWhole(scenario, consumer))) return false;
     // What a Redis consumer leaves stays pending until somebody claims it (X8).
     if (kind === 'redis-streams' && !claims(consumer)) return false;
     // A group without a commit begins at the end again, and what it passes over waits for nobody.
@@ -180,6 +180,12 @@ function comesAgain(consumer: ConsumerSpec): boolean {
   const timeout = numberOf(consumer.options, 'ackTimeout');
   if (timeout === 0) return consumer.onFailure !== 'leave';
   return longestWork(consumer) * 3 <= timeout;
+}
+
+/** Whether all messages of a Pulsar batch come again when one of them fails: a large one is then never done, as another fails the next time (P33). */
+function comesAsAWhole({ producers }: Scenario, { options, failProbability }: ConsumerSpec): boolean {
+  if (failProbability === 0 || booleanOf(options, 'acknowledgmentAtBatchIndexLevelEnabled')) return false;
+  return Object.values(producers).some((producer) => booleanOf(producer.options, 'batchingEnabled', true));
 }
 
 /** Whether a Pub/Sub client settles what it holds before ack deadlines run out, because it extends them or holds little enough. What it leaves it holds for an hour. */
