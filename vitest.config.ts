@@ -47,8 +47,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/browser/**'],
           setupFiles: ['test/setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Many start processes of their own, which a busy machine is slow with.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
