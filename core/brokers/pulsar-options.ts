@@ -3,7 +3,6 @@
  * and those of the Java client's producers and consumers. Only tables, and the readings of them that several files share.
  */
 import { booleanOf, numberOf, type OptionTable, type OptionValues, tableOf, textOf } from '../options.ts';
-import type { KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerRules, Retention } from '../parts/managed-ledger.ts';
 import type { Micros } from '../types.ts';
 
@@ -791,13 +790,6 @@ export function topicPolicies(options: OptionValues, broker: BrokerSettings): To
 /** Whether the two limits of retention go together (P50): off together, or neither 0. */
 export function isRetention({ timeUs, sizeBytes }: Retention): boolean {
   return (timeUs === 0) === (sizeBytes === 0);
-}
-
-/** `0..32767` as a range whose end is not included; null when it is none. */
-export function keyRange(text: string): KeyRange | null {
-  const [, start = '', end = ''] = /^(\d+)(?:\.\.|-)(\d+)$/.exec(text) ?? [];
-  if (start === '' || Number(end) < Number(start) || Number(end) > 65_535) return null;
-  return { start: Number(start), end: Number(end) + 1 };
 }
 
 function sizeOf(megabytes: number): number {

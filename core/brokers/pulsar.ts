@@ -6,6 +6,7 @@ import { letterTopics, PulsarConsumerPort, subscriptionOf } from '../clients/pul
 import { PulsarProducerPort } from '../clients/pulsar-producer-port.ts';
 import type { Command } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
+import { keyRange } from '../parts/key-ranges.ts';
 import type { BrokerKind, Complaint } from './kind.ts';
 import { PulsarBookie } from './pulsar-bookie.ts';
 import { PulsarCluster } from './pulsar-cluster.ts';
@@ -16,7 +17,6 @@ import {
   brokerSettings,
   CONSUMER_OPTIONS,
   isRetention,
-  keyRange,
   LACKS,
   PRODUCER_OPTIONS,
   SIMPLIFICATIONS,

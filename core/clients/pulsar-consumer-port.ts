@@ -4,7 +4,6 @@
  * and several topics, are so many subscriptions under one roof. Source: P18, P27, P30, P31, P33, P36–P48.
  */
 import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
-import { keyRange } from '../brokers/pulsar-options.ts';
 import type {
   AckedEntry,
   ClientCommand,
@@ -20,7 +19,7 @@ import { R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { Fifo } from '../parts/fifo.ts';
-import type { KeyRange } from '../parts/key-ranges.ts';
+import { type KeyRange, keyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, Properties } from '../parts/managed-ledger.ts';
 import type { ActorId, Delivery, Message, MessageId, Micros, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';

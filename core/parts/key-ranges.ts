@@ -19,6 +19,13 @@ export interface KeyRange {
   readonly end: number;
 }
 
+/** `0..32767` as a range whose end is not included; null when it is none. */
+export function keyRange(text: string): KeyRange | null {
+  const [, start = '', end = ''] = /^(\d+)(?:\.\.|-)(\d+)$/.exec(text) ?? [];
+  if (start === '' || Number(end) < Number(start) || Number(end) > HASHES - 1) return null;
+  return { start: Number(start), end: Number(end) + 1 };
+}
+
 /** A consumer as ranges see it: a name for the ring, and the ranges that it declares when they are sticky. */
 export interface KeyOwner {
   readonly name: string;

@@ -3,7 +3,7 @@
  * topics, then timed steps; messages are told apart by their values. Settings and policies are read by the option tables of a scenario, with durations in the unit
  * of each option. A later step may name a message that an earlier receive got: `$r1[0]`, or its value if its consumer is named.
  */
-import { BROKER_OPTIONS, CONSUMER_OPTIONS, keyRange, TOPIC_OPTIONS } from '../../core/brokers/pulsar-options.ts';
+import { BROKER_OPTIONS, CONSUMER_OPTIONS, TOPIC_OPTIONS } from '../../core/brokers/pulsar-options.ts';
 import type { PulsarSubscription } from '../../core/brokers/pulsar-subscription.ts';
 import type { Position } from '../../core/brokers/pulsar-wires.ts';
 import type { ReceivedMessage } from '../../core/clients/pulsar-consumer-port.ts';
@@ -14,6 +14,7 @@ import {
   type KeyOwner,
   type KeySelector,
   keyHash,
+  keyRange,
   SplitRanges,
   StickyRanges,
 } from '../../core/parts/key-ranges.ts';

@@ -1,5 +1,6 @@
 /** What the inspector says of an actor or a place at a moment: read from the folded stage at once, because that object moves on. */
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
+import { HASHES, KeyRanges, type OwnedHashes } from '../../sim/folds/key-ranges.ts';
 import type { QueueList } from '../../sim/folds/queue-state.ts';
 import { epochWord } from '../../sim/folds/told.ts';
 import type { ActorStatus } from '../../sim/folds/topology.ts';
@@ -58,6 +59,29 @@ const counted = (word: string, n: number, isTrouble = false): Count => ({
   isTrouble: isTrouble && n > 0,
 });
 
+const keyRanges = new WeakMap<ShownRun['trace'], KeyRanges>();
+
+function keyRangesOf({ trace, scenario }: ShownRun): KeyRanges {
+  let known = keyRanges.get(trace);
+  if (known === undefined) {
+    known = new KeyRanges(trace, scenario);
+    keyRanges.set(trace, known);
+  }
+  return known;
+}
+
+/** So many ranges are told one by one; the many small ones of a ring as a share. */
+const RANGES_TOLD = 4;
+
+/** "hashes 0–32,767", both ends included; "31% of the hashes, in 97 ranges". */
+export function hashWords(ranges: OwnedHashes['ranges']): string {
+  if (ranges.length === 0) return 'no hashes';
+  if (ranges.length <= RANGES_TOLD)
+    return `hashes ${ranges.map(({ start, end }) => `${count(start)}–${count(end - 1)}`).join(', ')}`;
+  const hashes = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  return `${Math.round((100 * hashes) / HASHES)}% of the hashes, in ${count(ranges.length)} ranges`;
+}
+
 export function viewOf(moment: Moment, what: Inspected): View | null {
   return what.type === 'actor' ? actorView(moment, what.id) : placeView(moment, what.id);
 }
@@ -113,11 +137,24 @@ function actorView({ run, topology, timeUs }: Moment, id: ActorId): View | null 
             })),
           },
         ],
-        related: topology.owned(id).map((place) => ({
-          to: { type: 'place', id: place },
-          name: trace.placeName(place),
-          words: 'owned',
-        })),
+        related: [
+          ...topology.owned(id).map(
+            (place): Related => ({
+              to: { type: 'place', id: place },
+              name: trace.placeName(place),
+              words: 'owned',
+            }),
+          ),
+          ...keyRangesOf(run)
+            .of(id, topology.fact)
+            .map(
+              ({ place, ranges }): Related => ({
+                to: { type: 'place', id: place },
+                name: trace.placeName(place),
+                words: hashWords(ranges),
+              }),
+            ),
+        ],
         declared: [['consumers', actor.group]],
       };
     }

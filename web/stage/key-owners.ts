@@ -1,5 +1,5 @@
 /**
- * Whose keys are whose in a subscription that is shared by key (Pulsar's Key_Shared). Which hashes a consumer owns, no fact says; but which consumer was handed each
+ * Whose keys are whose in a subscription that is shared by key (Pulsar's Key_Shared). Which hashes a consumer owns, the inspector tells; but which consumer was handed each
  * key's messages last, the run tells, and that is what one wants to see when somebody joins: the keys that move, and those that still wait for their old owner.
  */
 import type { ActorId, FactId, MessageId } from '../../core/types.ts';
