@@ -290,10 +290,10 @@ export class PartitionLog<V> {
     this.watermark = offset;
   }
 
-  /** Moves the log start upwards (DeleteRecords). False, and nothing happens, above the high watermark. Source: K3, K81. */
+  /** Moves the log start upwards (DeleteRecords); -1: up to the high watermark. False, and nothing happens, above that. Source: K3, K81. */
   deleteRecordsBefore(offset: number): boolean {
     if (offset > this.watermark) return false;
-    this.start = Math.max(this.start, offset);
+    this.start = Math.max(this.start, offset === -1 ? this.watermark : offset);
     return true;
   }
 

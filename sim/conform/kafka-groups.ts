@@ -52,9 +52,9 @@ export function runGroups(table: JsonTable, findings: Findings): void {
   if (input.has('protocol')) epochCommits(input, expected, findings);
   else if (input.has('group')) commits(input, expected, findings);
   else if (input.has('groupId')) coordinator(input, expected, findings);
-  else if (input.has('reset')) starts(input, expected, findings);
+  else if (input.has('reset') || input.has('logStart')) starts(input, expected, findings);
   else if (input.has('scenario')) told(input.text('scenario'), expected, findings);
-  else if (input.has('lastStable') || input.has('logEnd')) lag(input, expected, findings);
+  else if (input.has('lastStable') || input.has('logEnd') || input.has('highWatermark')) lag(input, expected, findings);
   else throw new UnknownShape(`input with ${Object.keys(input.record).join(', ')}`);
   input.end();
   expected.end();
@@ -199,11 +199,13 @@ function coordinator(input: Fields, expected: Fields, findings: Findings): void 
 function lag(input: Fields, expected: Fields, findings: Findings): void {
   const committed = input.get('committed') ?? null;
   if (committed !== null && typeof committed !== 'number') throw new UnknownShape('the committed offset');
-  const logEnd = input.number('logEnd');
+  // Nobody reads beyond the high watermark. Source: K73.
+  const logEnd = input.has('logEnd') ? input.number('logEnd') : input.number('highWatermark');
+  const end = Math.min(logEnd, input.number('highWatermark', logEnd));
   const ends = {
-    lag: logEnd,
-    lagReadUncommitted: logEnd,
-    lagReadCommitted: Math.min(logEnd, input.number('lastStable', logEnd)),
+    lag: end,
+    lagReadUncommitted: end,
+    lagReadCommitted: Math.min(end, input.number('lastStable', end)),
   };
   for (const [name, end] of Object.entries(ends)) {
     // Without a commit there is nothing that a lag could be counted from.
@@ -294,7 +296,7 @@ function starts(input: Fields, expected: Fields, findings: Findings): void {
   const committed = input.get('committed') ?? null;
   if (committed !== null && typeof committed !== 'number') throw new UnknownShape('the committed offset');
   const replica = logOf(input.number('logStart', 0), input.number('logEnd'));
-  const asked = input.get('reset') ?? [];
+  const asked = input.get('reset') ?? 'latest';
   const all = [asked].flat().map((reset) => startAt(replica, committed, String(reset)));
   findings.same('startAt', expected.get('startAt') ?? null, Array.isArray(asked) ? all : (all[0] ?? null));
 }
@@ -312,6 +314,7 @@ class Reader {
   #committed: number | null = null;
   #position = 0;
   #together = false;
+  #before: { readonly processed: number[]; readonly committed: number | null } | undefined;
 
   get atOnce(): boolean {
     return this.#together;
@@ -329,9 +332,16 @@ class Reader {
 
   /** What it made and how far it came are written in one transaction: both last, or neither. Source: K47, K68. */
   together(from?: number, to?: number, offset?: number): void {
+    this.#before = { processed: [...this.#processed], committed: this.#committed };
     this.process(to, from);
     this.commit(offset);
     this.#together = true;
+  }
+
+  /** It died before the transaction was committed: nothing of that counts. Source: K40, K47. */
+  abort(): void {
+    this.#processed = this.#before?.processed ?? this.#processed;
+    this.#committed = this.#before?.committed ?? this.#committed;
   }
 
   /** Works on what was polled and is not done, up to this offset. */
@@ -357,6 +367,9 @@ const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly numb
   [/^polls?(?: returns)? (\d+)(?:\.\.(\d+))?$/, (reader, [from = 0, to = from]) => reader.poll(from, to)],
   [/^commits?(?: offset)? (\d+)(?: \(?a?sync\)?)?$/, (reader, [offset]) => reader.commit(offset)],
   [/^(?:auto-?)?commits?$/, (reader) => reader.commit()],
+  [/^(?:the )?next poll (?:auto-?)?commits (\d+)$/, (reader, [offset]) => reader.commit(offset)],
+  [/^commits? (\d+) before processing(?: (\d+)(?:\.\.(\d+))?)?$/, (reader, [offset]) => reader.commit(offset)],
+  [/^(?:nothing|no offset)(?: is| was)? committed$/, () => undefined],
   [/^process(?:es)? (?:all|everything)(?: of (?:them|it))?$/, (reader) => reader.process()],
   [/^process(?:es)? (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
   [/^process(?:es)? (\d+)$/, (reader, [offset]) => reader.process(offset, offset)],
@@ -368,6 +381,17 @@ const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly numb
     /^process(?:es)? (?:all|everything) and commits?(?: (\d+))? in (?:one|a|the same) transaction$/,
     (reader, [offset]) => reader.together(0, Number.MAX_SAFE_INTEGER, offset),
   ],
+  [
+    /^(?:writes? )?(?:the )?results and (?:the )?offsets? (\d+)(?: (?:are|is))?(?: written)? in (?:one|a|the same) transaction$/,
+    (reader, [offset]) => reader.together(0, Number.MAX_SAFE_INTEGER, offset),
+  ],
+  [
+    /^crash(?:es)? before (?:the transaction (?:commits|is committed|ends)|committing the transaction)$|^(?:the )?transaction (?:is )?abort(?:s|ed)$/,
+    (reader) => reader.abort(),
+  ],
+  [/^crash(?:es)? after (?:the transaction (?:commits|is committed)|committing the transaction)$/, () => undefined],
+  [/^crash(?:es)? after (\d+)$/, (reader, [to]) => reader.process(to)],
+  [/^crash(?:es)? while processing (\d+)(?:\.\.(\d+))?$/, (reader, [next = 0]) => reader.process(next - 1)],
   [/^crash(?:es)? (?:after|while) processing (?:all|everything)\b(?:,? before\b.*)?$/, (reader) => reader.process()],
   [/^crash(?:es)? after processing (\d+)(?:,? before\b.*)?$/, (reader, [to]) => reader.process(to)],
   [
@@ -385,7 +409,7 @@ const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly numb
 function told(scenario: string, expected: Fields, findings: Findings): void {
   const reader = new Reader();
   for (const clause of scenario.split(/\s*(?:[,;]|\bthen\b)\s*/)) {
-    const step = clause.replace(/^(?:and )?(?:the )?(?:consumer )?/, '');
+    const step = clause.replace(/^(?:[\w .=-]+: )?(?:and )?(?:the )?(?:consumer )?/, '');
     if (step === '') continue;
     const match = STEPS.find(([pattern]) => pattern.test(step));
     if (match === undefined) throw new UnknownShape(`the step "${step}"`);
