@@ -537,7 +537,7 @@ function countRisk(scenario: Scenario): Setting | '' {
     if (burying) return 'x-dead-letter-strategy: at-least-once';
   }
   const streams = Object.keys(scenario.brokers).find((name) => scenario.brokers[name]?.kind === redis.STREAMS);
-  return streams === undefined ? '' : redis.rewindRisk(scenario, streams);
+  return streams === undefined ? '' : redis.storageRisk(scenario, streams);
 }
 
 /** Nothing takes a poison message out of the way. */

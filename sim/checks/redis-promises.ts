@@ -17,12 +17,6 @@ export function storageRisk(scenario: Scenario, broker: string): Setting | '' {
   return fsync === 'always' ? '' : `appendfsync: ${fsync}`;
 }
 
-/** A crash may set a group back. What keeps nothing at all has nothing to hand out again. */
-export function rewindRisk(scenario: Scenario, broker: string): Setting | '' {
-  const risk = storageRisk(scenario, broker);
-  return risk === 'appendonly: no' ? '' : risk;
-}
-
 /** A message may be in the stream, or be published, twice (X2, X20). */
 export function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   if (scenario.brokers[producer.broker]?.kind === STREAMS) return streamRisk(producer);
@@ -50,7 +44,7 @@ export function repeatRisk(scenario: Scenario, consumer: ConsumerSpec): Setting 
     return consumer.options['patterns'] === undefined ? '' : 'patterns: who matches twice gets a message twice';
   }
   // NOACK: the group has moved on and nothing is pending; only a crash can move it back.
-  if (consumer.settle === 'on-delivery') return rewindRisk(scenario, consumer.broker);
+  if (consumer.settle === 'on-delivery') return storageRisk(scenario, consumer.broker);
   return consumer.settle === 'after-processing'
     ? 'settle: after-processing'
     : `settle: ${consumer.settle} (a message whose ack is lost is handed out again)`;

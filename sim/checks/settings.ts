@@ -7,12 +7,11 @@ import type { ClaimName } from './names.ts';
 /** Cut off or never elected with: what a Kafka log loses below its high watermark. */
 const REPLICAS = ['unclean.leader.election.enable: true', 'replication.factor: *', 'min.insync.replicas: *'] as const;
 const KAFKA_STORAGE = ['acks: *', ...REPLICAS] as const;
-/** What sets a group of Redis back. */
-const REDIS_REWIND = [
+const REDIS_STORAGE = [
   'replica-lag: what the replica has not got is lost when it takes over',
+  'appendonly: no',
   'appendfsync: *',
 ] as const;
-const REDIS_STORAGE = [...REDIS_REWIND, 'appendonly: no'] as const;
 /** Confirmed, and lost at the broker. */
 const STORAGE = [
   ...KAFKA_STORAGE,
@@ -58,7 +57,7 @@ const REPEAT = [
   'settle: after-processing',
   'settle: * (a message whose ack is lost is handed out again)',
   'patterns: who matches twice gets a message twice',
-  ...REDIS_REWIND,
+  ...REDIS_STORAGE,
 ] as const;
 const LOG_WRITES = ['enable.idempotence: false', ...RABBITMQ_RESEND] as const;
 /** What a log or a stream lets its readers miss. */
@@ -90,7 +89,7 @@ const SETTINGS = {
     'dead_letter_policy is best effort',
     'deadLetterPolicy: redelivery counts are the broker’s memory',
     'x-dead-letter-strategy: at-least-once',
-    ...REDIS_REWIND,
+    ...REDIS_STORAGE,
   ],
   'dead-letter-exactness': [
     'dead_letter_policy is best effort',

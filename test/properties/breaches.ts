@@ -665,6 +665,31 @@ export const BREACHES: readonly Breach[] = [
   ),
 
   {
+    claims: ['at-most-once'],
+    setting: 'appendonly: no',
+    // A snapshot brings back where the group stood ten seconds ago.
+    system: redisStreams({
+      broker: { appendonly: null, appendfsync: null, save: '10 1' },
+      producers: { maker: { rate: '2/s', retries: 0 } },
+      consumers: { worker: { settle: 'on-delivery', prefetch: 3 } },
+    }),
+    timeline: [{ at: '10600ms', crash: 'redis-streams', restart: '100ms' }],
+  },
+  {
+    claims: ['delivery-bound'],
+    setting: 'appendonly: no',
+    system: redisStreams({
+      broker: { appendonly: null, appendfsync: null, save: '10 1' },
+      topics: { failed: {} },
+      producers: { maker: { poison: '50%' } },
+      consumers: { worker: { 'dead-letter-stream': 'failed', 'max-deliveries': 2 } },
+    }),
+    timeline: [
+      { at: '10600ms', crash: 'redis-streams', restart: '100ms' },
+      { at: '16s', crash: 'redis-streams', restart: '100ms' },
+    ],
+  },
+  {
     claims: ['duplicate'],
     setting: 'retries of the producer without IDMP',
     system: redisStreams({}),
