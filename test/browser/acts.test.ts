@@ -180,7 +180,7 @@ it('axe finds nothing serious in a menu, in light and in dark, asked for by its 
   await page.keyboard.press('d');
   await page.keyboard.press('a');
   await page.getByRole('dialog', { name: 'What to do to worker-1' }).waitFor();
-  expect(await findings(page)).toEqual([]);
+  expect(await findings(page, { colours: true })).toEqual([]);
   await page.getByRole('button', { name: 'Restart', exact: true }).click();
   await expect.poll(() => added(page)).toBe('- { at: 9.5s, restart: worker-1 }');
   await page.keyboard.press('u');

@@ -94,7 +94,7 @@ it.each(LOOKS)(
     const theme = await page.evaluate(() => document.documentElement.dataset['theme']);
     await page.keyboard.press('d');
     await expect.poll(() => page.evaluate(() => document.documentElement.dataset['theme'])).not.toBe(theme);
-    expect(await findings(page)).toEqual([]);
+    expect(await findings(page, { colours: true })).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);
     await close();

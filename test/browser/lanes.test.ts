@@ -170,7 +170,7 @@ it.each(LOOKS)('axe finds nothing serious in the lanes, and nothing is wider tha
   const { page, complaints, close } = await openPage(`${FILE}&under=kafka&t=12s`, options);
   await openLanes(page);
   await drawn(page);
-  expect(await findings(page)).toEqual([]);
+  expect(await findings(page, { colours: options.colorScheme === 'dark' })).toEqual([]);
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);
   await page.getByRole('combobox', { name: 'Under' }).waitFor();
