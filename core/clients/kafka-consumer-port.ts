@@ -533,7 +533,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     for (const delivery of covered) {
       const { partition, offset, leaderEpoch } = handleOf(delivery);
       const owned = this.#owned.get(partition);
-      if (owned !== undefined && offset < owned.position) this.#moveTo(partition, offset, leaderEpoch, out);
+      if (owned !== undefined && offset < owned.position) this.#seekTo(partition, offset, leaderEpoch, out);
     }
   }
 
