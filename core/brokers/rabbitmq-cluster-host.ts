@@ -7,15 +7,20 @@ import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { DeathReason } from '../parts/x-death.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
+import type { Change } from './rabbitmq-catalogue.ts';
 import type { Queue } from './rabbitmq-queue.ts';
+import type { SessionNumber } from './rabbitmq-replica.ts';
 import type { Channel, Consumer } from './rabbitmq-session.ts';
 
 /** What all nodes of a cluster know from the start, and what no broker keeps but the trace needs. */
 export interface ClusterPlan {
   /** Actors of the nodes; node n is at n − 1. Filled while the cluster is built. */
   readonly nodes: ActorId[];
-  /** Decides how long a member waits before it campaigns. */
+  /** How many nodes there are. */
+  readonly size: number;
+  /** Decides how long a member waits before it campaigns; the other, for the catalogue of definitions. */
   readonly site: Site;
+  readonly definitionsSite: Site;
   /** A node that was not heard of for this long is suspected to be down. */
   readonly failureDetectionUs: Micros;
   /** How long a suspected node's consumers keep what they hold (R65). */
@@ -26,6 +31,8 @@ export interface ClusterPlan {
   readonly lost: number[];
   /** Which dead messages were told to have arrived where: another time is a second copy. */
   readonly buried: Set<string>;
+  /** By group whose queue has ended: the last command of each session that had taken effect by then. What came later found no queue. */
+  readonly took: Map<number, ReadonlyMap<SessionNumber, number>>;
 }
 
 /** What a cluster asks of the node that it belongs to. */
@@ -39,6 +46,15 @@ export interface ClusterHost {
   /** Nothing was there to fetch. */
   empty(channel: Channel, out: Out): void;
   purged(channel: Channel, messages: number, out: Out): void;
+  /** The queue that a channel deletes is gone, with so many messages; or it is in use or not empty, and was only to be deleted else. */
+  deleted(channel: Channel, messages: number, out: Out): void;
+  kept(channel: Channel, queue: Queue, out: Out): void;
+  /** What a channel asked of a queue found it gone. */
+  missing(channel: Channel, queue: Queue, out: Out): void;
+  /** All nodes agreed on a definition; `channel` asked for it and waits. */
+  define(change: Extract<Change, { type: 'define' }>, channel: Channel | undefined, atUs: Micros, out: Out): void;
+  /** A queue is gone from the cluster: its name, its bindings, and who consumed it here. */
+  forget(queue: Queue, out: Out): void;
   /** The queue does not take this consumer beside others. */
   refused(consumer: Consumer, out: Out): void;
   /** Every queue that a publish was routed to has answered. */

@@ -2,6 +2,7 @@
 import type { Wire } from '../machine.ts';
 import type { MemberNumber, RaftMessage } from '../parts/raft-member.ts';
 import type { Micros } from '../types.ts';
+import type { Entry, Request } from './rabbitmq-catalogue.ts';
 import type { Delivered } from './rabbitmq-cluster-host.ts';
 import type { Command, SessionCommand, SessionNumber } from './rabbitmq-replica.ts';
 
@@ -36,6 +37,9 @@ export type NodeWire = Wire &
         readonly after: number;
       }
     | { readonly type: 'rabbitmq/leader'; readonly group: number; readonly leader: MemberNumber; readonly term: number }
+    | { readonly type: 'rabbitmq/catalogue'; readonly message: RaftMessage<Entry> }
+    /** A change of the shared definitions that a node wants. */
+    | { readonly type: 'rabbitmq/define'; readonly request: Request }
     /** `asks`: nothing was heard of the other, so it is to answer. `sent`: how many other messages went to it before this one. */
     | {
         readonly type: 'rabbitmq/ping';
@@ -53,7 +57,9 @@ export type ClusterTimer =
   | { readonly type: 'rabbitmq/campaign'; readonly group: number }
   | { readonly type: 'rabbitmq/tick'; readonly group: number }
   | { readonly type: 'rabbitmq/away'; readonly node: MemberNumber; readonly since: Micros }
-  | { readonly type: 'rabbitmq/bury'; readonly group: number };
+  | { readonly type: 'rabbitmq/bury'; readonly group: number }
+  /** A node misses the leader of the catalogue. */
+  | { readonly type: 'rabbitmq/stand' };
 
 export const CLUSTER_TIMERS: readonly string[] = [
   'rabbitmq/pulse',
@@ -61,4 +67,5 @@ export const CLUSTER_TIMERS: readonly string[] = [
   'rabbitmq/tick',
   'rabbitmq/away',
   'rabbitmq/bury',
+  'rabbitmq/stand',
 ] satisfies readonly ClusterTimer['type'][];

@@ -3,23 +3,25 @@
  * them answers for it, and a command takes effect once a majority has it on disk. A classic queue is a group of one. Channels live where their
  * client is connected and deal with each queue through a session. This file is the machine: its timers, what other nodes say, and the turn of work
  * in which entries are written, sent and applied. The parts are `rabbitmq-groups.ts` (the queues' logs and replicas), `-peers.ts` (who is alive),
- * `-elections.ts` (who leads), `-leader.ts` (what a leader does), `-sessions.ts` (channels) and `-burials.ts` (dead letters, at least once).
- * Source: rules R18, R35, R61, R65. Simplifications: exchanges, bindings and queues are known to all nodes from the start; who is alive is
- * found out by heartbeats of a fixed period.
+ * `-elections.ts` (who leads), `-leader.ts` (what a leader does), `-sessions.ts` (channels), `-burials.ts` (dead letters, at least once) and
+ * `-catalogue.ts` (which exchanges, bindings and queues there are).
+ * Source: rules R10, R14, R18, R35, R42, R61, R65. Simplification: who is alive is found out by heartbeats of a fixed period.
  */
 import type { Out, Wire } from '../machine.ts';
 import type { MemberNumber, RaftMessage } from '../parts/raft-member.ts';
 import { NEVER } from '../parts/ready-list.ts';
-import type { ActorId, MessageId } from '../types.ts';
+import type { ActorId, MessageId, Micros } from '../types.ts';
 import { Burials } from './rabbitmq-burials.ts';
+import { Catalogue, type Change, type Defining } from './rabbitmq-catalogue.ts';
 import type { ClusterHost, ClusterPlan } from './rabbitmq-cluster-host.ts';
 import { CLUSTER_TIMERS, type ClusterTimer, type NodeWire } from './rabbitmq-cluster-wires.ts';
 import { Elections } from './rabbitmq-elections.ts';
-import { type Group, Groups } from './rabbitmq-groups.ts';
+import { type Group, Groups, membersFor } from './rabbitmq-groups.ts';
 import { Leader } from './rabbitmq-leader.ts';
 import { Peers, PULSE_US } from './rabbitmq-peers.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import { type Command, type Effects, messagesOf, type Replica } from './rabbitmq-replica.ts';
+import type { Channel } from './rabbitmq-session.ts';
 import { Sessions } from './rabbitmq-sessions.ts';
 
 export class RabbitCluster {
@@ -32,6 +34,7 @@ export class RabbitCluster {
   readonly #burials: Burials;
   readonly #elections: Elections;
   readonly #leader: Leader;
+  readonly #catalogue: Catalogue;
   #busy = false;
 
   constructor(self: MemberNumber, plan: ClusterPlan, host: ClusterHost) {
@@ -52,6 +55,12 @@ export class RabbitCluster {
     this.#burials = burials;
     this.#elections = new Elections(groups, peers, plan, sessions, burials);
     this.#leader = new Leader({ groups, peers, plan, host, sessions, burials });
+    this.#catalogue = new Catalogue(peers, plan, {
+      flushUs: host.flushUs,
+      armFlush: (out) => host.armFlush(out),
+      carryOut: (change, channel, atUs, out) => this.#carryOut(change, channel, atUs, out),
+      run: (out) => this.#run(out),
+    });
   }
 
   /** The numbers of a connection begin here, so that no two nodes give the same. */
@@ -59,10 +68,42 @@ export class RabbitCluster {
     return this.#peers.self * 0x100000;
   }
 
-  /** `members`: the first one leads at the start. */
+  get self(): MemberNumber {
+    return this.#peers.self;
+  }
+
+  /** A queue of the beginning. `members`: the first one leads. */
   add(queue: Queue, members: readonly MemberNumber[]): void {
-    const { index } = this.#groups.add(queue, members);
-    this.#plan.recorded[index] = 0;
+    this.#add(queue, members, 0);
+  }
+
+  #add(queue: Queue, members: readonly MemberNumber[], sinceUs: Micros): Group {
+    const group = this.#groups.add(queue, members, sinceUs);
+    // Another node may have had it earlier.
+    this.#plan.recorded[group.index] ??= 0;
+    return group;
+  }
+
+  /** All agreed that there is this queue, whose client is connected to the node `near`. */
+  begin(queue: Queue, near: MemberNumber, sinceUs: Micros, out: Out): void {
+    const members = membersFor(queue.arguments, near, this.#groups.made, this.#plan.size);
+    const group = this.#add(queue, members, sinceUs);
+    this.#elections.begin(group, out);
+    if (group.leads && group.replica !== undefined) this.#armTick(group, group.replica, out);
+  }
+
+  /** A channel wants definitions to change that all nodes share; it waits until they agreed. */
+  ask(method: Defining, channel: Channel, out: Out): void {
+    this.#catalogue.ask(method, channel, out);
+  }
+
+  #carryOut(change: Change, channel: Channel | undefined, atUs: Micros, out: Out): void {
+    if (change.type === 'define') return this.#host.define(change, channel, atUs, out);
+    const group = this.#groups.numbered(change.group);
+    if (group === undefined) return;
+    this.#groups.remove(group, out);
+    this.#host.forget(group.queue, out);
+    this.sessions.ended(group, change.ending, this.#plan.took.get(group.index) ?? NONE, out);
   }
 
   depth(queue: Queue): number {
@@ -80,7 +121,7 @@ export class RabbitCluster {
   /** A policy changed what a queue's arguments mean. */
   changed(queue: Queue, out: Out): void {
     const group = this.#groups.of(queue);
-    group?.replica?.change(queue.spec);
+    group?.replica?.change(queue.spec, out.now);
     if (group !== undefined) this.#tickNow(group, out);
   }
 
@@ -107,11 +148,14 @@ export class RabbitCluster {
   start(out: Out): void {
     this.#peers.start(out.now);
     this.#elections.start(out);
+    for (const group of this.#groups.all)
+      if (group.leads && group.replica !== undefined) this.#armTick(group, group.replica, out);
     this.#pulse(out);
   }
 
   crash(out: Out): void {
     this.sessions.crash();
+    this.#catalogue.crash();
     this.#peers.own = [];
     this.#groups.touched.clear();
     for (const group of this.#groups.all) {
@@ -135,6 +179,7 @@ export class RabbitCluster {
       const { raft } = group;
       if (raft === undefined) continue;
       if (raft.members.length === 1) {
+        group.replica?.wake(out.now);
         this.#groups.propose(group, { type: 'node-gone', node, incarnation, atUs: out.now });
         this.#tickNow(group, out);
       } else this.#elections.restart(group, out);
@@ -151,6 +196,7 @@ export class RabbitCluster {
 
   /** What this node had written is on disk. */
   flush(out: Out): void {
+    this.#catalogue.flush();
     for (const group of this.#groups.all) {
       if (group.raft === undefined || group.raft.unflushed === 0) continue;
       group.raft.flushed();
@@ -170,12 +216,12 @@ export class RabbitCluster {
         this.#pulse(out);
         break;
       case 'rabbitmq/campaign': {
-        const group = this.#groups.all[timer.group];
+        const group = this.#groups.numbered(timer.group);
         if (group !== undefined) this.#elections.campaign(group, out);
         break;
       }
       case 'rabbitmq/tick': {
-        const group = this.#groups.all[timer.group];
+        const group = this.#groups.numbered(timer.group);
         if (group === undefined) break;
         group.tick = 0;
         group.tickAtUs = NEVER;
@@ -187,10 +233,13 @@ export class RabbitCluster {
           this.#groups.proposeAll({ type: 'node-away', node: timer.node, atUs: out.now });
         break;
       case 'rabbitmq/bury': {
-        const group = this.#groups.all[timer.group];
+        const group = this.#groups.numbered(timer.group);
         if (group !== undefined) this.#burials.begin(group, out);
         break;
       }
+      case 'rabbitmq/stand':
+        this.#catalogue.campaign(out);
+        break;
       default:
         timer satisfies never;
     }
@@ -201,15 +250,24 @@ export class RabbitCluster {
   receive(from: ActorId, wire: Wire, out: Out): boolean {
     const node = this.#peers.numberOf(from);
     if (node === 0) return false;
-    this.#elections.heard(node, out);
+    if (this.#elections.heard(node, out)) this.#catalogue.heard(node);
     this.#handle(node, wire as NodeWire, out);
     this.#run(out);
     return true;
   }
 
   #handle(from: MemberNumber, wire: NodeWire, out: Out): void {
-    if (wire.type === 'rabbitmq/ping') return this.#elections.pinged(from, wire, out);
-    const group = this.#groups.all[wire.group];
+    switch (wire.type) {
+      case 'rabbitmq/ping':
+        if (this.#elections.pinged(from, wire, out)) this.#catalogue.reborn(from);
+        return;
+      case 'rabbitmq/catalogue':
+        return this.#catalogue.receive(from, wire.message);
+      case 'rabbitmq/define':
+        return this.#catalogue.requested(wire.request, out);
+      default:
+    }
+    const group = this.#groups.numbered(wire.group);
     if (group === undefined) return;
     switch (wire.type) {
       case 'rabbitmq/raft':
@@ -248,9 +306,10 @@ export class RabbitCluster {
         continue;
       }
       const [group] = touched;
-      if (group === undefined) break;
-      touched.delete(group);
-      this.#advance(group, out);
+      if (group !== undefined) {
+        touched.delete(group);
+        this.#advance(group, out);
+      } else if (!this.#catalogue.advance(out)) break;
     }
     this.#busy = false;
   }
@@ -279,12 +338,15 @@ export class RabbitCluster {
       if (leads) this.#leader.apply(group, replica, command, out);
       else replica.apply(command, SILENT);
     }
-    if (leads && group.leads) this.#armTick(group, replica, out);
+    if (!leads || !group.leads) return;
+    if (replica.ending === undefined) this.#armTick(group, replica, out);
+    else this.#catalogue.end(group.index, replica.ending, out);
   }
 
   #pulse(out: Out): void {
     this.#peers.pulse((node) => this.#elections.missed(node, out), out);
     this.sessions.sendOverdue(out);
+    this.#catalogue.pulse(out);
     for (const group of this.#groups.all) {
       for (const member of group.raft?.members ?? []) {
         if (group.raft?.lacks(member) !== true || !this.#peers.isUp(member)) continue;
@@ -311,6 +373,8 @@ export class RabbitCluster {
   }
 }
 
+const NONE: ReadonlyMap<number, number> = new Map();
+
 const nothing = (): void => {};
 /** A follower does what its leader does, and says nothing. */
 const SILENT: Effects = {
@@ -327,6 +391,7 @@ const SILENT: Effects = {
   startMoved: nothing,
   subscribed: nothing,
   cancelled: nothing,
+  ended: nothing,
   applied: nothing,
 };
 

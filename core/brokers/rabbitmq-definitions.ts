@@ -1,14 +1,17 @@
 /**
  * Declaring, binding, purging and deleting: how exchanges and queues come, change and go, and what a policy changes in a queue that exists.
- * Methods give the refusal that closes the channel, or nothing. Source: rules R1, R2, R8–R16, R37, R42.
+ * Methods give the refusal that closes the channel, or nothing. In a cluster what nodes share changes when all agreed (`rabbitmq-catalogue.ts`).
+ * Source: rules R1, R2, R8–R16, R37, R42.
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { OptionValue } from '../options.ts';
 import { type Binding, DEFAULT_EXCHANGE, EXCHANGE_TYPES, type Exchange } from '../parts/exchange-graph.ts';
 import { type HeaderTable, headersBindingRefusal } from '../parts/headers-match.ts';
+import type { MemberNumber } from '../parts/raft-member.ts';
 import { hashWords, topicWords } from '../parts/topic-pattern.ts';
 import type { Micros } from '../types.ts';
+import type { Change, Defining } from './rabbitmq-catalogue.ts';
 import type { RabbitHost, Timer } from './rabbitmq-host.ts';
 import type { Keeper } from './rabbitmq-keeper.ts';
 import { argumentsOf, QUEUE_OPTIONS, queueSpec, sameArguments } from './rabbitmq-options.ts';
@@ -86,16 +89,65 @@ export class Definitions {
     return undefined;
   }
 
-  changeBinding(channel: Channel, method: BindMethod): Refusal | undefined {
-    const { routingKey: key, arguments: args = NO_ARGUMENTS } = method;
-    let binding: Binding;
-    if ('queue' in method) {
-      const locked = this.#host.lockedFor(channel, method.queue);
-      if (locked !== undefined) return locked;
-      binding = { source: method.exchange, to: 'queue', destination: method.queue, key, arguments: args };
-    } else {
-      binding = { source: method.source, to: 'exchange', destination: method.destination, key, arguments: args };
+  /** Whether a method changes what the nodes of a cluster share, so that they have to agree on it first; else this node's own copy answers it. */
+  needsAll(method: Defining): boolean {
+    if (this.#host.cluster === undefined) return false;
+    const { graph, queues } = this.#host;
+    switch (method.type) {
+      case 'exchange.declare':
+        return graph.exchange(method.exchange) === undefined && method.passive !== true;
+      case 'exchange.delete':
+        return graph.exchange(method.exchange) !== undefined;
+      case 'exchange.bind':
+        return !graph.isBound(bindingOf(method));
+      case 'exchange.unbind':
+        return graph.isBound(bindingOf(method));
+      case 'queue.bind':
+      case 'queue.unbind': {
+        const queue = queues.get(method.queue);
+        if (queue !== undefined && !queue.shared) return false;
+        return graph.isBound(bindingOf(method)) === (method.type === 'queue.unbind');
+      }
+      case 'queue.declare':
+        return !queues.has(method.queue) && method.passive !== true && method.exclusive !== true;
+      default:
+        return method satisfies never;
     }
+  }
+
+  /** All nodes agreed on a change; each carries it out, and refuses what has become wrong by then. */
+  carryOut({ method, near }: Extract<Change, { type: 'define' }>, atUs: Micros, out: Out): Refusal | undefined {
+    switch (method.type) {
+      case 'exchange.declare':
+        return this.declareExchange(method);
+      case 'exchange.delete':
+        return this.deleteExchange(method);
+      case 'queue.declare':
+        return this.#share(method, near, atUs, out);
+      default:
+        return this.#changeBinding(method);
+    }
+  }
+
+  #share(method: OnChannel<'queue.declare'>, near: MemberNumber, atUs: Micros, out: Out): Refusal | undefined {
+    const { queue: name, durable = false, autoDelete = false, arguments: args = NO_ARGUMENTS } = method;
+    const known = this.#host.queues.get(name);
+    if (known?.shared) return differs(known, method);
+    // Only this node knows a queue that a connection has to itself: it gives way to what all agreed on.
+    if (known !== undefined) this.deleteQueue(known, R['missing target'], out);
+    const refusal = this.createQueue({ name, durable, autoDelete, arguments: args }, undefined, atUs);
+    const created = this.#host.queues.get(name);
+    if (refusal === undefined && created !== undefined) this.#host.cluster?.begin(created, near, atUs, out);
+    return refusal;
+  }
+
+  changeBinding(channel: Channel, method: BindMethod): Refusal | undefined {
+    const locked = 'queue' in method ? this.#host.lockedFor(channel, method.queue) : undefined;
+    return locked ?? this.#changeBinding(method);
+  }
+
+  #changeBinding(method: BindMethod): Refusal | undefined {
+    const binding = bindingOf(method);
     if (method.type === 'queue.bind' || method.type === 'exchange.bind') return this.bind(binding);
     const refused = defaultBindingRefusal(binding);
     if (refused !== undefined) return refused;
@@ -129,15 +181,12 @@ export class Definitions {
     const locked = this.#host.lockedFor(channel, name);
     if (locked !== undefined) return locked;
     if (known !== undefined) {
-      const same =
-        method.passive === true ||
-        (known.durable === (method.durable ?? false) &&
-          known.autoDelete === (method.autoDelete ?? false) &&
-          (known.exclusiveTo !== undefined) === (method.exclusive ?? false) &&
-          sameArguments(known.arguments, method.arguments ?? NO_ARGUMENTS));
-      if (!same) return preconditionFailed(`queue '${name}' exists with other properties or arguments`);
+      const refusal = method.passive === true ? undefined : differs(known, method);
+      if (refusal !== undefined) return refusal;
       // Quorum queues are not renewed by a declaration (R42).
       if (!known.isQuorum) known.lastUsedUs = out.now;
+      if (known.shared && !known.isQuorum && known.spec.expiresUs !== undefined)
+        this.#host.cluster?.sessions.renew(channel, known, out);
     } else {
       if (method.passive) return notFound('queue', name);
       if (name.startsWith('amq.')) return accessRefused(`queue name '${name}' begins with the reserved prefix amq.`);
@@ -146,10 +195,13 @@ export class Definitions {
         if (type === 'quorum' || type === 'stream')
           return preconditionFailed(`a queue of type ${type} cannot be named by the server`);
         this.#lastGenerated += 1;
-        name = `amq.gen-${this.#lastGenerated}`;
+        const node = this.#host.cluster === undefined ? '' : `${this.#host.cluster.self}-`;
+        name = `amq.gen-${node}${this.#lastGenerated}`;
       }
-      if (this.#host.cluster !== undefined && method.exclusive !== true)
-        return notImplemented(`queue '${name}': a cluster has the queues that it begins with`);
+      if (this.#host.cluster !== undefined && method.exclusive !== true) {
+        this.#host.cluster.ask({ ...method, queue: name }, channel, out);
+        return undefined;
+      }
       const refusal = this.createQueue(
         {
           name,
@@ -164,7 +216,15 @@ export class Definitions {
       const created = this.#host.queues.get(name);
       if (created !== undefined) this.#keeper.wakeQueue(created, out);
     }
+    this.declared(channel, name, out);
+    return undefined;
+  }
+
+  /** Tells a channel that there is such a queue. */
+  declared(channel: Channel, name: string, out: Out): void {
     const declared = this.#host.queues.get(name);
+    const consumers =
+      declared && (this.#host.clusterOf(declared)?.consumers(declared) ?? declared.contents.consumers.size);
     say(
       channel.connection,
       {
@@ -172,11 +232,10 @@ export class Definitions {
         channel: channel.name,
         queue: name,
         messageCount: declared === undefined ? 0 : this.#host.depth(declared),
-        consumerCount: declared?.contents.consumers.size ?? 0,
+        consumerCount: consumers ?? 0,
       },
       out,
     );
-    return undefined;
   }
 
   createQueue(definition: QueueDefinition, exclusiveTo: Connection | undefined, nowUs: Micros): Refusal | undefined {
@@ -227,12 +286,17 @@ export class Definitions {
     const locked = this.#host.lockedFor(channel, method.queue);
     if (locked !== undefined) return locked;
     const queue = this.#host.queues.get(method.queue);
-    if (queue?.shared) return notImplemented(`queue '${queue.name}': a cluster keeps the queues that it begins with`);
     // Deleting what does not exist is no error: the client wanted it gone.
     const messageCount = queue?.depth ?? 0;
     if (queue !== undefined) {
       if (queue.isQuorum && (method.ifUnused || method.ifEmpty))
         return notImplemented(`queue '${queue.name}': a quorum queue is not deleted under conditions`);
+      const cluster = this.#host.clusterOf(queue);
+      if (cluster !== undefined) {
+        channel.waiting = [];
+        cluster.sessions.delete(channel, queue, method.ifUnused ?? false, method.ifEmpty ?? false, out);
+        return undefined;
+      }
       if (method.ifUnused && queue.contents.consumers.size > 0)
         return preconditionFailed(`queue '${queue.name}' is in use`);
       if (method.ifEmpty && messageCount > 0) return preconditionFailed(`queue '${queue.name}' is not empty`);
@@ -275,6 +339,20 @@ export class Definitions {
     this.#host.forgetQueue(queue);
   }
 
+  /** The cluster has deleted a queue: its name and bindings go here too, and whoever consumed it on this node is told. */
+  forget(queue: Queue, out: Out): void {
+    this.#host.forgetQueue(queue);
+    for (const connection of this.#host.connections.values()) {
+      for (const channel of connection.channels.values()) {
+        for (const consumer of [...channel.consumers.values()]) {
+          if (consumer.queue !== queue) continue;
+          channel.consumers.delete(consumer.tag);
+          say(connection, { type: 'basic.cancel', channel: channel.name, consumerTag: consumer.tag }, out);
+        }
+      }
+    }
+  }
+
   /** What is in the queue obeys new limits at once; its TTL was fixed on arrival. A value that a node would refuse changes nothing. */
   applyPolicy(queue: Queue, option: string, value: unknown, out: Out): void {
     const args = { ...queue.effective, ...argumentsOf({ [option]: value as OptionValue }, QUEUE_OPTIONS) };
@@ -298,6 +376,23 @@ export class Definitions {
     if (idleUs >= expiresUs) this.deleteQueue(queue, R['timed out'], out);
     else out.timer(expiresUs - idleUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
   }
+}
+
+/** Why a queue that exists cannot be declared like this: it is another (R10). */
+function differs(known: Queue, method: OnChannel<'queue.declare'>): Refusal | undefined {
+  const same =
+    known.durable === (method.durable ?? false) &&
+    known.autoDelete === (method.autoDelete ?? false) &&
+    (known.exclusiveTo !== undefined) === (method.exclusive ?? false) &&
+    sameArguments(known.arguments, method.arguments ?? NO_ARGUMENTS);
+  return same ? undefined : preconditionFailed(`queue '${known.name}' exists with other properties or arguments`);
+}
+
+function bindingOf(method: BindMethod): Binding {
+  const { routingKey: key, arguments: args = NO_ARGUMENTS } = method;
+  return 'queue' in method
+    ? { source: method.exchange, to: 'queue', destination: method.queue, key, arguments: args }
+    : { source: method.source, to: 'exchange', destination: method.destination, key, arguments: args };
 }
 
 function flagsOf(method: OnChannel<'exchange.declare'>): Pick<Exchange, 'durable' | 'autoDelete' | 'internal'> {

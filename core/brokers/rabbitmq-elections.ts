@@ -34,11 +34,19 @@ export class Elections {
 
   /** The leaders of the beginning are known. */
   start(out: Out): void {
-    for (const group of this.#groups.all) {
-      group.leads = group.raft?.role === 'leader';
-      if (group.leads && group.raft !== undefined && group.raft.members.length > 1)
-        out.fact(F.elected, 0, group.queue.place, out.self, group.raft.term);
-    }
+    for (const group of this.#groups.all) this.#begin(group, out);
+  }
+
+  /** A queue was declared: its first member leads, unless that is gone already. */
+  begin(group: Group, out: Out): void {
+    this.#begin(group, out);
+    if (group.raft !== undefined && !this.#peers.isUp(group.leader)) this.#arm(group, CAMPAIGN_US, out);
+  }
+
+  #begin(group: Group, out: Out): void {
+    group.leads = group.raft?.role === 'leader';
+    if (group.leads && group.raft !== undefined && group.raft.members.length > 1)
+      out.fact(F.elected, 0, group.queue.place, out.self, group.raft.term);
   }
 
   /** After a restart: the leader shows itself with its next pulse; if there is none, somebody has to stand. */
@@ -95,9 +103,9 @@ export class Elections {
       if (group.raft !== undefined && group.leader === node) this.#arm(group, CAMPAIGN_US, out);
   }
 
-  /** Something comes from a node; after a silence it is told what it missed. */
-  heard(node: MemberNumber, out: Out): void {
-    if (!this.#peers.heard(node, out.now)) return;
+  /** Something comes from a node; after a silence it is told what it missed. True after one. */
+  heard(node: MemberNumber, out: Out): boolean {
+    if (!this.#peers.heard(node, out.now)) return false;
     this.#sessions.sendAgainTo(node, out);
     for (const group of this.#groups.all) {
       if (!group.leads) continue;
@@ -106,13 +114,14 @@ export class Elections {
       this.#groups.touched.add(group);
       this.name(group, node, out);
     }
+    return true;
   }
 
-  /** A pulse, or the question whether this node is there. */
-  pinged(from: MemberNumber, { incarnation, asks, sent }: NodeWireOf<'rabbitmq/ping'>, out: Out): void {
+  /** A pulse, or the question whether this node is there. True when its process is another one than before. */
+  pinged(from: MemberNumber, { incarnation, asks, sent }: NodeWireOf<'rabbitmq/ping'>, out: Out): boolean {
     if (asks) this.#peers.answer(from, out);
     if (this.#peers.hasLost(from, sent)) this.#sessions.sendAgainTo(from, out);
-    if (!this.#peers.isReborn(from, incarnation)) return;
+    if (!this.#peers.isReborn(from, incarnation)) return false;
     // It is another process now: what the one before led, nobody leads, and its channels are gone.
     for (const group of this.#groups.all) {
       if (group.raft === undefined || group.raft.leader !== from || group.raft.members.length === 1) continue;
@@ -122,6 +131,7 @@ export class Elections {
     }
     this.#groups.proposeAll({ type: 'node-gone', node: from, incarnation, atUs: out.now });
     for (const group of this.#groups.all) if (group.leads) this.name(group, from, out);
+    return true;
   }
 
   #arm(group: Group, leastUs: Micros, out: Out): void {

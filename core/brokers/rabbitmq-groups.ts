@@ -2,6 +2,8 @@
  * The Raft groups of a cluster's queues as one node has them: of each its member of the group and its replica, if it has any, who leads it as far as
  * it knows, and which groups may have something to send or apply. Source: rule R61.
  */
+import type { Out } from '../machine.ts';
+import type { HeaderTable } from '../parts/headers-match.ts';
 import { type MemberNumber, RaftMember } from '../parts/raft-member.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import type { Micros, TimerId } from '../types.ts';
@@ -29,14 +31,16 @@ export class Group {
   /** Messages of the queue that are on the way to their dead-letter targets. */
   readonly burials = new Map<QueuedMessage, Burial>();
   buryArmed = false;
+  /** The queue was deleted: nothing happens here any more. */
+  removed = false;
 
-  constructor(index: number, queue: Queue, self: MemberNumber, members: readonly MemberNumber[]) {
+  constructor(index: number, queue: Queue, self: MemberNumber, members: readonly MemberNumber[], sinceUs: Micros) {
     this.index = index;
     this.queue = queue;
     this.leader = members[0] ?? 0;
     if (!members.includes(self)) return;
     this.raft = new RaftMember(self, members, this.leader);
-    this.replica = new Replica(queue.spec, queue.durable);
+    this.replica = new Replica(queue.spec, queue, sinceUs);
   }
 
   /** The process died: its timers and what it had begun are gone. What its member had written stays with it. */
@@ -52,22 +56,50 @@ export class Group {
 }
 
 export class Groups {
-  readonly all: Group[] = [];
+  /** By their number, which is the same on all nodes and given once. */
+  readonly #all = new Map<number, Group>();
   /** Those whose member may have something to send or apply. */
   readonly touched = new Set<Group>();
   readonly #self: MemberNumber;
   readonly #byQueue = new Map<Queue, Group>();
+  #made = 0;
 
   constructor(self: MemberNumber) {
     this.#self = self;
   }
 
-  /** `members`: the first one leads at the start. */
-  add(queue: Queue, members: readonly MemberNumber[]): Group {
-    const group = new Group(this.all.length, queue, this.#self, members);
-    this.all.push(group);
+  get all(): Iterable<Group> {
+    return this.#all.values();
+  }
+
+  /** How many queues there have been, deleted ones among them. */
+  get made(): number {
+    return this.#made;
+  }
+
+  numbered(index: number): Group | undefined {
+    return this.#all.get(index);
+  }
+
+  /** `members`: the first one leads at the start. `sinceUs`: when the queue was declared. */
+  add(queue: Queue, members: readonly MemberNumber[], sinceUs: Micros): Group {
+    const group = new Group(this.#made, queue, this.#self, members, sinceUs);
+    this.#made += 1;
+    this.#all.set(group.index, group);
     this.#byQueue.set(queue, group);
     return group;
+  }
+
+  /** The queue was deleted. */
+  remove(group: Group, out: Out): void {
+    if (group.campaign !== 0) out.cancel(group.campaign);
+    if (group.tick !== 0) out.cancel(group.tick);
+    group.forget();
+    group.leads = false;
+    group.removed = true;
+    this.#all.delete(group.index);
+    this.#byQueue.delete(group.queue);
+    this.touched.delete(group);
   }
 
   of(queue: Queue): Group | undefined {
@@ -76,12 +108,13 @@ export class Groups {
 
   /** The queue of this name. */
   named(name: string | undefined): Queue | undefined {
-    return this.all.find(({ queue }) => queue.name === name)?.queue;
+    for (const { queue } of this.all) if (queue.name === name) return queue;
+    return undefined;
   }
 
   /** Puts a command into the log of a group that this node leads; false when it does not. */
   propose(group: Group, command: Command): boolean {
-    if (group.raft?.propose(command) !== true) return false;
+    if (group.removed || group.raft?.propose(command) !== true) return false;
     this.touched.add(group);
     return true;
   }
@@ -90,4 +123,21 @@ export class Groups {
   proposeAll(command: Command): void {
     for (const group of this.all) if (group.leads) this.propose(group, command);
   }
+}
+
+/**
+ * The nodes that keep a queue, the first of which leads at the start: one for a classic queue, three for a quorum queue, all for a stream (R61, R66).
+ * `near`: the node to which who declares it is connected. `index`: how many queues there were before.
+ */
+export function membersFor(args: HeaderTable, near: MemberNumber, index: number, nodes: number): MemberNumber[] {
+  const type = args['x-queue-type'];
+  const wanted =
+    type === 'quorum'
+      ? (args['x-quorum-initial-group-size'] ?? 3)
+      : type === 'stream'
+        ? (args['x-initial-cluster-size'] ?? nodes)
+        : 1;
+  const first = args['x-queue-leader-locator'] === 'balanced' ? index % nodes : near - 1;
+  const size = typeof wanted === 'number' ? Math.min(wanted, nodes) : nodes;
+  return Array.from({ length: size }, (_, at) => ((first + at) % nodes) + 1);
 }

@@ -68,9 +68,9 @@ export class RabbitHost {
     this.#flushArmed = false;
   }
 
-  /** The cluster, which keeps a shared queue. */
+  /** The cluster, which keeps a shared queue; none for one that is gone. */
   clusterOf(queue: Queue): RabbitCluster | undefined {
-    return queue.shared ? this.cluster : undefined;
+    return queue.shared && !queue.deleted ? this.cluster : undefined;
   }
 
   depth(queue: Queue): number {

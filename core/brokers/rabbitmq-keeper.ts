@@ -250,6 +250,7 @@ export class Keeper {
 
   armUnused(queue: Queue, out: Out): void {
     const { expiresUs } = queue.spec;
-    if (expiresUs !== undefined) out.timer(expiresUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
+    if (expiresUs !== undefined && !queue.shared)
+      out.timer(expiresUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
   }
 }

@@ -20,6 +20,7 @@ import {
   type Command,
   type Effects,
   type Held,
+  type Leaving,
   type Move,
   nodeOf,
   type Replica,
@@ -34,6 +35,13 @@ const RETURNS: Readonly<Record<Return | 'delay', number>> = {
   lost: R['connection lost'],
   timeout: R['timed out'],
   delay: R['delay over'],
+};
+
+const LEAVINGS: Readonly<Record<Leaving, number>> = {
+  detach: R.stopped,
+  end: R['connection lost'],
+  away: R['timed out'],
+  deleted: R['missing target'],
 };
 
 /** The parts of the cluster that a leader works with. */
@@ -240,10 +248,14 @@ export class Leader implements Effects {
     if (this.#records) out.fact(F.subscribed, 0, group.queue.place, consumer.client);
   }
 
-  cancelled(consumer: ReplicaConsumer, how: 'detach' | 'end' | 'away'): void {
+  cancelled(consumer: ReplicaConsumer, how: Leaving): void {
     const { group, out } = this.#now;
-    const reason = how === 'detach' ? R.stopped : how === 'end' ? R['connection lost'] : R['timed out'];
-    if (this.#records) out.fact(F.cancelled, 0, group.queue.place, consumer.client, 0, reason);
+    if (this.#records) out.fact(F.cancelled, 0, group.queue.place, consumer.client, 0, LEAVINGS[how]);
+  }
+
+  ended(): void {
+    const { group } = this.#now;
+    if (this.#records && group.replica !== undefined) this.#parts.plan.took.set(group.index, group.replica.sessions);
   }
 
   applied({ session, number }: SessionCommand, ok: boolean, count: number): void {

@@ -13,6 +13,7 @@ import type { MemberNumber } from '../parts/raft-member.ts';
 import { NEVER } from '../parts/ready-list.ts';
 import type { ActorId, PlaceId } from '../types.ts';
 import { AckTimeouts } from './rabbitmq-ack-timeouts.ts';
+import type { Defining } from './rabbitmq-catalogue.ts';
 import { RabbitCluster } from './rabbitmq-cluster.ts';
 import type { ClusterHost, ClusterPlan } from './rabbitmq-cluster-host.ts';
 import { Consuming } from './rabbitmq-consuming.ts';
@@ -24,10 +25,12 @@ import { Publishing } from './rabbitmq-publishing.ts';
 import type { QueueDefinition, QueueStats } from './rabbitmq-queue.ts';
 import {
   Channel,
+  type ChannelFrame,
   Connection,
   closesConnection,
   done,
   exclusiveUse,
+  notFound,
   type OnChannel,
   preconditionFailed,
   type Refusal,
@@ -37,8 +40,6 @@ import {
 import { type ClientFrame, isFrame, type Opened, type Opening } from './rabbitmq-verbs.ts';
 
 export type { NodeSettings } from './rabbitmq-host.ts';
-
-type ChannelFrame = Exclude<ClientFrame, { type: 'heartbeat' | 'connection.close' | 'channel.open' }>;
 
 const PREDECLARED: readonly [string, Exchange['type']][] = [
   ['amq.direct', 'direct'],
@@ -173,6 +174,8 @@ export class RabbitNode implements Machine {
       }
       if (!survives) this.#host.forgetQueue(queue);
     }
+    // In a cluster the other nodes have them still.
+    if (this.#host.cluster !== undefined) return;
     for (const exchange of this.#host.graph.exchanges()) {
       if (!exchange.durable) this.#host.removeExchange(exchange.name);
     }
@@ -301,14 +304,29 @@ export class RabbitNode implements Machine {
         if (this.#host.isOpen(channel))
           say(channel.connection, { type: 'basic.get-empty', channel: channel.name }, out);
       },
-      refused: ({ channel, queue }, out) => {
-        if (this.#host.isOpen(channel))
-          this.#refuse(channel, exclusiveUse(queue.name), R['refused by the broker'], out);
-      },
+      refused: ({ channel, queue }, out) => this.#refuseOpen(channel, exclusiveUse(queue.name), out),
       purged: (channel, messageCount, out) => {
         if (!this.#host.isOpen(channel)) return;
         say(channel.connection, { type: 'queue.purge-ok', channel: channel.name, messageCount }, out);
       },
+      deleted: (channel, messageCount, out) => {
+        if (!this.#host.isOpen(channel)) return;
+        say(channel.connection, { type: 'queue.delete-ok', channel: channel.name, messageCount }, out);
+        this.#goOn(channel, undefined, out);
+      },
+      kept: (channel, { name }, out) =>
+        this.#goOn(channel, preconditionFailed(`queue '${name}' is in use or not empty`), out),
+      missing: (channel, { name }, out) => this.#refuseOpen(channel, notFound('queue', name), out),
+      define: (change, channel, atUs, out) => {
+        const refusal = this.#definitions.carryOut(change, atUs, out);
+        if (channel === undefined || !this.#host.isOpen(channel)) return;
+        const { method } = change;
+        if (refusal === undefined && method.type === 'queue.declare')
+          this.#definitions.declared(channel, method.queue, out);
+        else if (refusal === undefined) done(channel, method.type, out);
+        this.#goOn(channel, refusal, out);
+      },
+      forget: (queue, out) => this.#definitions.forget(queue, out),
       answered: (publish, out) => this.#publishing.answered(publish, out),
       deadLetter: (queue, entry, reason, out) => this.#keeper.dead.part(queue, entry, reason, out),
     };
@@ -387,8 +405,24 @@ export class RabbitNode implements Machine {
     const channel = connection.channels.get(frame.channel);
     // A closed channel drops what its client sent before it learnt of the closing.
     if (channel === undefined) return;
+    if (channel.waiting !== undefined) {
+      channel.waiting.push(frame);
+      return;
+    }
     const refusal = this.#onChannel(channel, frame, out);
     if (refusal !== undefined) this.#refuse(channel, refusal, R['refused by the broker'], out);
+  }
+
+  /** What a channel waited for was done, or is refused; then what came meanwhile is handled. */
+  #goOn(channel: Channel, refusal: Refusal | undefined, out: Out): void {
+    const { waiting = [] } = channel;
+    channel.waiting = undefined;
+    if (refusal !== undefined) return this.#refuseOpen(channel, refusal, out);
+    for (const frame of waiting) if (this.#host.isOpen(channel)) this.#handle(channel.connection, frame, out);
+  }
+
+  #refuseOpen(channel: Channel, refusal: Refusal, out: Out): void {
+    if (this.#host.isOpen(channel)) this.#refuse(channel, refusal, R['refused by the broker'], out);
   }
 
   #refuse(channel: Channel, refusal: Refusal, reason: number, out: Out): void {
@@ -439,13 +473,16 @@ export class RabbitNode implements Machine {
         say(channel.connection, { type: 'channel.close-ok', channel: channel.name }, out);
         return void this.#consuming.endChannels([channel], R['consumer gone'], out);
       case 'exchange.declare':
+        if (this.#asked(channel, method, out)) return undefined;
         return this.#definitions.declareExchange(method) ?? done(channel, method.type, out);
       case 'exchange.delete':
+        if (this.#asked(channel, method, out)) return undefined;
         return this.#definitions.deleteExchange(method) ?? done(channel, method.type, out);
       case 'exchange.bind':
       case 'exchange.unbind':
       case 'queue.bind':
       case 'queue.unbind':
+        if (this.#asked(channel, method, out)) return undefined;
         return this.#definitions.changeBinding(channel, method) ?? done(channel, method.type, out);
       case 'queue.declare':
         return this.#definitions.declareQueue(channel, method, out);
@@ -456,6 +493,13 @@ export class RabbitNode implements Machine {
       default:
         return method satisfies never;
     }
+  }
+
+  /** True when all nodes of the cluster have to agree first: then the channel waits. */
+  #asked(channel: Channel, method: Defining, out: Out): boolean {
+    if (!this.#definitions.needsAll(method)) return false;
+    this.#host.cluster?.ask(method, channel, out);
+    return true;
   }
 
   #settle(channel: Channel, method: Settling, out: Out): Refusal | undefined {

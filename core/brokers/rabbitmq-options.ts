@@ -208,7 +208,7 @@ export const QUEUE_OPTIONS: OptionTable = {
   'x-queue-leader-locator': {
     type: 'enum',
     values: ['client-local', 'balanced'],
-    doc: 'In a cluster: the node on which the queue begins. client-local (the default) is b1, to which the declaring administrator is connected; balanced spreads the queues over the nodes in the order of their declaration.',
+    doc: 'In a cluster: the node on which the queue begins. client-local (the default) is that of who declares it: b1 for the queues of the file, later the node to which the client is connected; balanced spreads the queues over the nodes in the order of their declaration.',
     source: 'R61',
   },
   'x-dead-letter-strategy': {

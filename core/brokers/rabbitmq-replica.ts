@@ -2,7 +2,8 @@
  * The replicated state of one queue or stream: what every member of its Raft group makes of the same commands in the same order. It sends nothing and
  * records nothing: what a command leads to is told to an `Effects`, to which only the leader listens. Commands of a channel are numbered, so
  * that one which is sent again, because nobody knew whether it had arrived, takes effect once.
- * Source: rules R18, R30–R36, R39–R45, R47, R59–R67.
+ * A queue ends here too: asked to, with its last consumer, or unused for too long. Its replicas do nothing more then, and the cluster forgets it.
+ * Source: rules R14, R18, R30–R36, R39–R45, R47, R59–R67.
  */
 import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { Taker } from '../parts/competing-consumers.ts';
@@ -66,6 +67,9 @@ export type SessionCommand = Ordered &
     | { readonly type: 'settle'; readonly deliveries: readonly number[]; readonly how: Settled }
     | { readonly type: 'get'; readonly client: ActorId; readonly noAck: boolean }
     | { readonly type: 'purge' }
+    /** It was declared again, and so is in use (R42). */
+    | { readonly type: 'renew' }
+    | { readonly type: 'delete'; readonly ifUnused: boolean; readonly ifEmpty: boolean }
     /** The channel is gone: its consumers go and what they hold returns. */
     | { readonly type: 'end' }
   );
@@ -85,6 +89,9 @@ export type Command = { readonly atUs: Micros } & (
   /** A purge that no client asked for. */
   | { readonly type: 'emptied' }
 );
+
+/** How a consumer went; `deleted`: its queue did. */
+export type Leaving = 'detach' | 'end' | 'away' | 'deleted';
 
 export class ReplicaConsumer implements Taker {
   readonly session: SessionNumber;
@@ -136,6 +143,20 @@ export interface Held {
   readonly offset: number | undefined;
 }
 
+/** How a queue ended. */
+export interface Ending {
+  /** The session that asked for it; 0: nobody did. */
+  readonly by: SessionNumber;
+  /** How many ready messages went with it. */
+  readonly messages: number;
+}
+
+/** What of its definition a replica goes by. */
+export interface Defined {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+}
+
 /** What a command leads to, in order. */
 export interface Effects {
   appended(entry: QueuedMessage, offset: number | undefined): void;
@@ -152,7 +173,9 @@ export interface Effects {
   redriven(entry: QueuedMessage, to: string | undefined): void;
   startMoved(start: number): void;
   subscribed(consumer: ReplicaConsumer): void;
-  cancelled(consumer: ReplicaConsumer, how: 'detach' | 'end' | 'away'): void;
+  cancelled(consumer: ReplicaConsumer, how: Leaving): void;
+  /** The queue is gone; the cluster is to forget it. */
+  ended(): void;
   /** The command has taken effect, now or before. `count`: messages purged, or ready after a get. */
   applied(command: SessionCommand, ok: boolean, count: number): void;
 }
@@ -182,20 +205,28 @@ export class Replica {
   readonly sessions = new Map<SessionNumber, number>();
   /** By session: numbers of the publishes and consumers that were refused. */
   readonly #refusals = new Map<SessionNumber, Set<number>>();
-  readonly #durable: boolean;
+  readonly #defined: Defined;
+  /** Set when the queue has ended. */
+  ending: Ending | undefined;
   /** Consumers of nodes that are away. */
   #away: ReplicaConsumer[] = [];
   #lastDelivery = 0;
+  /** When it was declared, fetched from or left by its last consumer (R42). */
+  #lastUsedUs: Micros;
+  /** A consumer went: where it was the last one, an auto-delete queue follows (R14). */
+  #left = false;
 
-  constructor(spec: QueueSpec, durable: boolean) {
+  constructor(spec: QueueSpec, defined: Defined, sinceUs: Micros) {
     this.spec = spec;
+    this.#lastUsedUs = sinceUs;
     this.contents = new RabbitQueue(spec.rules);
     this.stream = spec.stream && new Stream(spec.stream);
-    this.#durable = durable;
+    this.#defined = defined;
   }
 
   /** Limits and the like are changed from outside, at all members at once: a policy. */
-  change(spec: QueueSpec): void {
+  change(spec: QueueSpec, atUs: Micros): void {
+    if (spec.expiresUs !== this.spec.expiresUs) this.#lastUsedUs = atUs;
     this.spec = spec;
     this.contents.rules = spec.rules;
     if (this.stream !== undefined && spec.stream !== undefined) this.stream.log.rules = spec.stream;
@@ -209,10 +240,23 @@ export class Replica {
   nextTickUs(): Micros {
     let at = this.contents.ready.nextExpiryUs();
     for (const backUs of this.contents.delayed.values()) at = Math.min(at, backUs);
-    return at;
+    return Math.min(at, this.#unusedAtUs());
+  }
+
+  /** When the queue will have been unused for too long; `NEVER` while it has consumers. */
+  #unusedAtUs(): Micros {
+    const { expiresUs } = this.spec;
+    return expiresUs === undefined || this.contents.consumers.size > 0 ? NEVER : this.#lastUsedUs + expiresUs;
+  }
+
+  /** The only member's process is up again: whoever used the queue has time to come back. */
+  wake(atUs: Micros): void {
+    this.#lastUsedUs = atUs;
   }
 
   apply(command: Command, effects: Effects): void {
+    // Who asked is answered when the cluster forgets the queue.
+    if (this.ending !== undefined) return;
     const { atUs } = command;
     if ('session' in command) {
       const last = this.sessions.get(command.session) ?? 0;
@@ -224,7 +268,8 @@ export class Replica {
     }
     this.#comeBack(atUs, effects);
     this.#command(command, atUs, effects);
-    this.#settleQueue(atUs, effects);
+    if (this.#isAbandoned(atUs)) this.#end(0, effects);
+    if (this.ending === undefined) this.#settleQueue(atUs, effects);
   }
 
   /** Answers a command that took effect before. */
@@ -262,6 +307,7 @@ export class Replica {
         }
         return effects.applied(command, true, 0);
       case 'get': {
+        this.#lastUsedUs = atUs;
         this.#expire(atUs, effects);
         const entry = this.contents.ready.take();
         if (entry !== undefined) this.#handOver(entry, undefined, command, effects);
@@ -269,18 +315,27 @@ export class Replica {
       }
       case 'purge':
         return effects.applied(command, true, this.#empty(effects));
+      case 'renew':
+        this.#lastUsedUs = atUs;
+        return effects.applied(command, true, 0);
+      case 'delete':
+        if ((command.ifUnused && this.contents.consumers.size > 0) || (command.ifEmpty && this.depth > 0)) {
+          this.#refuse(command.session, command.number);
+          return effects.applied(command, false, 0);
+        }
+        return this.#end(command.session, effects);
       case 'emptied':
         this.#empty(effects);
         return;
       case 'end':
-        this.#end(command.session, atUs, effects);
+        this.#endSession(command.session, atUs, effects);
         return effects.applied(command, true, 0);
       case 'tick':
         return;
       case 'node-gone':
         for (const session of [...this.sessions.keys()]) {
           if (nodeOf(session) === command.node && incarnationOf(session) < command.incarnation)
-            this.#end(session, atUs, effects);
+            this.#endSession(session, atUs, effects);
         }
         return;
       case 'node-away':
@@ -310,6 +365,33 @@ export class Replica {
       default:
         return command satisfies never;
     }
+  }
+
+  /** The last consumer of an auto-delete queue went, or nobody used the queue for its x-expires (R14, R42). */
+  #isAbandoned(atUs: Micros): boolean {
+    if (this.ending !== undefined || this.contents.consumers.size > 0) return false;
+    if (this.#left) this.#lastUsedUs = atUs;
+    const abandoned = this.#left && this.#defined.autoDelete;
+    this.#left = false;
+    return abandoned || this.#unusedAtUs() <= atUs;
+  }
+
+  /** The queue ends: its messages go, unacked ones too, without being dead-lettered, and its consumers are cancelled. */
+  #end(by: SessionNumber, effects: Effects): void {
+    const { contents, stream, held } = this;
+    const messages = this.depth;
+    this.#empty(effects);
+    for (const kept of [contents.delayed, contents.dying]) {
+      for (const entry of kept.keys()) effects.purged(entry);
+      kept.clear();
+    }
+    if (stream === undefined) for (const { entry } of held.values()) effects.purged(entry);
+    else effects.startMoved(stream.log.end);
+    held.clear();
+    for (const consumer of [...contents.consumers.all()]) this.#remove(consumer, 'deleted', effects);
+    this.#away = [];
+    this.ending = { by, messages };
+    effects.ended();
   }
 
   /** Drops what is ready; how many that were. */
@@ -344,7 +426,7 @@ export class Replica {
       return false;
     }
     const entry = contents.admit(message, atUs);
-    entry.stored = contents.rules.type === 'quorum' || (this.#durable && message.persistent);
+    entry.stored = contents.rules.type === 'quorum' || (this.#defined.durable && message.persistent);
     effects.appended(entry, undefined);
     // With a TTL of 0 only a consumer that can take it at once gets it (R41).
     const consumer = contents.ready.length === 0 ? contents.consumers.next() : undefined;
@@ -381,8 +463,9 @@ export class Replica {
     return true;
   }
 
-  #remove(consumer: ReplicaConsumer, how: 'detach' | 'end' | 'away', effects: Effects): void {
+  #remove(consumer: ReplicaConsumer, how: Leaving, effects: Effects): void {
     this.contents.consumers.remove(consumer);
+    this.#left = true;
     this.#away = this.#away.filter((other) => other !== consumer);
     effects.cancelled(consumer, how);
   }
@@ -416,7 +499,7 @@ export class Replica {
   }
 
   /** First nobody consumes there any more, then the deliveries return, in their order (R35). */
-  #end(session: SessionNumber, atUs: Micros, effects: Effects): void {
+  #endSession(session: SessionNumber, atUs: Micros, effects: Effects): void {
     this.sessions.delete(session);
     this.#refusals.delete(session);
     for (const consumer of [...this.contents.consumers.all(), ...this.#away])

@@ -16,6 +16,9 @@ import type { ClientFrame, ClientMethod, ServerFrame, ServerMethod } from './rab
 /** A client's method of this type. */
 export type OnChannel<Type extends ClientMethod['type']> = Extract<ClientMethod, { type: Type }>;
 
+/** A frame that says something on a channel. */
+export type ChannelFrame = Exclude<ClientFrame, { type: 'heartbeat' | 'connection.close' | 'channel.open' }>;
+
 /** A client's word about deliveries. */
 export type Settling = OnChannel<'basic.ack'> | OnChannel<'basic.nack'> | OnChannel<'basic.reject'>;
 
@@ -65,6 +68,8 @@ export class Channel {
 
   /** With the shared queues of a cluster. */
   readonly sessions = new Map<Queue, Session>();
+  /** While the cluster is to agree on something that was asked for here: what came since, in order. */
+  waiting: ChannelFrame[] | undefined;
   /** Since tx.select: what waits for tx.commit, in order. */
   tx: (OnChannel<'basic.publish'> | Settling)[] | undefined;
 

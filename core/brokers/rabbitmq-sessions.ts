@@ -1,8 +1,9 @@
 /**
  * The dealings of a node's channels with the queues that its cluster keeps. Each channel has one session with each queue: its commands are numbered and go
  * to whoever leads the queue, are kept until they are answered, and go again when another leader takes over; so a connection to a node that stays up
- * outlives the leader. What is delivered to a consumer is numbered too: what was lost on the way is asked for. Source: rules R18, R35, R61.
+ * outlives the leader. What is delivered to a consumer is numbered too: what was lost on the way is asked for. Source: rules R14, R18, R35, R42, R61.
  */
+import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { MemberNumber } from '../parts/raft-member.ts';
@@ -14,6 +15,7 @@ import type { Group, Groups } from './rabbitmq-groups.ts';
 import type { Peers } from './rabbitmq-peers.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import {
+  type Ending,
   type Move,
   messagesOf,
   type Ordered,
@@ -134,6 +136,15 @@ export class Sessions {
     this.#say(this.#of(channel, queue), { type: 'purge' }, out);
   }
 
+  /** The queue was declared again, and so is in use (R42). */
+  renew(channel: Channel, queue: Queue, out: Out): void {
+    this.#say(this.#of(channel, queue), { type: 'renew' }, out);
+  }
+
+  delete(channel: Channel, queue: Queue, ifUnused: boolean, ifEmpty: boolean, out: Out): void {
+    this.#say(this.#of(channel, queue), { type: 'delete', ifUnused, ifEmpty }, out);
+  }
+
   /** The channel is gone. */
   end(channel: Channel, out: Out): void {
     for (const consumer of channel.consumers.values()) this.#consumerNumbers.delete(consumer);
@@ -180,6 +191,8 @@ export class Sessions {
     const session = this.#all.get(wire.session);
     const pending = session?.pending.get(wire.number);
     if (session === undefined || pending === undefined) return;
+    // A queue that was deleted is gone when all nodes know it.
+    if (pending.command.type === 'delete' && wire.ok) return;
     session.pending.delete(wire.number);
     const { publish, burial, command } = pending;
     if (publish !== undefined) {
@@ -194,11 +207,64 @@ export class Sessions {
     if (command.type === 'get') {
       if (!session.fetched) this.#host.empty(channel, out);
       session.fetched = false;
-    } else if (command.type === 'purge') this.#host.purged(channel, wire.count, out);
+    } else if (command.type === 'delete') this.#host.kept(channel, session.group.queue, out);
+    else if (command.type === 'purge') this.#host.purged(channel, wire.count, out);
     else if (command.type === 'attach' && !wire.ok) {
       const refused = session.consumers.get(command.consumer);
       session.consumers.delete(command.consumer);
       if (refused !== undefined) this.#host.refused(refused.consumer, out);
+    }
+  }
+
+  /** The queue is gone: whatever was not answered has had its effect, as `took` tells by session, or never will. */
+  ended(group: Group, ending: Ending, took: ReadonlyMap<SessionNumber, number>, out: Out): void {
+    this.#moves.delete(group);
+    const sessions = [...this.#all.values()].filter((session) => session.group === group);
+    for (const session of sessions) {
+      this.#all.delete(session.number);
+      session.channel?.sessions.delete(group.queue);
+      for (const { consumer } of session.consumers.values()) this.#consumerNumbers.delete(consumer);
+    }
+    for (const session of sessions) {
+      const last = took.get(session.number) ?? 0;
+      // A session that had ended is not counted any more; what it had sent before came in.
+      const over = last === 0 && [...session.pending.values()].some(({ command }) => command.type === 'end');
+      for (const [number, pending] of session.pending)
+        this.#findsNothing(session, pending, over || number <= last, ending, out);
+    }
+  }
+
+  #findsNothing(
+    session: Session,
+    { command, publish, burial }: Pending,
+    took: boolean,
+    ending: Ending,
+    out: Out,
+  ): void {
+    const { channel, group } = session;
+    if (command.type === 'enqueue') {
+      if (!took) this.#misses(group.queue, command, out);
+      if (burial !== undefined) this.#cluster.arrived(burial, took, out);
+      if (publish === undefined) return;
+      // Published to nobody is confirmed like what no queue takes (R18).
+      publish.left -= 1;
+      if (publish.left === 0) this.#host.answered(publish, out);
+    } else if (channel === undefined) return;
+    else if (command.type === 'delete')
+      this.#host.deleted(channel, ending.by === session.number ? ending.messages : 0, out);
+    else if (command.type === 'get' || command.type === 'purge') this.#host.missing(channel, group.queue, out);
+  }
+
+  /** A message that was on its way to the queue when it was deleted. */
+  #misses({ place }: Queue, { message, move }: Extract<SessionCommand, { type: 'enqueue' }>, out: Out): void {
+    const { id } = message.body;
+    if (move === undefined) out.fact(F.unroutable, id, 0);
+    // Its source has it still.
+    else if (!move.burial) {
+      const because = move.because === 0 ? undefined : move.because;
+      if (move.how === 'redriven') out.fact(F.redriven, id, place, 0, 0, 0, because);
+      else out.fact(F['dead-lettered'], id, place, 0, move.deliveries, move.reason, because);
+      out.fact(F.evicted, id, place, 0, 0, R['missing target']);
     }
   }
 

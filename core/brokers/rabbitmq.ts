@@ -7,10 +7,10 @@ import { type PublishTarget, RabbitProducerPort } from '../clients/rabbitmq-prod
 import { booleanOf, numberOf, type OptionValues, textOf } from '../options.ts';
 import { EXCHANGE_TYPES, type ExchangeType } from '../parts/exchange-graph.ts';
 import type { HeaderTable, HeaderValue } from '../parts/headers-match.ts';
-import type { MemberNumber } from '../parts/raft-member.ts';
 import type { ActorId, PlaceId } from '../types.ts';
-import type { BrokerKind, BrokerSpec, Complaint, Configuration, Declared } from './kind.ts';
+import type { BrokerKind, BrokerSpec, Complaint, Declared } from './kind.ts';
 import type { ClusterPlan } from './rabbitmq-cluster-host.ts';
+import { membersFor } from './rabbitmq-groups.ts';
 import { type Membership, RabbitNode } from './rabbitmq-node.ts';
 import {
   argumentsOf,
@@ -53,7 +53,8 @@ export const rabbitmq: BrokerKind = {
     'max.poll.interval.ms': 'RabbitMQ pushes; consumer_timeout bounds how long a delivery may stay unacked.',
   },
   simplifications: [
-    'In a cluster the exchanges, bindings and queues are known to all nodes from the start. The server keeps them in a store that is replicated by itself (Khepri); that store is not built, so clients of a cluster neither declare nor delete queues that they share (no auto-delete, no x-expires), and a prefetch that a channel shares counts on a single node only. A consumer that its queue refuses there, for another has it to itself (R30), is told so after it was told that it consumes. A queue that is exclusive to one connection (R13) may be declared everywhere.',
+    'The definitions of a cluster (exchanges, queues, bindings) are in one log that all nodes keep, as Khepri keeps them: each node carries out what a majority has on disk, and answers from its own copy what needs no change. Nobody leads that log until something is to be changed, its elections are not shown, and a client waits as long as there is no majority, as one does that deletes a queue whose node is down; the server gives up after a while, and refuses with 404 to declare a classic queue again whose node is down. A transient queue stays defined when its node restarts, with nothing in it.',
+    'In a cluster a prefetch that a channel shares counts on a single node only. A consumer that its queue refuses there, for another has it to itself (R30), is told so after it was told that it consumes. A queue that is exclusive to one connection (R13), and its bindings, are known to that connection’s node alone.',
     'Nodes find out who is alive by a heartbeat each second and a fixed limit (`failure-detection`); the server’s detector adapts. A member that was away gets all entries that it missed, never a snapshot, and a stream is replicated as a quorum queue is.',
     'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
@@ -67,13 +68,11 @@ export const rabbitmq: BrokerKind = {
     if (count === 1) return [name === 'broker' ? 'rabbitmq' : name];
     return Array.from({ length: count }, (_, at) => `${name === 'broker' ? '' : `${name}-`}b${at + 1}`);
   },
-  check: (spec) => [
-    ...define(
+  check: (spec) =>
+    define(
       newNode(spec, () => 0),
       spec,
     ),
-    ...clusterComplaints(spec),
-  ],
   build(spec, setup) {
     const places = new Map([
       ...spec.exchanges.map(({ name }) => [name, setup.place(name, 'exchange')] as const),
@@ -90,12 +89,15 @@ export const rabbitmq: BrokerKind = {
         ? undefined
         : {
             nodes,
+            size: count,
             site: setup.site(`${spec.name}/election`),
+            definitionsSite: setup.site(`${spec.name}/definitions-election`),
             failureDetectionUs: numberOf(spec.options, 'failure-detection', 5_000_000),
             consumerDisconnectedUs: numberOf(spec.options, 'consumer_disconnected_timeout', 60_000_000),
             recorded: [],
             lost: [],
             buried: new Set(),
+            took: new Map(),
           };
     for (let self = 1; self <= count; self += 1) {
       const machine = newNode(spec, placeOf, plan && { self, plan });
@@ -130,17 +132,6 @@ export const rabbitmq: BrokerKind = {
     };
   },
 };
-
-/** What a cluster cannot have here, although a node alone can. */
-function clusterComplaints({ options, queues }: Configuration): Complaint[] {
-  if (numberOf(options, 'nodes', 1) === 1) return [];
-  const text = 'in a cluster of several `nodes` this is not simulated; a single node can do it';
-  return queues.flatMap(({ name, options: its }): Complaint[] =>
-    ['auto-delete', 'x-expires']
-      .filter((option) => its[option] !== undefined && its[option] !== false)
-      .map((option) => ({ section: 'queues', name, option, text })),
-  );
-}
 
 function newNode({ options }: BrokerSpec, placeOf: (name: string) => PlaceId, member?: Membership): RabbitNode {
   const settings = {
@@ -178,7 +169,7 @@ function define(node: RabbitNode, { options: settings, exchanges, queues }: Brok
       autoDelete: booleanOf(options, 'auto-delete'),
       arguments: declaredArguments(options),
     };
-    note('queues', name, node.addQueue(definition, membersOf(options, index, nodes)));
+    note('queues', name, node.addQueue(definition, membersFor(definition.arguments, 1, index, nodes)));
   });
   for (const [to, section, things] of [
     ['exchange', 'exchanges', exchanges],
@@ -196,24 +187,10 @@ function define(node: RabbitNode, { options: settings, exchanges, queues }: Brok
   return complaints;
 }
 
-/** The nodes that keep a queue, the first of which leads at the start: one for a classic queue, three for a quorum queue, all for a stream (R61, R66). */
-function membersOf(options: OptionValues, index: number, nodes: number): MemberNumber[] {
-  const type = textOf(options, 'x-queue-type', 'classic');
-  const wanted =
-    type === 'quorum'
-      ? numberOf(options, 'x-quorum-initial-group-size', 3)
-      : type === 'stream'
-        ? numberOf(options, 'x-initial-cluster-size', nodes)
-        : 1;
-  const first = textOf(options, 'x-queue-leader-locator') === 'balanced' ? index % nodes : 0;
-  return Array.from({ length: Math.min(wanted, nodes) }, (_, at) => ((first + at) % nodes) + 1);
-}
-
 /** What clients of a queue say again on each connection, where a restart or the last consumer's leaving removes the queue. */
 function redeclaration(channel: string, { name, options, bindings }: Declared): ClientMethod[] {
   const durable = booleanOf(options, 'durable', true);
   const autoDelete = booleanOf(options, 'auto-delete');
-  // A cluster has no queue that goes away.
   if (durable && !autoDelete && options['x-expires'] === undefined) return [];
   return [
     {

@@ -121,6 +121,10 @@ export class ExchangeGraph {
     this.#routes.clear();
   }
 
+  isBound(binding: Binding): boolean {
+    return (this.#nodes.get(binding.source)?.edges ?? []).some((edge) => sameBinding(edge.binding, binding));
+  }
+
   /** Removes a binding; one that does not exist is no mistake. Returns exchanges that lost their last binding by it. */
   unbind(binding: Binding): string[] {
     return this.#removeEdges((existing) => sameBinding(existing, binding));

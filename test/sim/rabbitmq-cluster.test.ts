@@ -120,3 +120,22 @@ timeline:
   expect(countOf(trace, 'confirmed')).toBe(countOf(trace, 'produced'));
   expect(trace.count).toBeLessThan(20_000);
 });
+
+it('a queue that expires unused is gone on all nodes, and a consumer that comes later declares it anew (R42)', () => {
+  const late = `${system('x-expires: 10s', '{ at: 1s, crash: worker, restart: 49s }').replace('stop: 20s', 'stop: 80s')}`;
+  const trace = traceOf(late);
+  expect(countOf(trace, 'unroutable')).toBeGreaterThan(50);
+  expect(countOf(trace, 'settled')).toBeGreaterThan(40);
+  expect(countOf(trace, 'confirmed')).toBe(countOf(trace, 'produced'));
+});
+
+it('an auto-delete queue of a cluster goes with its consumer and comes again with it, bindings and all (R14)', () => {
+  const trace = traceOf(
+    system("auto-delete: true, bindings: [{ exchange: work, key: '#' }]", '{ at: 10s, crash: worker, restart: 4s }')
+      .replace('queues:', 'exchanges:\n  work: { type: topic }\nqueues:')
+      .replace('to: jobs', 'to: work'),
+  );
+  expect(countOf(trace, 'unroutable')).toBeGreaterThan(5);
+  expect(countOf(trace, 'unroutable')).toBeLessThan(20);
+  expect(factsOf(trace, 'settled').some(({ timeUs }) => timeUs > 16e6)).toBe(true);
+});
