@@ -27,6 +27,9 @@ export interface ClusterPlan {
   readonly consumerDisconnectedUs: Micros;
   /** By group: up to which entry facts were recorded. A leader that applies an entry after another one did records nothing anew. */
   readonly recorded: number[];
+  /** The first term of each group, and by name the last in which a queue elected a leader: one that is declared anew begins after it, so that no leader has the term of another. */
+  readonly firstTerms: number[];
+  readonly terms: Map<string, number>;
   /** By group: the last term whose leader was recorded as lost. */
   readonly lost: number[];
   /** Which dead messages were told to have arrived where: another time is a second copy. */

@@ -78,9 +78,13 @@ export class RabbitCluster {
   }
 
   #add(queue: Queue, members: readonly MemberNumber[], sinceUs: Micros): Group {
-    const group = this.#groups.add(queue, members, sinceUs);
+    const { recorded, firstTerms, terms } = this.#plan;
     // Another node may have had it earlier.
-    this.#plan.recorded[group.index] ??= 0;
+    const index = this.#groups.made;
+    recorded[index] ??= 0;
+    const term = firstTerms[index] ?? (terms.get(queue.name) ?? 0) + 1;
+    firstTerms[index] = term;
+    const group = this.#groups.add(queue, members, sinceUs, term);
     return group;
   }
 

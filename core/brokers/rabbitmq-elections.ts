@@ -46,7 +46,12 @@ export class Elections {
   #begin(group: Group, out: Out): void {
     group.leads = group.raft?.role === 'leader';
     if (group.leads && group.raft !== undefined && group.raft.members.length > 1)
-      out.fact(F.elected, 0, group.queue.place, out.self, group.raft.term);
+      this.#elected(group, group.raft.term, out);
+  }
+
+  #elected({ queue }: Group, term: number, out: Out): void {
+    this.#plan.terms.set(queue.name, term);
+    out.fact(F.elected, 0, queue.place, out.self, term);
   }
 
   /** After a restart: the leader shows itself with its next pulse; if there is none, somebody has to stand. */
@@ -145,7 +150,7 @@ export class Elections {
     group.leads = true;
     group.ticking = false;
     group.proposed.clear();
-    out.fact(F.elected, 0, group.queue.place, out.self, raft.term);
+    this.#elected(group, raft.term, out);
     this.#learn(group, self, raft.term, out);
     for (const { node, incarnation } of this.#peers.all()) {
       if (node === self) {

@@ -18,7 +18,7 @@ export class Group {
   readonly replica: Replica | undefined;
   /** Who leads, as far as this node knows; 0 is nobody. */
   leader: MemberNumber;
-  leaderTerm = 1;
+  leaderTerm: number;
   leads = false;
   /** While this node leads: the last command of each session that it put into its log. */
   readonly proposed = new Map<SessionNumber, number>();
@@ -34,12 +34,20 @@ export class Group {
   /** The queue was deleted: nothing happens here any more. */
   removed = false;
 
-  constructor(index: number, queue: Queue, self: MemberNumber, members: readonly MemberNumber[], sinceUs: Micros) {
+  constructor(
+    index: number,
+    queue: Queue,
+    self: MemberNumber,
+    members: readonly MemberNumber[],
+    sinceUs: Micros,
+    term: number,
+  ) {
     this.index = index;
     this.queue = queue;
     this.leader = members[0] ?? 0;
+    this.leaderTerm = term;
     if (!members.includes(self)) return;
-    this.raft = new RaftMember(self, members, this.leader);
+    this.raft = new RaftMember(self, members, this.leader, term);
     this.replica = new Replica(queue.spec, queue, sinceUs);
   }
 
@@ -81,9 +89,9 @@ export class Groups {
     return this.#all.get(index);
   }
 
-  /** `members`: the first one leads at the start. `sinceUs`: when the queue was declared. */
-  add(queue: Queue, members: readonly MemberNumber[], sinceUs: Micros): Group {
-    const group = new Group(this.#made, queue, this.#self, members, sinceUs);
+  /** `members`: the first one leads at the start, in this term. `sinceUs`: when the queue was declared. */
+  add(queue: Queue, members: readonly MemberNumber[], sinceUs: Micros, term: number): Group {
+    const group = new Group(this.#made, queue, this.#self, members, sinceUs, term);
     this.#made += 1;
     this.#all.set(group.index, group);
     this.#byQueue.set(queue, group);

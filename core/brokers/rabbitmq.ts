@@ -95,6 +95,8 @@ export const rabbitmq: BrokerKind = {
             failureDetectionUs: numberOf(spec.options, 'failure-detection', 5_000_000),
             consumerDisconnectedUs: numberOf(spec.options, 'consumer_disconnected_timeout', 60_000_000),
             recorded: [],
+            firstTerms: [],
+            terms: new Map(),
             lost: [],
             buried: new Set(),
             took: new Map(),

@@ -72,11 +72,11 @@ export class RaftMember<C> {
   readonly #peers = new Map<MemberNumber, Peer>();
   readonly #votes = new Set<MemberNumber>();
 
-  /** `leader`: who leads from the start, in term 1. */
-  constructor(self: MemberNumber, members: readonly MemberNumber[], leader: MemberNumber) {
+  /** `leader`: who leads from the start, in this first term. */
+  constructor(self: MemberNumber, members: readonly MemberNumber[], leader: MemberNumber, term = 1) {
     this.self = self;
     this.members = members;
-    this.term = 1;
+    this.term = term;
     this.#votedFor = leader;
     this.leader = leader;
     for (const member of members) if (member !== self) this.#peers.set(member, { match: 0, next: 1 });

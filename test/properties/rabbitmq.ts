@@ -18,6 +18,8 @@ const queue = fc.record({
   single: mostly(false, true),
   retry: mostly<string | null>(null, 'all', 'failed', 'returned'),
   exchange: mostly<string | null>(null, 'direct', 'fanout', 'topic'),
+  expires: mostly<string | null>(null, '8s'),
+  autoDelete: mostly(false, true),
 });
 const clients = fc.record({
   confirms: mostly(true, false),
@@ -66,6 +68,8 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
       ...(quorum && newest && queue.retry !== null
         ? { 'x-delayed-retry-type': queue.retry, 'x-delayed-retry-min': '1s', 'x-delayed-retry-max': '3s' }
         : {}),
+      ...(queue.expires === null || stream ? {} : { 'x-expires': queue.expires }),
+      ...(queue.autoDelete && queue.type === 'classic' ? { 'auto-delete': true } : {}),
       ...(queue.single && !stream ? { 'x-single-active-consumer': true } : {}),
       ...(queue.exchange === null
         ? {}

@@ -21,6 +21,8 @@ class ClusterBench {
   readonly #members: Member[] = [];
   /** Nodes that nobody reaches. */
   readonly cut = new Set<number>();
+  /** The first terms of all queues so far. */
+  readonly terms: number[];
   readonly #down = new Set<number>();
   #facts: string[] = [];
 
@@ -34,10 +36,13 @@ class ClusterBench {
       failureDetectionUs: 5_000_000,
       consumerDisconnectedUs: 60_000_000,
       recorded: [],
+      firstTerms: [],
+      terms: new Map(),
       lost: [],
       buried: new Set(),
       took: new Map(),
     };
+    this.terms = plan.firstTerms;
     for (const self of [1, 2, 3]) {
       const bench = new MachineBench();
       bench.decide = (_site, n) => Math.floor((self * n) / 4);
@@ -278,6 +283,16 @@ describe('deleting in a cluster', () => {
     expect(cluster.declare(3, 'p', 'jobs', { 'x-max-length': 5 })).toEqual(['p: declared with 0']);
     cluster.publish(1, 'q', 'jobs');
     expect(cluster.facts('appended')).toEqual(['appended m5 jobs']);
+  });
+
+  test('a quorum queue that is declared anew begins in a term of its own', () => {
+    const cluster = new ClusterBench();
+    for (const node of [1, 2, 3]) {
+      cluster.declare(node, 'a', 'jobs', { 'x-queue-type': 'quorum' });
+      expect(cluster.publish(node, 'a', 'jobs')).toEqual([]);
+      expect(cluster.say(node, 'a', { type: 'queue.delete', queue: 'jobs' })).toEqual(['a: deleted with 1']);
+    }
+    expect(cluster.terms).toEqual([1, 2, 3]);
   });
 
   test('only unused, only empty: else the channel is closed (406)', () => {
