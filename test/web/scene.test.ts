@@ -169,3 +169,11 @@ it('a share group has a start offset, and both groups have room to say theirs', 
   expect(words.some((text) => text.startsWith('classic'))).toBe(true);
   expect(words.some((text) => text.startsWith('shared'))).toBe(true);
 });
+
+it('over a short tape the head says less, and does not run into what stands beside', () => {
+  const { at } = stagedFile('replication/leader-crash-acks-all');
+  const words = (width: number): readonly string[] => at(70_000_000, 0, 1, width).words.map(({ text }) => text);
+  expect(words(1000)).toEqual(expect.arrayContaining(['partition 0', 'b1', 'b2', 'b3', 'epoch 1']));
+  expect(words(660)).toEqual(expect.arrayContaining(['p0', 'b1', 'b2', 'b3']));
+  expect(words(660)).not.toContain('epoch 1');
+});

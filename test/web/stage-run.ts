@@ -18,7 +18,7 @@ export interface StagedRun {
   readonly run: ShownRun;
   layout(width?: number, height?: number): Layout;
   /** The scene at a time, or after the nth fact of a kind. */
-  at(when: number | string, selected?: number, nth?: number): Scene;
+  at(when: number | string, selected?: number, nth?: number, width?: number): Scene;
 }
 
 export function staged(text: string, untilUs?: number): StagedRun {
@@ -34,7 +34,7 @@ export function staged(text: string, untilUs?: number): StagedRun {
   return {
     run: asRun,
     layout,
-    at(when, selected = 0, nth = 1) {
+    at(when, selected = 0, nth = 1, width = 1000) {
       let fact = typeof when === 'number' ? trace.lastAt(when) : 0;
       for (let left = nth; typeof when === 'string' && left > 0 && fact < trace.count; ) {
         fact++;
@@ -42,7 +42,7 @@ export function staged(text: string, untilUs?: number): StagedRun {
       }
       const timeUs = typeof when === 'number' ? when : trace.time(fact);
       const moment: Moment = { run: asRun, fact, timeUs, topology: topologyAt(trace, scenario, fact) };
-      const on = layout();
+      const on = layout(width);
       return new SceneMaker(asRun, on, pathsOf(on)).at(moment, selected);
     },
   };

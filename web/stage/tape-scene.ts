@@ -188,37 +188,34 @@ function drawHead(
   const { trace } = sheet.run;
   const y = box.y - 7;
   const isStream = box.name === trace.places[box.place]?.parent;
-  const number = isStream ? '' : `partition ${box.name.slice(box.name.lastIndexOf('/') + 1)}`;
+  const index = box.name.slice(box.name.lastIndexOf('/') + 1);
   const start = partition.logStart > 0 ? `log start ${count(partition.logStart)}` : '';
-  const text = [number, range === '' ? '' : `offsets ${range}`, start].filter((one) => one !== '').join(', ');
+  const headed = (number: string): string =>
+    [isStream ? '' : number, range === '' ? '' : `offsets ${range}`, start].filter((one) => one !== '').join(', ');
+  const replicas =
+    partition.replicas.length > 1 ? partition.replicas.map((one) => replicaHead(sheet, topology, partition, one)) : [];
+  const nodes = replicas.reduce((sum, { label }) => sum + 24 + widthOf(label), 0);
+  const epoch = replicas.length > 0 && partition.epoch > 0 ? `epoch ${partition.epoch}` : '';
+  const hasNoLeader = partition.leader === 0 && partition.epoch > 0;
+  // What does not fit is left out, the epoch first: it stands in the inspector, too.
+  const room = box.w - 28 - nodes - (hasNoLeader ? 66 : 0);
+  const isWide = widthOf(headed(`partition ${index}`)) + widthOf(epoch) <= room;
+  const text = headed(isWide || widthOf(headed(`partition ${index}`)) <= room ? `partition ${index}` : `p${index}`);
   sheet.word(box.x + 12, y, text, 'soft', 'left');
   let x = box.x + 12 + (text === '' ? 0 : widthOf(text) + 16);
-  if (partition.leader === 0 && partition.epoch > 0) {
+  if (hasNoLeader) {
     sheet.word(x, y, 'no leader', 'fault', 'left', true);
     x += 66;
   }
-  if (partition.replicas.length > 1) {
-    for (const { node, end } of partition.replicas) {
-      const name = trace.actorName(node);
-      const isLeader = node === partition.leader;
-      const inSync =
-        isLeader ||
-        ((partition.inSync >>> replicaBit(name)) & 1) === 1 ||
-        (partition.inSync === 0 && end >= partition.watermark);
-      // Who is down stays in the set, and leader, until somebody notices.
-      const isDown = ['down', 'stopped'].includes(topology.actors[node]?.status ?? 'up');
-      sheet.dot(x + 4, y - 4, 4, isDown ? 'fault' : inSync ? 'good' : 'faint', isLeader);
-      if (inSync && !isLeader) sheet.dot(x + 4, y - 4, 1.5, isDown ? 'fault' : 'good', true);
-      const behind = partition.end - end;
-      const label = inSync || behind <= 0 ? name : `${name} −${short(behind)}`;
-      sheet.word(x + 12, y, label, inSync && !isDown ? 'soft' : 'fault', 'left');
-      x += 12 + widthOf(label) + 12;
-    }
-    if (partition.epoch > 0) {
-      const epoch = `epoch ${partition.epoch}`;
-      sheet.word(x, y, epoch, 'soft', 'left');
-      x += widthOf(epoch) + 14;
-    }
+  for (const { label, isLeader, inSync, isDown } of replicas) {
+    sheet.dot(x + 4, y - 4, 4, isDown ? 'fault' : inSync ? 'good' : 'faint', isLeader);
+    if (inSync && !isLeader) sheet.dot(x + 4, y - 4, 1.5, isDown ? 'fault' : 'good', true);
+    sheet.word(x + 12, y, label, inSync && !isDown ? 'soft' : 'fault', 'left');
+    x += 24 + widthOf(label);
+  }
+  if (epoch !== '' && isWide) {
+    sheet.word(x, y, epoch, 'soft', 'left');
+    x += widthOf(epoch) + 14;
   }
   if (flag === null) return;
   const words = [`${flag.long} ${count(flag.offset)}`, `${flag.short} ${short(flag.offset)}`];
@@ -226,6 +223,25 @@ function drawHead(
   if (fitting === undefined) return;
   const half = widthOf(fitting) / 2;
   sheet.word(clamp(flag.x, x + half, box.x + box.w - half), y, fitting, 'accent', 'center');
+}
+
+/** How a replica stands at the head of its partition. */
+function replicaHead(
+  sheet: Sheet,
+  topology: Topology,
+  partition: PartitionState,
+  { node, end }: PartitionState['replicas'][number],
+) {
+  const name = sheet.run.trace.actorName(node);
+  const isLeader = node === partition.leader;
+  const inSync =
+    isLeader ||
+    ((partition.inSync >>> replicaBit(name)) & 1) === 1 ||
+    (partition.inSync === 0 && end >= partition.watermark);
+  // Who is down stays in the set, and leader, until somebody notices.
+  const isDown = ['down', 'stopped'].includes(topology.actors[node]?.status ?? 'up');
+  const behind = partition.end - end;
+  return { label: inSync || behind <= 0 ? name : `${name} −${short(behind)}`, isLeader, inSync, isDown };
 }
 
 /** A line a partition: how long it is against the longest, of that what is committed faded, and the lag in full colour. */
