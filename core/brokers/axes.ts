@@ -102,7 +102,7 @@ export const PLACES: Readonly<Record<string, Readonly<Record<Axis, string>>>> = 
     subscription: 'exclusive, failover, shared, or shared by key',
     settlement: 'each message, or all up to one',
     redelivery: 'negative acks and ack timeouts with backoff; retry and dead-letter topics kept by the client',
-    identity: 'producer name and sequence id; transactions',
+    identity: 'producer name and sequence id; transactions with the acks in them',
     order: 'each partition (exclusive, failover) or each key (Key_Shared)',
     durability: 'flushed on an ack quorum of bookies',
     limits: 'backlog quotas by bytes and age: producers wait, are refused, or the oldest are acked away',

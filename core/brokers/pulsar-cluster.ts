@@ -23,11 +23,20 @@ export interface SubscriptionRecord {
   /** Of a retry-letter topic: the places of the partitions that its letters come from. Empty where all stand in `place`. */
   readonly origins: readonly PlaceId[];
   readonly cursor: AckCursor;
+  /** The log of pending acks: by entry and message of its batch, those that open transactions have announced (P67). */
+  readonly pendingAcks: Map<number, Map<number, PendingAck>>;
   /** The type that its consumers last had; decides what a delay is worth while none is there. */
   type: SubscriptionType;
   /** For the trace: how often entries were handed out, of those that came back; and dead letters whose original is not acked yet. */
   readonly attempts: NumberMap<number>;
   readonly buried: Set<MessageId>;
+}
+
+/** An ack that waits for the end of a transaction. */
+export interface PendingAck {
+  readonly txn: string;
+  /** Who announced it. */
+  readonly peer: ActorId;
 }
 
 export interface Segment {
@@ -45,6 +54,8 @@ export interface TopicInfo {
   readonly ledger: ManagedLedger;
   readonly dedup: SequenceDedup;
   readonly subscriptions: Map<string, SubscriptionRecord>;
+  /** Transactions with messages here whose end has been carried out (P66). */
+  readonly endedTxns: Set<string>;
   /** Names of subscriptions that the file shows: several make the topic a place of its own, before them. */
   readonly expected: ReadonlySet<string>;
   /** Declared in the file, so it is never deleted for being idle (P55). */
@@ -103,6 +114,7 @@ export class PulsarCluster {
         ledger: new ManagedLedger(ledger, () => ++this.#ledgers, 0),
         dedup: new SequenceDedup(dedupProducers, dedupInactiveUs),
         subscriptions: new Map(),
+        endedTxns: new Set(),
         expected: this.#expectedOf(name),
         declared,
         epoch: 0,
@@ -165,6 +177,7 @@ export class PulsarCluster {
       place: this.placeOf(info, subscription),
       origins: this.#originsOf(info, subscription),
       cursor: new AckCursor(from - 1),
+      pendingAcks: new Map(),
       type: 'Exclusive',
       attempts: new NumberMap(),
       buried: new Set(),

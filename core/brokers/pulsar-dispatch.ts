@@ -398,9 +398,12 @@ class KeyedDispatcher implements Dispatcher {
     }
   }
 
-  /** Acked by somebody meanwhile, or with somebody. */
+  /** Acked by somebody meanwhile, or within a transaction that is open, or with somebody. */
   #isDone({ index }: LedgerEntry): boolean {
-    return this.#subscription.record.cursor.isAcked(index) || this.#subscription.pending.has(index);
+    const subscription = this.#subscription;
+    return (
+      subscription.record.cursor.isAcked(index) || subscription.pending.has(index) || subscription.isAnnounced(index)
+    );
   }
 }
 

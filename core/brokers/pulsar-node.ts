@@ -146,7 +146,7 @@ export class PulsarNode implements Machine, BookieView {
       case 'metadata/session-ok':
         return this.#dropDeposed(out);
       case 'pulsar/txn-outcome': {
-        for (const topic of [...this.#topics.values()]) topic.endTxn(input, input.client, out);
+        for (const topic of [...this.#topics.values()]) topic.endTxn(input, out);
         const done: TxnDone = { type: 'pulsar/txn-done', txn: input.txn };
         return out.send(from, 'control', done);
       }
@@ -561,7 +561,7 @@ export class PulsarNode implements Machine, BookieView {
     const { subscription } = open;
     let error: PulsarError | '' = '';
     const last = entries.at(-1);
-    if (txn !== '') error = this.#ackInTxn(open, txn, entries, cumulative);
+    if (txn !== '') error = this.#ackInTxn(open, txn, entries, cumulative, connection.peer);
     else if (!cumulative) subscription.ack(entries, connection.peer, out);
     else if (last !== undefined) {
       if (last.batch === null) error = subscription.ackCumulative(last.index, connection.peer, out);
@@ -579,16 +579,17 @@ export class PulsarNode implements Machine, BookieView {
     txn: string,
     entries: Ack['entries'],
     cumulative: boolean,
+    peer: ActorId,
   ): PulsarError | '' {
     if (this.#cluster.ended.has(txn)) return 'InvalidTxnStatus';
     const last = entries.at(-1);
-    if (!cumulative || last === undefined) return subscription.ackInTxn(entries, txn);
+    if (!cumulative || last === undefined) return subscription.ackInTxn(entries, txn, peer);
     const { type, cursor } = subscription.record;
     if (type === 'Shared' || type === 'Key_Shared') return 'NotAllowedError';
     const all = [];
     for (let index = cursor.markDelete + 1; index <= last.index; index++)
       if (!cursor.isAcked(index)) all.push({ index, batch: null });
-    return subscription.ackInTxn(all, txn);
+    return subscription.ackInTxn(all, txn, peer);
   }
 }
 

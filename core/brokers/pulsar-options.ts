@@ -624,6 +624,20 @@ export const CONSUMER_OPTIONS: OptionTable = {
     doc: 'Key_Shared: a key that moves need not wait until its former consumer is done with it.',
     source: 'P25',
   },
+  'forward.to': {
+    type: 'text',
+    names: 'topic',
+    doc: 'A topic to which this application writes one message for each that it has worked on, in one transaction with the ack of the input: newMessage(txn) and acknowledge(id, txn), then commit. Of a consumer that settles after processing.',
+    source: 'P64, P66, P67',
+  },
+  transactionTimeout: {
+    type: 'duration',
+    unit: 'ms',
+    default: 60 * SECOND,
+    min: SECOND,
+    doc: 'With forward.to: a transaction that is open for longer is aborted by its coordinator, as is that of a process that died; until then nobody is handed what it had acked.',
+    source: 'P65, P67, P68',
+  },
   readCompacted: {
     type: 'boolean',
     default: false,
@@ -664,7 +678,9 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'Key_Shared reads ahead over at most 20,000 entries of keys that wait (P21).',
   'A compacted batch is kept whole when one of its messages is the latest of its key (P59).',
   'Custom message routers and the consistent-hash choice of a Failover consumer (PIP-392) are left out (P6, P19).',
-  'Producers send within transactions; consumers here acknowledge outside of them, although the broker carries an ack within one out (P67). All read what is committed: transactionIsolationLevel is not there (P66).',
+  'All read what is committed: transactionIsolationLevel is not there (P66).',
+  'Consumers ack one by one within their transactions, though the broker carries out a cumulative ack as well; a batch of which one message is acked in an open transaction is not handed out again before its end (P67).',
+  'The log of pending acks is kept safely beside the cursor, which is written down when a transaction with acks is committed (P31, P67).',
   'One transaction coordinator per cluster, on the first broker, which remembers its transactions over a crash (P64).',
 ];
 

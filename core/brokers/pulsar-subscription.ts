@@ -11,7 +11,7 @@ import type { KeyOwner, KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
 import { NumberMap } from '../parts/number-map.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
-import type { PulsarCluster, SubscriptionRecord, TopicInfo } from './pulsar-cluster.ts';
+import type { PendingAck, PulsarCluster, SubscriptionRecord, TopicInfo } from './pulsar-cluster.ts';
 import { type Dispatcher, dispatcherFor } from './pulsar-dispatch.ts';
 import type { AckedEntry, Handed, PulsarError, ServerCommand, Subscribe } from './pulsar-wires.ts';
 
@@ -143,8 +143,6 @@ export class PulsarSubscription {
   readonly #delayed = new Heap<LedgerEntry>();
   #lastTickUs: Micros = Number.NEGATIVE_INFINITY;
   #wakeAtUs: Micros = Number.POSITIVE_INFINITY;
-  /** Acks that a transaction has announced (P67). */
-  readonly #txnAcks = new Map<number, string>();
   /** The facts that made entries ready again. */
   readonly #readyFacts = new NumberMap<FactId>();
 
@@ -234,10 +232,16 @@ export class PulsarSubscription {
     const { cursor } = this.record;
     while (this.#replay.size > 0) {
       const entry = this.#replay.pop() as LedgerEntry;
-      if (!cursor.isAcked(entry.index) && !this.pending.has(entry.index) && !this.#txnAcks.has(entry.index))
+      if (!cursor.isAcked(entry.index) && !this.pending.has(entry.index) && !this.isAnnounced(entry.index))
         return entry;
     }
     return undefined;
+  }
+
+  /** Whether an open transaction acks the entry, or a message of it: until its end nobody gets it (P67). */
+  isAnnounced(index: number): boolean {
+    const { pendingAcks } = this.record;
+    return pendingAcks.size > 0 && pendingAcks.has(index);
   }
 
   /** Takes the entry that is to be handed out next: what came back first, then what is due of the delayed, then new ones. */
@@ -312,8 +316,12 @@ export class PulsarSubscription {
   /** Acked, announced as acked, aborted, or left out by compaction. */
   #isPassed(index: number, { txn }: LedgerEntry): boolean {
     if (this.record.cursor.isAcked(index) || this.pending.has(index)) return true;
-    if (this.#txnAcks.size > 0 && this.#txnAcks.has(index)) return true;
-    if (txn !== '' && this.host.isAborted(txn)) return true;
+    if (this.isAnnounced(index)) return true;
+    if (txn !== '' && this.host.isAborted(txn)) {
+      // A crash of the broker may have forgotten that it was let go.
+      this.record.cursor.ack(index);
+      return true;
+    }
     if (index > this.host.compactedTo) return false;
     return this.consumers[0]?.request.readCompacted === true && !this.host.isCompacted(index);
   }
@@ -345,7 +353,8 @@ export class PulsarSubscription {
     for (let entry = this.#delayed.least; entry !== undefined; entry = this.#delayed.least) {
       if (this.#isEarly(entry, out.now)) return undefined;
       this.#delayed.pop();
-      if (this.record.cursor.isAcked(entry.index) || this.pending.has(entry.index)) continue;
+      if (this.record.cursor.isAcked(entry.index) || this.pending.has(entry.index) || this.isAnnounced(entry.index))
+        continue;
       let first = 0;
       for (const { id } of entry.messages) {
         const fact = out.fact(F['became-visible'], id, this.placeOf(entry));
@@ -451,7 +460,7 @@ export class PulsarSubscription {
     // What never came back was never asked for again.
     if (before > 0) this.#redeliveries.take(index);
     if (before > 0 || deliverAtUs > 0) this.#readyFacts.take(index);
-    if (this.#txnAcks.size > 0) this.#txnAcks.delete(index);
+    if (this.record.pendingAcks.size > 0) this.record.pendingAcks.delete(index);
     return before;
   }
 
@@ -490,10 +499,12 @@ export class PulsarSubscription {
     if (type === 'Exclusive' || type === 'Failover') {
       if (this.dispatcher?.isActive(consumer) !== false) this.rewind(reason, out);
     } else if (indexes === null) {
-      for (const index of this.pending.keys(consumer)) this.giveBack(index, reason, true, true, out);
+      for (const index of this.pending.keys(consumer))
+        if (!this.isAnnounced(index)) this.giveBack(index, reason, true, true, out);
     } else {
       for (const index of indexes)
-        if (this.pending.get(index) === consumer) this.giveBack(index, reason, true, true, out);
+        if (this.pending.get(index) === consumer && !this.isAnnounced(index))
+          this.giveBack(index, reason, true, true, out);
     }
     this.#eased(out);
     this.dispatch(out);
@@ -600,7 +611,7 @@ export class PulsarSubscription {
       if (cursor.isAcked(i)) this.#handedBefore(i);
     }
     this.#redeliveries.clear();
-    this.#txnAcks.clear();
+    this.record.pendingAcks.clear();
     this.#readyFacts.clear();
     cursor.reset(to - 1);
     this.readIndex = to;
@@ -622,32 +633,70 @@ export class PulsarSubscription {
   // ── Transactions ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Announces acks; refused when another transaction announced one of them, or when it is acked already (P67). */
-  ackInTxn(acks: readonly AckedEntry[], txn: string): PulsarError | '' {
-    for (const { index } of acks) {
-      const other = this.#txnAcks.get(index);
-      if ((other !== undefined && other !== txn) || this.record.cursor.isAcked(index)) return 'TransactionConflict';
+  ackInTxn(acks: readonly AckedEntry[], txn: string, peer: ActorId): PulsarError | '' {
+    const { cursor, pendingAcks } = this.record;
+    for (const { index, batch } of acks) {
+      if (cursor.isAcked(index) || batch?.some((i) => cursor.isMessageAcked(index, i))) return 'TransactionConflict';
+      for (const [i, other] of pendingAcks.get(index) ?? []) {
+        if (other.txn !== txn && (batch === null || batch.includes(i))) return 'TransactionConflict';
+      }
     }
-    for (const { index } of acks) this.#txnAcks.set(index, txn);
+    for (const { index, batch } of acks) {
+      const size = this.host.info.ledger.entry(index)?.messages.length ?? 0;
+      if (size === 0) continue;
+      let announced = pendingAcks.get(index);
+      if (announced === undefined) {
+        announced = new Map();
+        pendingAcks.set(index, announced);
+      }
+      for (let i = 0; i < size; i++) {
+        if (batch === null ? !cursor.isMessageAcked(index, i) : batch.includes(i)) announced.set(i, { txn, peer });
+      }
+    }
     return '';
   }
 
-  /** The transaction has ended: its acks count, or its messages come again (P67). */
-  endTxn(txn: string, committed: boolean, peer: ActorId, out: Out): void {
-    const indexes: number[] = [];
-    for (const [index, other] of this.#txnAcks) if (other === txn) indexes.push(index);
-    for (const index of indexes) {
-      this.#txnAcks.delete(index);
-      if (committed) this.#ackEntry(index, this.pending.get(index)?.voice.peer ?? peer, out);
-      else if (this.pending.has(index)) this.giveBack(index, R['transaction aborted'], true, false, out);
-      else {
-        const entry = this.host.info.ledger.entry(index);
-        if (entry !== undefined && index < this.readIndex) this.#replay.push(index, entry);
-      }
+  /** The transaction has ended: its acks count, and outlive the broker from now on, or its messages come again (P67). */
+  endTxn(txn: string, committed: boolean, out: Out): void {
+    const { cursor, pendingAcks } = this.record;
+    const ended = new Map<number, readonly (readonly [number, PendingAck])[]>();
+    for (const [index, announced] of pendingAcks) {
+      const own = [...announced].filter(([, ack]) => ack.txn === txn);
+      if (own.length === 0) continue;
+      ended.set(index, own);
+      for (const [i] of own) announced.delete(i);
+      if (announced.size === 0) pendingAcks.delete(index);
     }
-    if (indexes.length > 0) this.#eased(out);
-    if (!committed && this.dispatcher !== null && !this.dispatcher.shares && indexes.length > 0)
-      this.rewind(R['transaction aborted'], out);
+    for (const [index, own] of ended) {
+      const entry = this.host.info.ledger.entry(index);
+      if (entry === undefined) continue;
+      if (committed) this.#ackEnded(entry, own, out);
+      if (cursor.isAcked(index)) continue;
+      if (!this.pending.has(index)) {
+        if (index < this.readIndex) this.#replay.push(index, entry);
+      } else if (!committed) this.giveBack(index, R['transaction aborted'], true, false, out);
+    }
+    if (ended.size === 0) return this.dispatch(out);
+    if (committed) cursor.persist(Number.MAX_SAFE_INTEGER);
+    else if (this.dispatcher !== null && !this.dispatcher.shares) this.rewind(R['transaction aborted'], out);
+    this.#eased(out);
     this.dispatch(out);
+  }
+
+  /** Acks what a transaction had announced of an entry: all that was left of it, or single messages. */
+  #ackEnded(entry: LedgerEntry, own: readonly (readonly [number, PendingAck])[], out: Out): void {
+    const { index, messages } = entry;
+    const [first] = own;
+    if (first !== undefined && own.length === messages.length - this.record.cursor.ackedOf(index))
+      return this.#ackEntry(index, first[1].peer, out);
+    for (const [i, { peer }] of own) this.#ackMessage(index, i, peer, out);
+  }
+
+  /** Transactions with announced acks here. */
+  get announcing(): ReadonlySet<string> {
+    const txns = new Set<string>();
+    for (const announced of this.record.pendingAcks.values()) for (const { txn } of announced.values()) txns.add(txn);
+    return txns;
   }
 
   // ── The end of an owner ─────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
-import type { ActorId, FactId, MessageId, Micros } from '../types.ts';
+import type { FactId, MessageId, Micros } from '../types.ts';
 import { hasFanOut, type PulsarCluster, type SubscriptionRecord, type TopicInfo } from './pulsar-cluster.ts';
 import { topicPolicies } from './pulsar-options.ts';
 import { type ClientVoice, PulsarConsumer, PulsarSubscription, type SubscriptionHost } from './pulsar-subscription.ts';
@@ -87,6 +87,7 @@ export class PulsarTopic implements SubscriptionHost {
       const txn = info.ledger.entry(i)?.txn ?? '';
       if (txn !== '') this.#noteTxn(txn, i);
     }
+    this.#catchUp(out);
     const { settings } = this.cluster;
     out.timer(settings.retentionCheckUs, this.#timer('pulsar/trim'), 0);
     if (info.policies.ttlUs > 0) out.timer(settings.expiryCheckUs, this.#timer('pulsar/expire'), 0);
@@ -290,6 +291,11 @@ export class PulsarTopic implements SubscriptionHost {
       entry.fact = first;
     }
     if (all.length > 1) entry.fact = 0;
+    // It came after the end of its transaction.
+    const outcome = hidden ? this.cluster.ended.get(entry.txn) : undefined;
+    if (outcome === undefined) return;
+    if (this.#openTxns.has(entry.txn)) this.#carryOut(entry.txn, outcome, because, out);
+    else this.#reveal(entry, outcome, because, out);
   }
 
   /** A dead letter arrived: with it the original has left its subscription, whatever becomes of its ack (P45), unless it had left before. */
@@ -353,7 +359,10 @@ export class PulsarTopic implements SubscriptionHost {
       const from = this.positionOf(request.start);
       subscription = this.#create(name, from, durable);
       for (let i = from; i < this.info.ledger.end; i++) {
-        for (const { id } of this.info.ledger.entry(i)?.messages ?? []) out.fact(F.appended, id, subscription.place);
+        const { messages, txn } = this.info.ledger.entry(i) ?? NO_ENTRY;
+        if (txn !== '' && this.isAborted(txn)) continue;
+        for (const { id } of messages)
+          out.fact(F.appended, id, subscription.place, 0, 0, this.#openTxns.has(txn) ? 1 : 0);
       }
     }
     const consumer = new PulsarConsumer(voice, request);
@@ -594,41 +603,69 @@ export class PulsarTopic implements SubscriptionHost {
   }
 
   /** Messages of the transaction become visible or are filtered; its acks count or are taken back (P66, P67). */
-  endTxn({ txn, committed, because }: TxnOutcome, peer: ActorId, out: Out): void {
+  endTxn({ txn, committed, because }: TxnOutcome, out: Out): void {
     if (this.deposed) return;
-    const { ledger } = this.info;
-    const first = this.#openTxns.get(txn);
-    this.#openTxns.delete(txn);
-    if (!committed) this.#abortedTxns.add(txn);
-    if (first !== undefined) {
-      for (let i = first; i < ledger.end; i++) {
-        const entry = ledger.entry(i);
-        if (entry === undefined || entry.txn !== txn) continue;
-        for (const subscription of this.subscriptions.values()) {
-          for (const { id } of entry.messages) {
-            if (!committed)
-              out.fact(F.evicted, id, subscription.placeOf(entry), 0, 0, R['transaction aborted'], because);
-            else entry.fact = out.fact(F['became-visible'], id, subscription.placeOf(entry), 0, 0, 0, because);
-          }
-          entry.fact = this.subscriptions.size > 1 ? 0 : entry.fact - (committed ? entry.messages.length - 1 : 0);
-          if (!committed) subscription.discard(i);
-        }
-      }
-    }
-    let least = Number.POSITIVE_INFINITY;
-    for (const index of this.#openTxns.values()) if (index < least) least = index;
-    this.maxRead = least;
+    this.#carryOut(txn, committed, because, out);
     for (const subscription of this.subscriptions.values()) {
-      subscription.endTxn(txn, committed, peer, out);
+      subscription.endTxn(txn, committed, out);
       subscription.dispatch(out);
     }
   }
 
-  #noteTxn(txn: string, index: number): void {
+  /** What ended while nobody owned the topic: the log of the coordinator tells how. */
+  #catchUp(out: Out): void {
     const { ended } = this.cluster;
-    const outcome = ended.get(txn);
-    if (outcome === false) this.#abortedTxns.add(txn);
-    if (outcome !== undefined || this.#openTxns.has(txn)) return;
+    for (const txn of [...this.#openTxns.keys()]) {
+      const outcome = ended.get(txn);
+      if (outcome !== undefined) this.#carryOut(txn, outcome, undefined, out);
+    }
+    for (const subscription of this.subscriptions.values()) {
+      for (const txn of subscription.announcing) {
+        const outcome = ended.get(txn);
+        if (outcome !== undefined) subscription.endTxn(txn, outcome, out);
+      }
+    }
+  }
+
+  /** Shows the messages of a transaction, or lets them go (P66). */
+  #carryOut(txn: string, committed: boolean, because: FactId | undefined, out: Out): void {
+    const { ledger, endedTxns } = this.info;
+    const first = this.#openTxns.get(txn);
+    this.#openTxns.delete(txn);
+    if (!committed) this.#abortedTxns.add(txn);
+    if (first === undefined) return;
+    endedTxns.add(txn);
+    for (let i = first; i < ledger.end; i++) {
+      const entry = ledger.entry(i);
+      if (entry !== undefined && entry.txn === txn) this.#reveal(entry, committed, because, out);
+    }
+    let least = Number.POSITIVE_INFINITY;
+    for (const index of this.#openTxns.values()) if (index < least) least = index;
+    this.maxRead = least;
+  }
+
+  #reveal(entry: LedgerEntry, committed: boolean, because: FactId | undefined, out: Out): void {
+    entry.fact = 0;
+    for (const subscription of this.subscriptions.values()) {
+      // Made later than the message, or it has been let go meanwhile.
+      if (subscription.record.cursor.isAcked(entry.index)) continue;
+      const place = subscription.placeOf(entry);
+      let shown = 0;
+      for (const { id } of entry.messages) {
+        if (!committed) out.fact(F.evicted, id, place, 0, 0, R['transaction aborted'], because);
+        else {
+          const fact = out.fact(F['became-visible'], id, place, 0, 0, 0, because);
+          if (shown === 0) shown = fact;
+        }
+      }
+      if (!committed) subscription.discard(entry.index);
+      else if (this.subscriptions.size === 1) entry.fact = shown;
+    }
+  }
+
+  #noteTxn(txn: string, index: number): void {
+    if (this.cluster.ended.get(txn) === false) this.#abortedTxns.add(txn);
+    if (this.info.endedTxns.has(txn) || this.#openTxns.has(txn)) return;
     this.#openTxns.set(txn, index);
     if (index < this.maxRead) this.maxRead = index;
   }
@@ -638,6 +675,7 @@ export class PulsarTopic implements SubscriptionHost {
   }
 }
 
+const NO_ENTRY: Pick<LedgerEntry, 'messages' | 'txn'> = { messages: [], txn: '' };
 const NO_ID = { ledgerId: -1, entryId: -1 };
 
 /** Numbers of the messages of a batch, or of its only one. */

@@ -114,7 +114,6 @@ export class TxnCoordinator {
       type: 'pulsar/txn-outcome',
       txn: txn.id,
       committed,
-      client: txn.client,
       because: txn.fact,
     };
     for (const node of txn.waitsFor) out.send(node, 'control', outcome);

@@ -379,8 +379,6 @@ export interface TxnOutcome extends Wire {
   readonly type: 'pulsar/txn-outcome';
   readonly txn: string;
   readonly committed: boolean;
-  /** The client whose transaction it was. */
-  readonly client: ActorId;
   readonly because: FactId;
 }
 

@@ -68,6 +68,12 @@ export const pulsar: BrokerKind = {
     }
     for (const { name, options: own } of consumers) {
       for (const [option, text] of consumerMistakes(own)) say('consumers', name, option, text);
+      const to = textOf(own, 'forward.to');
+      if (to === '') continue;
+      if (!settings.transactions)
+        say('consumers', name, 'forward.to', 'the broker has transactionCoordinatorEnabled: false (P64).');
+      if (topics.some((topic) => topic.name === to && !booleanOf(topic.options, 'persistent', true)))
+        say('consumers', name, 'forward.to', 'what is not stored cannot be part of a transaction (P7, P66).');
     }
     return complaints;
   },
@@ -114,6 +120,8 @@ function consumerMistakes(options: OptionValues): (readonly [string, string])[] 
   const policy = tableOf(options, 'deadLetterPolicy');
   if (shares && booleanOf(options, 'cumulativeAck'))
     mistakes.push(['cumulativeAck', `a ${type} subscription cannot be acked cumulatively (P30).`]);
+  if (textOf(options, 'forward.to') !== '' && booleanOf(options, 'cumulativeAck'))
+    mistakes.push(['cumulativeAck', 'with forward.to each message is acked in the transaction of its output (P67).']);
   if (!shares && policy !== undefined)
     mistakes.push([
       'deadLetterPolicy',

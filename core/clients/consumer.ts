@@ -646,8 +646,8 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   }
 
   #settle(delivery: Delivery, how: Settlement, out: Out): void {
-    out.fact(F.settled, delivery.message.id, delivery.place, 0, settledAs(how), delivery.attempt);
-    this.port.settle(delivery, how, out);
+    const said = out.fact(F.settled, delivery.message.id, delivery.place, 0, settledAs(how), delivery.attempt);
+    this.port.settle(delivery, how, out, said);
   }
 
   #crashesAt(step: Step, delivery: Delivery, out: Out): boolean {

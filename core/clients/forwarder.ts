@@ -4,7 +4,7 @@
  * handler would have it), so a repeat is seen as what it is: a duplicate. When the consumer settles is the consumer's business.
  *
  * The port speaks on a connection of its own (`Out.connection`), so that its answers and timers are never taken for those of the consuming port.
- * Kafka's own way of doing both in one transaction is `forward.to`, see kafka-forwarder.ts.
+ * Kafka's and Pulsar's own way of doing both in one transaction is `forward.to`, see kafka-forwarder.ts and pulsar-forwarder.ts.
  */
 import { F } from '../facts.ts';
 import { CONNECTION, type Draft, type Out, type Wire } from '../machine.ts';

@@ -6,7 +6,7 @@
  */
 import type { Command, Out, Wire } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
-import type { ActorId, Delivery, Message, Micros, PlaceId, Settlement } from '../types.ts';
+import type { ActorId, Delivery, FactId, Message, Micros, PlaceId, Settlement } from '../types.ts';
 
 /** What a port is told about the client it serves. */
 export interface PortSpec {
@@ -71,8 +71,11 @@ export interface ProducerHost {
 export interface ConsumerPort extends Port {
   /** The client can take `messages` more at this moment. Called at the start and whenever it changes. A pull port fetches; a push port may ignore it. */
   room(messages: number, out: Out): void;
-  /** Settles one delivery; answers with `host.settled` when the outcome is known (at once where the broker never answers). */
-  settle(delivery: Delivery, how: Settlement, out: Out): void;
+  /**
+   * Settles one delivery; answers with `host.settled` when the outcome is known (at once where the broker never answers). `because`: the fact that says so, for
+   * what is made of the delivery by the port itself.
+   */
+  settle(delivery: Delivery, how: Settlement, out: Out, because?: FactId): void;
   /** Asks for the lock to last `forUs` from now; ignored by brokers without locks by time. */
   extend(delivery: Delivery, forUs: Micros, out: Out): void;
 }

@@ -1,7 +1,8 @@
 /**
  * A Pulsar consumer: prefetches by permits, hands to the application what it has room for, gathers acks, and does what in Pulsar is the client's part of
  * redelivery: negative acks and ack timeouts that wait in its memory, dead letters and retry letters that it publishes itself. A partitioned topic,
- * and several topics, are so many subscriptions under one roof. Source: P18, P27, P30, P31, P33, P36–P48.
+ * and several topics, are so many subscriptions under one roof. With `forward.to` it acks within the transactions of `PulsarForwarder`.
+ * Source: P18, P27, P30, P31, P33, P36–P48, P67.
  */
 import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
 import type {
@@ -21,8 +22,9 @@ import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../opti
 import { Fifo } from '../parts/fifo.ts';
 import { type KeyRange, keyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, Properties } from '../parts/managed-ledger.ts';
-import type { ActorId, Delivery, Message, MessageId, Micros, Settlement } from '../types.ts';
+import type { ActorId, Delivery, FactId, Message, MessageId, Micros, Settlement } from '../types.ts';
 import type { ConsumerHost, ConsumerPort, ConsumerPortSpec } from './ports.ts';
+import { type AskedAck, type ForwarderHost, PulsarForwarder } from './pulsar-forwarder.ts';
 import { PulsarLetters } from './pulsar-letters.ts';
 import { PulsarClient, type Session, type SessionHost } from './pulsar-link.ts';
 import { RedeliveryTracker } from './pulsar-redelivery.ts';
@@ -50,6 +52,8 @@ export interface Held {
   readonly key: number;
   readonly redeliveryCount: number;
   readonly attempt: number;
+  /** Its source's when it came. */
+  readonly epoch: number;
   /** How many of its messages are not acked. */
   left: number;
   /** Which of a batch are; null for none, or all. */
@@ -74,7 +78,7 @@ const MOST_ACKS = 1000;
 /** Without a policy, retry letters go on so often (P48). */
 const DEFAULT_RETRIES = 16;
 
-export class PulsarConsumerPort implements ConsumerPort, SessionHost {
+export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderHost {
   readonly #cluster: PulsarCluster;
   readonly #host: ConsumerHost;
   readonly #client: PulsarClient;
@@ -93,6 +97,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   readonly #redelivery: RedeliveryTracker<Held>;
   readonly #deadLetters: PulsarLetters | null;
   readonly #retryLetters: PulsarLetters | null;
+  readonly #forwarder: PulsarForwarder | null;
   #sources: Source[] = [];
   readonly #incoming = new Fifo<ReceivedMessage>();
   #room = 0;
@@ -123,14 +128,26 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     this.#limit = policy === undefined ? (this.#retries ? DEFAULT_RETRIES : 0) : numberOf(policy, 'maxRedeliverCount');
     this.#retryDelayUs = numberOf(options, 'reconsumeLaterDelay', 1_000_000);
     this.#redelivery = new RedeliveryTracker(options);
-    const shares = this.#type === 'Shared' || this.#type === 'Key_Shared';
+    const shares = this.#shares;
     const [topic = ''] = spec.from;
     const names = letterTopics(topic, this.#subscription, options);
     this.#deadLetters =
       this.#limit > 0 && shares
-        ? new PulsarLetters(this.#client, cluster, names.dead, textOf(policy ?? {}, 'initialSubscriptionName'))
+        ? new PulsarLetters(
+            this.#client,
+            cluster.partitionsOf(names.dead)[0] ?? 0,
+            textOf(policy ?? {}, 'initialSubscriptionName'),
+          )
         : null;
-    this.#retryLetters = this.#retries ? new PulsarLetters(this.#client, cluster, names.retry, '') : null;
+    this.#retryLetters = this.#retries
+      ? new PulsarLetters(this.#client, cluster.partitionsOf(names.retry)[0] ?? 0, '')
+      : null;
+    const to = textOf(options, 'forward.to');
+    // What is acked before it is worked on is acked by itself: nothing is made of it yet.
+    this.#forwarder =
+      to === '' || spec.settle !== 'after-processing'
+        ? null
+        : new PulsarForwarder(this.#client, cluster, to, numberOf(options, 'transactionTimeout', 60_000_000), this);
   }
 
   start(out: Out): void {
@@ -154,7 +171,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       case 'pulsar/ack-timeouts':
         return this.#again(this.#redelivery.take('pulsar/ack-timeouts', out), R['timed out'], out);
       default:
-        this.#client.timer(wire, out);
+        if (!this.#client.timer(wire, out)) this.#forwarder?.timer(wire, out);
     }
   }
 
@@ -172,6 +189,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     this.#redelivery.clear();
     this.#deadLetters?.crash();
     this.#retryLetters?.crash();
+    this.#forwarder?.crash();
     this.#incoming.clear();
     this.#sources = [];
     this.#waiting.clear();
@@ -188,11 +206,13 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   /** Pulsar holds no lock by time (P36). */
   extend(): void {}
 
-  settle(delivery: Delivery, how: Settlement, out: Out): void {
+  settle(delivery: Delivery, how: Settlement, out: Out, because?: FactId): void {
     switch (how) {
       case 'ack': {
         const { handle, batchIndex } = delivery as ReceivedMessage;
-        return this.#ack(handle, batchIndex, delivery, out);
+        if (this.#forwarder === null) return this.#ack(handle, batchIndex, delivery, out);
+        if (isDoneWith(handle, batchIndex)) this.#redelivery.forget(handle.key);
+        return this.#forwarder.push(delivery, because ?? out.cause, out);
       }
       case 'requeue':
       case 'reject':
@@ -256,11 +276,72 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       if (session !== null) this.#client.say(session, { type: 'Unsubscribe', consumerId: id }, 'control', out);
   }
 
+  // ── Writing on in transactions ────────────────────────────────────────────────────────────────────────────────
+
+  get #shares(): boolean {
+    return this.#type === 'Shared' || this.#type === 'Key_Shared';
+  }
+
+  /** Exclusive and Failover: all that was handed out before the last request to redeliver comes again. */
+  isStale(delivery: Delivery): boolean {
+    const { source, epoch } = heldOf(delivery);
+    return epoch < source.epoch;
+  }
+
+  ackInTxn(deliveries: readonly Delivery[], txn: string, out: Out): readonly AskedAck[] {
+    const bySource = new Map<Source, Delivery[]>();
+    for (const delivery of deliveries) {
+      const { source } = heldOf(delivery);
+      const some = bySource.get(source);
+      if (some === undefined) bySource.set(source, [delivery]);
+      else some.push(delivery);
+    }
+    return [...bySource].map(([{ session, id: consumerId }, some]): AskedAck => {
+      if (session === null || session.state !== 'ready') return { request: 0, deliveries: some };
+      const request = ++this.#requests;
+      const entries = some.map((one): AckedEntry => {
+        const { handle, batchIndex } = one as ReceivedMessage;
+        const { index, messages } = handle.entry;
+        return { index, batch: messages.length === 1 ? null : [batchIndex] };
+      });
+      const ack: ClientCommand = {
+        type: 'Ack',
+        connection: 0,
+        frame: 0,
+        consumerId,
+        entries,
+        cumulative: false,
+        txn,
+        request,
+      };
+      const ids = some.map(({ message }) => message.id);
+      this.#client.say(session, ack, 'ack', out, ids.length === 1 ? (ids[0] ?? 0) : ids);
+      return { request, deliveries: some };
+    });
+  }
+
+  done(deliveries: readonly Delivery[], out: Out): void {
+    for (const delivery of deliveries) this.#host.settled(delivery, true, out);
+  }
+
+  /** The broker hands out again what was announced; on Exclusive and Failover that is everything, so what lies here is dropped (P39, P67). */
+  aborted(deliveries: readonly Delivery[], unannounced: readonly Delivery[], out: Out): void {
+    if (this.#shares) for (const delivery of unannounced) this.negativeAcknowledge(delivery, out);
+    else {
+      for (const source of new Set(deliveries.map((delivery) => heldOf(delivery).source)))
+        this.#redeliver(source, null, R['transaction aborted'], out);
+      this.#host.revoked([...new Set(deliveries.map(({ place }) => place))], out);
+    }
+    for (const delivery of deliveries) this.#host.settled(delivery, false, out);
+  }
+
   // ── Receiving ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(session: Session, out: Out): void {
     if (this.#deadLetters?.isOf(session)) return this.#deadLetters.open(session, out);
     if (this.#retryLetters?.isOf(session)) return this.#retryLetters.open(session, out);
+    const producer = this.#forwarder?.producerOf(session);
+    if (producer !== undefined) return producer.open(session, out);
     const { options, name } = this.#spec;
     const latest = textOf(options, 'subscriptionInitialPosition', 'Latest') === 'Latest';
     const start: Position = { type: latest && session.topic !== this.#retryLetters?.topic ? 'latest' : 'earliest' };
@@ -291,6 +372,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     const source = this.#sources[session.id - 1];
     if (source === undefined) return;
     this.#incoming.retain((one) => heldOf(one).source !== source);
+    this.#forwarder?.lost((delivery) => heldOf(delivery).source === source, out);
     for (const [request, receipt] of this.#waiting) {
       if (receipt.source !== source) continue;
       this.#waiting.delete(request);
@@ -301,6 +383,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
   said(session: Session, command: ServerCommand, out: Out): void {
     if (this.#deadLetters?.isOf(session)) return this.#deadLetters.said(session, command, out);
     if (this.#retryLetters?.isOf(session)) return this.#retryLetters.said(session, command, out);
+    const producer = this.#forwarder?.producerOf(session);
+    if (producer !== undefined) return producer.said(session, command, out);
     const source = this.#sources[session.id - 1];
     if (source === undefined) return;
     switch (command.type) {
@@ -322,6 +406,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         // Refused or sent away: it tries again after a pause, as an application would.
         return this.#client.retry(session, out);
       case 'AckResponse': {
+        if (this.#forwarder?.acked(command.request, command.error, out) === true) return;
         const receipt = this.#waiting.get(command.request);
         this.#waiting.delete(command.request);
         this.ackError = command.error;
@@ -331,6 +416,10 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       default:
         return;
     }
+  }
+
+  heard(command: ServerCommand, out: Out): void {
+    this.#forwarder?.heard(command, out);
   }
 
   #addSource(topic: TopicNumber): void {
@@ -350,7 +439,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     if (epoch < source.epoch) return this.#give(source, count, out);
     const key = entry.index * this.#sources.length + source.id - 1;
     const done = acked === null ? null : new Set(acked);
-    const held: Held = { source, entry, key, redeliveryCount, attempt, left: count, done };
+    const held: Held = { source, entry, key, redeliveryCount, attempt, epoch: source.epoch, left: count, done };
     if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount > this.#limit) {
       // Newer clients do not show it any more (P44).
       this.#give(source, count, out);
@@ -504,7 +593,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
     const { session, id } = source;
     // Without a session there is nothing to ask for: the broker has given everything back.
     if (session === null || session.state !== 'ready') return;
-    const shares = this.#type === 'Shared' || this.#type === 'Key_Shared';
+    const shares = this.#shares;
     if (!shares) {
       let dropped = 0;
       source.epoch++;
@@ -542,7 +631,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
         if (left === 0) this.#settleOriginal(held, voice);
       };
       const dead = this.#dead(held, reason);
-      this.#deadLetters?.publish(DEAD_LETTERS, message, properties, 0, dead, stored, out);
+      this.#deadLetters?.publish(DEAD_LETTERS, { message, properties, deliverAtUs: 0, dead, txn: '' }, stored, out);
     }
   }
 
@@ -559,10 +648,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost {
       else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
     };
     if (times <= this.#limit) {
-      return this.#retryLetters.publish(RETRY_LETTERS, message, properties, out.now + delayUs, null, stored, out);
+      const letter = { message, properties, deliverAtUs: out.now + delayUs, dead: null, txn: '' };
+      return this.#retryLetters.publish(RETRY_LETTERS, letter, stored, out);
     }
     const dead = this.#dead(held, R['too many deliveries']);
-    this.#deadLetters?.publish(DEAD_LETTERS, message, properties, 0, dead, stored, out);
+    this.#deadLetters?.publish(DEAD_LETTERS, { message, properties, deliverAtUs: 0, dead, txn: '' }, stored, out);
   }
 
   #settleOriginal(held: Held, out: Out): void {

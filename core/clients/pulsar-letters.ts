@@ -1,8 +1,7 @@
 /**
- * The producer within a Pulsar consumer that publishes dead letters and retry letters, one at a time and unbatched, and tells when each is stored. It knows
- * neither when a message is dead nor what becomes of the original. Source: P43–P48.
+ * The producer within a Pulsar consumer that publishes dead letters, retry letters and what it makes of its messages in transactions, one at a time and
+ * unbatched, and tells when each is stored. It knows neither when a message is dead nor what becomes of the original. Source: P43–P48, P66.
  */
-import type { PulsarCluster } from '../brokers/pulsar-cluster.ts';
 import type { DeadLetter, Send, ServerCommand, TopicNumber } from '../brokers/pulsar-wires.ts';
 import type { Out } from '../machine.ts';
 import { Fifo } from '../parts/fifo.ts';
@@ -10,11 +9,16 @@ import type { Properties } from '../parts/managed-ledger.ts';
 import type { Message, Micros } from '../types.ts';
 import type { PulsarClient, Session } from './pulsar-link.ts';
 
-interface Letter {
+export interface Letter {
   readonly message: Message;
-  readonly properties: Properties;
+  readonly properties: Properties | null;
   readonly deliverAtUs: Micros;
   readonly dead: DeadLetter | null;
+  /** '' outside of a transaction. */
+  readonly txn: string;
+}
+
+interface Pending extends Letter {
   readonly stored: (out: Out) => void;
   readonly sequence: number;
 }
@@ -24,31 +28,30 @@ export class PulsarLetters {
   readonly topic: TopicNumber;
   readonly #client: PulsarClient;
   readonly #initialSubscription: string;
-  readonly #pending = new Fifo<Letter>();
+  readonly #pending = new Fifo<Pending>();
   #session: Session | null = null;
   #sequence = 0;
   #epoch = 0;
+  /** As the broker gave it: what is sent again over another connection comes from the same producer (P13, P60). */
+  #name = '';
 
-  constructor(client: PulsarClient, cluster: PulsarCluster, topic: string, initialSubscription: string) {
+  constructor(client: PulsarClient, topic: TopicNumber, initialSubscription: string) {
     this.#client = client;
-    this.topic = cluster.partitionsOf(topic)[0] ?? 0;
+    this.topic = topic;
     this.#initialSubscription = initialSubscription;
   }
 
   /** Publishes; `stored` is called once the broker has it. The session is opened with the first letter, under this id. */
-  publish(
-    id: number,
-    message: Message,
-    properties: Properties,
-    deliverAtUs: Micros,
-    dead: DeadLetter | null,
-    stored: (out: Out) => void,
-    out: Out,
-  ): void {
-    const letter: Letter = { message, properties, deliverAtUs, dead, stored, sequence: this.#sequence++ };
-    this.#pending.push(letter);
+  publish(id: number, letter: Letter, stored: (out: Out) => void, out: Out): void {
+    const pending: Pending = { ...letter, stored, sequence: this.#sequence++ };
+    this.#pending.push(pending);
     this.#session ??= this.#client.add(id, this.topic, out);
-    if (this.#session.state === 'ready') this.#send(letter, out);
+    if (this.#session.state === 'ready') this.#send(pending, out);
+  }
+
+  /** Nobody wants to know any more what becomes of what is not stored yet. */
+  drop(): void {
+    this.#pending.clear();
   }
 
   isOf(session: Session): boolean {
@@ -63,7 +66,7 @@ export class PulsarLetters {
         type: 'Producer',
         producerId: session.id,
         topic: this.topic,
-        name: '',
+        name: this.#name,
         accessMode: 'Shared',
         epoch: this.#epoch,
         initialSubscription: this.#initialSubscription,
@@ -77,8 +80,9 @@ export class PulsarLetters {
     switch (command.type) {
       case 'ProducerSuccess': {
         this.#client.ready(session);
+        this.#name = command.name;
         for (let left = this.#pending.size; left > 0; left--) {
-          const letter = this.#pending.shift() as Letter;
+          const letter = this.#pending.shift() as Pending;
           this.#pending.push(letter);
           this.#send(letter, out);
         }
@@ -104,9 +108,10 @@ export class PulsarLetters {
   crash(): void {
     this.#pending.clear();
     this.#session = null;
+    this.#name = '';
   }
 
-  #send({ message, properties, deliverAtUs, dead, sequence }: Letter, out: Out): void {
+  #send({ message, properties, deliverAtUs, dead, txn, sequence }: Pending, out: Out): void {
     if (this.#session === null) return;
     const send: Send = {
       type: 'Send',
@@ -119,7 +124,7 @@ export class PulsarLetters {
       key: message.key,
       sizeBytes: message.sizeBytes,
       deliverAtUs,
-      txn: '',
+      txn,
       dead,
     };
     this.#client.say(this.#session, send, 'request', out, message.id);

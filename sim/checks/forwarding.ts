@@ -9,8 +9,11 @@ import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import { type Evidence, type GroupId, witness } from './evidence.ts';
 
 export interface Apart {
-  /** `offset`: the outputs are there and the offset is not; `output`: the other way round. */
-  readonly lacks: 'offset' | 'output';
+  /**
+   * `offset`: the outputs are there and the offset is not; `output`: the other way round. Of what is acked one by one the same is called `ack` and `made`, and
+   * `once` is an input of which two outputs are there.
+   */
+  readonly lacks: 'offset' | 'output' | 'ack' | 'made' | 'once';
   readonly witness: readonly FactId[];
 }
 
@@ -34,6 +37,8 @@ export function offsetsApart(evidence: Evidence): Apart | null {
   const forwards = trace.actors.map(({ kind, group }) => {
     const declared = kind === 'consumer' ? scenario.consumers[group] : undefined;
     if (declared === undefined || textOf(declared.options, 'forward.to') === '') return false;
+    // Pulsar acks one by one (pulsar-forwarding.ts).
+    if (scenario.brokers[declared.broker]?.kind === 'pulsar') return false;
     return declared.concurrency === 1 && declared.settle === 'after-processing';
   });
   if (!forwards.includes(true)) return null;

@@ -72,9 +72,19 @@ function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
       const shared = Object.values(scenario.consumers).some((one) => one.broker === broker && isShared(one));
       return [...EVERYWHERE, ...LOGS, ...(shared ? QUEUES : [])];
     }
+    case 'pulsar': {
+      const forwards = Object.values(scenario.consumers).some((one) => one.broker === broker && pulsar.forwards(one));
+      return [
+        ...EVERYWHERE,
+        ...QUEUES,
+        'duplicate',
+        'nonmonotonic-send',
+        'single-leader',
+        ...(forwards ? ['atomic-publish-and-commit' as const] : []),
+      ];
+    }
     case 'sns':
     case 'google-pubsub':
-    case 'pulsar':
       return [...EVERYWHERE, ...QUEUES, 'duplicate', 'nonmonotonic-send', 'single-leader'];
     case redis.STREAMS:
       return [...EVERYWHERE, ...QUEUES, 'duplicate', 'partition-order'];
@@ -229,9 +239,12 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
 
 /** What consumers make of their messages goes out as a producer's messages do. */
 function outputsOf(scenario: Scenario): readonly ProducerSpec[] {
-  return Object.values(scenario.consumers).flatMap(({ produces }) =>
-    produces.map(({ broker, to, options, key }) => ({ ...OUTPUTS, broker, to, options, key: key ?? 'its input’s' })),
-  );
+  return Object.values(scenario.consumers).flatMap((consumer) => {
+    const made = consumer.produces.map(({ broker, to, options, key }) => ({ broker, to, options, key }));
+    if (kindOf(scenario, consumer.broker) === 'pulsar' && pulsar.forwards(consumer))
+      made.push({ broker: consumer.broker, to: [textOf(consumer.options, 'forward.to')], options: {}, key: null });
+    return made.map(({ key, ...rest }) => ({ ...OUTPUTS, ...rest, key: key ?? 'its input’s' }));
+  });
 }
 
 const OUTPUTS = {

@@ -3,6 +3,11 @@ import { booleanOf, numberOf, tableOf, textOf } from '../../core/options.ts';
 import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scenario/types.ts';
 import type { Setting } from './settings.ts';
 
+/** Whether it writes on, in the transactions in which it acks (P67). */
+export function forwards(consumer: ConsumerSpec): boolean {
+  return consumer.settle === 'after-processing' && textOf(consumer.options, 'forward.to') !== '';
+}
+
 /** Confirmed, and lost nevertheless: by the only bookie that had it, or because nothing was stored at all (P7, P9–P11). */
 export function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const transient = producer.to.find((name) => !booleanOf(topicOf(scenario, name).options, 'persistent', true));

@@ -6,6 +6,7 @@ import { defineCheck, type Found } from './check.ts';
 import { halves } from './dual-write.ts';
 import { type Evidence, witness } from './evidence.ts';
 import { type Apart, offsetsApart } from './forwarding.ts';
+import { acksApart, forwardsOnPulsar } from './pulsar-forwarding.ts';
 
 /** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
 export interface Txns {
@@ -125,7 +126,7 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
     if (own.broken.length > 0) return { seen: 'broken', exercised: true, witness: own.broken, apart: null };
     const troubled = evidence.producerCrash > 0 || evidence.brokerCrash > 0 || evidence.lost('request', 'effect');
     if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: own.seen && troubled, witness: [], apart: null };
-    const apart = offsetsApart(evidence);
+    const apart = offsetsApart(evidence) ?? acksApart(evidence);
     if (apart !== null) return { seen: 'broken', exercised: true, witness: apart.witness, apart };
     const { begun, committed, aborted } = txnsOf(evidence);
     const whole = new Map<FactId, { kept: MessageId; gone: MessageId }>();
@@ -155,7 +156,8 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
       crashedInside(evidence) ||
       evidence.producerCrash > 0 ||
       evidence.lost('request', 'reply');
-    return { seen: 'sound', exercised: exercised && whole.size > 0, witness: [], apart: null };
+    const some = whole.size > 0 || evidence.trace.actors.some((_, actor) => forwardsOnPulsar(evidence, actor));
+    return { seen: 'sound', exercised: exercised && some, witness: [], apart: null };
   },
   explain(evidence, { witness: [txn, ...rest], apart }) {
     if (txn === undefined) return 'The messages of each transaction became readable together or not at all.';
@@ -165,6 +167,12 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
       return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} was committed at ${evidence.at(end)}, and the offset of what it had read was not: what was written will be written again.`;
     if (apart?.lacks === 'output')
       return `Offset ${trace.value(end)} of ${evidence.placeOf(end)} was committed at ${evidence.at(end)}, although the transaction with what was made of a message below it had been aborted at ${evidence.at(txn)}.`;
+    if (apart?.lacks === 'once')
+      return `What was made of one message became visible at ${evidence.at(txn)}, and made of the same message again at ${evidence.at(end)}.`;
+    if (apart?.lacks === 'ack')
+      return `Message ${trace.messageOf(txn)} became visible at ${evidence.at(txn)}, and what it was made of is not acked: it will be made again.`;
+    if (apart?.lacks === 'made')
+      return `Message ${trace.messageOf(end)} was acked at ${evidence.at(end)}, although the transaction with what was made of it had been aborted at ${evidence.at(txn)}.`;
     if (trace.kind(txn) !== F['txn-begun']) {
       const [half, other] = trace.kind(txn) === F.recorded ? ['recorded', 'published'] : ['published', 'recorded'];
       return `Message ${trace.messageOf(txn)} was ${half} at ${evidence.at(txn)} and never ${other}: ${trace.sentence(end)}`;

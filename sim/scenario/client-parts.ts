@@ -165,7 +165,7 @@ export function checkClients(source: Source, file: ScenarioEntry, scenario: Scen
       say(
         spot,
         'produces',
-        '`forward.to` produces already, in the transaction that commits the offsets.',
+        '`forward.to` produces already, in the transaction that commits the offsets or acks.',
         'one of the two',
       );
     }

@@ -205,8 +205,15 @@ function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
     const streamed = booleanOf(options, 'enable_exactly_once_delivery') ? 60_000_000 : 0;
     return Math.max(numberOf(options, 'VisibilityTimeout'), numberOf(options, 'ack_deadline_seconds'), streamed);
   });
-  const session = scenario.brokers[consumer.broker]?.kind === 'kafka' ? 45_000_000 : 0;
+  const kind = scenario.brokers[consumer.broker]?.kind;
+  const session = kind === 'kafka' ? 45_000_000 : 0;
+  // What a dead process had acked in an open transaction waits for its timeout.
+  const transaction =
+    kind === 'pulsar' && consumer.options['forward.to'] !== undefined
+      ? numberOf(consumer.options, 'transactionTimeout', 60_000_000)
+      : 0;
   return Math.max(
+    transaction,
     consumer.heartbeat?.byUs ?? 0,
     consumer.crash?.restartUs ?? 0,
     numberOf(consumer.options, 'session.timeout.ms', session),

@@ -1,4 +1,7 @@
-/** Systems around Pulsar: a topic with a subscription of each type, with or without bookies, several brokers, partitions, dead letters, retries and batches. */
+/**
+ * Systems around Pulsar: a topic with a subscription of each type, with or without bookies, several brokers, partitions, dead letters, retries and batches;
+ * sometimes the workers write on to a second topic, in the transactions in which they ack.
+ */
 import fc from 'fast-check';
 import { common, mostly, systemOf } from './clients.ts';
 import type { Document } from './document.ts';
@@ -33,6 +36,7 @@ const clients = fc.record({
   deadLetters: mostly<number | null>(null, 1, 3),
   retry: mostly(false, true),
   after: mostly<string | null>(null, '3s'),
+  forwards: mostly(false, true),
 });
 
 export const pulsar: fc.Arbitrary<Document> = fc
@@ -50,6 +54,7 @@ export const pulsar: fc.Arbitrary<Document> = fc
           : {}),
         ...(broker.dedup ? { brokerDeduplicationEnabled: true } : {}),
         ...(broker.classic ? { subscriptionKeySharedUseClassicPersistentImplementation: true } : {}),
+        ...(clients.forwards ? { transactionCoordinatorEnabled: true } : {}),
         ...(broker.ring ? { subscriptionKeySharedUseConsistentHashing: true } : {}),
         messageExpiryCheckIntervalInMinutes: '10s',
       },
@@ -61,6 +66,7 @@ export const pulsar: fc.Arbitrary<Document> = fc
             ...(topic.ttl === null ? {} : { messageTTL: topic.ttl }),
             ...(topic.retention ? { retentionTime: '60min', retentionSizeInMB: -1 } : {}),
           },
+          ...(clients.forwards ? { done: { subscriptions: ['reader'] } } : {}),
         },
       },
       to: 'jobs',
@@ -77,7 +83,7 @@ export const pulsar: fc.Arbitrary<Document> = fc
         ...(clients.queue === null ? {} : { receiverQueueSize: clients.queue }),
         ...(clients.ackGroup === null ? {} : { acknowledgmentGroupTime: clients.ackGroup }),
         ...(clients.receipts ? { ackReceiptEnabled: true } : {}),
-        ...(clients.cumulative && !shares ? { cumulativeAck: true } : {}),
+        ...(clients.cumulative && !shares && !clients.forwards ? { cumulativeAck: true } : {}),
         ...(clients.byIndex ? { acknowledgmentAtBatchIndexLevelEnabled: true } : {}),
         ...(clients.backoff
           ? { negativeAckRedeliveryBackoff: { minDelay: '500ms', maxDelay: '5s' } }
@@ -87,7 +93,9 @@ export const pulsar: fc.Arbitrary<Document> = fc
           ? {}
           : { deadLetterPolicy: { maxRedeliverCount: clients.deadLetters, initialSubscriptionName: 'graves' } }),
         ...(clients.retry && shares ? { enableRetry: true, reconsumeLaterDelay: '2s' } : {}),
+        ...(clients.forwards ? { 'forward.to': 'done', transactionTimeout: '10s' } : {}),
       },
+      ...(clients.forwards ? { consumers: { reader: { from: 'done', effect: { insert: 'read' } } } } : {}),
       nodes: [...nodes, ...bookies],
       nodeSteps: ['appended', 'delivered', 'acked', 'requeued', 'replicated'],
     });

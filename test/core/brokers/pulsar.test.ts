@@ -1,6 +1,7 @@
 /** What needs several machines to be seen: bookies and their quorums, topics that change their broker, batches, and transactions. */
 import { describe, expect, it } from 'vitest';
 import { FACT_NAMES } from '../../../core/facts.ts';
+import { judge } from '../../../sim/checks/index.ts';
 import { parseScenario } from '../../../sim/scenario/parse.ts';
 import type { Trace } from '../../../sim/trace.ts';
 import { run } from '../../../sim/world.ts';
@@ -84,6 +85,121 @@ ${clients(', enableTransaction: true, transactionMessages: 5')}`);
   expect(count(trace, 'delivered', 0, 1.45)).toBe(0);
   expect(count(trace, 'confirmed')).toBe(100);
   expect(count(trace, 'settled')).toBe(100);
+});
+
+describe('a consumer that writes on in the transactions in which it acks', () => {
+  /** The trace of twenty messages, and what becomes of the claim about them. */
+  function forwarded({ broker = '', producer = '', consumer = '', timeline = '' }): { trace: Trace; verdict: string } {
+    const text = `title: A test\nseed: 3
+broker: { kind: pulsar, transactionCoordinatorEnabled: true ${broker} }
+topics: { jobs: { subscriptions: [worker] }, done: { subscriptions: [reader] } }
+producers: { maker: { to: jobs, rate: 10/s, messages: 20, start: 1s ${producer} } }
+consumers:
+  worker: { from: jobs, process: 10ms, forward.to: done, transactionTimeout: 5s, negativeAckRedeliveryDelay: 1s ${consumer} }
+  reader: { from: done, effect: { insert: results } }
+network: { latency: 1ms..3ms }
+duration: 90s
+timeline: [${timeline}]`;
+    const { scenario, diagnostics } = parseScenario(text, { file: 'test.yaml' });
+    if (scenario === null) throw new Error(diagnostics.map(({ message }) => message).join('; '));
+    const { trace } = run(scenario);
+    const [judged] = judge(trace, scenario, [{ claim: 'atomic-publish-and-commit', scope: '' }]);
+    return { trace, verdict: judged?.verdict ?? '' };
+  }
+  const single = ', batchingEnabled: false';
+  /** How many messages the reader got. */
+  function reads(trace: Trace): number {
+    let found = 0;
+    for (let id = 1; id <= trace.count; id++) {
+      if (FACT_NAMES[trace.kind(id)] === 'begun' && trace.actors[trace.actor(id)]?.name === 'reader') found++;
+    }
+    return found;
+  }
+
+  it('shows what it makes of a message when the ack counts (P66, P67)', () => {
+    const { trace } = forwarded({ producer: single });
+    expect(count(trace, 'txn-committed')).toBeGreaterThan(0);
+    expect(count(trace, 'txn-committed')).toBe(count(trace, 'txn-begun'));
+    expect(count(trace, 'became-visible')).toBe(20);
+    expect(reads(trace)).toBe(20);
+    expect(count(trace, 'requeued')).toBe(0);
+    expect(count(trace, 'acked')).toBe(40);
+  });
+
+  it.each(['Exclusive', 'Failover', 'Shared', 'Key_Shared'])('acks messages of batches one by one: %s', (type) => {
+    const { trace } = forwarded({
+      producer: ', batchingMaxPublishDelay: 500ms, batcherBuilder: KEY_BASED',
+      consumer: `, subscriptionType: ${type}, concurrency: 3`,
+    });
+    expect([reads(trace), count(trace, 'became-visible'), count(trace, 'acked')]).toEqual([20, 20, 40]);
+  });
+
+  it('hands out again what it had acked when the time of its transaction is over, not before, if it died (P67, P68)', () => {
+    const { trace, verdict } = forwarded({
+      producer: single,
+      // Its output is stored, and the ack announced.
+      timeline: '{ when: appended, nth: 4, crash: worker, restart: 100ms }',
+    });
+    const abortedAt: number[] = [];
+    const input = new Map<number, number>();
+    const lost = new Set<number>();
+    const again: number[] = [];
+    for (let id = 1; id <= trace.count; id++) {
+      const kind = FACT_NAMES[trace.kind(id)];
+      const message = trace.messageOf(id);
+      if (kind === 'txn-aborted') abortedAt.push(trace.time(id));
+      if (kind === 'produced') input.set(message, trace.messageOf(trace.cause(id)));
+      if (kind === 'evicted') lost.add(input.get(message) ?? 0);
+    }
+    for (let id = 1; id <= trace.count; id++)
+      if (FACT_NAMES[trace.kind(id)] === 'delivered' && trace.detail(id) > 1 && lost.has(trace.messageOf(id)))
+        again.push(trace.time(id));
+    expect([abortedAt.length, lost.size, again.length]).toEqual([1, 1, 1]);
+    expect(again[0]).toBeGreaterThanOrEqual(abortedAt[0] ?? Number.POSITIVE_INFINITY);
+    expect([verdict, reads(trace)]).toEqual(['holds', 20]);
+  });
+
+  it.each(['txn-begun', 'txn-committed', 'became-visible', 'acked', 'appended'])(
+    'makes each message once when the worker, or the broker, dies at %s, and keeps the acks of a transaction (P31, P67)',
+    (step) => {
+      for (const who of ['worker', 'b1']) {
+        const { trace, verdict } = forwarded({
+          broker: ', managedLedgerDefaultMarkDeleteRateLimit: 0.01, brokerDeduplicationEnabled: true',
+          producer: `${single}, producerName: maker`,
+          consumer: ', subscriptionType: Shared',
+          timeline: `{ when: ${step}, nth: 5, crash: ${who}, restart: 2s }`,
+        });
+        // Who dies after the word of the end, outside of any transaction, puts nothing to the test.
+        expect([who, verdict === 'holds' || (step === 'txn-committed' && verdict === 'not exercised')]).toEqual([
+          who,
+          true,
+        ]);
+        expect(count(trace, 'became-visible')).toBe(20);
+      }
+    },
+  );
+
+  it.each(['Exclusive', 'Shared'])('brings back what an aborted transaction had acked: %s (P65, P67)', (type) => {
+    const { trace, verdict } = forwarded({
+      broker: ', bookies: 2',
+      producer: single,
+      consumer: `, subscriptionType: ${type}`,
+      timeline: '{ when: txn-begun, nth: 3, crash: bookie-1, restart: 8s }',
+    });
+    expect(count(trace, 'txn-aborted')).toBeGreaterThan(0);
+    expect([verdict, reads(trace)]).toEqual(['holds', 20]);
+  });
+
+  it('is refused without a coordinator, and with cumulative acks (P64, P67)', () => {
+    const complaints = (broker: string, consumer: string): number =>
+      parseScenario(
+        `title: A test\nbroker: { kind: pulsar ${broker} }\ntopics: { jobs: {}, done: {} }
+consumers: { worker: { from: jobs, forward.to: done ${consumer} } }\nduration: 10s`,
+        { file: 'test.yaml' },
+      ).diagnostics.length;
+    const on = ', transactionCoordinatorEnabled: true';
+    expect([complaints(on, ''), complaints('', ''), complaints(on, ', cumulativeAck: true')]).toEqual([0, 1, 1]);
+  });
 });
 
 it('stores nothing twice with deduplication when connections break (P13, P60)', () => {
