@@ -288,6 +288,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     return epoch < source.epoch;
   }
 
+  isSame(one: Delivery, other: Delivery): boolean {
+    const { handle, batchIndex } = one as ReceivedMessage;
+    return handle.key === heldOf(other).key && batchIndex === (other as ReceivedMessage).batchIndex;
+  }
+
   ackInTxn(deliveries: readonly Delivery[], txn: string, out: Out): readonly AskedAck[] {
     const bySource = new Map<Source, Delivery[]>();
     for (const delivery of deliveries) {

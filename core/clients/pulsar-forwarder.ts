@@ -22,6 +22,8 @@ export interface AskedAck {
 export interface ForwarderHost {
   /** Whether the message comes again anyway, so that nothing is to be made of this delivery. */
   isStale(delivery: Delivery): boolean;
+  /** Whether both are the same message of the same entry, handed out once more after a connection was lost. */
+  isSame(one: Delivery, other: Delivery): boolean;
   ackInTxn(deliveries: readonly Delivery[], txn: string, out: Out): readonly AskedAck[];
   /** The deliveries are done with: settled, or stale. */
   done(deliveries: readonly Delivery[], out: Out): void;
@@ -158,7 +160,9 @@ export class PulsarForwarder {
     out.timer(this.#timeoutUs, timer, 0);
     const stale: Delivery[] = [];
     for (const input of this.#waiting) {
-      if (this.#host.isStale(input.delivery)) stale.push(input.delivery);
+      const { delivery } = input;
+      const known = this.#inputs.some((other) => this.#host.isSame(other.delivery, delivery));
+      if (known || this.#host.isStale(delivery)) stale.push(delivery);
       else this.#inputs.push(input);
     }
     this.#waiting = [];

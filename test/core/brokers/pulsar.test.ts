@@ -89,13 +89,13 @@ ${clients(', enableTransaction: true, transactionMessages: 5')}`);
 
 describe('a consumer that writes on in the transactions in which it acks', () => {
   /** The trace of twenty messages, and what becomes of the claim about them. */
-  function forwarded({ broker = '', producer = '', consumer = '', timeline = '' }): { trace: Trace; verdict: string } {
+  function forwarded({ broker = '', producer = '', consumer = '', process = '10ms', timeline = '' }): { trace: Trace; verdict: string } {
     const text = `title: A test\nseed: 3
 broker: { kind: pulsar, transactionCoordinatorEnabled: true ${broker} }
 topics: { jobs: { subscriptions: [worker] }, done: { subscriptions: [reader] } }
 producers: { maker: { to: jobs, rate: 10/s, messages: 20, start: 1s ${producer} } }
 consumers:
-  worker: { from: jobs, process: 10ms, forward.to: done, transactionTimeout: 5s, negativeAckRedeliveryDelay: 1s ${consumer} }
+  worker: { from: jobs, process: ${process}, forward.to: done, transactionTimeout: 5s, negativeAckRedeliveryDelay: 1s ${consumer} }
   reader: { from: done, effect: { insert: results } }
 network: { latency: 1ms..3ms }
 duration: 90s
@@ -188,6 +188,16 @@ timeline: [${timeline}]`;
     });
     expect(count(trace, 'txn-aborted')).toBeGreaterThan(0);
     expect([verdict, reads(trace)]).toEqual(['holds', 20]);
+  });
+
+  it('makes nothing twice of a message that it has in hand twice after a split', () => {
+    const { trace } = forwarded({
+      producer: `${single}, deliverAfter: 3s`,
+      consumer: ', subscriptionType: Shared, concurrency: 4, dedup: { window: 10m, durable: true }',
+      process: '200ms',
+      timeline: '{ when: received, nth: 1, of: worker, split: [[worker], [maker, b1]], heal: 300ms }',
+    });
+    expect([count(trace, 'became-visible') >= 40, reads(trace)]).toEqual([true, 20]);
   });
 
   it('is refused without a coordinator, and with cumulative acks (P64, P67)', () => {
