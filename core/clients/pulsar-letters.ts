@@ -9,7 +9,7 @@ import type { Properties } from '../parts/managed-ledger.ts';
 import type { Message, Micros } from '../types.ts';
 import type { PulsarClient, Session } from './pulsar-link.ts';
 
-export interface Letter {
+interface Letter {
   readonly message: Message;
   readonly properties: Properties | null;
   readonly deliverAtUs: Micros;

@@ -89,7 +89,10 @@ ${clients(', enableTransaction: true, transactionMessages: 5')}`);
 
 describe('a consumer that writes on in the transactions in which it acks', () => {
   /** The trace of twenty messages, and what becomes of the claim about them. */
-  function forwarded({ broker = '', producer = '', consumer = '', process = '10ms', timeline = '' }): { trace: Trace; verdict: string } {
+  function forwarded({ broker = '', producer = '', consumer = '', process = '10ms', timeline = '' }): {
+    trace: Trace;
+    verdict: string;
+  } {
     const text = `title: A test\nseed: 3
 broker: { kind: pulsar, transactionCoordinatorEnabled: true ${broker} }
 topics: { jobs: { subscriptions: [worker] }, done: { subscriptions: [reader] } }
