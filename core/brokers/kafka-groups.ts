@@ -99,6 +99,8 @@ export class GroupCoordinator {
   readonly #groups = new Map<string, Group>();
   /** Groups that follow the consumer protocol, and share groups. Their committed offsets are kept here like those of the others. */
   readonly #epochs: EpochGroups;
+  /** Offsets that were learned from the log, and of which nobody has said that they are committed. */
+  readonly #untold: { readonly group: Group; readonly learned: HeldOffset }[] = [];
   /** Since when it coordinates here: expired offsets are looked for in intervals from then on. */
   readonly #sinceUs: Micros;
 
@@ -114,7 +116,7 @@ export class GroupCoordinator {
     if (record.control !== 'none') {
       for (const group of this.#groups.values()) {
         const held = this.#takeHeld(group, record.producerId);
-        if (record.control === 'COMMIT') for (const one of held) group.offsets.set(one.record.partition, one.record);
+        if (record.control === 'COMMIT') for (const one of held) this.#learnOffset(group, one);
       }
       return;
     }
@@ -130,11 +132,21 @@ export class GroupCoordinator {
       group.consumers.clear();
       for (const { memberId, consumer } of value.consumers) group.consumers.set(memberId, consumer);
     } else if (record.transactional) this.#hold(group, record.producerId, value, this.#generationOf(group));
-    else group.offsets.set(value.partition, value);
+    else this.#learnOffset(group, { record: value, generation: this.#generationOf(group) });
+  }
+
+  /** It is committed, whether the coordinator that wrote it down came to say so or died before. */
+  #learnOffset(group: Group, learned: HeldOffset): void {
+    group.offsets.set(learned.record.partition, learned.record);
+    if (!this.#log.cluster.toldOffsets.has(learned.record)) this.#untold.push({ group, learned });
   }
 
   /** Everything is read: sessions of the members begin now. */
   ready(out: Out): void {
+    for (const { group, learned } of this.#untold.splice(0)) {
+      if (group.offsets.get(learned.record.partition) === learned.record)
+        this.#apply(group, learned.record, learned.generation, out.cause, out);
+    }
     for (const group of this.#groups.values()) this.#arm(group, out);
     this.#epochs.ready(out);
   }
@@ -476,6 +488,7 @@ export class GroupCoordinator {
   #apply(group: Group, record: OffsetRecord, generation: number, because: FactId, out: Out): void {
     const { partition, offset, consumer } = record;
     group.offsets.set(partition, record);
+    this.#log.cluster.toldOffsets.add(record);
     const { name, place } = this.#log.cluster.partition(partition);
     const isOwn =
       generation === EPOCHS ? this.#epochs.holds(group.name, consumer, name) : generation === group.state.generation;

@@ -101,6 +101,42 @@ consumers:
 network: { latency: 20ms..80ms }
 `,
   },
+  {
+    fault:
+      'a Kafka coordinator that took over read from the log what had been committed with a transaction, and nobody ever said that it was',
+    yaml: `
+title: The end of a transaction whose coordinator dies
+broker: { kind: kafka, nodes: 3, offsets.topic.num.partitions: 2, transaction.state.log.num.partitions: 2, transaction.state.log.min.isr: 2 }
+seed: 0
+duration: 300s
+topics:
+  jobs: { partitions: 2, replication.factor: 3, min.insync.replicas: 2 }
+  done: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+producers: { maker: { to: jobs, rate: 2/s, messages: 3, start: 5s } }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    dedup: { window: 10m, durable: true }
+    fail: 20%
+    enable.auto.commit: false
+    auto.offset.reset: latest
+    max.poll.interval.ms: 60s
+    partition.assignment.strategy: [range]
+    forward.to: done
+    transaction.timeout.ms: 10s
+  reader:
+    from: done
+    effect: { insert: read }
+    auto.offset.reset: earliest
+    isolation.level: read_committed
+    enable.auto.commit: false
+    session.timeout.ms: 10s
+network: { latency: 1ms..5ms }
+timeline: [{ when: replicated, nth: 5, of: b1, crash: b1, restart: 5s }]
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
