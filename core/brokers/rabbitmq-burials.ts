@@ -68,6 +68,7 @@ export class Burials {
         deliveries,
         reason: DEATHS[reason],
         because,
+        place: group.queue.place,
         burial: true,
         source: `${group.index}/${entry.position}`,
       };

@@ -11,6 +11,7 @@ import type { Change } from './rabbitmq-catalogue.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import type { SessionNumber } from './rabbitmq-replica.ts';
 import type { Channel, Consumer } from './rabbitmq-session.ts';
+import type { Strays } from './rabbitmq-strays.ts';
 
 /** What all nodes of a cluster know from the start, and what no broker keeps but the trace needs. */
 export interface ClusterPlan {
@@ -36,6 +37,8 @@ export interface ClusterPlan {
   readonly buried: Set<string>;
   /** By group whose queue has ended: the last command of each session that had taken effect by then. What came later found no queue. */
   readonly took: Map<number, ReadonlyMap<SessionNumber, number>>;
+  /** What nodes died with on the way from one queue to another. */
+  readonly strays: Strays;
 }
 
 /** What a cluster asks of the node that it belongs to. */

@@ -20,7 +20,7 @@ import { type Group, Groups, membersFor } from './rabbitmq-groups.ts';
 import { Leader } from './rabbitmq-leader.ts';
 import { Peers, PULSE_US } from './rabbitmq-peers.ts';
 import type { Queue } from './rabbitmq-queue.ts';
-import { type Command, type Effects, messagesOf, type Replica } from './rabbitmq-replica.ts';
+import { type Command, type Effects, messagesOf, type Replica, type SessionNumber } from './rabbitmq-replica.ts';
 import type { Channel } from './rabbitmq-session.ts';
 import { Sessions } from './rabbitmq-sessions.ts';
 
@@ -107,7 +107,9 @@ export class RabbitCluster {
     if (group === undefined) return;
     this.#groups.remove(group, out);
     this.#host.forget(group.queue, out);
-    this.sessions.ended(group, change.ending, this.#plan.took.get(group.index) ?? NONE, out);
+    const { took, strays } = this.#plan;
+    this.sessions.ended(group, change.ending, took.get(group.index) ?? NONE, out);
+    strays.settle(group.index, ANY, out);
   }
 
   depth(queue: Queue): number {
@@ -158,13 +160,15 @@ export class RabbitCluster {
   }
 
   crash(out: Out): void {
-    this.sessions.crash();
+    const { strays, took } = this.#plan;
+    this.sessions.crash(strays);
     this.#catalogue.crash();
     this.#peers.own = [];
     this.#groups.touched.clear();
     for (const group of this.#groups.all) {
       group.forget();
       const { raft, replica } = group;
+      if (took.has(group.index)) strays.settle(group.index, ANY, out);
       if (raft === undefined || replica === undefined) continue;
       // Unless it is on disk, what a classic queue had in memory is gone with its node (R11).
       if (raft.members.length === 1) this.#leader.crash(group, replica, out);
@@ -173,6 +177,8 @@ export class RabbitCluster {
         group.leads = false;
       }
       raft.crash();
+      // Nobody else has what the queue's only member forgot.
+      if (raft.isDone) strays.settle(group.index, ANY, out);
     }
   }
 
@@ -351,6 +357,12 @@ export class RabbitCluster {
     this.#peers.pulse((node) => this.#elections.missed(node, out), out);
     this.sessions.sendOverdue(out);
     this.#catalogue.pulse(out);
+    const { strays } = this.#plan;
+    if (strays.any) {
+      const gone = (session: SessionNumber): boolean => this.#peers.isGone(session);
+      for (const group of this.#groups.all)
+        if (group.leads && group.raft?.isDone === true) strays.settle(group.index, gone, out);
+    }
     for (const group of this.#groups.all) {
       for (const member of group.raft?.members ?? []) {
         if (group.raft?.lacks(member) !== true || !this.#peers.isUp(member)) continue;
@@ -378,6 +390,7 @@ export class RabbitCluster {
 }
 
 const NONE: ReadonlyMap<number, number> = new Map();
+const ANY = (): boolean => true;
 
 const nothing = (): void => {};
 /** A follower does what its leader does, and says nothing. */

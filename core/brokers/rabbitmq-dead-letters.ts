@@ -83,7 +83,7 @@ export class DeadLetters {
           continue;
         }
         reached.push(target);
-        this.#hand(target, dead, attemptOf(entry), reason, entry.readyFact, out);
+        this.#hand(queue, target, dead, attemptOf(entry), reason, entry.readyFact, out);
       }
       if (left === 0) {
         this.#reached.delete(entry);
@@ -110,7 +110,8 @@ export class DeadLetters {
     const targets = dead === undefined ? [] : this.#targets(dead);
     if (dead === undefined || targets.length === 0) return this.#drop(queue, id, reason, out);
     for (const target of targets) {
-      if (!this.#closesCycle(queue, dead, target, out)) this.#hand(target, dead, deliveries, reason, because, out);
+      if (!this.#closesCycle(queue, dead, target, out))
+        this.#hand(queue, target, dead, deliveries, reason, because, out);
     }
   }
 
@@ -154,7 +155,15 @@ export class DeadLetters {
     return true;
   }
 
-  #hand(target: Queue, dead: AmqpMessage, deliveries: number, reason: DeathReason, because: FactId, out: Out): void {
+  #hand(
+    queue: Queue,
+    target: Queue,
+    dead: AmqpMessage,
+    deliveries: number,
+    reason: DeathReason,
+    because: FactId,
+    out: Out,
+  ): void {
     const { id } = dead.body;
     const cluster = this.#host.clusterOf(target);
     if (cluster !== undefined) {
@@ -163,6 +172,7 @@ export class DeadLetters {
         deliveries,
         reason: DEATHS[reason],
         because,
+        place: queue.place,
         burial: false,
         source: '',
       } as const;

@@ -88,6 +88,7 @@ export class Leader implements Effects {
   /** A channel's command: new ones go into the log, in order; one that has taken effect is answered again. */
   accept(group: Group, replica: Replica, command: SessionCommand, out: Out): void {
     const { session, number } = command;
+    if (this.#parts.plan.strays.isOver(session)) return;
     const applied = replica.sessions.get(session) ?? 0;
     const last = Math.max(applied, group.proposed.get(session) ?? 0);
     if (number <= applied) {
@@ -205,7 +206,15 @@ export class Leader implements Effects {
       this.#parts.sessions.move(
         target,
         dead,
-        { how: 'dead-lettered', deliveries, reason: DEATHS[reason], because, burial: false, source: '' },
+        {
+          how: 'dead-lettered',
+          deliveries,
+          reason: DEATHS[reason],
+          because,
+          place: group.queue.place,
+          burial: false,
+          source: '',
+        },
         out,
       );
   }
@@ -233,7 +242,15 @@ export class Leader implements Effects {
     this.#parts.sessions.move(
       target,
       message,
-      { how: 'redriven', deliveries: 0, reason: 0, because: out.cause, burial: false, source: '' },
+      {
+        how: 'redriven',
+        deliveries: 0,
+        reason: 0,
+        because: out.cause,
+        place: group.queue.place,
+        burial: false,
+        source: '',
+      },
       out,
     );
   }
@@ -260,6 +277,7 @@ export class Leader implements Effects {
 
   applied({ session, number }: SessionCommand, ok: boolean, count: number): void {
     const { group, out } = this.#now;
+    if (this.#records && this.#moveOf?.burial === false) this.#parts.plan.strays.arrived(session, number);
     const wire: NodeWire = { type: 'rabbitmq/applied', group: group.index, session, number, ok, count };
     this.#parts.peers.tell(nodeOf(session), 'replication', wire, 0, out);
   }

@@ -7,6 +7,7 @@ import type { MemberNumber } from '../parts/raft-member.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 import type { ClusterPlan } from './rabbitmq-cluster-host.ts';
 import type { ClusterTimer, NodeWire } from './rabbitmq-cluster-wires.ts';
+import { incarnationOf, nodeOf, type SessionNumber } from './rabbitmq-replica.ts';
 
 /** Nodes tell each other this often that they are alive. */
 export const PULSE_US = 1_000_000;
@@ -75,6 +76,14 @@ export class Peers {
 
   isUp(node: MemberNumber): boolean {
     return node === this.self || this.#states[node - 1]?.status === 'up';
+  }
+
+  /** Whether the process that opened a session is gone, or cannot be heard. */
+  isGone(session: SessionNumber): boolean {
+    const node = nodeOf(session);
+    if (node === this.self) return incarnationOf(session) < this.incarnation;
+    const state = this.#states[node - 1];
+    return state?.status !== 'up' || incarnationOf(session) < state.incarnation;
   }
 
   /** Every node of the cluster with the newest incarnation that was heard of. */

@@ -13,7 +13,7 @@ import type { MemberNumber } from '../parts/raft-member.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import { streamOffset } from '../parts/stream-log.ts';
 import type { DeathReason } from '../parts/x-death.ts';
-import type { ActorId, FactId, MessageId, Micros } from '../types.ts';
+import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../types.ts';
 import type { QueueSpec } from './rabbitmq-options.ts';
 import { Stream } from './rabbitmq-queue.ts';
 
@@ -27,6 +27,8 @@ export interface Move {
   /** A code of R; 0 for a redrive. */
   readonly reason: number;
   readonly because: FactId;
+  /** The queue that it leaves. */
+  readonly place: PlaceId;
   /** Its source keeps it until this arrived (R55). */
   readonly burial: boolean;
   /** Group and position of the source; the trace needs it to tell a repetition from the first time. */

@@ -25,6 +25,7 @@ import {
   sessionNumber,
 } from './rabbitmq-replica.ts';
 import type { Channel, Consumer } from './rabbitmq-session.ts';
+import type { Strays } from './rabbitmq-strays.ts';
 
 /** A command that was not answered for this long is sent again. */
 const AGAIN_US = 2_000_000;
@@ -91,8 +92,14 @@ export class Sessions {
     this.#cluster = cluster;
   }
 
-  /** The process died, and all channels with it. */
-  crash(): void {
+  /** The process died, and all channels with it; what it was moving is astray. */
+  crash(strays: Strays): void {
+    for (const [{ index: group }, { number: session, pending }] of this.#moves)
+      for (const [number, { command }] of pending) {
+        if (command.type !== 'enqueue' || command.move === undefined || command.move.burial) continue;
+        const { place, because } = command.move;
+        strays.add({ group, session, number, message: command.message.body.id, place, because });
+      }
     this.#all.clear();
     this.#moves.clear();
     this.#consumerNumbers.clear();

@@ -22,6 +22,7 @@ import {
   PRODUCER_OPTIONS,
   QUEUE_OPTIONS,
 } from './rabbitmq-options.ts';
+import { Strays } from './rabbitmq-strays.ts';
 import type { ClientMethod } from './rabbitmq-verbs.ts';
 
 export const rabbitmq: BrokerKind = {
@@ -100,6 +101,7 @@ export const rabbitmq: BrokerKind = {
             lost: [],
             buried: new Set(),
             took: new Map(),
+            strays: new Strays(),
           };
     for (let self = 1; self <= count; self += 1) {
       const machine = newNode(spec, placeOf, plan && { self, plan });

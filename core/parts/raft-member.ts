@@ -101,6 +101,11 @@ export class RaftMember<C> {
     return this.role === 'leader' && (this.#peers.get(member)?.match ?? this.last) < this.last;
   }
 
+  /** Whether this leads, and everything that it has is committed and applied. */
+  get isDone(): boolean {
+    return this.role === 'leader' && this.#applied === this.last;
+  }
+
   /** A leader's new entry; false when this member leads nobody. */
   propose(command: C | undefined): boolean {
     if (this.role !== 'leader') return false;

@@ -162,7 +162,8 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
         first(consumers, (consumer) => startRisk(scenario, consumer))
       );
     case 'at-least-once': {
-      const sending = first(producers, (producer) => storageRisk(scenario, producer));
+      // On one node a dead letter is in the other queue at once, and counts as dead-lettered whatever becomes of it there.
+      const sending = first(producers, (producer) => storageRisk(scenario, producer)) || deadLetterRisk(scenario, 2);
       const consuming = first(consumers, (consumer) => lossRisk(scenario, consumer) || startRisk(scenario, consumer));
       return side === 'sending' ? sending || consuming : consuming || sending;
     }
@@ -342,11 +343,12 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   }
 }
 
-/** What was confirmed moves to a dead-letter queue before that has written it down, and a crash finds it in neither (R55). */
-function deadLetterRisk(scenario: Scenario): Setting | '' {
+/** On a broker of so many nodes or more: what was confirmed moves to a dead-letter queue before that has written it down, and a crash finds it in neither (R55). */
+function deadLetterRisk(scenario: Scenario, nodes = 1): Setting | '' {
   const moves = Object.values(scenario.queues).some(
     ({ broker, options }) =>
       kindOf(scenario, broker) === 'rabbitmq' &&
+      numberOf(scenario.brokers[broker]?.options ?? {}, 'nodes', 1) >= nodes &&
       options['x-dead-letter-exchange'] !== undefined &&
       // It confirms only where the queue refuses what is too much.
       (textOf(options, 'x-dead-letter-strategy') !== 'at-least-once' ||

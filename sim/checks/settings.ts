@@ -35,7 +35,8 @@ const LOSS = [
   'on-failure: reject (without a dead-letter-stream it is acked)',
   'share.acknowledgement.mode: implicit (the next poll accepts what failed, too)',
 ] as const;
-const AT_LEAST_ONCE = [...STORAGE, ...LOSS, ...GROUP_START, ...STREAM_START] as const;
+const BURIAL = ['x-dead-letter-exchange moves a message without confirms'] as const;
+const AT_LEAST_ONCE = [...STORAGE, ...BURIAL, ...LOSS, ...GROUP_START, ...STREAM_START] as const;
 /** What a publisher of RabbitMQ, or a queue that buries its dead, may store twice. */
 const RABBITMQ_RESEND = ['retries of the publisher', 'x-dead-letter-strategy: at-least-once'] as const;
 /** What a topic that hands out entry by entry may store twice. */
@@ -63,8 +64,6 @@ const LOG_WRITES = ['enable.idempotence: false', ...RABBITMQ_RESEND] as const;
 /** What a log or a stream lets its readers miss. */
 const LOG_READS = [...KAFKA_STORAGE, ...GROUP_START, ...STREAM_START] as const;
 const EXACTLY_ONCE = ['enable_exactly_once_delivery: false of *'] as const;
-
-const BURIAL = ['x-dead-letter-exchange moves a message without confirms'] as const;
 
 const SETTINGS = {
   'no-fabrication': [],

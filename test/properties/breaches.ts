@@ -220,6 +220,19 @@ export const BREACHES: readonly Breach[] = [
     timeline: [{ when: 'dead-lettered', nth: 2, crash: 'rabbitmq', restart: '3s' }],
   },
   {
+    claims: LOST,
+    setting: 'x-dead-letter-exchange moves a message without confirms',
+    system: cluster({
+      broker: { flush: '50ms' },
+      queues: {
+        jobs: { 'x-max-length': 1, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' },
+        failed: {},
+      },
+      consumers: { worker: { prefetch: 1 } },
+    }),
+    timeline: [{ when: 'appended', nth: 6, crash: 'b1', restart: '3s' }],
+  },
+  {
     claims: ['poison-isolation'],
     setting: 'without a delivery limit on jobs',
     system: rabbitmq({ producers: { maker: { poison: '30%' } }, consumers: { worker: { count: 1 } } }),

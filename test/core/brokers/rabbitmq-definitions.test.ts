@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterPlan } from '../../../core/brokers/rabbitmq-cluster-host.ts';
 import { RabbitNode } from '../../../core/brokers/rabbitmq-node.ts';
+import { Strays } from '../../../core/brokers/rabbitmq-strays.ts';
 import type { ServerMethod } from '../../../core/brokers/rabbitmq-verbs.ts';
 import type { HeaderTable } from '../../../core/parts/headers-match.ts';
 import { AmqpClients, type ChannelMethod } from '../../../sim/conform/amqp-clients.ts';
@@ -41,6 +42,7 @@ class ClusterBench {
       lost: [],
       buried: new Set(),
       took: new Map(),
+      strays: new Strays(),
     };
     this.terms = plan.firstTerms;
     for (const self of [1, 2, 3]) {
