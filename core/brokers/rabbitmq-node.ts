@@ -351,8 +351,8 @@ export class RabbitNode implements Machine {
 
   #armHeartbeat(connection: Connection, out: Out): void {
     const { heartbeatUs } = this.#host.settings;
-    const silence = connection.lastHeardUs + heartbeatUs - out.now;
-    const delay = Math.max(1, Math.min(Math.floor(heartbeatUs / 2), silence));
+    const speakUs = connection.lastSentUs + Math.floor(heartbeatUs / 2);
+    const delay = Math.max(1, Math.min(speakUs, connection.lastHeardUs + heartbeatUs) - out.now);
     connection.heartbeatTimer = out.timer(delay, { type: 'rabbitmq/heartbeat', connection: connection.id } as Timer, 0);
   }
 

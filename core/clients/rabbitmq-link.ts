@@ -211,8 +211,9 @@ export class RabbitLink {
   }
 
   #armBeat(out: Out): void {
-    const silence = this.#lastHeardUs + this.#heartbeatUs - out.now;
-    const delay = Math.max(1, Math.min(Math.floor(this.#heartbeatUs / 2), silence));
+    // Never more than half a heartbeat between two frames: a look in fixed steps might leave a whole one, and an idle connection would break.
+    const speakUs = this.#lastSentUs + Math.floor(this.#heartbeatUs / 2);
+    const delay = Math.max(1, Math.min(speakUs, this.#lastHeardUs + this.#heartbeatUs) - out.now);
     const timer: LinkTimer = { type: 'rabbitmq/beat', connection: this.#connection };
     this.#beat = out.timer(delay, timer, 0);
   }
