@@ -43,17 +43,20 @@ export class QueueFates {
   /** What was last recorded about that copy before it. */
   before: FactId = 0;
 
-  #lastQueue: Uint32Array;
+  /** By message: the queue of the last fact about it, and the last one that was another. */
+  readonly #lastQueue: Uint32Array;
+  readonly #queueBefore: Uint32Array;
   /** By message and place. Only where a message was there twice, and nobody can say which copy left. */
   readonly #unsure = new Map<number, Unsure>();
 
   constructor(trace: Trace) {
     this.trace = trace;
     this.#lastQueue = new Uint32Array(trace.messageCount + 1);
+    this.#queueBefore = new Uint32Array(trace.messageCount + 1);
     for (let id = 1; id <= trace.count; id++) this.#take(id);
   }
 
-  /** The queue that a message left for another, dead-lettered or moved back: named by the chain of causes, else where it was last seen. */
+  /** The queue that a message left for another, dead-lettered or moved back: named by the chain of causes, else where it was last seen but there. */
   sourceOf(id: FactId): PlaceId {
     const { trace } = this;
     const message = trace.messageOf(id);
@@ -64,7 +67,8 @@ export class QueueFates {
       if (trace.messageOf(cause) === message && place !== target && isQueue(trace, place)) return place;
       cause = trace.cause(cause);
     }
-    return this.#lastQueue[message] ?? 0;
+    const last = this.#lastQueue[message] ?? 0;
+    return last === target ? this.#queueBefore[message] || last : last;
   }
 
   of(place: PlaceId): QueueFate {
@@ -242,6 +246,8 @@ export class QueueFates {
 
   #note(fate: QueueFate, place: PlaceId, message: MessageId, id: FactId): void {
     fate.last[message] = id;
+    if (this.#lastQueue[message] === place) return;
+    this.#queueBefore[message] = this.#lastQueue[message] as number;
     this.#lastQueue[message] = place;
   }
 

@@ -137,6 +137,33 @@ network: { latency: 1ms..5ms }
 timeline: [{ when: replicated, nth: 5, of: b1, crash: b1, restart: 5s }]
 `,
   },
+  {
+    fault: 'a dead letter was taken to have left the dead-letter topic itself, where another copy of it stood already',
+    yaml: `
+title: Two copies, two dead letters
+broker: { kind: pulsar, subscriptionKeySharedUseClassicPersistentImplementation: true }
+seed: 0
+duration: 300s
+topics: { jobs: { subscriptions: [worker] } }
+producers: { maker: { to: jobs, rate: 2/s, messages: 5, start: 5s, batchingEnabled: false } }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    dedup: { window: 10m, durable: true }
+    fail: 20%
+    subscriptionType: Key_Shared
+    negativeAckRedeliveryDelay: 1s
+    deadLetterPolicy: { maxRedeliverCount: 1, initialSubscriptionName: graves }
+network: { latency: 1ms..5ms }
+timeline:
+  - { at: 6s, poison: maker, messages: 1 }
+  - { at: 45s, fix: worker }
+  - { at: 900ms, split: [[b1], [maker, worker]], heal: 4700ms, one-way: true }
+  - { at: 8200ms, crash: worker, restart: 100ms }
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
