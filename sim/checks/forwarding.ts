@@ -121,6 +121,8 @@ class Offsets {
   readonly #evidence: Evidence;
   readonly #last = new Map<number, FactId>();
   readonly #undone = new Map<number, Map<number, FactId>>();
+  /** The last transaction that was committed with an input. */
+  readonly #written = new Map<number, Map<number, FactId>>();
 
   constructor(evidence: Evidence) {
     this.#evidence = evidence;
@@ -135,21 +137,23 @@ class Offsets {
     });
   }
 
-  written({ inputs }: Forwarded): void {
-    if (this.#undone.size === 0) return;
-    for (const input of inputs) this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
+  written({ inputs, end }: Forwarded): void {
+    for (const input of inputs) {
+      this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
+      note(this.#written, this.#groupAt(input), this.#offsetOf(input), end);
+    }
   }
 
   letGo(input: FactId): void {
     this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
   }
 
-  undone({ inputs }: Forwarded, abort: FactId): void {
+  /** What another member has forwarded since it began is done, whenever this one is aborted. */
+  undone({ begun, inputs }: Forwarded, abort: FactId): void {
     for (const input of inputs) {
       const key = this.#groupAt(input);
-      const known = this.#undone.get(key);
-      if (known === undefined) this.#undone.set(key, new Map([[this.#offsetOf(input), abort]]));
-      else known.set(this.#offsetOf(input), abort);
+      const offset = this.#offsetOf(input);
+      if ((this.#written.get(key)?.get(offset) ?? 0) < begun) note(this.#undone, key, offset, abort);
     }
   }
 
@@ -186,4 +190,10 @@ class Offsets {
   #key(group: GroupId, place: PlaceId): number {
     return group * this.#evidence.trace.places.length + place;
   }
+}
+
+function note(facts: Map<number, Map<number, FactId>>, key: number, offset: number, fact: FactId): void {
+  const known = facts.get(key);
+  if (known === undefined) facts.set(key, new Map([[offset, fact]]));
+  else known.set(offset, fact);
 }

@@ -72,6 +72,18 @@ describe('a transaction that forwards', () => {
     );
   });
 
+  it('may have been done by another member when its own is aborted at last', () => {
+    const other = [
+      '3 joined b - team c-2 2',
+      '3 delivered b 1 rides/0 c-2 0 2',
+      '4 settled c-2 1 rides/0 - 0 2',
+      '4 txn-begun c-2 - - - 8',
+      '5 txn-committed b - - c-2 8',
+    ];
+    const late = ['6 txn-aborted b - - c-1 7', '7 committed b - rides/0 c-2 1 team'];
+    expect(told([...read, ...writes(2, 3), ...other, ...late]).verdict).toBe('holds');
+  });
+
   it('may be tried again after an abort', () => {
     const again = [
       '5 settled c-1 1 rides/0 - 0 2',
