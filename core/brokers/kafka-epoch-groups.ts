@@ -76,6 +76,16 @@ export class EpochGroups {
     return this.#groups.has(name);
   }
 
+  /** Whether it is a share group: these are kept without members and offsets, too. */
+  isShared(name: string): boolean {
+    return this.#groups.get(name)?.state.kind === 'share';
+  }
+
+  /** The group is deleted, unless somebody has joined meanwhile. Source: K71. */
+  forget(name: string): void {
+    if (!this.isActive(name)) this.#groups.delete(name);
+  }
+
   /** Whether the group has members here. */
   isActive(name: string): boolean {
     return (this.#groups.get(name)?.state.size ?? 0) > 0;

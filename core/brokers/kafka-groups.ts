@@ -124,6 +124,10 @@ export class GroupCoordinator {
     if (value === null || value.type === 'txn') return;
     if (value.type === 'epoch-group') return this.#epochs.learn(value, out);
     if (value.type === 'epoch-member') return this.#epochs.learnMember(value, out);
+    if (value.type === 'group-deleted') {
+      this.#groups.delete(value.group);
+      return this.#epochs.forget(value.group);
+    }
     const group = this.#group(value.group);
     if (value.type === 'offset-expired') group.offsets.delete(value.partition);
     else if (value.type === 'group') {
@@ -323,24 +327,50 @@ export class GroupCoordinator {
     this.#arm(group, out);
   }
 
-  /** Forgets what has expired, unless a transaction is about to commit there anew. Source: K71. */
+  /**
+   * Forgets what has expired, unless a transaction is about to commit there anew. A group without members of which no offset is left is deleted: who still
+   * takes itself for a member of it is unknown, and who joins begins with generation 1.
+   * Source: K71; apache/kafka: OffsetMetadataManager.java#cleanupExpiredOffsets, GroupMetadataManager.java#maybeDeleteGroup.
+   */
   #expire(group: Group, out: Out): void {
+    const { options } = this.#log.cluster;
     const sinceUs = this.#expiringSince(group);
     if (sinceUs === NEVER) return;
-    const retentionUs = durationOf(this.#log.cluster.options, 'offsets.retention.minutes');
+    if ((out.now - this.#sinceUs) % durationOf(options, 'offsets.retention.check.interval.ms') !== 0) return;
+    const retentionUs = durationOf(options, 'offsets.retention.minutes');
+    const expired: OffsetRecord[] = [];
     for (const record of group.offsets.values()) {
       const { partition } = record;
       const isPending = [...group.pending.values()].some((held) =>
         held.some((one) => one.record.partition === partition),
       );
-      if (isPending || (sinceUs < 0 ? record.atUs : sinceUs) + retentionUs > out.now) continue;
-      this.#log.append([{ type: 'offset-expired', group: group.name, partition }], -1, 0, out, (error, later) => {
-        // Somebody has committed anew meanwhile, and stands behind it in the log.
-        if (error !== 'NONE' || group.offsets.get(partition) !== record) return;
-        group.offsets.delete(partition);
-        later.fact(F['offset-expired'], 0, this.#log.cluster.partition(partition).place, 0, record.offset, group.place);
-      });
+      if (!isPending && (sinceUs < 0 ? record.atUs : sinceUs) + retentionUs <= out.now) expired.push(record);
     }
+    const { name } = group;
+    const records = expired.map(
+      ({ partition }): CoordinatorRecord => ({ type: 'offset-expired', group: name, partition }),
+    );
+    const goes = expired.length === group.offsets.size && group.pending.size === 0;
+    if (goes) {
+      records.push({ type: 'group-deleted', group: name });
+      // Whoever commits or joins from now on stands behind that in the log, and makes another group.
+      this.#groups.delete(name);
+    }
+    if (records.length === 0) return;
+    this.#log.append(records, -1, 0, out, (error, later) => {
+      if (error !== 'NONE') {
+        if (goes && !this.#groups.has(name)) this.#groups.set(name, group);
+        return;
+      }
+      if (goes) this.#epochs.forget(name);
+      for (const record of expired) {
+        const { partition, offset } = record;
+        // Somebody has committed anew meanwhile, and stands behind it in the log.
+        if (group.offsets.get(partition) !== record) continue;
+        group.offsets.delete(partition);
+        later.fact(F['offset-expired'], 0, this.#log.cluster.partition(partition).place, 0, offset, group.place);
+      }
+    });
   }
 
   /**
@@ -355,19 +385,22 @@ export class GroupCoordinator {
   /** When expired offsets are looked for next with the chance to find some; NEVER for most groups, and found out without looking at the offsets. */
   #nextExpiryUs(group: Group, now: Micros): Micros {
     let sinceUs = this.#expiringSince(group);
-    if (sinceUs === NEVER || group.offsets.size === 0) return NEVER;
+    if (sinceUs === NEVER) return NEVER;
     const { options } = this.#log.cluster;
-    if (sinceUs < 0) {
+    if (group.offsets.size === 0) sinceUs = 0;
+    else if (sinceUs < 0) {
       sinceUs = NEVER;
       for (const { atUs } of group.offsets.values()) sinceUs = Math.min(sinceUs, atUs);
     }
-    const dueUs = Math.max(now + 1, sinceUs + durationOf(options, 'offsets.retention.minutes'));
+    const keptUs = group.offsets.size === 0 ? 0 : durationOf(options, 'offsets.retention.minutes');
+    const dueUs = Math.max(now + 1, sinceUs + keptUs);
     const everyUs = durationOf(options, 'offsets.retention.check.interval.ms');
     return this.#sinceUs + Math.ceil((dueUs - this.#sinceUs) / everyUs) * everyUs;
   }
 
   #armExpiry(name: string, out: Out): void {
-    const group = this.#epochs.isActive(name) ? undefined : this.#groups.get(name);
+    if (this.#epochs.isActive(name) || this.#epochs.isShared(name)) return;
+    const group = this.#epochs.has(name) ? this.#group(name) : this.#groups.get(name);
     if (group !== undefined) this.#arm(group, out);
   }
 

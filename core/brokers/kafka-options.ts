@@ -236,7 +236,7 @@ export const BROKER_OPTIONS: OptionTable = {
     unit: 'min',
     default: 7 * DAY,
     min: 60 * SECOND,
-    doc: 'What a group has committed is forgotten when it has had no members for so long; under the consumer protocol, and for a group that never had members, when the commit is so old and it has none. Where it reads on then, auto.offset.reset says.',
+    doc: 'What a group has committed is forgotten when it has had no members for so long; under the consumer protocol, and for a group that never had members, when the commit is so old and it has none. With its last offset the group itself is deleted. Where it reads on then, auto.offset.reset says.',
     source: 'K71',
   },
   'offsets.retention.check.interval.ms': {
@@ -816,7 +816,7 @@ export const LACKS: Readonly<Record<string, string>> = {
 
 export const SIMPLIFICATIONS: readonly string[] = [
   'A consumer asks a new leader whether its log holds what was read (KIP-320) only where it could differ: a record read in the leader’s own epoch says enough (K24).',
-  'A group without members whose offsets have expired (K71) is not deleted: it goes on counting its generations when somebody joins.',
+  'Committed offsets of a topic to which no member subscribes any more expire only when the whole group is without members (K71); Kafka looks at each topic.',
   'Consumers fetch from leaders only (K77): from a follower they would read the same records in the same order, no further than its own high watermark.',
   'Nothing is moved to tiered storage (K87): what retention lets go is gone.',
   'There is no dead-letter topic: a consumer group has none (K90), Kafka Connect and Streams are left out (K92), and so is that of a share group (K93).',

@@ -30,6 +30,8 @@ export type CoordinatorRecord =
     }
   /** The offset has expired: nothing is committed any more. */
   | { readonly type: 'offset-expired'; readonly group: string; readonly partition: PartitionIndex }
+  /** The group has neither members nor offsets, and is not kept any longer. */
+  | { readonly type: 'group-deleted'; readonly group: string }
   | {
       readonly type: 'group';
       readonly group: string;

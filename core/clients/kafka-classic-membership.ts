@@ -29,6 +29,8 @@ export interface ClassicOptions {
   readonly topics: readonly string[];
   /** `partition.assignment.strategy`. */
   readonly strategies: readonly string[];
+  /** Whether they all let a member keep what it owns while it joins anew. Source: K54. */
+  readonly cooperative: boolean;
   readonly sessionTimeoutUs: Micros;
   readonly rebalanceTimeoutUs: Micros;
   readonly heartbeatUs: Micros;
@@ -36,6 +38,8 @@ export interface ClassicOptions {
 }
 
 export interface ClassicHost {
+  /** What it owns at the moment. */
+  owned(): readonly PartitionName[];
   /** All have joined: a generation begins, of which it is a member; its assignment is on the way. */
   joined(): void;
   /** What it owns from now on, and nothing else. */
@@ -61,9 +65,9 @@ export class ClassicMembership implements GroupMember {
   #phase: 'out' | 'joining' | 'syncing' | 'in' = 'out';
   #memberId = '';
   #generation = -1;
-  /** Names of what was owned last, and since which generation; what the sticky assignors go by. */
-  #lastOwned: readonly PartitionName[] = [];
-  #ownedGeneration = -1;
+  /** What it was assigned last, in which generation; the sticky assignor remembers both until the next assignment, whatever happens meanwhile. */
+  #lastAssigned: readonly PartitionName[] = [];
+  #assignedGeneration = -1;
   #beating = false;
   /** A heartbeat is on its way. */
   #open = false;
@@ -90,15 +94,20 @@ export class ClassicMembership implements GroupMember {
 
   crash(): void {
     this.forget();
-    this.#lastOwned = [];
-    this.#ownedGeneration = -1;
+    this.#lastAssigned = [];
+    this.#assignedGeneration = -1;
     this.#beating = false;
     this.#open = false;
   }
 
   forget(): void {
-    this.#phase = 'out';
+    this.lapse();
     this.#memberId = '';
+  }
+
+  /** The group has a newer generation than it knows of: not a member until it has joined again, which it does under the id that it has. Source: K50, K55. */
+  lapse(): void {
+    this.#phase = 'out';
     this.#generation = -1;
   }
 
@@ -136,13 +145,12 @@ export class ClassicMembership implements GroupMember {
     const request: JoinGroupRequest = {
       type: 'kafka/JoinGroup',
       ...this.#identity(),
-      generation: this.#ownedGeneration,
+      ...this.#claim(),
       clientId: name,
       sessionTimeoutUs,
       rebalanceTimeoutUs,
       assignors: strategies,
       topics,
-      owned: strategies.some((strategy) => strategy.endsWith('sticky')) ? this.#lastOwned : [],
     };
     this.#link.ask(
       node,
@@ -157,6 +165,18 @@ export class ClassicMembership implements GroupMember {
     );
   }
 
+  /**
+   * What it says it owned, and since which generation. A cooperative member names what it owns now, which is nothing after it was lost, and the generation
+   * that it knows; an eager one has given up everything, and only the sticky assignor speaks of what it assigned last.
+   * Source: K54, K64; apache/kafka: ConsumerCoordinator.java#metadata, StickyAssignor.java#subscriptionUserData.
+   */
+  #claim(): { readonly owned: readonly PartitionName[]; readonly generation: number } {
+    const { cooperative, strategies } = this.#options;
+    if (cooperative) return { owned: this.#host.owned(), generation: this.#generation };
+    if (strategies.includes('sticky')) return { owned: this.#lastAssigned, generation: this.#assignedGeneration };
+    return { owned: [], generation: this.#generation };
+  }
+
   #joinLater(out: Out): void {
     this.#link.refresh(out);
     out.timer(this.#options.retryBackoffUs, JOIN);
@@ -169,7 +189,7 @@ export class ClassicMembership implements GroupMember {
       return this.join(out);
     }
     if (answer.error === 'UNKNOWN_MEMBER_ID') {
-      this.#memberId = '';
+      this.forget();
       return this.join(out);
     }
     if (answer.error !== 'NONE') return this.#host.refused(out);
@@ -205,13 +225,14 @@ export class ClassicMembership implements GroupMember {
 
   #synced(answer: SyncGroupAnswer | undefined, out: Out): void {
     if (answer === undefined) return this.#joinLater(out);
-    if (answer.error === 'UNKNOWN_MEMBER_ID' || answer.error === 'ILLEGAL_GENERATION') this.#memberId = '';
+    if (answer.error === 'UNKNOWN_MEMBER_ID') this.forget();
+    if (answer.error === 'ILLEGAL_GENERATION') this.lapse();
     if (answer.error === 'FENCED_INSTANCE_ID') return this.#host.refused(out);
     if (isStale(answer.error)) return this.#joinLater(out);
     if (answer.error !== 'NONE') return this.join(out);
     this.#phase = 'in';
-    this.#lastOwned = answer.partitions;
-    this.#ownedGeneration = this.#generation;
+    this.#lastAssigned = answer.partitions;
+    this.#assignedGeneration = this.#generation;
     this.#host.assigned(answer.partitions, out);
   }
 

@@ -123,12 +123,14 @@ export class KafkaConsumerPort implements ConsumerPort {
   /** Under the consumer protocol the coordinator assigns, under the classic one a member. Source: K59. */
   #newMembership(): GroupMember {
     const { group, name, from: topics, options } = this.#spec;
-    const { maxPollIntervalUs: rebalanceTimeoutUs, retryBackoffUs, strategies } = this.#config;
+    const { maxPollIntervalUs: rebalanceTimeoutUs, retryBackoffUs, strategies, cooperative } = this.#config;
     const instanceId = this.#instanceId;
     const common = { group, name, instanceId, topics, rebalanceTimeoutUs, retryBackoffUs };
+    const owned = (): PartitionName[] => [...this.#owned.keys()].map((index) => this.#cluster.partition(index).name);
     if (textOf(options, 'group.protocol', 'classic') === 'classic') {
       const { sessionTimeoutUs, heartbeatUs } = this.#config;
-      return new ClassicMembership({ ...common, strategies, sessionTimeoutUs, heartbeatUs }, this.#link, {
+      return new ClassicMembership({ ...common, strategies, cooperative, sessionTimeoutUs, heartbeatUs }, this.#link, {
+        owned,
         joined: () => {
           this.#state = 'syncing';
         },
@@ -143,7 +145,7 @@ export class KafkaConsumerPort implements ConsumerPort {
       { ...common, kind: 'consumer', assignor: assignor === '' ? undefined : assignor },
       this.#link,
       {
-        owned: () => [...this.#owned.keys()].map((index) => this.#cluster.partition(index).name),
+        owned,
         assigned: (partitions, out) => this.#mayOwn(partitions, out),
         lost: (out) => this.#lose(out),
         refused: (out) => this.#fail(out),
@@ -499,8 +501,9 @@ export class KafkaConsumerPort implements ConsumerPort {
         this.#needsRejoin = true;
         return this.#poll(out);
       case 'UNKNOWN_MEMBER_ID':
-      case 'ILLEGAL_GENERATION':
         return this.#lose(out);
+      case 'ILLEGAL_GENERATION':
+        return this.#lose(out, true);
       case 'FENCED_INSTANCE_ID':
         return this.#fail(out);
       case 'STALE_MEMBER_EPOCH':
@@ -511,13 +514,14 @@ export class KafkaConsumerPort implements ConsumerPort {
     }
   }
 
-  /** No longer a member: what it owned is somebody else's by now. Source: K57, K74. */
-  #lose(out: Out): void {
+  /** No longer a member: what it owned is somebody else's by now. `keepsId`: it joins again under the id that it has. Source: K57, K74. */
+  #lose(out: Out, keepsId = false): void {
     if (this.#state === 'away' || this.#isOver()) return;
     this.#needsRejoin = false;
     this.#wanted = undefined;
     this.#assignment = undefined;
-    this.#membership.forget();
+    if (keepsId) this.#membership.lapse();
+    else this.#membership.forget();
     this.#state = 'away';
     this.#commits.resume(out);
     this.#giveUpAll(out);

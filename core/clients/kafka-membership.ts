@@ -24,6 +24,8 @@ export interface GroupMember {
   leave(reason: GroupReason, out: Out): void;
   /** Not a member from now on, without saying so. */
   forget(): void;
+  /** Not a member until it has joined anew, under the same id: only its generation is too old. */
+  lapse(): void;
   /** Sends a heartbeat now. */
   beat(out: Out): void;
   crash(): void;
@@ -135,6 +137,11 @@ export class KafkaMembership implements GroupMember {
     this.#member = false;
     this.#again = false;
     this.#epoch = 0;
+  }
+
+  /** Under this protocol a member whose epoch is fenced joins under a new id. */
+  lapse(): void {
+    this.forget();
   }
 
   /** Sends a heartbeat now, or as soon as the one on its way is answered. */

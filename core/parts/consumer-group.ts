@@ -96,6 +96,8 @@ export interface GroupMember<Ticket> {
   sessionEndsUs: Micros;
   joinTicket: Ticket | undefined;
   syncTicket: Ticket | undefined;
+  /** It has joined the generation and not asked for its part yet. */
+  awaitsSync: boolean;
 }
 
 /** What the coordinator writes to `__consumer_offsets`, so that another node can go on from it. */
@@ -222,6 +224,7 @@ export class ConsumerGroup<Ticket> {
       return;
     }
     this.refresh(member, now);
+    member.awaitsSync = false;
     switch (this.current) {
       case 'PreparingRebalance':
         answers.synced(ticket, 'REBALANCE_IN_PROGRESS', []);
@@ -254,7 +257,7 @@ export class ConsumerGroup<Ticket> {
     if (this.current !== 'CompletingRebalance' || generation !== this.generationNumber) return;
     if (ok) {
       this.current = 'Stable';
-      this.rebalanceEndsUs = NEVER;
+      if (!this.someAwaitSync()) this.rebalanceEndsUs = NEVER;
       answers.assigned(generation, assignment);
     }
     for (const member of this.members.values()) {
@@ -287,8 +290,10 @@ export class ConsumerGroup<Ticket> {
     return 'NONE';
   }
 
-  /** Whether an OffsetCommit is accepted; an accepted one of a member refreshes its session. `transactional` ones may come while
-   *  assignments are pending. Source: K51, K55. */
+  /**
+   * Whether an OffsetCommit is accepted; an accepted one of a member refreshes its session. `transactional` ones may come while assignments are pending, and
+   * refresh nothing. Source: K51, K55; apache/kafka: OffsetMetadataManager.java#commitOffset, #commitTransactionalOffset.
+   */
   commitError(
     memberId: string,
     instanceId: string | undefined,
@@ -303,7 +308,8 @@ export class ConsumerGroup<Ticket> {
     }
     const error = this.memberError(memberId, instanceId, generation);
     if (error !== 'NONE') return error;
-    if (!transactional && this.current === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS';
+    if (transactional) return 'NONE';
+    if (this.current === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS';
     const member = this.members.get(memberId);
     if (member !== undefined) this.refresh(member, now);
     return 'NONE';
@@ -336,11 +342,19 @@ export class ConsumerGroup<Ticket> {
         this.joinedDuringDelay = false;
         this.rebalanceEndsUs = Math.min(now + this.options.initialRebalanceDelayUs, this.initialDelayEndsUs);
       } else this.completeJoin(now, answers);
-    } else if (this.current === 'CompletingRebalance') {
-      this.rebalanceEndsUs = NEVER;
-      const late = [...this.members.values()].filter((member) => member.syncTicket === undefined);
-      for (const member of late) this.removeMember(member.memberId, 'session timeout', now, answers);
-    }
+    } else this.expireSync(now, answers);
+  }
+
+  /** Who has joined the generation and not asked for its part within the rebalance timeout is removed, and the others join anew. Source: K50. */
+  private expireSync(now: Micros, answers: GroupAnswers<Ticket>): void {
+    this.rebalanceEndsUs = NEVER;
+    const late = [...this.members.values()].filter(({ awaitsSync }) => awaitsSync);
+    for (const { memberId } of late) this.removeMember(memberId, 'session timeout', now, answers);
+  }
+
+  private someAwaitSync(): boolean {
+    for (const { awaitsSync } of this.members.values()) if (awaitsSync) return true;
+    return false;
   }
 
   /** Another node coordinates from now on: whoever waits at a barrier is told to ask there. Source: K49, K50. */
@@ -389,6 +403,7 @@ export class ConsumerGroup<Ticket> {
         sessionEndsUs: now + member.sessionTimeoutUs,
         joinTicket: undefined,
         syncTicket: undefined,
+        awaitsSync: false,
       });
       if (member.instanceId !== undefined) this.byInstance.set(member.instanceId, member.memberId);
     }
@@ -428,6 +443,7 @@ export class ConsumerGroup<Ticket> {
       sessionEndsUs: now + request.sessionTimeoutUs,
       joinTicket: ticket,
       syncTicket: undefined,
+      awaitsSync: false,
     };
     this.members.set(memberId, member);
     if (request.instanceId !== undefined) this.byInstance.set(request.instanceId, memberId);
@@ -446,7 +462,8 @@ export class ConsumerGroup<Ticket> {
     const changed =
       !sameList(member.topics, request.topics) ||
       !sameList(member.assignors, request.assignors) ||
-      !sameList(member.owned, request.owned);
+      !sameList(member.owned, request.owned) ||
+      member.ownedGeneration !== request.generation;
     const isLeader = member.memberId === this.leaderId;
     member.sessionTimeoutUs = request.sessionTimeoutUs;
     member.rebalanceTimeoutUs = request.rebalanceTimeoutUs;
@@ -465,7 +482,10 @@ export class ConsumerGroup<Ticket> {
     else this.prepareRebalance('joined the group', now, answers);
   }
 
-  /** A static member comes back under a new member id: same assignment, no rebalance while the group is stable. Source: K66. */
+  /**
+   * A static member comes back under a new member id: same assignment, and no rebalance while the group is stable, unless the assignor would be another; what it
+   * subscribes to now counts from the next rebalance on. Source: K66; apache/kafka: GroupMetadataManager.java#updateStaticMemberThenRebalanceOrCompleteJoin.
+   */
   private replaceStatic(
     oldId: string,
     request: JoinRequest,
@@ -477,7 +497,6 @@ export class ConsumerGroup<Ticket> {
     if (old.joinTicket !== undefined) answers.joined(old.joinTicket, refusal('FENCED_INSTANCE_ID', oldId));
     if (old.syncTicket !== undefined) answers.synced(old.syncTicket, 'FENCED_INSTANCE_ID', []);
     const memberId = this.newMemberId(request.instanceId ?? request.clientId);
-    const unchanged = sameList(old.topics, request.topics) && sameList(old.assignors, request.assignors);
     const member: GroupMember<Ticket> = {
       ...old,
       memberId,
@@ -490,12 +509,13 @@ export class ConsumerGroup<Ticket> {
       sessionEndsUs: now + request.sessionTimeoutUs,
       joinTicket: undefined,
       syncTicket: undefined,
+      awaitsSync: false,
     };
     this.members.delete(oldId);
     this.members.set(memberId, member);
     this.byInstance.set(request.instanceId ?? '', memberId);
     if (this.leaderId === oldId) this.leaderId = memberId;
-    if (this.current === 'Stable' && unchanged) {
+    if (this.current === 'Stable' && this.elect() === this.assignor) {
       answers.joined(ticket, { ...this.joinAnswer(member), members: [] });
       return;
     }
@@ -551,10 +571,21 @@ export class ConsumerGroup<Ticket> {
   private completeJoin(now: Micros, answers: GroupAnswers<Ticket>): void {
     this.initialDelayEndsUs = NEVER;
     this.rebalanceEndsUs = NEVER;
+    let joined = 0;
+    let longest = 0;
     for (const member of [...this.members.values()]) {
-      if (member.joinTicket !== undefined || member.instanceId !== undefined) continue;
-      this.members.delete(member.memberId);
-      answers.memberGone(member.memberId, 'session timeout');
+      if (member.joinTicket !== undefined) joined++;
+      else if (member.instanceId === undefined) {
+        this.members.delete(member.memberId);
+        answers.memberGone(member.memberId, 'session timeout');
+        continue;
+      }
+      longest = Math.max(longest, member.rebalanceTimeoutUs);
+    }
+    if (joined === 0 && this.members.size > 0) {
+      // Only static members are left, and none has come: nobody can lead until one does, or their sessions end.
+      this.rebalanceEndsUs = now + longest;
+      return;
     }
     this.generationNumber++;
     if (this.members.size === 0) {
@@ -573,9 +604,8 @@ export class ConsumerGroup<Ticket> {
     this.assignor = this.elect();
     this.current = 'CompletingRebalance';
     answers.generation(this.generationNumber);
-    let longest = 0;
     for (const member of this.members.values()) {
-      longest = Math.max(longest, member.rebalanceTimeoutUs);
+      member.awaitsSync = true;
       if (member.joinTicket === undefined) continue;
       const ticket = member.joinTicket;
       member.joinTicket = undefined;

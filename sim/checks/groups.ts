@@ -1,6 +1,6 @@
 /** Consumer groups and their offsets: one owner a partition, and commits that say no more than what was done. */
 import { F } from '../../core/facts.ts';
-import type { ActorId, FactId, MessageId } from '../../core/types.ts';
+import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { inScope, many, witness } from './evidence.ts';
 
@@ -10,9 +10,15 @@ export const singleOwner = defineCheck<Found>({
   idle: 'no group changed its members',
   find(evidence, scope) {
     const { trace } = evidence;
-    const owners = new Map<string, { peer: ActorId; generation: number; fact: FactId }>();
+    const owners = new Map<string, { peer: ActorId; group: PlaceId; generation: number; fact: FactId }>();
     for (let id = evidence.first('assigned'); id > 0 && id <= trace.count; id++) {
       const kind = trace.kind(id);
+      if (kind === F.left) {
+        // A group that has lost its last member may be deleted, and its generations begin anew.
+        for (const owner of owners.values())
+          if (owner.peer === trace.peer(id) && owner.group === trace.place(id)) owner.generation = -1;
+        continue;
+      }
       if (kind !== F.assigned && kind !== F.revoked && kind !== F.committed) continue;
       if (!inScope(evidence, trace.place(id), scope) && !inScope(evidence, trace.detail(id), scope)) continue;
       if (evidence.sharesPartitions(trace.detail(id))) continue;
@@ -23,7 +29,7 @@ export const singleOwner = defineCheck<Found>({
         if (owner !== undefined && owner.peer !== peer && owner.generation === trace.value(id)) {
           return { seen: 'broken', exercised: true, witness: [owner.fact, id] };
         }
-        owners.set(name, { peer, generation: trace.value(id), fact: id });
+        owners.set(name, { peer, group: trace.detail(id), generation: trace.value(id), fact: id });
       } else if (kind === F.revoked) {
         // The owner stays who it was for its commits until another is named: it may commit while it hands over.
         if (owner !== undefined && owner.peer === peer) owner.generation = -1;

@@ -91,6 +91,7 @@ export class KafkaBench {
   #eventCount = 0;
   #facts: { readonly name: string; readonly line: string }[] = [];
   #factCount = 0;
+  #see: (wire: Wire) => void = () => undefined;
 
   constructor(options: BenchOptions = {}) {
     this.setup = {
@@ -173,7 +174,13 @@ export class KafkaBench {
     return this.#out(this.actor(name));
   }
 
+  /** Shows every hop that is sent from now on. */
+  watch(see: (wire: Wire) => void): void {
+    this.#see = see;
+  }
+
   post(from: ActorId, to: ActorId, wire: Wire): void {
+    this.#see(wire);
     if (this.#seats[from]?.cutOff || this.#seats[to]?.cutOff) return;
     this.#schedule(HOP_US, to, from, wire, false);
   }

@@ -431,6 +431,46 @@ describe('committed offsets that expire (K71)', () => {
     expect(bench.story('offset-expired')).toEqual([]);
   });
 
+  /** What the coordinator answers somebody who takes itself for a member. */
+  function ask(request: Record<string, unknown>): string | undefined {
+    const hand = bench.client(`hand-${bench.nowUs}`);
+    return hand.ask('b1', { group: 'billing', memberId: 'c1-0.1', generation: 1, ...request } as never)?.error;
+  }
+
+  it.each(['classic', 'consumer'])('take their group with them: who joins begins anew (%s)', (protocol) => {
+    const settings = { ...options, 'group.protocol': protocol, 'auto.offset.reset': 'earliest' };
+    read(settings).port.stop?.(bench.say('c1'));
+    bench.wait(75 * SECOND);
+    const commit = { type: 'kafka/OffsetCommit', offsets: [{ partition: 0, offset: 1 }] };
+    expect([ask({ type: 'kafka/Heartbeat' }), ask(commit), ask({ ...commit, version: 8 })]).toEqual([
+      'UNKNOWN_MEMBER_ID',
+      'GROUP_ID_NOT_FOUND',
+      'ILLEGAL_GENERATION',
+    ]);
+    bench.story();
+    const consumer = new TestConsumer(bench, 'later', settings);
+    consumer.port.start(bench.say('later'));
+    consumer.port.room(1, bench.say('later'));
+    bench.wait(15 * SECOND);
+    expect(consumer.ids).toEqual([1]);
+    expect(bench.story('rebalanced')).toEqual(['b1 rebalanced billing #1']);
+  });
+
+  it('are not missed by a group that never had any: it is deleted at the next look', () => {
+    const consumer = new TestConsumer(bench, 'c1', options);
+    bench.start();
+    bench.wait(5 * SECOND);
+    consumer.port.stop?.(bench.say('c1'));
+    bench.wait(SECOND);
+    const commit = { type: 'kafka/OffsetCommit', offsets: [{ partition: 0, offset: 1 }] };
+    expect(ask(commit)).toBe('UNKNOWN_MEMBER_ID');
+    bench.wait(10 * SECOND);
+    expect(ask(commit)).toBe('GROUP_ID_NOT_FOUND');
+    expect(ask({ ...commit, memberId: '', generation: -1 })).toBe('NONE');
+    bench.wait(30 * SECOND);
+    expect(ask(commit)).toBe('UNKNOWN_MEMBER_ID');
+  });
+
   it('are forgotten by the first look after the time, counted from when the last member went', () => {
     const consumer = read();
     bench.wait(100 * SECOND);

@@ -135,6 +135,32 @@ describe('rebalances (K51-K53)', () => {
     expect(group.generation).toBe(2);
   });
 
+  it('remove who has joined and does not ask for its part, even when the others have theirs', () => {
+    const [first, second] = stableGroup();
+    group.leave(second, 'left the group', 10 * SECOND, answers);
+    const third = joinAnew('c', 10 * SECOND);
+    group.join(request(first, { generation: 1 }), 'a', 10 * SECOND, answers);
+    group.sync(first, undefined, 2, new Map([[first, ['rides-0']]]), 'a', 11 * SECOND, answers);
+    expect(group.state).toBe('Stable');
+    for (let now = 20; now <= 300; now += 20) {
+      group.heartbeat(third, undefined, 2, now * SECOND);
+      group.heartbeat(first, undefined, 2, now * SECOND);
+    }
+    news = [];
+    group.tick(309 * SECOND, answers);
+    expect(news).toEqual([]);
+    group.tick(310 * SECOND, answers);
+    expect(news).toEqual([`${third} gone: session timeout`, 'rebalance of 2: session timeout']);
+  });
+
+  it('begin when a follower joins again with what it did not say the last time, its generation too', () => {
+    const [, second] = stableGroup();
+    group.join(request(second), 'b', 10 * SECOND, answers);
+    expect([group.state, joins.get('b')?.generation]).toEqual(['Stable', 1]);
+    group.join(request(second, { generation: 1 }), 'b', 11 * SECOND, answers);
+    expect(group.state).toBe('PreparingRebalance');
+  });
+
   it('leave the group empty when the last member goes', () => {
     const [first, second] = stableGroup();
     group.leave(first, 'left the group', 10 * SECOND, answers);
@@ -168,6 +194,14 @@ describe('commits (K55)', () => {
     expect(group.memberIds.length).toBe(2);
   });
 
+  it('within transactions do not refresh it', () => {
+    const [first, second] = stableGroup();
+    expect(group.commitError(first, undefined, 1, true, 40 * SECOND)).toBe('NONE');
+    group.commitError(second, undefined, 1, false, 40 * SECOND);
+    group.tick(60 * SECOND, answers);
+    expect(group.memberIds).toEqual([second]);
+  });
+
   it('without a member are accepted in an empty group only', () => {
     expect(group.commitError('', undefined, -1, false, 0)).toBe('NONE');
     stableGroup();
@@ -186,6 +220,47 @@ describe('static members (K66)', () => {
     expect([group.state, group.generation, group.member(fresh)?.assignment]).toEqual(['Stable', 1, ['rides-0']]);
     expect(group.heartbeat(old, 'i1', 1, 10 * SECOND)).toBe('FENCED_INSTANCE_ID');
     expect(group.commitError(old, 'i1', 1, false, 10 * SECOND)).toBe('FENCED_INSTANCE_ID');
+  });
+
+  /** A stable group of two static members. */
+  function staticPair(): [string, string] {
+    group.join(request('', { instanceId: 'i1' }), 'a', 0, answers);
+    group.join(request('', { instanceId: 'i2' }), 'b', 0, answers);
+    group.tick(3 * SECOND, answers);
+    group.tick(6 * SECOND, answers);
+    const pair: [string, string] = [joins.get('a')?.memberId ?? '', joins.get('b')?.memberId ?? ''];
+    const parts = new Map([
+      [pair[0], ['rides-0']],
+      [pair[1], ['rides-1']],
+    ]);
+    group.sync(pair[1], 'i2', 1, undefined, 'b', 6 * SECOND, answers);
+    group.sync(pair[0], 'i1', 1, parts, 'a', 6 * SECOND, answers);
+    news = [];
+    return pair;
+  }
+
+  it('cause a rebalance by coming back only where another assignor would be chosen', () => {
+    staticPair();
+    group.join(request('', { instanceId: 'i2', topics: ['rides', 'bills'] }), 'b2', 10 * SECOND, answers);
+    expect([group.state, group.member(joins.get('b2')?.memberId ?? '')?.topics.length]).toEqual(['Stable', 2]);
+    const others = { instanceId: 'i2', assignors: ['cooperative-sticky'] };
+    group.join(request('', others), 'b3', 11 * SECOND, answers);
+    expect(group.state).toBe('PreparingRebalance');
+  });
+
+  it('have no generation without one of them: the group waits until one comes or their sessions end', () => {
+    const [first, second] = staticPair();
+    const third = joinAnew('c', 10 * SECOND);
+    group.leave(third, 'left the group', 11 * SECOND, answers);
+    for (let now = 40; now <= 300; now += 40) {
+      group.heartbeat(first, 'i1', 1, now * SECOND);
+      group.heartbeat(second, 'i2', 1, now * SECOND);
+    }
+    group.tick(310 * SECOND, answers);
+    expect([group.state, group.generation, group.nextDeadlineUs()]).toEqual(['PreparingRebalance', 1, 325 * SECOND]);
+    group.join(request(second, { instanceId: 'i2', generation: 1 }), 'b', 312 * SECOND, answers);
+    group.tick(610 * SECOND, answers);
+    expect([group.generation, joins.get('b')?.leader]).toEqual([2, second]);
   });
 });
 
