@@ -2,7 +2,7 @@
  * How fast the laboratory is: `npm run bench`, with `-- --json` for one JSON object. A run of W2 (test/bench/w2.yaml) beside a hand-written loop of the
  * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging. The page has its own, frames among them: `npm run bench:web`. Each figure stands beside the one that is wanted. It measures
  * and judges nothing: the exit status is 0 whatever comes out. Times are the least of several rounds, because other work on the machine only
- * ever adds to them. `-- run brokers queue seek judge` measures only some; `-- --rounds 9` repeats more often.
+ * ever adds to them. `-- run brokers queue seek judge` measures only some; `-- --rounds 15` repeats more often.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ interface LaneCost {
   readonly cannot: readonly string[];
 }
 
-const options = benchArguments(SECTIONS, 5);
+const options = benchArguments(SECTIONS, 9);
 const { rounds } = options;
 const [, script = '', asked, lane = ''] = process.argv;
 if (asked === 'lane') console.log(JSON.stringify(costOf(lane)));

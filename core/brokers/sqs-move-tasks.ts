@@ -1,4 +1,4 @@
-/** Tasks that move a dead-letter queue's messages back (S12): what each was asked to do and how far it came. Moving itself is done by `sqs.ts`. */
+/** Tasks that move a dead-letter queue's messages back (S12): what each was asked to do and how far it came. Moving itself is done by the service. */
 import type { Wire } from '../machine.ts';
 import type { Micros } from '../types.ts';
 
@@ -67,4 +67,9 @@ export class MoveTasks {
 
 export function isActive({ status }: MoveTask): boolean {
   return status === 'RUNNING' || status === 'CANCELLING';
+}
+
+export function end(task: MoveTask, status: MoveTask['status'], failure = ''): void {
+  task.status = status;
+  task.failure = failure;
 }

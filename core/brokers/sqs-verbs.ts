@@ -207,6 +207,9 @@ export type SqsRequest =
   | DeleteQueue
   | Hangup;
 
+/** The sum of a batch's messages is at most this (S19). */
+export const BATCH_BYTES_MAX = 1_048_576;
+
 /** Codes of the API's errors that the machine answers with. */
 export const SQS_ERRORS = {
   noQueue: 'QueueDoesNotExist',

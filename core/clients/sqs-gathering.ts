@@ -2,8 +2,7 @@
  * Gathers single actions of an SQS client into batches, as the SDK's batch manager does: a batch goes out when it is full, or when its first entry has waited
  * long enough. It knows nothing of answers and retries; these are the port's. Source: S19.
  */
-import { BATCH_BYTES_MAX } from '../brokers/sqs-batches.ts';
-import type { DeleteMessage, SendMessage } from '../brokers/sqs-verbs.ts';
+import { BATCH_BYTES_MAX, type DeleteMessage, type SendMessage } from '../brokers/sqs-verbs.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { OptionTable } from '../options.ts';
 import type { Micros, TimerId } from '../types.ts';

@@ -13,7 +13,7 @@ import type {
   SnsRequest,
   TopicResult,
 } from '../../core/brokers/sns-verbs.ts';
-import { Sqs } from '../../core/brokers/sqs.ts';
+import { Sqs } from '../../core/brokers/sqs-service.ts';
 import type { OptionValue, OptionValues } from '../../core/options.ts';
 import {
   type BackoffFunction,

@@ -2,7 +2,7 @@
  * A client of an `Sqs` machine that is driven directly: it asks by the API's actions, keeps the answers, and knows what was sent under which id. Equal bodies are one
  * message here, since content is all that content-based deduplication sees.
  */
-import { Sqs } from '../../core/brokers/sqs.ts';
+import { Sqs } from '../../core/brokers/sqs-service.ts';
 import type {
   BatchResult,
   PlainResult,

@@ -1,7 +1,7 @@
 /**
  * SQS driven by the API's actions, without network or clients. Messages are their bodies: equal bodies are equal content. Times are seconds.
  */
-import { Sqs } from '../../../core/brokers/sqs.ts';
+import { Sqs } from '../../../core/brokers/sqs-service.ts';
 import type {
   BatchResult,
   PlainResult,
