@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { pack } from './web/first/packed.ts';
 import { record } from './web/first/record.ts';
 import { TOUR } from './web/guide/steps.ts';
+import { aboutOf } from './web/picker/about.ts';
 
 // The web app. Its base is relative, so that the built folder works under any path, also from a plain file server.
 // `root` hides a svelte.config file from the plugin; Svelte 5 needs none.
@@ -27,12 +28,12 @@ const policy: Plugin = {
 };
 
 // What the picker shows at once: lessons with their questions from the table of the library's README (rows such as "| `poison/` | What of …? | `with-dlq`, … |"),
-// and all scenarios with their titles in that order; what the table does not name comes last. The texts themselves are loaded later.
+// and all scenarios with their titles in that order; what the table does not name comes last. What else is told of them, and their texts, are loaded later.
 const library: Plugin = {
   name: 'library',
-  resolveId: (id) => (id === 'virtual:library' ? '\0virtual:library' : null),
+  resolveId: (id) => (id === 'virtual:library' || id === 'virtual:library/about' ? `\0${id}` : null),
   load(id) {
-    if (id !== '\0virtual:library') return null;
+    if (id !== '\0virtual:library' && id !== '\0virtual:library/about') return null;
     const readme = readFileSync('scenarios/README.md', 'utf8');
     const rows = [...readme.matchAll(/^\| `([\w-]+)\/` \| (.+?) \| (.+?) \|$/gm)];
     const order = rows.flatMap(([, lesson, , names = '']) =>
@@ -42,16 +43,21 @@ const library: Plugin = {
       const at = order.indexOf(`${lesson}/${name}`);
       return at < 0 ? order.length : at;
     };
-    const files = readdirSync('scenarios', { recursive: true, encoding: 'utf8' })
+    const found = readdirSync('scenarios', { recursive: true, encoding: 'utf8' })
       .map((path) => path.replaceAll('\\', '/'))
       .filter((path) => path.endsWith('.yaml'))
       .map((path) => {
         this.addWatchFile(`${process.cwd()}/scenarios/${path}`);
-        const { title } = parse(readFileSync(`scenarios/${path}`, 'utf8')) as { readonly title?: string };
+        const text = readFileSync(`scenarios/${path}`, 'utf8');
         const [lesson = '', name = ''] = path.replace(/\.yaml$/, '').split('/');
-        return [lesson, name, title ?? name];
+        return { lesson, name, text };
       })
-      .sort(([aLesson, a], [bLesson, b]) => rank(aLesson, a) - rank(bLesson, b));
+      .sort((a, b) => rank(a.lesson, a.name) - rank(b.lesson, b.name));
+    if (id.endsWith('/about')) return `export default ${JSON.stringify(found.map(({ text }) => aboutOf(text)))};`;
+    const files = found.map(({ lesson, name, text }) => {
+      const { title = name } = parse(text) as { readonly title?: string };
+      return [lesson, name, title];
+    });
     const lessons = rows.map(([, lesson, question]) => [lesson, question]);
     return `export default ${JSON.stringify({ lessons, files })};`;
   },

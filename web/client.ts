@@ -9,7 +9,6 @@ import type {
   ExportRequest,
   LanesReport,
   LanesRequest,
-  LibraryEntry,
   RecordedTrace,
   Report,
   Request,
@@ -56,7 +55,6 @@ export class Simulator {
   #lanes: { readonly id: number; readonly all: number; readonly hear: (report: LanesReport) => void } | null = null;
   #reading: { readonly id: number; readonly hear: (report: TraceReport) => void } | null = null;
   #export: { readonly id: number; readonly hear: (report: ExportReport) => void } | null = null;
-  #library: ((entries: readonly LibraryEntry[]) => void) | null = null;
 
   /** `onReport` hears all that concerns the newest run. With `recall` a worker is wanted when there is something to do that is not known, else from the first moment on. */
   constructor(workers: Workers, onReport: (report: Report) => void, recall: Recall | null = null) {
@@ -105,6 +103,11 @@ export class Simulator {
     for (const resolve of this.#asked.values()) resolve(null);
     this.#asked.clear();
     this.#workers.leave(this);
+  }
+
+  /** Has a worker soon, so that what is asked next need not wait for its start. */
+  wake(): void {
+    if (this.#worker === null && !this.#isOver) this.#workers.want(this);
   }
 
   /** Starts a run and forgets the one before. Returns its number. */
@@ -197,13 +200,6 @@ export class Simulator {
     this.#ask({ type: 'stop-export' });
   }
 
-  library(files: readonly { readonly name: string; readonly text: string }[]): Promise<readonly LibraryEntry[]> {
-    return new Promise((resolve) => {
-      this.#library = resolve;
-      this.#ask({ type: 'library', files });
-    });
-  }
-
   /** Asks something of the newest run, as far as it has come; null when there is another one before the answer. */
   ask<K extends QuestionKind>(of: K, question: Questions[K]['question']): Promise<Questions[K]['answer'] | null> {
     const id = this.#nextId++;
@@ -222,8 +218,7 @@ export class Simulator {
       this.#asked.size === 0 &&
       this.#lanes === null &&
       this.#reading === null &&
-      this.#export === null &&
-      this.#library === null
+      this.#export === null
     );
   }
 
@@ -311,10 +306,6 @@ export class Simulator {
         writing.hear(report);
         break;
       }
-      case 'library':
-        this.#library?.(report.entries);
-        this.#library = null;
-        break;
       default:
         if (report.run === this.#run) this.#hearRun(report);
     }

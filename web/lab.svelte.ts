@@ -15,7 +15,7 @@ import type { RunSeries } from './charts/charts.ts';
 import { type Recall, Simulator, type Workers } from './client.ts';
 import { FactsIndex, lineLooks } from './facts-index.ts';
 import { type ActKind, type Future, isReplacedBy, type Recipe, sameRecipe, withFuture } from './futures.ts';
-import type { Grading, Judgement, LibraryEntry, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
+import type { Grading, Judgement, RecordedTrace, Report, ShownUnder, TimelineLine } from './protocol.ts';
 import type { Inspected } from './questions.ts';
 import { factWords } from './speech.ts';
 import { CaptionFinder } from './stage/captions.ts';
@@ -130,7 +130,6 @@ export class Lab {
   charted = $state(false);
   /** Of an exercise's answer; null before it was asked for. */
   grading = $state.raw<Grading | null>(null);
-  library = $state.raw<readonly LibraryEntry[]>([]);
 
   /** Moments that are marked on the timeline, in order. */
   bookmarks = $state.raw<readonly Micros[]>([]);
@@ -297,10 +296,6 @@ export class Lab {
 
   stop(): void {
     this.simulator.stop();
-  }
-
-  async readLibrary(files: readonly { readonly name: string; readonly text: string }[]): Promise<void> {
-    this.library = await this.simulator.library(files.map(({ name, text }) => ({ name, text })));
   }
 
   grade(): void {
@@ -501,7 +496,6 @@ export class Lab {
       case 'digest':
       case 'answer':
       case 'lanes':
-      case 'library':
       case 'trace-read':
       case 'exported':
         return;

@@ -4,6 +4,7 @@
  */
 import INDEX from 'virtual:library';
 import DEFAULT_TEXT from '../scenarios/why-queues/photo-queue.yaml?raw';
+import type { About } from './picker/about.ts';
 
 /** One of the library's files, known without its text. */
 export interface LibraryName {
@@ -44,6 +45,12 @@ export async function textOf({ lesson, name }: LibraryName): Promise<string> {
 /** All scenarios with their texts, in order. */
 export async function loadLibrary(): Promise<readonly LibraryFile[]> {
   return Promise.all(LIBRARY.map(async (file) => ({ ...file, text: await textOf(file) })));
+}
+
+/** What the picker tells of each, in order; rejects as the texts do. The texts are there then, too. */
+export async function loadAbout(): Promise<readonly About[]> {
+  const { ABOUT } = await import('./library-texts.ts');
+  return ABOUT;
 }
 
 /** "kafka-log" as people read it. */

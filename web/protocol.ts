@@ -131,12 +131,6 @@ export interface LanesReport {
   readonly problem: string;
 }
 
-/** Reads titles and stories of the library. */
-export interface LibraryRequest {
-  readonly type: 'library';
-  readonly files: readonly { readonly name: string; readonly text: string }[];
-}
-
 /** Asks something of the run that the worker holds. */
 export interface AskRequest {
   readonly type: 'ask';
@@ -150,7 +144,6 @@ export type Request =
   | RunRequest
   | GradeRequest
   | DigestRequest
-  | LibraryRequest
   | AskRequest
   | LanesRequest
   | ReadTraceRequest
@@ -223,14 +216,6 @@ export interface Grading {
   readonly problem: string;
 }
 
-export interface LibraryEntry {
-  readonly name: string;
-  readonly title: string;
-  readonly story: string;
-  readonly broker: string;
-  readonly isExercise: boolean;
-}
-
 /** About one run. */
 export type RunReport =
   | {
@@ -267,5 +252,4 @@ export type Report =
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer | null }
   | LanesReport
   | TraceReport
-  | ExportReport
-  | { readonly type: 'library'; readonly entries: readonly LibraryEntry[] };
+  | ExportReport;

@@ -1,13 +1,12 @@
 /**
- * Scenario text to what the worker runs, and to what the picker shows. The knobs and the added lines are written into the text, so that what runs
- * is what a person can copy.
+ * Scenario text to what the worker runs. The knobs and the added lines are written into the text, so that what runs is what a person can copy.
  */
 import { parse } from 'yaml';
 import { appendLines, setInText } from '../sim/scenario/edit.ts';
 import { PROFILES } from '../sim/scenario/neutral/profiles.ts';
 import { type Parsed, parseScenario } from '../sim/scenario/parse.ts';
 import type { ExerciseSpec } from '../sim/scenario/types.ts';
-import type { LaneName, LibraryEntry, RunRequest } from './protocol.ts';
+import type { LaneName, RunRequest } from './protocol.ts';
 
 export interface Reading extends Parsed {
   /** With the knobs and the added lines. */
@@ -52,21 +51,6 @@ export function lanesOf({ under }: Pick<Parsed, 'under'>): readonly LaneName[] {
   }));
 }
 
-/** What the picker shows of a file; it need not be valid. */
-export function libraryEntry(name: string, text: string): LibraryEntry {
-  const file = recordOf(safely(text));
-  const brokers = recordOf(file['brokers']);
-  const lanes = Array.isArray(file['under']) ? file['under'].length : 0;
-  const kinds = 'broker' in file ? [kindOf(file['broker'])] : Object.values(brokers).map(kindOf);
-  return {
-    name,
-    title: typeof file['title'] === 'string' ? file['title'] : name,
-    story: typeof file['story'] === 'string' ? file['story'].trim() : '',
-    broker: lanes > 0 ? `${lanes} brokers` : [...new Set(kinds)].join(', '),
-    isExercise: 'exercise' in file,
-  };
-}
-
 /** For each knob of an exercise, the position of the value that the file itself has; −1 when it is not among those offered. */
 export function startValues(text: string, exercise: ExerciseSpec | null): readonly number[] {
   // A text that no exercise was read from may be made to hurt whoever reads it without the parser's guards.
@@ -99,10 +83,4 @@ function safely(text: string): unknown {
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function kindOf(broker: unknown): string {
-  if (typeof broker === 'string') return broker;
-  const kind = recordOf(broker)['kind'];
-  return typeof kind === 'string' ? kind : '';
 }

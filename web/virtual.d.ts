@@ -9,7 +9,13 @@ declare module 'virtual:library' {
   export default index;
 }
 
-/** Made there too: a run that comes with the page, as `first/packed.ts` packs it. */
+/** Made there too: what the picker tells of each of these files, in the same order. */
+declare module 'virtual:library/about' {
+  const about: readonly import('./picker/about.ts').About[];
+  export default about;
+}
+
+/** And a run that comes with the page, as `first/packed.ts` packs it. */
 declare module 'virtual:first-run/*' {
   const packed: string;
   export default packed;

@@ -23,7 +23,7 @@ import type {
   Request,
   RunRequest,
 } from './protocol.ts';
-import { lanesOf, libraryEntry, readScenario, startValues } from './reading.ts';
+import { lanesOf, readScenario, startValues } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
 import { blocksOf } from './share/blocks.ts';
 import { type Recorded, readRecorded } from './share/recorded.ts';
@@ -81,9 +81,6 @@ self.onmessage = (event: MessageEvent<Request>) => {
       return;
     case 'stop-export':
       exportTurn++;
-      return;
-    case 'library':
-      report({ type: 'library', entries: request.files.map(({ name, text }) => libraryEntry(name, text)) });
       return;
     default:
       request satisfies never;

@@ -18,6 +18,13 @@ export class Assistant {
     });
   }
 
+  /** Ends the worker; what was asked is never answered. */
+  end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#asked.clear();
+  }
+
   #start(): Worker {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
     worker.onmessage = ({ data: { id, answer } }: MessageEvent<EditorReport>) => {

@@ -95,6 +95,12 @@ export class Writing implements Owner {
     };
   }
 
+  /** Ends what it does; it is not written in any more. */
+  end(): void {
+    for (const timer of [this.#checkTimer, this.#runTimer, this.#hereTimer]) clearTimeout(timer);
+    this.#assistant.end();
+  }
+
   focus(): void {
     this.#view?.focus();
   }
