@@ -36,14 +36,26 @@ export interface QueuelabHooks {
   goToTime(timeUs: number): void;
 }
 
+/** The page can be left and come to again without being loaded again. Nothing of the visit before is left but what its browser keeps. */
+export interface Visits {
+  /** Takes the app away, and ends what it does. */
+  leave(): Promise<void>;
+  /** Puts it there again, for somebody who follows a link with this fragment; '' for none. */
+  come(fragment: string): void;
+}
+
 declare global {
   interface Window {
-    queuelab: QueuelabHooks;
+    queuelab: QueuelabHooks & Visits;
   }
 }
 
+export function exposeVisits(visits: Visits): void {
+  window.queuelab = Object.assign(window.queuelab ?? {}, visits);
+}
+
 export function exposeHooks(lab: Lab, player: Player): void {
-  window.queuelab = {
+  const hooks: QueuelabHooks = {
     run: (text, seed, under) => lab.simulator.digest(text, seed ?? null, under ?? null),
     library: loadLibrary,
     open: (text, under) => lab.open('', text, { under: under ?? null }),
@@ -80,4 +92,5 @@ export function exposeHooks(lab: Lab, player: Player): void {
       lab.goToTime(timeUs);
     },
   };
+  window.queuelab = Object.assign(window.queuelab ?? {}, hooks);
 }

@@ -4,7 +4,7 @@ import { digestOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 it('the first run, which comes with the page, is the one that the simulator makes, and can be asked about', async () => {
-  const { page, complaints, close } = await openPage();
+  const { page, complaints, close } = await openPage('', { loads: true });
   await settled(page);
   const text = readFileSync('scenarios/why-queues/photo-queue.yaml', 'utf8');
   expect(await page.evaluate((yaml) => window.queuelab.run(yaml), text)).toBe(await digestOf(page));
@@ -19,7 +19,7 @@ it('the first run, which comes with the page, is the one that the simulator make
 });
 
 it('another run takes the place of the first one as soon as it is asked for', async () => {
-  const { page, complaints, close } = await openPage();
+  const { page, complaints, close } = await openPage('', { loads: true });
   await page.evaluate(() => {
     location.hash = '#scenario=photo-queue&seed=77';
   });

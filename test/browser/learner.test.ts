@@ -89,7 +89,7 @@ it('a phone shows the caption, and the line that a click added, without covering
 });
 
 it('where the browser forbids copying, the page says so and goes on', async () => {
-  const { page, complaints, close } = await openPage();
+  const { page, complaints, close } = await openPage('', { loads: true });
   await settled(page);
   await page.evaluate(() => {
     Object.defineProperty(navigator.clipboard, 'writeText', { value: () => Promise.reject(new Error('denied')) });

@@ -4,7 +4,7 @@ import { at, presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 it('the log is filtered by actor, message and kind, and what is left can be copied', async () => {
-  const { page, complaints, close } = await openPage('#scenario=worker-crash&t=9s');
+  const { page, complaints, close } = await openPage('#scenario=worker-crash&t=9s', { loads: true });
   await settled(page);
   const rows = page.locator('.log li');
   await page.getByRole('combobox', { name: 'Of whom' }).selectOption({ label: 'resizer-2' });
