@@ -267,7 +267,7 @@ export class PulsarSubscription {
   }
 
   hand(entry: LedgerEntry, consumer: PulsarConsumer, out: Out): void {
-    const { cursor, attempts } = this.record;
+    const { cursor, attempts, buried } = this.record;
     const { index, messages } = entry;
     const before = attempts.get(index) ?? 0;
     const attempt = before + 1 + triedBefore(entry);
@@ -280,8 +280,10 @@ export class PulsarSubscription {
     for (let i = 0; i < messages.length; i++) {
       if (acked !== null && cursor.isMessageAcked(index, i)) acked.push(i);
       else {
-        const ready = because > 0 ? because + i : entry.fact > 0 ? entry.fact + i : 0;
         const id = messages[i]?.id ?? 0;
+        let ready = because > 0 ? because + i : entry.fact > 0 ? entry.fact + i : 0;
+        // Its dead letter was stored while it waited, and the ack has not come.
+        if (buried.size > 0 && buried.delete(id)) ready = this.#restored(id, entry, R['outcome unknown'], out);
         if (ready > 0) out.fact(F.delivered, id, place, peer, 0, attempt, ready);
         else out.fact(F.delivered, id, place, peer, 0, attempt);
       }

@@ -298,16 +298,14 @@ export class PulsarTopic implements SubscriptionHost {
     else this.#reveal(entry, outcome, because, out);
   }
 
-  /** A dead letter arrived: with it the original has left its subscription, whatever becomes of its ack (P45), unless it had left before. */
+  /** A dead letter arrived: with it the original has left its subscription, whoever has it now, unless it had left before. If its ack is lost, it will be back (P45). */
   #buried(entry: LedgerEntry, send: Send, out: Out, because?: FactId): void {
     if (send.dead === null) return;
     const { topic, subscription, index, deliveries, reason } = send.dead;
     const origin = this.cluster.topic(topic);
     const record = origin.subscriptions.get(subscription);
     const original = origin.ledger.entry(index);
-    // Of what is waiting to be handed out again this is only a copy.
-    const held = origin.live?.subscriptions.get(subscription)?.pending.has(index) === true;
-    if (record === undefined || original === undefined || !held) return;
+    if (record === undefined || original === undefined) return;
     for (const { id } of entry.messages) {
       const at = original.messages.findIndex((message) => message.id === id);
       if (at < 0 || record.buried.has(id) || record.cursor.isMessageAcked(index, at)) continue;
