@@ -627,13 +627,15 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
   #bury(held: Held, reason: number, out: Out): void {
     const { entry } = held;
     let { left } = held;
+    const dying: number[] = [];
     for (let i = 0; i < entry.messages.length; i++) {
       const message = entry.messages[i];
       if (message === undefined || held.done?.has(i) === true) continue;
+      dying.push(i);
       const properties = this.#letter(held, held.redeliveryCount, 0);
       const stored = (voice: Out): void => {
         left--;
-        if (left === 0) this.#settleOriginal(held, voice);
+        if (left === 0) this.#settleOriginal(held, dying, voice);
       };
       const dead = this.#dead(held, reason);
       this.#deadLetters?.publish(DEAD_LETTERS, { message, properties, deliverAtUs: 0, dead, txn: '' }, stored, out);
@@ -649,8 +651,9 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const times = triedBefore(entry) + 1;
     const properties = this.#letter(held, times, delayUs);
     const stored = (voice: Out): void => {
-      if (isDoneWith(held, batchIndex)) this.#settleOriginal(held, voice);
-      else if (this.#byIndex) this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
+      if (isDoneWith(held, batchIndex)) this.#settleOriginal(held, [batchIndex], voice);
+      else if (this.#byIndex || this.#forwarder !== null)
+        this.#ackLater(source, { index: entry.index, batch: [batchIndex] }, voice);
     };
     if (times <= this.#limit) {
       const letter = { message, properties, deliverAtUs: out.now + delayUs, dead: null, txn: '' };
@@ -660,9 +663,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     this.#deadLetters?.publish(DEAD_LETTERS, { message, properties, deliverAtUs: 0, dead, txn: '' }, stored, out);
   }
 
-  #settleOriginal(held: Held, out: Out): void {
-    this.#redelivery.forget(held.key);
-    this.#ackLater(held.source, { index: held.entry.index, batch: null }, out);
+  /** The last messages of an entry have letters. What transactions ack of it is theirs to ack, message by message (P67). */
+  #settleOriginal({ key, source, entry: { index, messages } }: Held, last: readonly number[], out: Out): void {
+    this.#redelivery.forget(key);
+    const batch = this.#forwarder === null || messages.length === 1 ? null : last;
+    this.#ackLater(source, { index, batch }, out);
   }
 
   #ackLater(source: Source, ack: AckedEntry, out: Out): void {

@@ -40,3 +40,28 @@ timeline:
     expect(buried).toBe(true);
   },
 );
+
+it('of a batch, what goes to the retry topic is acked, though transactions ack the rest one by one', () => {
+  const scenario = scenarioOf(`
+title: A batch in parts
+broker: { kind: pulsar, transactionCoordinatorEnabled: true }
+duration: 120s
+topics: { jobs: { subscriptions: [worker] }, done: { subscriptions: [reader] } }
+producers: { maker: { to: jobs, send: [{ at: 5s, poison: true }, { at: 5s }], batchingMaxPublishDelay: 50ms } }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    on-failure: reject
+    subscriptionType: Shared
+    enableRetry: true
+    reconsumeLaterDelay: 2s
+    forward.to: done
+  reader: { from: done, effect: { insert: read } }
+network: { latency: 1ms }
+`);
+  const { trace } = run(scenario);
+  const claims = ['drained', 'at-least-once', 'conservation'].map((claim) => ({ claim, scope: 'jobs' }));
+  expect(judge(trace, scenario, claims).map(({ verdict }) => verdict)).toEqual(['holds', 'holds', 'holds']);
+});
