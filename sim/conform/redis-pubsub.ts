@@ -20,6 +20,7 @@ import {
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
+import { readScript } from './redis-script.ts';
 
 const SECOND = 1_000_000;
 const MEGABYTE = 1_048_576;
@@ -44,6 +45,8 @@ class Server {
   readonly #texts = new Map<number, string>();
   /** Messages that were published to a shard channel. */
   readonly #sharded = new Set<number>();
+  /** By client: what it has said since MULTI. */
+  readonly queued = new Map<string, (readonly string[])[]>();
   #replies: PubSubReply[] = [];
   #received: Received[] = [];
   #tokens = 0;
@@ -255,7 +258,35 @@ function perform(server: Server, step: Json, index: number): Json | undefined {
     if (typeof word !== 'string' && typeof word !== 'number') throw new UnknownShape(`a word of step ${index}`);
     return String(word);
   });
-  const [client = '', name = '', ...rest] = words;
+  const [client = '', ...command] = words;
+  return transact(server, client, command);
+}
+
+/** MULTI and what follows it up to EXEC or DISCARD, a script, or a command by itself. */
+function transact(server: Server, client: string, words: readonly string[]): Json {
+  const name = (words[0] ?? '').toUpperCase();
+  const queued = server.queued.get(client);
+  if (name === 'MULTI') {
+    if (queued !== undefined) return { $error: 'ERR MULTI calls can not be nested' };
+    server.queued.set(client, []);
+    return 'OK';
+  }
+  if (name === 'EXEC' || name === 'DISCARD') {
+    server.queued.delete(client);
+    if (queued === undefined) return { $error: `ERR ${name} without MULTI` };
+    return name === 'EXEC' ? queued.map((command) => performOne(server, client, command)) : 'OK';
+  }
+  if (queued !== undefined) {
+    queued.push(words);
+    return 'QUEUED';
+  }
+  if (name !== 'EVAL') return performOne(server, client, words);
+  const { commands, returns } = readScript(words.slice(1));
+  const replies = commands.map((command) => performOne(server, client, command));
+  return replies[returns] ?? null;
+}
+
+function performOne(server: Server, client: string, [name = '', ...rest]: readonly string[]): Json {
   const verb = name.toUpperCase();
   const wrong = arityError(verb, rest);
   if (wrong !== '') return { $error: wrong };

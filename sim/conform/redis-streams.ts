@@ -22,7 +22,9 @@ import {
   UnknownShape,
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
+import { Aside } from './redis-aside.ts';
 import { type Refused, readCommand, type Unsent } from './redis-lines.ts';
+import { readScript } from './redis-script.ts';
 
 /** What the server's clock shows when a case begins: some day in 2025. */
 const EPOCH_MS = 1_750_000_000_000;
@@ -39,6 +41,9 @@ interface Answer {
   parts?: readonly Answer[];
 }
 
+/** The client that looks things up for the server itself. */
+const ADMIN = '';
+const QUEUED: Answer = { reply: { type: 'text', token: 0, text: 'QUEUED' } };
 const OK: Answer = { reply: { type: 'ok', token: 0 } };
 
 function failed(text: string): Answer {
@@ -51,9 +56,14 @@ class Server {
   readonly #version: number;
   readonly #actors = new Map<string, number>();
   readonly #open = new Map<number, Answer>();
+  /** By command: who gave it. */
+  readonly #asker = new Map<number, number>();
   readonly #fields = new Map<number, readonly string[]>();
   /** What clients have queued since MULTI; a command that was refused spoils the whole. */
   readonly #queued = new Map<string, { readonly commands: (readonly string[])[]; spoilt: boolean }>();
+  /** By client: what it watches, and how that was. */
+  readonly #watched = new Map<string, Map<string, string>>();
+  readonly #aside: Aside;
   #tokens = 0;
 
   constructor(version: number, disk: Pick<RedisSettings, 'appendonly' | 'appendfsync'>) {
@@ -77,6 +87,13 @@ class Server {
     );
     this.#driver.start(node);
     this.node = node;
+    this.#aside = new Aside({
+      nowMs: () => EPOCH_MS + this.nowUs / 1000,
+      ask: (...words) => shown(this, this.#ask(ADMIN, words)),
+      sleep: (ms) => this.advance(ms * 1000),
+      wake: (client, error) => this.#wake(client, error),
+      disconnect: (client) => this.disconnect(client),
+    });
   }
 
   readonly node: RedisStreamsNode;
@@ -90,21 +107,43 @@ class Server {
   }
 
   advance(us: Micros): void {
-    this.#driver.advanceTo(this.#driver.nowUs + us);
-    this.#hear();
+    const untilUs = this.#driver.nowUs + us;
+    for (let atUs = this.#nextKeyUs(); atUs <= untilUs; atUs = this.#nextKeyUs()) this.#goTo(atUs);
+    this.#goTo(untilUs);
   }
 
   /** Lets time go by until a command is answered, or nothing more can happen. */
   await(answer: Answer): void {
-    while (answer.reply === null && this.#driver.nextTimerUs() < Number.POSITIVE_INFINITY) {
-      this.#driver.advanceTo(this.#driver.nextTimerUs());
-      this.#hear();
+    for (;;) {
+      const atUs = Math.min(this.#driver.nextTimerUs(), this.#nextKeyUs());
+      if (answer.reply !== null || atUs === Number.POSITIVE_INFINITY) return;
+      this.#goTo(atUs);
     }
   }
 
+  /** When the next key expires. */
+  #nextKeyUs(): Micros {
+    return (this.#aside.nextMs - EPOCH_MS) * 1000;
+  }
+
+  #goTo(atUs: Micros): void {
+    this.#driver.advanceTo(Math.max(atUs, this.#driver.nowUs));
+    this.#hear();
+    this.#aside.expire();
+  }
+
   send(client: string, words: readonly string[]): Answer {
-    const transacted = this.#transact(client, words);
-    if (transacted !== null) return transacted;
+    return this.#transact(client, words) ?? this.#script(client, words) ?? this.#answer(client, words);
+  }
+
+  #answer(client: string, words: readonly string[]): Answer {
+    const told = this.#aside.answer(client, words);
+    if (told === undefined) return this.#ask(client, words);
+    return isTable(told) ? failed(String(told['$error'])) : { ...OK, picked: told };
+  }
+
+  #ask(client: string, words: readonly string[]): Answer {
+    if (SUMMED.has(words[0]?.toUpperCase() ?? '') && words.length > 2) return this.#sumOf(client, words);
     const answer: Answer = { reply: null };
     const command = this.#read(words);
     if ('text' in command) answer.reply = this.#refusal(command);
@@ -120,6 +159,50 @@ class Server {
     });
   }
 
+  #sumOf(client: string, [name = '', ...keys]: readonly string[]): Answer {
+    let count = 0;
+    for (const key of keys) {
+      const { reply } = this.#ask(client, [name, key]);
+      if (reply?.type !== 'count') return { reply };
+      count += reply.count;
+    }
+    return { reply: { type: 'count', token: 0, count } };
+  }
+
+  /** Whether a command is no single one of the machine's. */
+  #isOneByOne(words: readonly string[]): boolean {
+    return this.#aside.knows(words) || (SUMMED.has(words[0]?.toUpperCase() ?? '') && words.length > 2);
+  }
+
+  /** Ends the wait of a client's blocking command; false when it has none. */
+  #wake(client: string, error: string): boolean {
+    const actor = this.#actorOf(client);
+    const waiting = [...this.#open].find(([token]) => this.#asker.get(token) === actor);
+    if (waiting === undefined) return false;
+    const [token, answer] = waiting;
+    this.node.peerLost(actor);
+    this.#open.delete(token);
+    answer.reply = error === '' ? { type: 'id', token, id: null } : failed(error).reply;
+    return true;
+  }
+
+  /** EVAL: its calls are one transaction, and one of them may be its reply. Null for any other command. */
+  #script(client: string, words: readonly string[]): Answer | null {
+    if (!/^eval(_ro)?$/i.test(words[0] ?? '')) return null;
+    const { commands, returns } = readScript(words.slice(1));
+    const { parts = [] } = this.#execute(client, commands);
+    const failing = parts.find(({ reply }) => reply?.type === 'error');
+    return failing ?? parts[returns] ?? { ...OK, picked: null };
+  }
+
+  /** How a key is now, to tell whether it was changed. */
+  #stateOf(key: string): string {
+    const type = shown(this, this.#ask(ADMIN, ['TYPE', key]));
+    return type === 'stream'
+      ? JSON.stringify(shown(this, this.#ask(ADMIN, ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'])))
+      : String(type);
+  }
+
   /** MULTI and what follows it up to EXEC or DISCARD; null for a command that belongs to no transaction. */
   #transact(client: string, words: readonly string[]): Answer | null {
     const name = (words[0] ?? '').toUpperCase();
@@ -129,14 +212,29 @@ class Server {
       this.#queued.set(client, { commands: [], spoilt: false });
       return OK;
     }
+    if (name === 'WATCH') {
+      if (queued !== undefined) return failed('ERR WATCH inside MULTI is not allowed');
+      const watched = this.#watched.get(client) ?? new Map<string, string>();
+      for (const key of words.slice(1)) watched.set(key, this.#stateOf(key));
+      this.#watched.set(client, watched);
+      return OK;
+    }
+    if (name === 'UNWATCH' && queued === undefined) this.#watched.delete(client);
     if (name === 'EXEC' || name === 'DISCARD') {
       if (queued === undefined) return failed(`ERR ${name} without MULTI`);
       this.#queued.delete(client);
+      const changed = [...(this.#watched.get(client) ?? [])].some(([key, state]) => this.#stateOf(key) !== state);
+      this.#watched.delete(client);
+      if (name === 'EXEC' && changed && !queued.spoilt) return { ...OK, picked: null };
       if (name === 'DISCARD') return OK;
       if (queued.spoilt) return failed('EXECABORT Transaction discarded because of previous errors.');
       return this.#execute(client, queued.commands);
     }
     if (queued === undefined) return null;
+    if (this.#isOneByOne(words)) {
+      queued.commands.push(words);
+      return QUEUED;
+    }
     const command = this.#read(words);
     // The number of words is all that is looked at before the time comes.
     if ('text' in command && /wrong number of arguments|unknown command/.test(command.text)) {
@@ -144,12 +242,21 @@ class Server {
       return failed(command.text);
     }
     queued.commands.push(words);
-    return { reply: { type: 'text', token: 0, text: 'QUEUED' } };
+    return QUEUED;
   }
 
   #execute(client: string, lines: readonly (readonly string[])[]): Answer {
     const parts: Answer[] = [];
     const commands: StreamsRequest[] = [];
+    if (lines.some((words) => this.#isOneByOne(words))) {
+      for (const words of lines) {
+        const answer = this.#answer(client, words);
+        // In a transaction nobody waits.
+        if (answer.reply === null) this.#wake(client, '');
+        parts.push(answer);
+      }
+      return { reply: OK.reply, parts };
+    }
     for (const words of lines) {
       const answer: Answer = { reply: null };
       parts.push(answer);
@@ -169,6 +276,7 @@ class Server {
   #say(client: string, command: Unsent, answer: Answer): void {
     this.#tokens += 1;
     this.#open.set(this.#tokens, answer);
+    this.#asker.set(this.#tokens, this.#actorOf(client));
     this.#driver.receive(this.#actorOf(client), { ...command, token: this.#tokens } as StreamsRequest);
     this.#hear();
   }
@@ -312,12 +420,11 @@ function ask(server: Server, client: string, command: readonly Json[], where: st
     const picked = names.map((field) => (row.includes(field) ? (row[row.indexOf(field) + 1] ?? null) : null));
     return { reply: answer.reply, picked };
   }
-  if (name?.toUpperCase() === 'CONFIG') {
+  if (name?.toUpperCase() === 'CONFIG' && key?.toUpperCase() === 'SET') {
     for (let i = 2; i < words.length; i += 2) {
       if (!CONFIGURABLE.includes(words[i] ?? '')) throw new UnknownShape(`the setting ${words[i]}`);
     }
   }
-  if (SUMMED.has(name?.toUpperCase() ?? '') && words.length > 2) return sumOf(server, client, words);
   const answer = server.send(client, words);
   if (!mayWait) server.await(answer);
   return answer;
@@ -325,16 +432,6 @@ function ask(server: Server, client: string, command: readonly Json[], where: st
 
 /** Commands that answer with a number for each of their keys, added up. */
 const SUMMED: ReadonlySet<string> = new Set(['EXISTS', 'DEL', 'UNLINK']);
-
-function sumOf(server: Server, client: string, [name = '', ...keys]: readonly string[]): Answer {
-  let count = 0;
-  for (const key of keys) {
-    const { reply } = server.send(client, [name, key]);
-    if (reply?.type !== 'count') return { reply };
-    count += reply.count;
-  }
-  return { reply: { type: 'count', token: 0, count } };
-}
 
 /** Settings that a case may change while the server runs; those of the disk are known from the start. */
 const CONFIGURABLE: readonly string[] = [
