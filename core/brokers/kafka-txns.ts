@@ -15,11 +15,13 @@ import {
   type TxnMetadata,
   type TxnOutcome,
   timedOut,
+  timeoutError,
   VALID_PREVIOUS_STATES,
 } from '../parts/txn-coordinator.ts';
 import type { ActorId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
 import type { CoordinatorLog } from './kafka-groups.ts';
+import { durationOf } from './kafka-options.ts';
 import type {
   AddPartitionsRequest,
   CoordinatorRecord,
@@ -91,10 +93,12 @@ export class TxnCoordinator {
   }
 
   init(from: ActorId, request: InitProducerIdRequest, out: Out): void {
-    const { transactionalId } = request;
+    const { transactionalId, timeoutUs } = request;
+    const refused = timeoutError(timeoutUs, durationOf(this.#node.cluster.options, 'transaction.max.timeout.ms'));
+    if (refused !== 'NONE') return this.#initialised(from, request.id, refused, -1, -1, out);
     const txn = this.#txns.get(transactionalId);
     if (txn?.busy) return this.#initialised(from, request.id, 'CONCURRENT_TRANSACTIONS', -1, -1, out);
-    const outcome = initProducerId(transactionalId, txn?.metadata, NO_IDENTITY, request.timeoutUs, () =>
+    const outcome = initProducerId(transactionalId, txn?.metadata, NO_IDENTITY, timeoutUs, () =>
       this.#node.newProducerId(),
     );
     this.#carryOut(transactionalId, from, outcome, out, (error, later) => {

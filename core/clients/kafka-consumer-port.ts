@@ -530,7 +530,8 @@ export class KafkaConsumerPort implements ConsumerPort {
 
   /** What it wrote on in a transaction does not count: whoever owns the partitions now reads that again. */
   #aborted(error: KafkaError, covered: readonly Delivery[], out: Out): void {
-    if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#beginAnew(out);
+    if (error === 'INVALID_TRANSACTION_TIMEOUT') this.#fail(out);
+    else if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#beginAnew(out);
     else if (error === 'REBALANCE_IN_PROGRESS') this.#lose(out);
     else this.#groupError(error, out);
     // Who is a member still, and has only an older epoch, goes on with its partitions, and back to what was aborted.

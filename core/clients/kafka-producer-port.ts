@@ -157,7 +157,8 @@ interface Transaction {
   readonly added: Set<PartitionIndex>;
 }
 
-type State = 'plain' | 'initialising' | 'ready' | 'ending' | 'fenced';
+/** `over`: it cannot send any more, fenced by a newer instance or refused by the coordinator. */
+type State = 'plain' | 'initialising' | 'ready' | 'ending' | 'over';
 
 const MAX_INT = 2_147_483_647;
 /** Bytes of a record beside its key and value, about. */
@@ -222,6 +223,7 @@ export class KafkaProducerPort implements ProducerPort {
   /** Requests in flight by node, in their order. */
   readonly #inFlight = new Map<ActorId, Sent[]>();
   #state: State = 'plain';
+  #overBecause: number = R.fenced;
   /** How often nobody answered who was asked for a producer id. */
   #unanswered = 0;
   #producerId = -1;
@@ -311,7 +313,7 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   publish(message: Message, out: Out): void {
-    if (this.#state === 'fenced') return this.#host.failed(message, R.fenced, true, out);
+    if (this.#state === 'over') return this.#host.failed(message, this.#overBecause, true, out);
     const limit = this.#config.bufferMemory;
     if (this.#blocked.length > 0 || (this.#bufferedBytes > 0 && this.#bufferedBytes + message.sizeBytes > limit)) {
       out.fact(F.blocked, message.id, 0, 0, 0, R['buffer full']);
@@ -444,7 +446,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#giveUpLate(out);
     this.#renewIdentity(out);
     this.#admitBlocked(out);
-    if (!this.#link.knowsLeaders || this.#state === 'initialising' || this.#state === 'fenced')
+    if (!this.#link.knowsLeaders || this.#state === 'initialising' || this.#state === 'over')
       return this.#wakeForDeadlines(out);
     const { lingerUs } = this.#config;
     let ready: Map<ActorId, Batch[]> | undefined;
@@ -620,7 +622,7 @@ export class KafkaProducerPort implements ProducerPort {
    * number is resolved: it may be stored, and nobody would recognise it under a new one. Source: K35.
    */
   #renewIdentity(out: Out): void {
-    if (!this.#renewing || this.#state === 'initialising' || this.#state === 'fenced') return;
+    if (!this.#renewing || this.#state === 'initialising' || this.#state === 'over') return;
     for (const { inFlight, queue } of this.#partitions.values()) {
       if (inFlight > 0 || (queue[0] !== undefined && !isResolved(queue[0]))) return;
     }
@@ -701,7 +703,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#bufferedBytes -= message.sizeBytes;
     const txn = this.#txn;
     if (txn !== undefined) txn.open--;
-    if (this.#state === 'fenced') this.#host.failed(message, R.fenced, false, out);
+    if (this.#state === 'over') this.#host.failed(message, this.#overBecause, false, out);
     else if (copies.failed) {
       if (txn !== undefined) txn.failed = true;
       this.#host.failed(message, copies.reason, copies.definite, out);
@@ -737,6 +739,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
       const given = answer as InitProducerIdAnswer | undefined;
       if (given === undefined) this.#unanswered++;
+      if (given?.error === 'INVALID_TRANSACTION_TIMEOUT') return this.#giveUp(R['refused by the broker'], later);
       if (given?.error !== 'NONE') {
         if (given === undefined || isStale(given.error)) this.#link.refresh(later);
         return this.#later(INIT, later);
@@ -856,20 +859,26 @@ export class KafkaProducerPort implements ProducerPort {
     }
   }
 
-  /** A newer instance has taken over: nothing more can be sent. Source: K43. */
+  /** A newer instance has taken over. Source: K43. */
   #fence(out: Out): void {
-    if (this.#state === 'fenced') return;
-    this.#state = 'fenced';
+    this.#giveUp(R.fenced, out);
+  }
+
+  /** Nothing more can be sent. */
+  #giveUp(reason: number, out: Out): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#overBecause = reason;
     const txn = this.#txn;
     this.#txn = undefined;
-    for (const { message } of txn?.confirmed ?? []) this.#host.failed(message, R.fenced, true, out);
+    for (const { message } of txn?.confirmed ?? []) this.#host.failed(message, reason, true, out);
     for (const partition of this.#partitions.values()) {
       for (const batch of partition.queue.splice(0)) {
-        for (const entry of batch.entries) this.#entryFailed(entry, R.fenced, !batch.maybeStored, out);
+        for (const entry of batch.entries) this.#entryFailed(entry, reason, !batch.maybeStored, out);
       }
     }
-    for (const message of this.#held.splice(0)) this.#host.failed(message, R.fenced, true, out);
-    for (const { message } of this.#blocked.splice(0)) this.#host.failed(message, R.fenced, true, out);
+    for (const message of this.#held.splice(0)) this.#host.failed(message, reason, true, out);
+    for (const { message } of this.#blocked.splice(0)) this.#host.failed(message, reason, true, out);
   }
 }
 

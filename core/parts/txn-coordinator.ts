@@ -74,6 +74,11 @@ export interface ProducerIdentity {
 
 export const NO_IDENTITY: ProducerIdentity = { producerId: -1, epoch: -1 };
 
+/** What an InitProducerId that asks for this `transaction.timeout.ms` gets before anything else is looked at. Source: K44. */
+export function timeoutError(timeoutUs: Micros, longestUs: Micros): TxnError {
+  return timeoutUs > 0 && timeoutUs <= longestUs ? 'NONE' : 'INVALID_TRANSACTION_TIMEOUT';
+}
+
 /** Answers InitProducerId. `newProducerId` is called when a new id is needed. Source: K37, K42, K43. */
 export function initProducerId(
   transactionalId: string,

@@ -1,7 +1,7 @@
 /**
  * Runs the Kafka vectors about consumer groups: which commits a group accepts in which state, under the classic protocol and the consumer protocol
- * (KIP-848), sessions that commits keep alive, the coordinator of a group, lag, where a consumer begins, and what a crash between poll and
- * commit repeats or leaves out. A scenario in words is read where each of its steps is a poll, a commit, some processing or a crash.
+ * (KIP-848), sessions that commits keep alive, the coordinator of a group, lag, and where a consumer begins. What a crash between poll and commit repeats or
+ * leaves out, told in words, is in `kafka-told.ts`.
  */
 import { KafkaCluster } from '../../core/brokers/kafka-cluster.ts';
 import { KafkaNode } from '../../core/brokers/kafka-node.ts';
@@ -23,6 +23,7 @@ import { coordinatorPartition, javaStringHash } from '../../core/parts/murmur2.t
 import { isWithin, parseOffsetReset, resetQuery } from '../../core/parts/offset-reset.ts';
 import { PartitionReplica } from '../../core/parts/partition-replica.ts';
 import { Fields, type Findings, isTable, type Json, type JsonTable, UnknownShape } from './case.ts';
+import { told } from './kafka-told.ts';
 import { MachineDriver } from './machine-driver.ts';
 
 /** K51: the default of `session.timeout.ms`. */
@@ -299,131 +300,4 @@ function starts(input: Fields, expected: Fields, findings: Findings): void {
   const asked = input.get('reset') ?? 'latest';
   const all = [asked].flat().map((reset) => startAt(replica, committed, String(reset)));
   findings.same('startAt', expected.get('startAt') ?? null, Array.isArray(asked) ? all : (all[0] ?? null));
-}
-
-// ── Poll, commit and crash in words ─────────────────────────────────────────────────────────────────────────────────
-
-/** One consumer that polls, processes and commits until it crashes, and another that goes on from the last commit. */
-class Reader {
-  readonly #group = restored(
-    new Fields({ state: 'STABLE', generation: 1, members: [{ id: 'reader' }] }, 'group'),
-    SESSION_US,
-  );
-  #polled: number[] = [];
-  #processed: number[] = [];
-  #committed: number | null = null;
-  #position = 0;
-  #together = false;
-  #before: { readonly processed: number[]; readonly committed: number | null } | undefined;
-
-  get atOnce(): boolean {
-    return this.#together;
-  }
-
-  poll(from: number, to: number): void {
-    for (let offset = from; offset <= to; offset++) this.#polled.push(offset);
-    this.#committed ??= from;
-    this.#position = to + 1;
-  }
-
-  commit(offset = this.#position): void {
-    if (this.#group.commitError('reader', undefined, 1, false, 0) === 'NONE') this.#committed = offset;
-  }
-
-  /** What it made and how far it came are written in one transaction: both last, or neither. Source: K47, K68. */
-  together(from?: number, to?: number, offset?: number): void {
-    this.#before = { processed: [...this.#processed], committed: this.#committed };
-    this.process(to, from);
-    this.commit(offset);
-    this.#together = true;
-  }
-
-  /** It died before the transaction was committed: nothing of that counts. Source: K40, K47. */
-  abort(): void {
-    this.#processed = this.#before?.processed ?? this.#processed;
-    this.#committed = this.#before?.committed ?? this.#committed;
-  }
-
-  /** Works on what was polled and is not done, up to this offset. */
-  process(to = Number.MAX_SAFE_INTEGER, from = 0): void {
-    for (const offset of this.#polled)
-      if (offset >= from && offset <= to && !this.#processed.includes(offset)) this.#processed.push(offset);
-  }
-
-  /** The next reader begins at the last commit, and reads everything from there on. */
-  restart() {
-    const end = this.#position;
-    const from = startAt(logOf(0, end), this.#committed, 'earliest');
-    const again = this.#polled.filter((offset) => typeof from === 'number' && offset >= from);
-    const processedTwice = this.#processed.filter((offset) => again.includes(offset));
-    const neverProcessed = this.#polled.filter(
-      (offset) => !this.#processed.includes(offset) && !again.includes(offset),
-    );
-    return { processedTwice, neverProcessed };
-  }
-}
-
-const STEPS: readonly (readonly [RegExp, (reader: Reader, numbers: readonly number[]) => void])[] = [
-  [/^polls?(?: returns)? (\d+)(?:\.\.(\d+))?$/, (reader, [from = 0, to = from]) => reader.poll(from, to)],
-  [/^commits?(?: offset)? (\d+)(?: \(?a?sync\)?)?$/, (reader, [offset]) => reader.commit(offset)],
-  [/^(?:auto-?)?commits?$/, (reader) => reader.commit()],
-  [/^(?:the )?next poll (?:auto-?)?commits (\d+)$/, (reader, [offset]) => reader.commit(offset)],
-  [/^commits? (\d+) before processing(?: (\d+)(?:\.\.(\d+))?)?$/, (reader, [offset]) => reader.commit(offset)],
-  [/^(?:nothing|no offset)(?: is| was)? committed$/, () => undefined],
-  [/^process(?:es)? (?:all|everything)(?: of (?:them|it))?$/, (reader) => reader.process()],
-  [/^process(?:es)? (\d+)\.\.(\d+)$/, (reader, [from, to]) => reader.process(to, from)],
-  [/^process(?:es)? (\d+)$/, (reader, [offset]) => reader.process(offset, offset)],
-  [
-    /^process(?:es)? (\d+)\.\.(\d+) and commits? (\d+) in (?:one|a|the same) transaction$/,
-    (reader, [from, to, offset]) => reader.together(from, to, offset),
-  ],
-  [
-    /^process(?:es)? (?:all|everything) and commits?(?: (\d+))? in (?:one|a|the same) transaction$/,
-    (reader, [offset]) => reader.together(0, Number.MAX_SAFE_INTEGER, offset),
-  ],
-  [
-    /^(?:writes? )?(?:the )?results and (?:the )?offsets? (\d+)(?: (?:are|is))?(?: written)? in (?:one|a|the same) transaction$/,
-    (reader, [offset]) => reader.together(0, Number.MAX_SAFE_INTEGER, offset),
-  ],
-  [
-    /^crash(?:es)? before (?:the transaction (?:commits|is committed|ends)|committing the transaction)$|^(?:the )?transaction (?:is )?abort(?:s|ed)$/,
-    (reader) => reader.abort(),
-  ],
-  [/^crash(?:es)? after (?:the transaction (?:commits|is committed)|committing the transaction)$/, () => undefined],
-  [/^crash(?:es)? after (\d+)$/, (reader, [to]) => reader.process(to)],
-  [/^crash(?:es)? while processing (\d+)(?:\.\.(\d+))?$/, (reader, [next = 0]) => reader.process(next - 1)],
-  [/^crash(?:es)? (?:after|while) processing (?:all|everything)\b(?:,? before\b.*)?$/, (reader) => reader.process()],
-  [/^crash(?:es)? after processing (\d+)(?:,? before\b.*)?$/, (reader, [to]) => reader.process(to)],
-  [
-    /^crash(?:es)? after processing (\d+)\.\.(\d+)(?:,? before\b.*)?$/,
-    (reader, [from, to]) => reader.process(to, from),
-  ],
-  [
-    /^crash(?:es)?(?: (?:before|after|during)(?: any| the)? (?:commit|process|poll)\w*)?$|^crash(?:es)? (?:before|after)(?: the)? commit\w*(?: of)? \d+$/,
-    () => undefined,
-  ],
-  [/^crash(?:es)? before processing (\d+)$/, (reader, [next = 0]) => reader.process(next - 1)],
-  [/^restarts?$/, () => undefined],
-];
-
-function told(scenario: string, expected: Fields, findings: Findings): void {
-  const reader = new Reader();
-  for (const clause of scenario.split(/\s*(?:[,;]|\bthen\b)\s*/)) {
-    const step = clause.replace(/^(?:[\w .=-]+: )?(?:and )?(?:the )?(?:consumer )?/, '');
-    if (step === '') continue;
-    const match = STEPS.find(([pattern]) => pattern.test(step));
-    if (match === undefined) throw new UnknownShape(`the step "${step}"`);
-    const numbers = (match[0].exec(step) ?? [])
-      .slice(1)
-      .filter((text) => text !== undefined)
-      .map(Number);
-    match[1](reader, numbers);
-  }
-  const { processedTwice, neverProcessed } = reader.restart();
-  if (expected.has('processedTwice')) findings.same('processedTwice', expected.list('processedTwice'), processedTwice);
-  if (expected.has('neverProcessed')) findings.same('neverProcessed', expected.list('neverProcessed'), neverProcessed);
-  // What is never done was committed before it was worked on; what is done twice was worked on first (K68).
-  const once = reader.atOnce && processedTwice.length === 0 ? 'exactly-once' : 'at-least-once';
-  const semantics = neverProcessed.length > 0 ? 'at-most-once' : once;
-  if (expected.has('semantics')) findings.same('semantics', expected.text('semantics'), semantics);
 }

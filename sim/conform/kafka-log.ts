@@ -22,6 +22,7 @@ import {
   type TxnResult,
   type TxnState,
   timedOut,
+  timeoutError,
   VALID_PREVIOUS_STATES,
 } from '../../core/parts/txn-coordinator.ts';
 import { AbortedFilter } from '../../core/parts/txn-index.ts';
@@ -440,8 +441,10 @@ const ROUNDS = 100;
  * `high watermark follows the log end`, which holds after each step.
  */
 function loopedLog(text: string, expected: Fields, findings: Findings): void {
-  const steps = text.split(/\s*[,;]\s*(?:then\s+)?/);
-  const follows = steps.some((step) => /^high watermark follows the log end$/.test(step));
+  const steps = text
+    .split(/\s*[,;]\s*(?:and )?(?:then )?(?:the )?|\s+(?:and )?then (?:the )?/)
+    .map((step) => step.replace(/ marker$/, '').replace(/^(?:write|append) (?:an? )?(?=ABORT$|COMMIT$)/, ''));
+  const follows = steps.some((step) => /^high watermark (?:always )?follows (?:the )?log end(?: offset)?$/.test(step));
   const replica: Replica = new PartitionReplica(UNLIMITED);
   const log = new TransactionalLog(replica);
   let nonEmptyReads = 0;
@@ -464,7 +467,9 @@ function loopedLog(text: string, expected: Fields, findings: Findings): void {
 
 // ── Transactions: the coordinator ───────────────────────────────────────────────────────────────────────────────
 
+/** `transaction.timeout.ms`, and `transaction.max.timeout.ms`: their defaults (K44). */
 const TIMEOUT_US = 60_000_000;
+const LONGEST_US = 900_000_000;
 /** When requests come; a transaction that is open for longer than its timeout began long before. */
 const NOW_US = 1_000_000_000;
 
@@ -481,13 +486,15 @@ function runCoordinator(row: Fields, input: Fields, findings: Findings): void {
     const request = new Fields(one, 'request');
     const outcome = asks(known, request);
     request.end();
+    const before = known;
     known = outcome.metadata ?? known;
     const expected = new Fields(answers[index], 'expected').skip('note');
     const where = `request ${index}`;
     if (expected.has('error')) findings.same(`${where}.error`, expected.text('error'), outcome.error);
     for (const name of ['producerEpoch', 'epoch'] as const)
       if (expected.has(name)) findings.same(`${where}.${name}`, expected.number(name), outcome.epoch);
-    if (expected.has('sideEffect')) compareSideEffect(where, expected.text('sideEffect'), outcome, known, findings);
+    if (expected.has('sideEffect'))
+      compareSideEffect(where, expected.text('sideEffect'), { outcome, before, known }, findings);
     if (expected.has('producerId')) findings.same(`${where}.id`, expected.number('producerId'), outcome.producerId);
     if (expected.has('newProducerId')) {
       const isNew = outcome.producerId >= 0 && outcome.producerId !== idsBefore;
@@ -499,9 +506,10 @@ function runCoordinator(row: Fields, input: Fields, findings: Findings): void {
   });
 }
 
-/** What is seen of a side effect, and what a clause says of it. */
+/** What is seen of a side effect. */
 interface Effect {
   readonly outcome: TxnOutcome;
+  readonly before: TxnMetadata | undefined;
   readonly known: TxnMetadata | undefined;
 }
 
@@ -510,48 +518,87 @@ const SIDE_EFFECTS: readonly (readonly [
   RegExp,
   (effect: Effect, word: string) => readonly [wanted: Json, seen: Json],
 ])[] = [
-  [/^(?:none|nothing|no (?:change|side effect))$/i, ({ outcome }) => [false, outcome.metadata !== undefined]],
+  [/^(?:none|nothing(?: happens| changes)?|no (?:change|side effects?))$/, unchanged],
   [
-    /^(?:the )?epoch (?:is )?(?:bumped|raised|incremented|->|becomes|stays|remains|is)(?: to| at)? (\d+)$/,
+    /^(?:epoch|state|transaction|producer|metadata) (?:is )?(?:unchanged|not (?:changed|aborted|touched|fenced))$/,
+    unchanged,
+  ],
+  [
+    /^(?:producer )?epoch (?:is )?(?:bumped |raised |incremented |-> |becomes |stays |remains |is )?(?:to |at )?(\d+)$/,
     ({ known }, epoch) => [Number(epoch), known?.epoch ?? null],
   ],
   [
-    /^(?:the )?state (?:->|becomes|is|moves to|stays|remains) (\w+)$/,
+    /^(?:producer )?epoch (?:is )?(?:not (?:bumped|raised)|(bumped|raised|incremented))$/,
+    ({ known, before }, bumped) => [bumped === '' ? 0 : 1, (known?.epoch ?? 0) - (before?.epoch ?? 0)],
+  ],
+  [
+    /^(?:then|after that|when (?:they|all) are written)(?: state)?(?: ->| becomes| is)? (Complete\w+)$/,
+    ({ known }, state) => [state, known === undefined ? null : markersWritten(known).state],
+  ],
+  [
+    /^(?:then )?(?:in )?(?:state )?(?:-> |becomes |is |moves to |stays |remains |: ?)?([A-Z]\w+)$/,
     ({ known }, state) => [state, known?.state ?? null],
   ],
-  [/^(?:the )?(?:epoch|state) (?:is )?unchanged$/, ({ outcome }) => [false, outcome.metadata !== undefined]],
   [
-    /^(?:(?:the )?(?:client|caller|producer) )?(?:retries|must retry)$/,
+    /^(?:transaction (?:is )?(?:being )?aborted|aborts? (?:transaction|is started|started|begins|begun))$/,
+    ({ known }) => ['PrepareAbort', known?.state ?? null],
+  ],
+  [
+    /^(?:transaction (?:is )?committed|commits? (?:transaction|begins|begun))$/,
+    ({ known }) => ['PrepareCommit', known?.state ?? null],
+  ],
+  [
+    /^(?:new )?transaction (?:begins|begun|is (?:started|opened)|started|starts)$/,
+    ({ known, before }) => ['Ongoing', before?.state === 'Ongoing' ? null : (known?.state ?? null)],
+  ],
+  [
+    /^(?:(?:old|former|previous|current) )?(?:producer|zombie|instance) (?:is )?fenced$/,
+    ({ known, before }) => ['PRODUCER_FENCED', endTxn(known, before ?? NO_IDENTITY, 'COMMIT').error],
+  ],
+  [
+    /^(?:(?:client|caller|producer) )?(?:retries|must retry|has to retry)$/,
     ({ outcome }) => ['CONCURRENT_TRANSACTIONS', outcome.error],
   ],
   [
-    /^(?:(?:the )?(?:client|caller|producer) )?(?:is )?(?:then )?(?:given|gets|receives) (?:the )?epoch (\d+)$/,
-    ({ known }, epoch) => [Number(epoch), epochOfNextTry(known)],
+    /^(?:(?:client|caller|producer) )?(?:is )?(?:then )?(?:given|gets|receives) epoch (\d+)$/,
+    ({ known }, epoch) => [Number(epoch), nextTry(known).epoch],
   ],
   [
-    /^(?:(?:the )?(?:COMMIT|ABORT) )?markers (?:are )?(?:being |to be )?(?:written|sent)$/,
+    /^(?:(?:client|caller|producer) )?(?:is )?(?:then )?(?:given|gets|receives) new producer id(?:\/(\d+))?$/,
+    ({ known }, epoch) => [
+      { new: true, epoch: epoch === '' ? 0 : Number(epoch) },
+      { new: nextTry(known).producerId !== known?.producerId, epoch: nextTry(known).epoch },
+    ],
+  ],
+  [
+    /^(?:(?:COMMIT|ABORT) )?markers (?:are )?(?:being |to be )?(?:written|sent)(?: to (?:all|every|each)\b.*)?$/,
     ({ outcome }) => [true, outcome.writeMarkers],
   ],
 ];
 
-/** The epoch that the same caller gets when it asks once more, after the markers of what is prepared are written. Source: K42. */
-function epochOfNextTry(known: TxnMetadata | undefined): number {
-  const after = known?.state.startsWith('Prepare') ? markersWritten(known) : known;
-  return initProducerId('txn', after, NO_IDENTITY, TIMEOUT_US, () => (known?.producerId ?? 0) + 1).epoch;
+function unchanged({ outcome }: Effect): readonly [Json, Json] {
+  return [false, outcome.metadata !== undefined];
 }
 
-/** What words say of a side effect, clause by clause. */
-function compareSideEffect(
-  where: string,
-  text: string,
-  outcome: TxnOutcome,
-  known: TxnMetadata | undefined,
-  findings: Findings,
-): void {
-  for (const clause of text.split(/\s*(?:[;,]|\band\b)\s*/).filter((part) => part !== '')) {
+/** What the same caller gets when it asks once more, after the markers of what is prepared are written. Source: K42. */
+function nextTry(known: TxnMetadata | undefined): TxnOutcome {
+  const after = known?.state.startsWith('Prepare') ? markersWritten(known) : known;
+  return initProducerId('txn', after, NO_IDENTITY, TIMEOUT_US, () => (known?.producerId ?? 0) + 1);
+}
+
+/** What words say of a side effect, clause by clause; what is in brackets, or behind `none` and a colon, explains. */
+function compareSideEffect(where: string, text: string, effect: Effect, findings: Findings): void {
+  const plain = text
+    .replace(/\s*\([^()]*\)/g, '')
+    .replace(/^(none|nothing|no change)\s*[:,;-].*$/i, 'none')
+    .replace(/^(?:None|Nothing|No)\b/, (word) => word.toLowerCase())
+    .replace(/\bnew producer id,?(?: and| with| at)? epoch (\d+)/g, 'new producer id/$1')
+    .replace(/\b(?:[tT]he|[aA]) /g, '')
+    .replace(/\.$/, '');
+  for (const clause of plain.split(/\s*(?:[;,]|\band\b|\bwith\b|: )\s*/).filter((part) => part !== '')) {
     const [pattern, judge] = SIDE_EFFECTS.find(([form]) => form.test(clause)) ?? [];
     if (pattern === undefined || judge === undefined) throw new UnknownShape(`the side effect "${clause}"`);
-    const [wanted, seen] = judge({ outcome, known }, pattern.exec(clause)?.[1] ?? '');
+    const [wanted, seen] = judge(effect, pattern.exec(clause)?.[1] ?? '');
     findings.same(`${where}: ${clause}`, wanted, seen);
   }
 }
@@ -592,9 +639,18 @@ function asks(known: TxnMetadata | undefined, request: Fields): TxnOutcome {
     : NO_IDENTITY;
   let outcome: TxnOutcome;
   switch (verb) {
-    case 'initProducerId':
-      outcome = initProducerId('txn', known, caller, TIMEOUT_US, () => (known?.producerId ?? 0) + 1);
+    case 'initProducerId': {
+      const [named] = ['timeoutMs', 'transactionTimeoutMs', 'transaction.timeout.ms'].filter((name) =>
+        fields.has(name),
+      );
+      const timeoutUs = named === undefined ? TIMEOUT_US : fields.number(named) * 1000;
+      const error = timeoutError(timeoutUs, LONGEST_US);
+      outcome =
+        error === 'NONE'
+          ? initProducerId('txn', known, caller, timeoutUs, () => (known?.producerId ?? 0) + 1)
+          : { error, ...NO_IDENTITY, metadata: undefined, writeMarkers: false };
       break;
+    }
     case 'endTxn':
       outcome = endTxn(known, caller, resultOf(fields.text('result')));
       break;

@@ -5,7 +5,7 @@
  */
 import { KafkaCluster } from '../../core/brokers/kafka-cluster.ts';
 import { topicConfig } from '../../core/brokers/kafka-options.ts';
-import type { Answer, MetadataAnswer, ProduceRequest } from '../../core/brokers/kafka-wires.ts';
+import type { Answer, MetadataAnswer, ProduceAnswer, ProduceRequest } from '../../core/brokers/kafka-wires.ts';
 import { KafkaProducerPort } from '../../core/clients/kafka-producer-port.ts';
 import type { Machine } from '../../core/machine.ts';
 import { electLeader } from '../../core/parts/leader-election.ts';
@@ -71,6 +71,7 @@ class ReplicatedPartition {
   readonly #set: ReplicaSet;
   #leader: number;
   #timedOut = false;
+  #nowUs = 0;
 
   constructor(input: Fields) {
     const isr = input.numbers('isr');
@@ -87,7 +88,7 @@ class ReplicatedPartition {
       replicas: this.#replicas,
       isr,
       minInsyncReplicas,
-      lagTimeMaxUs: 30_000_000,
+      lagTimeMaxUs: LAG_US,
       epochStartOffset: 0,
       now: 0,
     });
@@ -138,6 +139,10 @@ class ReplicatedPartition {
           said,
         ) ?? [];
       const [, isr] = /^the ISR (?:is|shrinks to|becomes|had shrunk to) \[([\d, ]*)\]/.exec(said) ?? [];
+      const [, out] =
+        /^(?:follower|replica|broker) (\d+) (?:drops? out of|leaves|falls? out of|is removed from|is no longer in) (?:the )?ISR\b/.exec(
+          said,
+        ) ?? [];
       const gone =
         /^(?:the )?(?:(leader)(?: \d+)?|(?:broker|node|leader|replica) (\d+)) (?:is lost|dies|crashes|fails|goes down|stops|is killed)\b(.*)$/.exec(
           said,
@@ -149,7 +154,9 @@ class ReplicatedPartition {
         /^(?:all|both|every)(?: the)? (?:followers?|replicas?) (?:replicates?|fetch(?:es)?|cop(?:y|ies))\b/.test(said)
       )
         this.replicate();
-      else if (isr !== undefined) this.#set.confirm([...isr.matchAll(/\d+/g)].map(Number));
+      else if (isr !== undefined) this.#confirm([...isr.matchAll(/\d+/g)].map(Number));
+      else if (out !== undefined) this.#confirm(this.#set.isr.filter((one) => one !== Number(out)));
+      else if (NOT_COPIED.test(said)) this.#timedOut ||= /\btime-?out\b|\btime\b/.test(said);
       else if (gone !== null) {
         const unseen = /\bbefore (?:any|the|a|its|it)?\s*(?:follower|replica|broker|fetch|replicat|copy|copied)/.test(
           gone[3] ?? '',
@@ -164,7 +171,7 @@ class ReplicatedPartition {
       } else if (/^(?:(?:an )?unclean election|(?:with )?unclean\.leader\.election\.enable\s*=\s*\w+)$/.test(said))
         this.#elect(unclean);
       else if (
-        /^(?:a |the )?(?:clean )?election\b|^(?:broker|follower|replica) \d+ (?:becomes (?:the )?leader|is elected)\b/.test(
+        /^(?:a |the )?(?:clean )?election\b|^(?:a |another |the )?(?:new )?(?:leader|replica|follower|broker|ISR member)\b.*\b(?:is elected|takes over|becomes (?:the )?leader)\b|^(?:broker|follower|replica) \d+ (?:becomes (?:the )?leader|is elected)\b/.test(
           said,
         )
       )
@@ -184,12 +191,19 @@ class ReplicatedPartition {
     const log = this.#of(replica);
     const { records } = this.#of(this.#leader).read(log.log.endOffset, this.log.endOffset, 1e9, 'read_uncommitted');
     log.appendAsFollower(records, 0);
-    this.#set.fetched(replica, log.log.endOffset, this.log.endOffset, 0);
+    this.#set.fetched(replica, log.log.endOffset, this.log.endOffset, this.#nowUs);
+    this.#advance();
+  }
+
+  /** Who is out of it has not caught up for `replica.lag.time.max.ms`, and holds nothing back any more. */
+  #confirm(isr: readonly number[]): void {
+    this.#nowUs += LAG_US + 1;
+    this.#set.confirm(isr);
     this.#advance();
   }
 
   #advance(): void {
-    const limit = this.#set.highWatermarkLimit(this.log.endOffset, 0);
+    const limit = this.#set.highWatermarkLimit(this.log.endOffset, this.#nowUs);
     if (limit !== undefined) this.log.advanceHighWatermark(limit);
     this.#settle();
   }
@@ -219,6 +233,13 @@ class ReplicatedPartition {
   }
 }
 
+/** Somebody is said not to copy the record, perhaps for as long as the producer waits. */
+const NOT_COPIED =
+  /^(?:no (?:follower|replica|broker)s?\b|(?:the )?(?:followers?|replicas?|brokers?)\b.*\b(?:never|does not|do not|doesn['’]t|don['’]t|did not)\b)/;
+
+/** `replica.lag.time.max.ms` (K19). */
+const LAG_US = 30_000_000;
+
 const LIMITLESS = {
   segmentBytes: Number.MAX_SAFE_INTEGER,
   segmentUs: Number.MAX_SAFE_INTEGER,
@@ -233,8 +254,16 @@ function withoutBrackets(text: string): string {
 
 // ── What the producer knows ─────────────────────────────────────────────────────────────────────────────────────────
 
-/** A producer whose leader never answers: what offset it reports, and whether it sends again. */
+/** What offset a producer reports when its leader has the record, and whether it sends again when nobody answers. */
 function client(acks: Acks, expected: Fields, findings: Findings): void {
+  if (expected.has('offsetReturned'))
+    findings.same('offsetReturned', expected.get('offsetReturned') ?? null, sends(acks, true).offset);
+  if (expected.has('retriesEffective'))
+    findings.same('retriesEffective', expected.flag('retriesEffective'), sends(acks, false).requests > 1);
+}
+
+/** A producer with one record, and a leader that stores it at offset 0 and says so where it is asked to, or is not heard of. */
+function sends(acks: Acks, answers: boolean): { readonly offset: Json; readonly requests: number } {
   const driver = new MachineDriver();
   const cluster = new KafkaCluster({ nodes: 1 }, driver.setup);
   cluster.nodes.push(NODE);
@@ -261,9 +290,14 @@ function client(acks: Acks, expected: Fields, findings: Findings): void {
   let requests = 0;
   const answer = (): void => {
     for (const { wire } of driver.take()) {
-      const { type, id } = wire as ProduceRequest;
-      if (type === 'kafka/Produce') requests++;
-      else if (String(type) === 'kafka/Metadata') {
+      const { type, id, batches } = wire as ProduceRequest;
+      if (type === 'kafka/Produce') {
+        requests++;
+        if (!answers || acks === 0) continue;
+        const results = batches.map(({ partition }) => ({ partition, error: 'NONE' as const, baseOffset: 0 }));
+        const stored: ProduceAnswer = { type: 'kafka/Produce.answer', id, error: 'NONE', results };
+        driver.receive(NODE, stored);
+      } else if (String(type) === 'kafka/Metadata') {
         const metadata: MetadataAnswer = {
           type: 'kafka/Metadata.answer',
           id,
@@ -282,10 +316,7 @@ function client(acks: Acks, expected: Fields, findings: Findings): void {
     answer();
     driver.advanceTo(second * 1_000_000);
   }
-  if (expected.has('offsetReturned'))
-    findings.same('offsetReturned', expected.get('offsetReturned') ?? null, told.offset);
-  if (expected.has('retriesEffective'))
-    findings.same('retriesEffective', expected.flag('retriesEffective'), requests > 1);
+  return { offset: told.offset, requests };
 }
 
 const NODE = 9;

@@ -4,7 +4,7 @@
  * are read where they say one of the things that a log or a leader does; other words make a case unknown.
  */
 import { type ElectionKind, electLeader, elrAfter, type PartitionMetadata } from '../../core/parts/leader-election.ts';
-import { PartitionReplica } from '../../core/parts/partition-replica.ts';
+import { type IsolationLevel, PartitionReplica } from '../../core/parts/partition-replica.ts';
 import { ReplicaSet, type ReplicaSetOptions } from '../../core/parts/replica-set.ts';
 import type { JsonTable } from './case.ts';
 import { Fields, type Findings, isList, type Json, ordinalOf, sameItems, sameJson, UnknownShape } from './case.ts';
@@ -100,10 +100,10 @@ function checkpointed(input: Fields, expected: Fields, findings: Findings): void
     const { endOffset } = replica.log;
     replica.log.beginEpoch(1, endOffset);
     const limit = new ReplicaSet({
-      self: 1,
-      replicas: [1, 2],
-      isr: [1, 2],
-      minInsyncReplicas: 1,
+      self: input.number('leader', 1),
+      replicas: input.has('replicas') ? input.numbers('replicas') : [1, 2],
+      isr: input.has('isr') ? input.numbers('isr') : [1, 2],
+      minInsyncReplicas: input.number('min.insync.replicas', 1),
       lagTimeMaxUs: LAG_MS * 1000,
       epochStartOffset: endOffset,
       now: 0,
@@ -129,13 +129,16 @@ function listOffsets(input: Fields, expected: Fields, findings: Findings): void 
   for (let offset = 0; offset < end; offset++) append(replica, 1, timestamps.get(offset) ?? 0);
   replica.log.setHighWatermark(state.number('highWatermark'));
   state.end();
+  const readable: IsolationLevel[] = ['read_uncommitted', 'read_committed'];
   const latest = () => replica.offsetFor('latest', 'read_uncommitted', epochStart) ?? null;
   const results = queries.map((query): Json => {
     const [, time] = /^by timestamp (\d+)\b/.exec(query) ?? [];
     if (time !== undefined) return replica.offsetFor({ timeUs: Number(time) }, 'read_uncommitted', epochStart) ?? null;
-    if (/^latest(?: \(client\))?$/.test(query)) return latest();
-    if (query === 'latest (replica)') return replica.log.endOffset;
-    if (/^earliest(?: \((?:client|replica)\))?$/.test(query))
+    const isolation = readable.find((one) => query === `latest (${one})`);
+    if (isolation !== undefined) return replica.offsetFor('latest', isolation, epochStart) ?? null;
+    if (/^latest(?: \((?:client|consumer)\))?$/.test(query)) return latest();
+    if (/^latest \((?:replica|follower|internal)\)$/.test(query)) return replica.log.endOffset;
+    if (/^earliest(?: \((?:client|consumer|replica|follower)\))?$/.test(query))
       return replica.offsetFor('earliest', 'read_uncommitted', epochStart) ?? null;
     throw new UnknownShape(`the query ${query}`);
   });
@@ -210,13 +213,15 @@ class LeaderView {
 
   /**
    * An event in short: `append 2 then 3`, `followers 2 and 3 fetch at 0 then 2`, `check ISR`, `controller acks the ISR`, `controller shrinks the ISR to [1]`,
-   * `advance 30001 ms`, `leader becomes follower then leader again at epoch 10`, perhaps after the epoch, and with what it leads to in brackets.
+   * `advance 30001 ms`, `leader becomes follower then leader again at epoch 10`, perhaps after the epoch or the time (`t=500 ms: …`), and with what it leads to in brackets.
    */
   say(sentence: string): void {
-    const [, event = ''] = /^(?:epoch \d+: )?(.*?)(?: \(.*\))?$/.exec(sentence) ?? [];
+    const [, at, unit, timed = sentence] = /^(?:at )?t ?= ?(\d+) ?(ms|s)?[:,] (.*)$/.exec(sentence) ?? [];
+    if (at !== undefined) this.nowUs = Number(at) * (unit === 's' ? 1_000_000 : 1000);
+    const [, event = ''] = /^(?:epoch \d+: )?(.*?)(?: \(.*\))?$/.exec(timed) ?? [];
     const [, counts] =
       /^(?:leader )?appends? (\d+(?:,? then \d+)*)(?: records?)?(?: at the leader)?$/.exec(event) ?? [];
-    const [, who, at] =
+    const [, who, offsets] =
       /^followers? (\d+(?:(?:, | and |, and )\d+)*) (?:fetch|fetches|fetched)(?: from)?(?: at)?(?: offset)? (\d+(?:,? then \d+)*)$/.exec(
         event,
       ) ?? [];
@@ -226,8 +231,8 @@ class LeaderView {
     if (counts !== undefined) {
       for (const n of integersIn(counts)) this.end += n;
       this.#advance();
-    } else if (who !== undefined && at !== undefined) {
-      for (const offset of integersIn(at)) for (const replica of integersIn(who)) this.#fetch(replica, offset);
+    } else if (who !== undefined && offsets !== undefined) {
+      for (const offset of integersIn(offsets)) for (const replica of integersIn(who)) this.#fetch(replica, offset);
     } else if (begins !== null) this.#begin(integersIn(begins[1] ?? '')[0] ?? this.end);
     else if (ms !== undefined) this.happen(new Fields({ advanceMs: Number(ms) }, 'event'));
     else if (isr !== undefined) this.happen(new Fields({ controllerShrinksIsrTo: integersIn(isr) }, 'event'));

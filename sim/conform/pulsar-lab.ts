@@ -1,6 +1,6 @@
 /**
  * A Pulsar broker with its clients on one bench: the broker's machine, consumers with the whole client's half (prefetch, negative acks, dead letters), and a
- * producer whose sequence ids can be chosen. Hops take no time, chance does not exist, and time moves only when told; facts are counted and not kept.
+ * producer whose sequence ids can be chosen.
  */
 import { PulsarCluster } from '../../core/brokers/pulsar-cluster.ts';
 import { PulsarNode } from '../../core/brokers/pulsar-node.ts';
@@ -9,58 +9,21 @@ import type { PulsarError, Send, ServerCommand } from '../../core/brokers/pulsar
 import type { ConsumerHost } from '../../core/clients/ports.ts';
 import { letterTopics, PulsarConsumerPort, subscriptionOf } from '../../core/clients/pulsar-consumer-port.ts';
 import { PulsarClient, type Session, type SessionHost } from '../../core/clients/pulsar-link.ts';
-import type { Out, Setup, Wire } from '../../core/machine.ts';
+import type { Out } from '../../core/machine.ts';
 import { booleanOf, type OptionValues } from '../../core/options.ts';
-import { Heap } from '../../core/parts/heap.ts';
 import type { ActorId, Delivery, Message, Micros } from '../../core/types.ts';
-
-/** What acts on the bench. */
-interface Actor {
-  receive(from: ActorId, wire: Wire, out: Out): void;
-  timer(wire: Wire, out: Out): void;
-  peerLost?(peer: ActorId, out: Out): void;
-}
-
-interface Event {
-  readonly to: ActorId;
-  readonly from: ActorId;
-  readonly isTimer: boolean;
-  readonly wire: Wire;
-  /** Which life of the receiver it is meant for. */
-  readonly life: number;
-  readonly id: number;
-}
+import { Bench } from './bench.ts';
 
 const BROKER: ActorId = 1;
 const EVERY_MESSAGE = 1_000_000;
 
-export class PulsarLab {
-  nowUs: Micros = 0;
+export class PulsarLab extends Bench {
   readonly cluster: PulsarCluster;
   readonly node: PulsarNode;
-  readonly #events = new Heap<Event>();
-  readonly #actors: (Actor | null)[] = [null];
-  readonly #outs: Out[] = [];
-  readonly #lives: number[] = [0];
-  readonly #cancelled = new Set<number>();
-  #lastEvent = 0;
-  #facts = 0;
-  readonly #places = new Map<string, number>();
-  #messages = 0;
 
   constructor(options: OptionValues, topics: readonly { readonly name: string; readonly options: OptionValues }[]) {
-    const setup: Setup = {
-      actor: () => 0,
-      place: (name) => {
-        const known = this.#places.get(name);
-        if (known !== undefined) return known;
-        this.#places.set(name, this.#places.size + 1);
-        return this.#places.size;
-      },
-      site: (name) => ({ name }),
-      nodesOf: () => [],
-    };
-    this.cluster = new PulsarCluster(options, setup);
+    super();
+    this.cluster = new PulsarCluster(options, this.setup);
     for (const { name, options: own } of topics) {
       const subscriptions = own['subscriptions'];
       this.cluster.addTopic(name, own, Array.isArray(subscriptions) ? subscriptions : []);
@@ -70,89 +33,10 @@ export class PulsarLab {
     this.node.start(this.out(BROKER));
   }
 
-  /** Puts something on the bench; returns its number. */
-  add(actor: Actor): ActorId {
-    const id = this.#actors.push(actor) - 1;
-    this.#lives.push(0);
-    return id;
-  }
-
-  out(self: ActorId): Out {
-    const known = this.#outs[self];
-    if (known !== undefined) return known;
-    const lab = this;
-    const out: Out = {
-      get now() {
-        return lab.nowUs;
-      },
-      self,
-      cause: 0,
-      connection: 0,
-      fact: () => ++lab.#facts,
-      send: (to, _hop, wire) => void lab.#schedule(to, self, 0, wire, false),
-      timer: (delayUs, wire) => lab.#schedule(self, self, delayUs, wire, true),
-      cancel: (timer) => void lab.#cancelled.add(timer),
-      choose: () => 0,
-      produce: ({ key, sizeBytes }) => lab.message(key, sizeBytes),
-      crash() {
-        throw new Error('a machine under replay asked for its own crash');
-      },
-    };
-    this.#outs[self] = out;
-    return out;
-  }
-
-  message(key: string | null, sizeBytes: number): Message {
-    this.#messages += 1;
-    const id = this.#messages;
-    return {
-      id,
-      producer: 0,
-      sequence: id,
-      key,
-      routingKey: '',
-      attributes: {},
-      amount: 1,
-      sizeBytes,
-      poison: false,
-      producedAtUs: this.nowUs,
-      decisionKey: id,
-    };
-  }
-
-  /** Lets time go by; whatever is due happens, in the order of (time, asking). */
-  advanceTo(us: Micros): void {
-    while (this.#events.leastKey <= us) {
-      this.nowUs = Math.max(this.nowUs, this.#events.leastKey);
-      const event = this.#events.pop() as Event;
-      const actor = this.#actors[event.to];
-      if (this.#cancelled.delete(event.id) || actor === null || actor === undefined) continue;
-      if (this.#lives[event.to] !== event.life) continue;
-      if (event.isTimer) actor.timer(event.wire, this.out(event.to));
-      else actor.receive(event.from, event.wire, this.out(event.to));
-    }
-    this.nowUs = Math.max(this.nowUs, us);
-  }
-
-  /** All that happens now. */
-  settle(): void {
-    this.advanceTo(this.nowUs);
-  }
-
-  /** A client's process dies. */
-  kill(id: ActorId): void {
-    this.#actors[id] = null;
-    this.node.peerLost(id, this.out(BROKER));
-    this.settle();
-  }
-
   /** The broker dies and is up again at once. */
   restartBroker(): void {
     this.node.crash(this.out(BROKER));
-    this.#lives[BROKER] = (this.#lives[BROKER] ?? 0) + 1;
-    this.#actors.forEach((actor, id) => {
-      if (id !== BROKER) actor?.peerLost?.(BROKER, this.out(id));
-    });
+    this.endLife(BROKER);
     this.node.restart(this.out(BROKER));
     this.settle();
   }
@@ -163,13 +47,6 @@ export class PulsarLab {
     const topic = this.node.topic(number);
     if (topic === undefined) throw new Error(`${name} is not served`);
     return topic;
-  }
-
-  #schedule(to: ActorId, from: ActorId, delayUs: Micros, wire: Wire, isTimer: boolean): number {
-    this.#lastEvent += 1;
-    const id = this.#lastEvent;
-    this.#events.push(this.nowUs + Math.max(0, delayUs), { to, from, isTimer, wire, life: this.#lives[to] ?? 0, id });
-    return id;
   }
 }
 

@@ -92,6 +92,35 @@ describe('a producer', () => {
     expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1, 2]);
     expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1']);
   });
+
+  it('cannot have a longer transaction.timeout.ms than the broker allows (K44)', () => {
+    const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.max.timeout.ms': 60 * SECOND } });
+    const longest = new TestProducer(bench, 'app', { 'transactional.id': 'a', 'transaction.timeout.ms': 60 * SECOND });
+    const longer = new TestProducer(bench, 'app2', { 'transactional.id': 'b', 'transaction.timeout.ms': 61 * SECOND });
+    bench.start();
+    for (const name of ['app', 'app2'])
+      (name === 'app' ? longest : longer).port.publish(bench.message(), bench.say(name));
+    bench.wait(SECOND);
+    longer.port.publish(bench.message(), bench.say('app2'));
+    expect([longest.told, longer.told]).toEqual([['m1 confirmed @0'], ['m2 failed', 'm3 failed']]);
+  });
+
+  it('is refused as a consumer that writes on, too, and stops', () => {
+    const bench = new KafkaBench({
+      nodes: 1,
+      broker: { 'transaction.max.timeout.ms': 60 * SECOND },
+      topics: { rides: {}, bills: {} },
+    });
+    const settings = { 'forward.to': 'bills', 'transaction.timeout.ms': 61 * SECOND, 'enable.auto.commit': false };
+    const consumer = new TestConsumer(bench, 'c1', settings);
+    const producer = new TestProducer(bench, 'app');
+    bench.start();
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(SECOND);
+    consumer.finish();
+    bench.wait(SECOND);
+    expect(bench.story('cancelled', 'committed', 'txn-begun')).toEqual(['c1 cancelled billing → c1']);
+  });
 });
 
 describe('a consumer', () => {
