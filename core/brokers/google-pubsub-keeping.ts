@@ -3,9 +3,11 @@
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
+import type { ActorId } from '../types.ts';
 import type { Handing } from './google-pubsub-handing.ts';
 import { armRetention, freed, type PubsubHost, tellDropped, timerOf } from './google-pubsub-host.ts';
 import type { PubsubSubscription } from './google-pubsub-subscription.ts';
+import { type DeleteResponse, type DeleteSubscription, PUBSUB_ERRORS } from './google-pubsub-verbs.ts';
 
 export class Keeping {
   readonly #host: PubsubHost;
@@ -27,7 +29,7 @@ export class Keeping {
 
   /** G19: a subscription that nobody has used for so long is deleted with all that is in it. */
   expire(subscription: PubsubSubscription, out: Out): void {
-    const { ttlUs, backlog, streams } = subscription;
+    const { ttlUs, streams } = subscription;
     if (ttlUs <= 0 || !subscription.exists) return;
     dropSilent(subscription, out);
     if (streams.size > 0) subscription.activeAtUs = out.now;
@@ -36,6 +38,21 @@ export class Keeping {
       out.timer(leftUs, timerOf('expire', subscription));
       return;
     }
+    this.#delete(subscription, out);
+  }
+
+  deleteCall(from: ActorId, { token, subscription: name }: DeleteSubscription, out: Out): void {
+    const subscription = this.#host.find(name);
+    const error = subscription === undefined ? PUBSUB_ERRORS.notFound : '';
+    const response: DeleteResponse = { type: 'DeleteResponse', token, error };
+    out.send(from, 'control', response);
+    if (subscription === undefined) return;
+    for (const stream of [...subscription.streams.all()]) subscription.streams.remove(stream);
+    this.#delete(subscription, out);
+  }
+
+  #delete(subscription: PubsubSubscription, out: Out): void {
+    const { backlog } = subscription;
     subscription.exists = false;
     const topic = this.#host.topics.get(subscription.topic);
     topic?.subscriptions.splice(topic.subscriptions.indexOf(subscription), 1);

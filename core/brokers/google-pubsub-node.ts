@@ -89,6 +89,8 @@ export class PubsubNode implements Machine {
         return this.#seeking.createSnapshot(from, request, out);
       case 'Seek':
         return this.#seeking.seekCall(from, request, out);
+      case 'DeleteSubscription':
+        return this.#keeping.deleteCall(from, request, out);
       default:
         return request satisfies never;
     }

@@ -196,7 +196,7 @@ export class PubsubSubscription {
   /** The timeline changed an option, or one of a nested table. What belongs to the making of a subscription stays as it was. */
   change(path: readonly string[], value: unknown): void {
     const [name = '', part] = path;
-    if (FIXED.includes(name)) return;
+    if (isFixed(name)) return;
     const given = value as OptionValues[string];
     const options = part === undefined ? given : { ...(tableOf(this.#options, name) ?? {}), [part]: given };
     this.#options = { ...this.#options, [name]: options };
@@ -214,6 +214,11 @@ export class PubsubSubscription {
     this.deadLetterTopic = deadLetter === undefined ? '' : textOf(deadLetter, 'dead_letter_topic');
     this.maxAttempts = deadLetter === undefined ? 0 : numberOf(deadLetter, 'max_delivery_attempts') || 5;
   }
+}
+
+/** Whether a setting of a subscription stays as it was made. */
+export function isFixed(name: string): boolean {
+  return FIXED.includes(name);
 }
 
 /** Set when a subscription is made and never again (G10, G17). Here also what its backlog was built for. */

@@ -140,6 +140,15 @@ export interface SeekResponse extends Answer {
   readonly type: 'SeekResponse';
 }
 
+/** Deletes it with all that is in it; snapshots of it stay. */
+export interface DeleteSubscription extends OnSubscription {
+  readonly type: 'DeleteSubscription';
+}
+
+export interface DeleteResponse extends Answer {
+  readonly type: 'DeleteResponse';
+}
+
 /** A push: the body of an HTTP request to the endpoint (G6). */
 export interface PushRequest extends Wire {
   readonly type: 'PushRequest';
@@ -167,6 +176,7 @@ export type PubsubRequest =
   | ModifyAckDeadline
   | CreateSnapshot
   | Seek
+  | DeleteSubscription
   | PushResponse;
 
 /** Status codes, and the two failures of a single ack id under exactly-once delivery (G13). */

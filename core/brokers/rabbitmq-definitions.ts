@@ -45,7 +45,8 @@ export class Definitions {
 
   addExchange(name: string, type: Exchange['type'], args: HeaderTable, flags: Partial<Exchange> = {}): void {
     const alternate = args['alternate-exchange'];
-    this.#host.graph.addExchange({
+    const { graph, policies } = this.#host;
+    graph.addExchange({
       durable: true,
       autoDelete: false,
       internal: false,
@@ -54,6 +55,7 @@ export class Definitions {
       type,
       alternate: typeof alternate === 'string' ? alternate : undefined,
     });
+    if (policies.any) graph.setFallback(name, policies.alternateOf(name));
   }
 
   declareExchange(method: OnChannel<'exchange.declare'>): Refusal | undefined {
@@ -252,7 +254,10 @@ export class Definitions {
       return notImplemented(`transient queue '${name}' that is not exclusive: 4.3 permits none`);
     }
     const shared = this.#host.cluster !== undefined && exclusiveTo === undefined;
-    const queue = new Queue(definition, spec, this.#host.placeOf(name), exclusiveTo, shared);
+    const args = this.#host.policies.argumentsOf(name, definition.arguments);
+    const ruled = args === definition.arguments ? spec : queueSpec(args, this.#host.features);
+    const [effective, rules] = typeof ruled === 'string' ? [definition.arguments, spec] : [args, ruled];
+    const queue = new Queue(definition, effective, rules, this.#host.placeOf(name), exclusiveTo, shared);
     queue.lastUsedUs = nowUs;
     this.#host.queues.set(name, queue);
     this.#host.graph.addQueue(name);
@@ -355,7 +360,21 @@ export class Definitions {
 
   /** What is in the queue obeys new limits at once; its TTL was fixed on arrival. A value that a node would refuse changes nothing. */
   applyPolicy(queue: Queue, option: string, value: unknown, out: Out): void {
-    const args = { ...queue.effective, ...argumentsOf({ [option]: value as OptionValue }, QUEUE_OPTIONS) };
+    this.#govern(queue, { ...queue.effective, ...argumentsOf({ [option]: value as OptionValue }, QUEUE_OPTIONS) }, out);
+  }
+
+  /** Policies have changed: queues and exchanges go by those that hold for them now. */
+  applyPolicies(out: Out): void {
+    const { graph, policies, queues } = this.#host;
+    for (const { name } of graph.exchanges()) graph.setFallback(name, policies.alternateOf(name));
+    for (const queue of [...queues.values()]) {
+      const args = policies.argumentsOf(queue.name, queue.arguments);
+      if (!sameTables(args, queue.effective)) this.#govern(queue, args, out);
+    }
+  }
+
+  /** A queue goes by other arguments than those of its declaration. Values that a node would refuse change nothing. */
+  #govern(queue: Queue, args: HeaderTable, out: Out): void {
     const spec = queueSpec(args, this.#host.features);
     if (typeof spec === 'string') return;
     queue.effective = args;
@@ -376,6 +395,10 @@ export class Definitions {
     if (idleUs >= expiresUs) this.deleteQueue(queue, R['timed out'], out);
     else out.timer(expiresUs - idleUs, { type: 'rabbitmq/unused', queue: queue.name } as Timer, 0);
   }
+}
+
+function sameTables(one: HeaderTable, other: HeaderTable): boolean {
+  return [...Object.keys(one), ...Object.keys(other)].every((name) => one[name] === other[name]);
 }
 
 /** Why a queue that exists cannot be declared like this: it is another (R10). */

@@ -9,6 +9,7 @@ import type { QueuedMessage } from '../parts/ready-list.ts';
 import type { Micros, PlaceId } from '../types.ts';
 import type { RabbitCluster } from './rabbitmq-cluster.ts';
 import { type Features, featuresOf } from './rabbitmq-options.ts';
+import { Policies } from './rabbitmq-policies.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import { type Channel, type Connection, notFound, type Refusal } from './rabbitmq-session.ts';
 
@@ -42,6 +43,7 @@ export class RabbitHost {
   /** Numbers queues and exchanges for the facts; 0 for one that the scenario does not know. */
   readonly placeOf: (name: string) => PlaceId;
   readonly graph = new ExchangeGraph();
+  readonly policies = new Policies();
   readonly queues = new Map<string, Queue>();
   readonly connections = new Map<number, Connection>();
   /** Absent on a node that is alone. */

@@ -21,6 +21,7 @@ import { Definitions } from './rabbitmq-definitions.ts';
 import { type NodeSettings, RabbitHost, type Timer } from './rabbitmq-host.ts';
 import { Keeper } from './rabbitmq-keeper.ts';
 import { CHANGEABLE } from './rabbitmq-options.ts';
+import { type Policy, policyMistake } from './rabbitmq-policies.ts';
 import { Publishing } from './rabbitmq-publishing.ts';
 import type { QueueDefinition, QueueStats } from './rabbitmq-queue.ts';
 import {
@@ -112,6 +113,22 @@ export class RabbitNode implements Machine {
     args: HeaderTable,
   ): string | undefined {
     return this.#definitions.bind({ source, to, destination, key, arguments: args })?.text;
+  }
+
+  /** Sets a policy, in place of one of the same name; gives why the node refuses it, '' when it does not. */
+  setPolicy(policy: Policy, out: Out): string {
+    const mistake = policyMistake(policy);
+    if (mistake !== '') return mistake;
+    this.#host.policies.set(policy);
+    this.#definitions.applyPolicies(out);
+    return '';
+  }
+
+  /** Takes a policy away; false when there is none of this name. */
+  clearPolicy(name: string, out: Out): boolean {
+    const known = this.#host.policies.clear(name);
+    if (known) this.#definitions.applyPolicies(out);
+    return known;
   }
 
   /** The counters of a queue, or `undefined` when there is no such queue. */

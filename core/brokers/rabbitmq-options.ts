@@ -482,6 +482,12 @@ const TAKEN_BY: Readonly<Record<string, readonly string[]>> = {
   'x-queue-type': ['classic', 'quorum', 'stream'],
 };
 const NO_STREAM = ['classic', 'quorum'];
+
+/** Whether queues of a type take an argument. */
+export function takenBy(name: string, type: string): boolean {
+  return (TAKEN_BY[name] ?? NO_STREAM).includes(type);
+}
+
 /** Of arguments that no table names, a node knows nothing and says nothing. */
 const KNOWN: readonly string[] = [...Object.keys(QUEUE_OPTIONS), ...Object.keys(TAKEN_BY)];
 const STRATEGIES: readonly HeaderValue[] = ['at-most-once', 'at-least-once'];

@@ -55,6 +55,7 @@ export class Queue {
 
   constructor(
     definition: QueueDefinition,
+    effective: HeaderTable,
     spec: QueueSpec,
     place: PlaceId,
     exclusiveTo: Connection | undefined,
@@ -67,7 +68,7 @@ export class Queue {
     this.autoDelete = definition.autoDelete;
     this.exclusiveTo = exclusiveTo;
     this.arguments = definition.arguments;
-    this.effective = definition.arguments;
+    this.effective = effective;
     this.spec = spec;
     this.contents = new RabbitQueue(spec.rules);
     this.stream = spec.stream && new Stream(spec.stream);

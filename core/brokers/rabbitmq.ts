@@ -60,7 +60,7 @@ export const rabbitmq: BrokerKind = {
     'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
-    'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. Policies are written as arguments of the queue, and flow control is not modelled.',
+    'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. In a scenario policies are written as arguments of the queue and changed by `set`; flow control is not modelled.',
     'A message that is dead-lettered at least once moves at the next flush, copy and removal together, so that on one node no repetition comes of it; in a cluster it may come twice.',
     'A broker that is sent more than it delivers has no memory or disk alarm.',
   ],

@@ -214,6 +214,7 @@ const GOOGLE: Sentences<Exclude<PubsubRequest['type'], 'StreamKeepAlive' | 'Push
   ModifyAckDeadline: 'Lets the deadline end so long from now; 0 gives the message back.',
   CreateSnapshot: 'Keeps what of a subscription is unacked now, to seek back to; refused where the name is taken.',
   Seek: 'Moves a subscription to a time or a snapshot: what comes after is unacked again, what comes before is acked.',
+  DeleteSubscription: 'Deletes a subscription with all that is in it.',
   PushRequest: 'Pushed: one message for an endpoint; its HTTP status acks it or gives it back.',
 };
 

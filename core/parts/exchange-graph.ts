@@ -56,6 +56,8 @@ interface Node {
   readonly edges: Edge[];
   /** Edges of a direct exchange by binding key. */
   readonly byKey: Map<string, Edge[]>;
+  /** The alternate of an exchange whose declaration names none. */
+  fallback: string | undefined;
 }
 
 /** The default exchange has no name: every queue is bound to it under its own name, and nothing else ever is (R2). */
@@ -80,8 +82,16 @@ export class ExchangeGraph {
 
   /** Adds an exchange; the name must be free. */
   addExchange(exchange: Exchange): void {
-    this.#nodes.set(exchange.name, { exchange, edges: [], byKey: new Map() });
+    this.#nodes.set(exchange.name, { exchange, edges: [], byKey: new Map(), fallback: undefined });
     if (exchange.type === 'headers') this.#headersExchanges += 1;
+    this.#routes.clear();
+  }
+
+  /** Gives an exchange the alternate that it has where its declaration names none. */
+  setFallback(name: string, alternate: string | undefined): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined || node.fallback === alternate) return;
+    node.fallback = alternate;
     this.#routes.clear();
   }
 
@@ -175,7 +185,7 @@ export class ExchangeGraph {
       }
       // The alternate is this exchange's own fallback: a match that leads to another exchange is a match, whatever
       // comes of it there.
-      const alternate = node.exchange.alternate;
+      const alternate = node.exchange.alternate ?? node.fallback;
       if (matched.length === 0 && alternate !== undefined && !seen.has(alternate)) {
         seen.add(alternate);
         toVisit.push(alternate);

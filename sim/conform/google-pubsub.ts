@@ -5,8 +5,10 @@
  */
 import { PubsubNode } from '../../core/brokers/google-pubsub-node.ts';
 import { SUBSCRIPTION_OPTIONS, subscriptionMistake, TOPIC_OPTIONS } from '../../core/brokers/google-pubsub-options.ts';
+import { isFixed } from '../../core/brokers/google-pubsub-subscription.ts';
 import type {
   AckResponse,
+  DeleteResponse,
   PublishResponse,
   PubsubRequest,
   PullResponse,
@@ -53,6 +55,7 @@ type Response =
   | PullResponse
   | AckResponse
   | SeekResponse
+  | DeleteResponse
   | SnapshotResponse
   | StreamState
   | StreamingPullResponse;
@@ -114,6 +117,7 @@ class Script {
   readonly #last = new Map<string, { readonly message: ReceivedMessage; readonly subscription: string }>();
   readonly #answers = new Map<number, Response>();
   readonly #subscriptionOf = new Map<ReceivedMessage, string>();
+  readonly #node: PubsubNode;
   #tokens = 0;
   #stream = { token: 0, subscription: '', received: [] as ReceivedMessage[] };
   readonly #streamUnacked: ReceivedMessage[] = [];
@@ -137,7 +141,7 @@ class Script {
       topics.push({ name: deadLetters, options: {} });
       subscriptions.push({ name: `${deadLetters}-sub`, options: { topic: deadLetters } });
     }
-    this.#driver.start(new PubsubNode(topics, subscriptions, this.#driver.setup));
+    this.#node = this.#driver.start(new PubsubNode(topics, subscriptions, this.#driver.setup));
   }
 
   /** An open stream gives signs of life, as a client library's does. */
@@ -180,6 +184,10 @@ class Script {
         const made = this.#ask({ type: 'CreateSnapshot', subscription: this.#subscription(step), name });
         return { ...failing(made), expiresAtUs: (made as SnapshotResponse).expiresAtUs };
       }
+      case 'delete-subscription':
+        return failing(this.#ask({ type: 'DeleteSubscription', subscription: this.#subscription(step) }));
+      case 'update-subscription':
+        return this.#update(this.#subscription(step), step.table('settings'));
       case 'create-subscription':
         return { ...DONE, error: !isAccepted(step.table('settings')) };
       case 'streaming-pull':
@@ -194,6 +202,25 @@ class Script {
       default:
         throw new UnknownShape(`the op ${step.text('op')}`);
     }
+  }
+
+  /** A field mask of the settings that are named. What is made with a subscription cannot be changed (G10, G17). */
+  #update(subscription: string, settings: JsonTable): Result {
+    for (const name of Object.keys(settings)) {
+      if (IMMUTABLE.includes(name)) return { ...DONE, error: true };
+      if (isFixed(name)) throw new UnknownShape(`a later change of ${name}`);
+    }
+    if (!isAccepted(settings) || !this.#alive(subscription)) return { ...DONE, error: true };
+    const cleared = Object.fromEntries(Object.keys(settings).map((name) => [name, undefined]));
+    for (const [name, value] of Object.entries({ ...cleared, ...optionsOf(settings) }))
+      this.#node.command({ type: 'set', path: ['queues', subscription, name], value }, this.#driver.out);
+    this.#hear();
+    return DONE;
+  }
+
+  #alive(subscription: string): boolean {
+    const request: Unsent = { type: 'ModifyAckDeadline', subscription, acks: [], deadlineUs: 0 };
+    return this.#ask(request).error === '';
   }
 
   #subscription(step: Fields): string {
@@ -319,6 +346,9 @@ function optionsOf(settings: JsonTable, table: OptionTable = SUBSCRIPTION_OPTION
 
 /** Of no consequence for what is delivered, or told by the service only. */
 const UNUSED: readonly string[] = ['labels', 'name', 'state', 'detached', 'topic_message_retention_duration'];
+
+/** What an update may not name. */
+const IMMUTABLE: readonly string[] = ['name', 'topic', 'filter', 'enable_message_ordering'];
 
 /** 0 means the default here, and null everywhere. */
 function isUnset(name: string, value: Json): boolean {

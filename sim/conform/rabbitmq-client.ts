@@ -2,10 +2,12 @@
  * One `RabbitNode` and its AMQP clients, on a clock that moves when told. Message bodies are labels: the same label is the same message.
  */
 import { RabbitNode } from '../../core/brokers/rabbitmq-node.ts';
+import type { Policy, PolicyTarget } from '../../core/brokers/rabbitmq-policies.ts';
 import type { ServerMethod } from '../../core/brokers/rabbitmq-verbs.ts';
 import type { Properties } from '../../core/parts/amqp-message.ts';
 import type { Message, Micros } from '../../core/types.ts';
 import { AmqpClients, type ChannelMethod, type Heard } from './amqp-clients.ts';
+import type { Fields } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
 
 /** R37: half an hour. */
@@ -59,6 +61,20 @@ export class RabbitClient {
     return this.say(channel, { type: 'basic.publish', ...to, properties, body, sizeBytes: body.sizeBytes });
   }
 
+  /** What an operator sets and clears; false when the node refuses. */
+  setPolicy(policy: Policy): boolean {
+    return this.#settled(this.node.setPolicy(policy, this.#driver.out) === '');
+  }
+
+  clearPolicy(name: string): boolean {
+    return this.#settled(this.node.clearPolicy(name, this.#driver.out));
+  }
+
+  #settled(done: boolean): boolean {
+    this.advanceTo(this.nowUs);
+    return done;
+  }
+
   connectionOf(channel: string): string {
     return this.#clients.connectionOf(channel);
   }
@@ -106,4 +122,16 @@ export function answer<Type extends ServerMethod['type']>(
   type: Type,
 ): Said<Type> | undefined {
   return said.find((one) => one.type === type) as Said<Type> | undefined;
+}
+
+/** `{name, pattern, definition, priority = 0, apply_to = all}`, as an operator writes it. */
+export function policyOf(step: Fields): Policy {
+  const applyTo = step.text(step.has('applyTo') ? 'applyTo' : 'apply_to', 'all');
+  return {
+    name: step.text('name'),
+    pattern: step.text('pattern'),
+    definition: step.table('definition'),
+    priority: step.number('priority', 0),
+    applyTo: applyTo as PolicyTarget,
+  };
 }

@@ -8,7 +8,7 @@ import { headersOf } from '../../core/parts/amqp-message.ts';
 import type { ExchangeType } from '../../core/parts/exchange-graph.ts';
 import type { Micros } from '../../core/types.ts';
 import { asRecorded, Fields, type Json, type JsonTable, type Runner, SLACK_MS, UnknownShape } from './case.ts';
-import { answer, RabbitClient } from './rabbitmq-client.ts';
+import { answer, policyOf, RabbitClient } from './rabbitmq-client.ts';
 
 export const runRecording: Runner = (table, findings) => {
   const row = new Fields(table, 'recording').skip('id', 'system', 'title', 'notes');
@@ -103,6 +103,12 @@ class Replay {
       case 'closeConnection':
       case 'crash':
         this.#end(step.text('connection'));
+        return undefined;
+      case 'policy':
+        client.setPolicy(policyOf(step));
+        return undefined;
+      case 'clearPolicy':
+        client.clearPolicy(step.text('name'));
         return undefined;
       case 'stats': {
         const stats = client.node.stats(step.text('queue'));

@@ -21,7 +21,7 @@ import {
   sameJson,
   UnknownShape,
 } from './case.ts';
-import { answer, RabbitClient } from './rabbitmq-client.ts';
+import { answer, policyOf, RabbitClient } from './rabbitmq-client.ts';
 
 export { runRecording } from './rabbitmq-recording.ts';
 
@@ -343,6 +343,12 @@ class Script {
         break;
       case 'connection.drop':
         client.drop(client.connectionOf(channel));
+        break;
+      case 'set-policy':
+        result = client.setPolicy(policyOf(step)) ? 'ok' : 'refused';
+        break;
+      case 'clear-policy':
+        result = client.clearPolicy(step.text('name')) ? 'ok' : 'refused';
         break;
       case 'settle':
         break;
