@@ -49,8 +49,8 @@ export class KafkaCluster {
   readonly #groupPartitions = new Map<string, PartitionIndex>();
   /** Places of the consumer groups, by name. */
   readonly groupPlaces = new Map<string, PlaceId>();
-  /** Offsets of which a coordinator has said that they are committed, as they were written down. */
-  readonly toldOffsets = new WeakSet<object>();
+  /** What coordinators have written down and said: offsets that are committed, transactions that are decided. A new coordinator does not say it again. */
+  readonly told = new WeakSet<object>();
   readonly #byTopic = new Map<string, PartitionIndex[]>();
   readonly #byName = new Map<PartitionName, PartitionIndex>();
   readonly #setup: Setup;

@@ -142,7 +142,7 @@ export class GroupCoordinator {
   /** It is committed, whether the coordinator that wrote it down came to say so or died before. */
   #learnOffset(group: Group, learned: HeldOffset): void {
     group.offsets.set(learned.record.partition, learned.record);
-    if (!this.#log.cluster.toldOffsets.has(learned.record)) this.#untold.push({ group, learned });
+    if (!this.#log.cluster.told.has(learned.record)) this.#untold.push({ group, learned });
   }
 
   /** Everything is read: sessions of the members begin now. */
@@ -521,7 +521,7 @@ export class GroupCoordinator {
   #apply(group: Group, record: OffsetRecord, generation: number, because: FactId, out: Out): void {
     const { partition, offset, consumer } = record;
     group.offsets.set(partition, record);
-    this.#log.cluster.toldOffsets.add(record);
+    this.#log.cluster.told.add(record);
     const { name, place } = this.#log.cluster.partition(partition);
     const isOwn =
       generation === EPOCHS ? this.#epochs.holds(group.name, consumer, name) : generation === group.state.generation;

@@ -80,10 +80,7 @@ export class TxnCoordinator {
     this.#txns.set(metadata.transactionalId, { metadata, producer, busy: false, unmarked: new Set() });
   }
 
-  /**
-   * Everything is read: goes on with what was prepared. Whether the coordinator before had come so far as to say what was decided is not in the
-   * log, so it is said again.
-   */
+  /** Everything is read: goes on with what was prepared. */
   ready(out: Out): void {
     for (const txn of this.#txns.values()) {
       if (!txn.metadata.state.startsWith('Prepare')) continue;
@@ -191,8 +188,11 @@ export class TxnCoordinator {
     });
   }
 
-  /** The point of no return is written (K40). */
+  /** The point of no return is written (K40). The coordinator before may have died before it came to say so. */
   #decided({ metadata, producer }: Txn, out: Out): void {
+    const { told } = this.#node.cluster;
+    if (told.has(metadata)) return;
+    told.add(metadata);
     const kind = metadata.state === 'PrepareCommit' ? F['txn-committed'] : F['txn-aborted'];
     out.fact(kind, 0, 0, producer, metadata.producerId);
   }

@@ -48,7 +48,7 @@ export class LogHistory {
     this.lost = evidence.perMessage();
     this.aborted = evidence.perMessage();
     this.compacted = evidence.perMessage();
-    // By producer: what it wrote since its last transaction began (a new coordinator may say again that the one before was committed), and the fact that aborted that one already, if any did.
+    // By producer: what it wrote since its last transaction began, and the fact that aborted that one already, if any did.
     const openTxn = new Map<number, { readonly messages: MessageId[]; abortedBy: FactId }>();
     const leaders = new Map<PlaceId, ActorId>();
     for (let id = 1; id <= trace.count; id++) {

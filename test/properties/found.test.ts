@@ -164,6 +164,42 @@ timeline:
   - { at: 8200ms, crash: worker, restart: 100ms }
 `,
   },
+  {
+    fault:
+      'a Kafka coordinator that took over said again that a transaction is committed, which was taken for the next one',
+    yaml: `
+title: A decision that is told twice
+broker: { kind: kafka, nodes: 3, replica.lag.time.max.ms: 10s, offsets.topic.num.partitions: 2, transaction.state.log.num.partitions: 2, transaction.state.log.min.isr: 2 }
+seed: 167
+duration: 60s
+topics:
+  jobs: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+  done: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+producers:
+  maker: { to: jobs, rate: poisson 5/s, messages: 3, start: 5s, request.timeout.ms: 2s, partitioner: round-robin }
+consumers:
+  worker:
+    from: jobs
+    process: 10ms
+    effect: { insert: results }
+    enable.auto.commit: false
+    auto.offset.reset: earliest
+    session.timeout.ms: 10s
+    max.poll.interval.ms: 60s
+    forward.to: done
+    transaction.timeout.ms: 10s
+    group.protocol: consumer
+  reader:
+    from: done
+    effect: { insert: read }
+    auto.offset.reset: earliest
+    isolation.level: read_committed
+    enable.auto.commit: false
+    session.timeout.ms: 10s
+network: { latency: 1ms..5ms }
+timeline: [{ when: appended, nth: 4, of: b1, crash: b1, restart: 5s }]
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {

@@ -93,9 +93,9 @@ test('a commit is caused by the consumer’s request, although it waits for the 
   const { trace } = till('all', CRASH);
   const committed = factsOf(trace, 'committed');
   expect(committed.length).toBeGreaterThan(10);
-  for (const { cause, peer } of committed) {
-    expect([trace.name(cause), trace.actor(cause)]).toEqual(['sent', peer]);
-  }
+  const others = committed.filter(({ cause, peer }) => trace.name(cause) !== 'sent' || trace.actor(cause) !== peer);
+  // What was written down when the coordinator died is said by the next one, because it was elected.
+  expect(others.map(({ cause }) => trace.actorName(trace.actor(cause)))).toEqual(['controller']);
 });
 
 test('under acks=all a message is confirmed because the high watermark passed it, and it was copied because it was stored', () => {
