@@ -179,6 +179,12 @@ const QUEUE_VERBS = ['acked', 'gave back', 'rejected', 'left'] as const;
 /** In a log nothing is acked one by one: what a consumer is done with, it commits past later. */
 const LOG_VERBS = ['is done with', 'will read again', 'skipped', 'will read again'] as const;
 
+/** By `detail` of `appended`. */
+const HIDDEN_UNTIL: Readonly<Record<number, string>> = {
+  1: ', hidden until its delay is over',
+  3: ', hidden until its transaction is committed',
+};
+
 const ABORTED = R['transaction aborted'];
 const FILTERED = R['filtered out'];
 const NO_ROUTE = R['no route'];
@@ -268,8 +274,9 @@ export const FACTS = {
   appended: {
     tone: 'normal',
     value: 'offset; in a queue, how many ready messages come after it (0: it is the last)',
-    detail: '1 when it is delayed and not yet visible; 2 when only written by a follower',
-    sentence: (f) => `${f.place} stored ${m(f)}${f.detail === 1 ? ', hidden until its delay is over' : ''}.`,
+    detail:
+      '1 when it is delayed and not yet visible; 2 when only written by a follower; 3 when it is hidden until its transaction is committed',
+    sentence: (f) => `${f.place} stored ${m(f)}${HIDDEN_UNTIL[f.detail] ?? ''}.`,
   },
   replicated: {
     tone: 'quiet',
@@ -281,7 +288,12 @@ export const FACTS = {
     value: 'the high watermark: offsets below it are committed',
     sentence: (f) => `The high watermark of ${f.place} is ${f.value}.`,
   },
-  'became-visible': { tone: 'normal', sentence: (f) => `${M(f)} became visible${at(f)}: its delay is over.` },
+  'became-visible': {
+    tone: 'normal',
+    detail: '1 when it was hidden until its transaction was committed',
+    sentence: (f) =>
+      `${M(f)} became visible${at(f)}: its ${f.detail === 1 ? 'transaction was committed' : 'delay is over'}.`,
+  },
   deduplicated: {
     tone: 'notable',
     sentence: (f) => `${f.actor} recognised ${m(f)} as a duplicate${at(f)} and did not take it again.`,

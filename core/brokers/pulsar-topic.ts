@@ -35,6 +35,9 @@ export type TopicTimer =
 
 /** Cursors that could not be written down for the rate limit are written after this long (managedLedgerCursorPositionFlushSeconds). */
 const CURSOR_FLUSH_US: Micros = 60_000_000;
+/** In `detail` of what is stored, and of what became visible. */
+const IN_TXN = 3;
+const COMMITTED = 1;
 /** A topic without producers and subscriptions is deleted after so long (P55). */
 const IDLE_US: Micros = 60_000_000;
 
@@ -278,7 +281,7 @@ export class PulsarTopic implements SubscriptionHost {
     for (let s = 0; s < all.length; s++) {
       const subscription = all[s] as PulsarSubscription;
       const place = subscription.placeOf(entry);
-      const how = hidden || subscription.isDelayed(entry.deliverAtUs, out.now) ? 1 : 0;
+      const how = hidden ? IN_TXN : subscription.isDelayed(entry.deliverAtUs, out.now) ? 1 : 0;
       if (fanOut) for (const { id } of messages) out.fact(F.routed, id, place, 0, 0, 0, because);
       let first = 0;
       for (let i = 0; i < messages.length; i++) {
@@ -341,7 +344,7 @@ export class PulsarTopic implements SubscriptionHost {
   #dropUnheard(entry: LedgerEntry, out: Out): void {
     for (const subscription of this.subscriptions.values()) {
       if (subscription.record.cursor.isAcked(entry.index)) continue;
-      subscription.passUpTo(entry.index, F.evicted, R['over capacity'], out);
+      subscription.passUpTo(entry.index, F.lost, R['over capacity'], out);
     }
   }
 
@@ -360,7 +363,7 @@ export class PulsarTopic implements SubscriptionHost {
         const { messages, txn } = this.info.ledger.entry(i) ?? NO_ENTRY;
         if (txn !== '' && this.isAborted(txn)) continue;
         for (const { id } of messages)
-          out.fact(F.appended, id, subscription.place, 0, 0, this.#openTxns.has(txn) ? 1 : 0);
+          out.fact(F.appended, id, subscription.place, 0, 0, this.#openTxns.has(txn) ? IN_TXN : 0);
       }
     }
     const consumer = new PulsarConsumer(voice, request);
@@ -652,7 +655,7 @@ export class PulsarTopic implements SubscriptionHost {
       for (const { id } of entry.messages) {
         if (!committed) out.fact(F.evicted, id, place, 0, 0, R['transaction aborted'], because);
         else {
-          const fact = out.fact(F['became-visible'], id, place, 0, 0, 0, because);
+          const fact = out.fact(F['became-visible'], id, place, 0, 0, COMMITTED, because);
           if (shown === 0) shown = fact;
         }
       }

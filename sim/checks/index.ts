@@ -24,12 +24,10 @@ import { lockExclusivity, noEarlyRedelivery, staleAckFencing, zombieOverlap } fr
 import {
   duplicate,
   inconsistentOffsets,
-  lostWrite,
   nonmonotonicPoll,
   nonmonotonicSend,
   pollSkip,
   replayFidelity,
-  unseen,
 } from './log-anomalies.ts';
 import type { ClaimName } from './names.ts';
 import { fifoGroupOrder, partitionOrder } from './order.ts';
@@ -37,6 +35,7 @@ import { poisonIsolation } from './poison-isolation.ts';
 import { exercisable, permits, unjudged } from './promises.ts';
 import { committedSurvives, singleLeader } from './replicas.ts';
 import { abortedRead, atomicPublishAndCommit, idempotentProduce, precommittedRead } from './transactions.ts';
+import { lostWrite, unseen } from './unread.ts';
 
 export interface Verdict {
   readonly claim: string;

@@ -68,7 +68,7 @@ export const partitionOrder = defineCheck<Found>({
 });
 
 /** A group of Redis reads its stream in order (X7). RabbitMQ keeps a queue's order for first deliveries unless messages have priorities; SQS Standard keeps none, SQS FIFO per message group. */
-function keepsOrder(evidence: Evidence, place: PlaceId): boolean {
+export function keepsOrder(evidence: Evidence, place: PlaceId): boolean {
   const { parent = '' } = evidence.trace.places[place] ?? {};
   const stream = evidence.scenario.topics[parent];
   if (stream !== undefined) return evidence.scenario.brokers[stream.broker]?.kind === 'redis-streams';

@@ -10,6 +10,7 @@ import type { ConsumerSpec, DeclaredSpec, ProducerSpec, Scenario } from '../scen
 import * as pubsub from './google-pubsub-promises.ts';
 import { CLAIMS, type ClaimName } from './names.ts';
 import * as pulsar from './pulsar-promises.ts';
+import { publishesInTxns } from './pulsar-txns.ts';
 import * as redis from './redis-promises.ts';
 import type { Setting } from './settings.ts';
 
@@ -39,10 +40,12 @@ const LOGS: readonly ClaimName[] = CLAIMS.filter(
   (claim) => !EVERYWHERE.includes(claim) && !QUEUES.includes(claim) && claim !== 'fifo-group-order',
 );
 
-/** What can be told of a log whose readers keep no offsets at the broker: a RabbitMQ stream (R66, R67). */
+/** What can be told of a log whose readers keep their offsets themselves: a RabbitMQ stream (R66, R67). */
 const STREAMS: readonly ClaimName[] = [
   'replay-fidelity',
   'partition-order',
+  'commit-safety',
+  'commit-monotonic',
   'inconsistent-offsets',
   'duplicate',
   'lost-write',
@@ -51,6 +54,8 @@ const STREAMS: readonly ClaimName[] = [
   'nonmonotonic-poll',
   'nonmonotonic-send',
 ];
+
+const TRANSACTIONS: readonly ClaimName[] = ['atomic-publish-and-commit', 'aborted-read', 'precommitted-read'];
 
 /** Claims that one broker of a scenario can put to the test, by its kind and by what is declared on it. */
 function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
@@ -73,21 +78,22 @@ function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
       return [...EVERYWHERE, ...LOGS, ...(shared ? QUEUES : [])];
     }
     case 'pulsar': {
-      const forwards = Object.values(scenario.consumers).some((one) => one.broker === broker && pulsar.forwards(one));
       return [
         ...EVERYWHERE,
         ...QUEUES,
         'duplicate',
+        'lost-write',
+        'unseen',
         'nonmonotonic-send',
         'single-leader',
-        ...(forwards ? ['atomic-publish-and-commit' as const] : []),
+        ...(publishesInTxns(scenario, broker) ? TRANSACTIONS : []),
       ];
     }
     case 'sns':
     case 'google-pubsub':
       return [...EVERYWHERE, ...QUEUES, 'duplicate', 'nonmonotonic-send', 'single-leader'];
     case redis.STREAMS:
-      return [...EVERYWHERE, ...QUEUES, 'duplicate', 'partition-order'];
+      return [...EVERYWHERE, ...QUEUES, 'duplicate', 'lost-write', 'unseen', 'partition-order'];
     default:
       return EVERYWHERE;
   }

@@ -27,10 +27,10 @@ const GROUP_START = ['auto.offset.reset: *'] as const;
 const STREAM_START = ['x-stream-offset: *'] as const;
 /** Settled without an effect, whatever the broker. */
 const LOSS_ANYWHERE = ['settle: *', 'on-failure: skip', 'shed', 'produces, on: failed (what failed is acked)'] as const;
-const KAFKA_LOSS = [...LOSS_ANYWHERE, 'on-failure: reject'] as const;
+/** And where it is an offset that is committed. */
+const LOG_LOSS = [...LOSS_ANYWHERE, 'on-failure: reject', 'on-failure: * (a stream hands out nothing again)'] as const;
 const LOSS = [
-  ...KAFKA_LOSS,
-  'on-failure: * (a stream hands out nothing again)',
+  ...LOG_LOSS,
   'cumulativeAck: the ack of a later message covers one that failed or is in work',
   'on-failure: reject (without a dead-letter-stream it is acked)',
   'share.acknowledgement.mode: implicit (the next poll accepts what failed, too)',
@@ -61,8 +61,15 @@ const REPEAT = [
   ...REDIS_STORAGE,
 ] as const;
 const LOG_WRITES = ['enable.idempotence: false', ...RABBITMQ_RESEND] as const;
-/** What a log or a stream lets its readers miss. */
-const LOG_READS = [...KAFKA_STORAGE, ...GROUP_START, ...STREAM_START] as const;
+/** What a log, a stream or a topic lets its readers miss. */
+const LOG_READS = [
+  ...KAFKA_STORAGE,
+  'persistent: false of *',
+  'managedLedgerDefaultAckQuorum: *',
+  ...REDIS_STORAGE,
+  ...GROUP_START,
+  ...STREAM_START,
+] as const;
 const EXACTLY_ONCE = ['enable_exactly_once_delivery: false of *'] as const;
 
 const SETTINGS = {
@@ -142,7 +149,7 @@ const SETTINGS = {
   ],
   'fifo-group-order': [],
   'single-owner': [],
-  'commit-safety': [...KAFKA_LOSS, ...GROUP_START],
+  'commit-safety': [...LOG_LOSS, ...GROUP_START, ...STREAM_START],
   'commit-monotonic': [],
   'single-leader': [],
   'committed-survives': REPLICAS,

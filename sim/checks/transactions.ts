@@ -7,6 +7,7 @@ import { halves } from './dual-write.ts';
 import { type Evidence, witness } from './evidence.ts';
 import { type Apart, offsetsApart } from './forwarding.ts';
 import { acksApart, forwardsOnPulsar } from './pulsar-forwarding.ts';
+import { addPulsarTxns, shownInPart } from './pulsar-txns.ts';
 
 /** The transactions of a run, by message: when its transaction began, and how it ended. Fact numbers; 0 for none or not yet. */
 export interface Txns {
@@ -42,13 +43,16 @@ export function txnsOf(evidence: Evidence): Txns {
       }
     }
   }
+  addPulsarTxns(evidence, txns);
   return txns;
 }
 
-/** Whether this consumer was told to read committed transactions only. */
-function readsCommitted(evidence: Evidence, consumer: ActorId): boolean {
-  const declared = evidence.scenario.consumers[evidence.trace.actors[consumer]?.group ?? ''];
-  return declared !== undefined && textOf(declared.options, 'isolation.level', 'read_uncommitted') === 'read_committed';
+/** Whether this consumer was told to read committed transactions only. Pulsar shows nothing else (P66). */
+function readsCommitted({ scenario, trace }: Evidence, consumer: ActorId): boolean {
+  const declared = scenario.consumers[trace.actors[consumer]?.group ?? ''];
+  if (declared === undefined) return false;
+  if (scenario.brokers[declared.broker]?.kind === 'pulsar') return true;
+  return textOf(declared.options, 'isolation.level', 'read_uncommitted') === 'read_committed';
 }
 
 /** A reader is never handed a message of a transaction that was aborted. */
@@ -128,7 +132,10 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
     if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: own.seen && troubled, witness: [], apart: null };
     const apart = offsetsApart(evidence) ?? acksApart(evidence);
     if (apart !== null) return { seen: 'broken', exercised: true, witness: apart.witness, apart };
-    const { begun, committed, aborted } = txnsOf(evidence);
+    const txns = txnsOf(evidence);
+    const part = shownInPart(evidence, txns);
+    if (part.length > 0) return { seen: 'broken', exercised: true, witness: part, apart: null };
+    const { begun, committed, aborted } = txns;
     const whole = new Map<FactId, { kept: MessageId; gone: MessageId }>();
     for (let m = 1; m < begun.length; m++) {
       const txn = begun[m] as number;
@@ -177,7 +184,13 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
       const [half, other] = trace.kind(txn) === F.recorded ? ['recorded', 'published'] : ['published', 'recorded'];
       return `Message ${trace.messageOf(txn)} was ${half} at ${evidence.at(txn)} and never ${other}: ${trace.sentence(end)}`;
     }
-    return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} is there in part only: ${evidence.trace.sentence(end)}`;
+    const shown = rest.find((id) => trace.kind(id) === F['became-visible']);
+    const other = rest.find((id) => trace.kind(id) === F.appended || trace.kind(id) === F.evicted);
+    const what =
+      shown === undefined || other === undefined
+        ? trace.sentence(end)
+        : `message ${trace.messageOf(shown)} became visible at ${evidence.at(shown)}, and message ${trace.messageOf(other)} never did.`;
+    return `The transaction that ${evidence.actorOf(txn)} began at ${evidence.at(txn)} is there in part only: ${what}`;
   },
 });
 

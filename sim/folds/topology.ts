@@ -131,6 +131,9 @@ export interface ActiveFault {
 export type { InHand };
 
 const ROWS_KEPT = 64;
+/** In `detail` of `appended`: what is stored and cannot be handed out yet. */
+const DELAYED = 1;
+const IN_TXN = 3;
 
 export class Topology {
   /** The last fact applied; 0 before the first. */
@@ -637,7 +640,7 @@ export class Topology {
   #append(trace: Trace, id: FactId, node: ActorId, message: MessageId, place: PlaceId, time: Micros): void {
     const queue = this.#queue(trace, place);
     if (queue !== undefined) {
-      const isDelayed = trace.detail(id) === 1;
+      const isDelayed = trace.detail(id) === DELAYED || trace.detail(id) === IN_TXN;
       queue.servedBy(node);
       queue.append(message, sizeOf(trace, message), time, isDelayed, deathsBefore(trace, id, message), trace.value(id));
       return;

@@ -43,6 +43,8 @@ export interface Breach {
 const LOST: readonly ClaimName[] = ['confirmed-durable', 'at-least-once', 'exactly-once-effect'];
 /** And what readers of a log see of it. */
 const LOST_LOG: readonly ClaimName[] = [...LOST, 'inconsistent-offsets', 'lost-write', 'unseen'];
+/** And what readers see of it where entries are handed out one by one. */
+const LOST_TOPIC: readonly ClaimName[] = [...LOST, 'lost-write', 'unseen'];
 /** What falls when something is settled without an effect. */
 const UNDONE: readonly ClaimName[] = ['at-least-once', 'exactly-once-effect'];
 /** And where settling is the commit of an offset. */
@@ -293,7 +295,7 @@ export const BREACHES: readonly Breach[] = [
     timeline: [{ at: '5s', lose: 'reply', from: 'rabbitmq', to: 'maker', for: '1s' }],
   },
   {
-    claims: [...UNDONE, 'lost-write', 'unseen'],
+    claims: [...UNDONE_LOG, 'lost-write', 'unseen'],
     setting: 'x-stream-offset: next',
     system: stream({
       consumers: { worker: { 'x-stream-offset': 'next', 'offset-tracking': 'stored', 'on-failure': 'leave' } },
@@ -301,7 +303,7 @@ export const BREACHES: readonly Breach[] = [
     timeline: [{ when: 'begun', nth: 1, crash: 'worker', restart: '200ms' }],
   },
   {
-    claims: UNDONE,
+    claims: UNDONE_LOG,
     setting: '(a stream hands out nothing again)',
     system: stream({ consumers: { worker: { fail: '20%', 'offset-tracking': 'stored' } } }),
   },
@@ -609,14 +611,14 @@ export const BREACHES: readonly Breach[] = [
     setting: 'on-failure: reject (without a dead-letter-stream',
     system: redisStreams({ consumers: { worker: { fail: '20%', 'on-failure': 'reject' } } }),
   },
-  { claims: LOST, setting: 'appendonly: no', system: redisStreams({ broker: { appendonly: 'no' } }) },
+  { claims: LOST_TOPIC, setting: 'appendonly: no', system: redisStreams({ broker: { appendonly: 'no' } }) },
   {
-    claims: LOST,
+    claims: LOST_TOPIC,
     setting: 'appendfsync: everysec',
     system: redisStreams({ broker: { appendfsync: 'everysec' } }),
   },
   {
-    claims: LOST,
+    claims: LOST_TOPIC,
     setting: 'replica-lag',
     system: redisStreams({ broker: { 'replica-lag': '300ms' } }),
   },
@@ -751,15 +753,17 @@ export const BREACHES: readonly Breach[] = [
     }),
   },
   {
-    claims: UNDONE,
+    claims: LOST_TOPIC,
     setting: 'persistent: false of jobs',
-    system: pulsar({ topics: { jobs: { persistent: false } } }),
+    system: pulsar({ topics: { jobs: { persistent: false } }, consumers: { worker: { receiverQueueSize: 1 } } }),
   },
   {
-    claims: LOST,
+    claims: LOST_TOPIC,
     setting: 'managedLedgerDefaultAckQuorum: 1',
     system: pulsar({
       broker: { bookies: 3, managedLedgerDefaultAckQuorum: 1 },
+      // Some wait at the broker when it dies.
+      consumers: { worker: { process: '2s', receiverQueueSize: 1 } },
       network: {
         links: [
           { from: 'b1', to: 'bookie-2', latency: '200ms..400ms' },
@@ -899,11 +903,6 @@ interface Unsearched {
 }
 
 export const UNSEARCHED: readonly Unsearched[] = [
-  {
-    claims: ['confirmed-durable'],
-    settings: ['persistent: false of *'],
-    reason: 'Such a topic stores nothing that it could lose; at-least-once shows what becomes of its messages.',
-  },
   {
     claims: ['duplicate', 'nonmonotonic-send'],
     settings: ['x-dead-letter-strategy: at-least-once'],

@@ -9,15 +9,20 @@ import { KafkaController } from '../../core/brokers/kafka-controller.ts';
 import { GroupCoordinator } from '../../core/brokers/kafka-groups.ts';
 import { KafkaNode } from '../../core/brokers/kafka-node.ts';
 import type { FetchAnswer, MetadataUpdate, ProduceRequest } from '../../core/brokers/kafka-wires.ts';
+import { PulsarBookie } from '../../core/brokers/pulsar-bookie.ts';
 import { PulsarNode } from '../../core/brokers/pulsar-node.ts';
-import type { Subscribe } from '../../core/brokers/pulsar-wires.ts';
+import { PulsarSubscription } from '../../core/brokers/pulsar-subscription.ts';
+import type { Send, Subscribe, TxnOutcome } from '../../core/brokers/pulsar-wires.ts';
 import { DeadLetters } from '../../core/brokers/rabbitmq-dead-letters.ts';
 import { Queue } from '../../core/brokers/rabbitmq-queue.ts';
+import { Disk } from '../../core/brokers/redis-streams-disk.ts';
 import { RedisStreamsNode } from '../../core/brokers/redis-streams-node.ts';
 import type { XAutoClaim } from '../../core/brokers/redis-streams-verbs.ts';
 import { SqsQueue } from '../../core/brokers/sqs-queue.ts';
 import { Sqs } from '../../core/brokers/sqs-service.ts';
 import type { DeleteMessage, ReceivedMessage, ReceiveMessageResult } from '../../core/brokers/sqs-verbs.ts';
+import { Consumer } from '../../core/clients/consumer.ts';
+import { RabbitConsumerPort } from '../../core/clients/rabbitmq-consumer-port.ts';
 import { Store, type WriteRequest } from '../../core/clients/store.ts';
 import { F } from '../../core/facts.ts';
 import type { Out } from '../../core/machine.ts';
@@ -33,7 +38,7 @@ import { ReplicaSet } from '../../core/parts/replica-set.ts';
 import { AbortedFilter } from '../../core/parts/txn-index.ts';
 import type { ActorId } from '../../core/types.ts';
 import type { ClaimName } from '../../sim/checks/names.ts';
-import type { Document } from './document.ts';
+import { type Document, merged } from './document.ts';
 import { type Bug, both, hearing, instead, saying } from './planted.ts';
 import {
   fifo,
@@ -45,6 +50,7 @@ import {
   rabbitmq,
   redisStreams,
   sqs,
+  stream,
 } from './systems.ts';
 
 export interface Mutant {
@@ -64,6 +70,12 @@ const limited: Document = {
   },
   producers: { maker: { poison: '30%' } },
 };
+const transactional: Document = {
+  broker: { transactionCoordinatorEnabled: true },
+  producers: { maker: { enableTransaction: true, transactionMessages: 4, transactionTimeout: '5s' } },
+};
+/** Two messages of its second transaction are stored by then. */
+const makerDiesInside: readonly Document[] = [{ when: 'appended', nth: 6, crash: 'maker', restart: '1s' }];
 const TAKEN: BatchVerdict = { type: 'append' };
 const workerDies: readonly Document[] = [{ when: 'begun', nth: 3, of: 'worker-1', crash: 'worker-1', restart: '3s' }];
 const replyLost: readonly Document[] = [{ at: '5s', lose: 'reply', to: 'maker', for: '3s' }];
@@ -601,6 +613,86 @@ export const MUTANTS: readonly Mutant[] = [
     bug: hearing(PulsarNode, (wire) =>
       wire.type === 'Subscribe' ? ({ ...wire, subscriptionType: 'Shared' } as Subscribe) : wire,
     ),
+  },
+  {
+    does: 'Pulsar takes what is published in a transaction for what is not',
+    kills: ['precommitted-read'],
+    system: pulsar(transactional),
+    bug: hearing(PulsarNode, (wire) => (wire.type === 'Send' ? ({ ...wire, txn: '' } as Send) : wire)),
+  },
+  {
+    does: 'Brokers of Pulsar take each decision for a commit',
+    kills: ['aborted-read', 'precommitted-read'],
+    system: pulsar(transactional),
+    timeline: makerDiesInside,
+    bug: hearing(PulsarNode, (wire) =>
+      wire.type === 'pulsar/txn-outcome' ? ({ ...wire, committed: true } as TxnOutcome) : wire,
+    ),
+  },
+  {
+    does: 'One broker of Pulsar hears of no decision',
+    kills: ['atomic-publish-and-commit', 'drained', 'progress'],
+    system: pulsar(merged(transactional, { broker: { nodes: 2 }, topics: { jobs: { partitions: 2 } } })),
+    bug: hearing(PulsarNode, (wire, from, out) =>
+      wire.type === 'pulsar/txn-outcome' && from !== out.self ? null : wire,
+    ),
+  },
+  {
+    does: 'Pulsar gives back what was acked in a transaction that is committed',
+    kills: ['at-most-once', 'atomic-publish-and-commit', 'bounded-redelivery'],
+    system: pulsar({
+      broker: { transactionCoordinatorEnabled: true },
+      topics: { done: { subscriptions: ['reader'] } },
+      consumers: {
+        worker: { 'forward.to': 'done', transactionTimeout: '10s' },
+        reader: { from: 'done', process: '10ms', effect: { insert: 'read' } },
+      },
+    }),
+    bug: instead(PulsarSubscription, 'endTxn', (right, [txn, , out]) => right(txn, false, out)),
+  },
+  {
+    does: 'Bookies of Pulsar write nothing down',
+    kills: ['at-least-once', 'confirmed-durable', 'exactly-once-effect', 'lost-write', 'unseen'],
+    system: pulsar({ broker: { bookies: 3 }, consumers: { worker: { process: '1s', receiverQueueSize: 1 } } }),
+    timeline: [{ when: 'appended', nth: 6, crash: ['b1', 'bookie-1', 'bookie-2', 'bookie-3'], restart: '3s' }],
+    bug: instead(PulsarBookie, 'crash', (right, [out]) => right(out, true)),
+  },
+  {
+    does: 'Redis writes nothing down',
+    kills: ['at-least-once', 'confirmed-durable', 'exactly-once-effect', 'lost-write', 'unseen'],
+    system: redisStreams({}),
+    timeline: [{ when: 'appended', nth: 6, crash: 'redis-streams', restart: '3s' }],
+    bug: instead(Disk, 'crash', (right, [out]) => right(out, true)),
+  },
+  {
+    does: 'A group of Redis passes over an entry where another follows',
+    kills: ['drained', 'lost-write', 'progress', 'unseen'],
+    system: redisStreams({ producers: { maker: { rate: '50/s' } } }),
+    bug: instead(RedisStream, 'next', (right, [group], self) => {
+      const entry = right(group);
+      return entry !== undefined && entry.message.id % 4 === 0 ? (self.entries.after(entry.id) ?? entry) : entry;
+    }),
+  },
+  {
+    does: 'A reader of a stream writes down that it is done with what it left',
+    kills: ['at-least-once', 'commit-safety', 'exactly-once-effect'],
+    system: stream({
+      consumers: { worker: { 'offset-tracking': 'stored', 'on-failure': 'leave', fail: '20%', prefetch: 20 } },
+    }),
+    timeline: [{ when: 'begun', nth: 10, crash: 'worker', restart: '2s' }],
+    bug: instead(RabbitConsumerPort, 'settle', (right, [delivery, how, out]) =>
+      right(delivery, how === 'leave' ? 'ack' : how, out),
+    ),
+  },
+  {
+    does: 'A reader of a stream writes an older place down now and then',
+    kills: ['commit-monotonic'],
+    system: stream({ consumers: { worker: { 'offset-tracking': 'stored' } } }),
+    timeline: [{ when: 'begun', nth: 10, crash: 'worker', restart: '2s' }],
+    bug: saying(Consumer, (out) => ({
+      fact: (kind, message, place, peer, value = 0, ...rest) =>
+        out.fact(kind, message, place, peer, kind === F.committed && value % 3 === 0 ? value - 2 : value, ...rest),
+    })),
   },
 ];
 

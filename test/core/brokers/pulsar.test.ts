@@ -230,8 +230,8 @@ it('drops what comes while nobody is connected to a topic that is not persistent
   const trace = traceOf(
     `broker: pulsar\ntopics: { jobs: { persistent: false } }${clients()}timeline: [{ at: 4s, crash: worker, restart: 3s }]`,
   );
-  expect(count(trace, 'evicted', 4, 7.5)).toBeGreaterThan(20);
-  expect(count(trace, 'delivered') + count(trace, 'evicted')).toBe(100);
+  expect(count(trace, 'lost', 4, 7.5)).toBeGreaterThan(20);
+  expect(count(trace, 'delivered') + count(trace, 'lost')).toBe(100);
   expect(count(trace, 'requeued')).toBe(0);
 });
 

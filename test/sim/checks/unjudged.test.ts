@@ -15,7 +15,7 @@ const sentenceOf = (kind: string, claim: string, scope = '', parts: Partial<Scen
 
 it.each([
   ['pulsar', 'partition-order', 'Pulsar'],
-  ['redis-streams', 'lost-write', 'Redis Streams'],
+  ['redis-streams', 'poll-skip', 'Redis Streams'],
   ['kafka', 'lock-exclusivity', 'Kafka'],
   ['google-pubsub', 'fifo-group-order', 'Google'],
   ['direct', 'commit-safety', 'Direct call'],
