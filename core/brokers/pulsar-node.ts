@@ -268,6 +268,10 @@ export class PulsarNode implements Machine, BookieView {
     if (!recovery.isComplete) return;
     const { info, epoch } = recovery;
     this.#recoveries.delete(info.number);
+    // Another one was told later, and has it already.
+    if (info.epoch > epoch) return;
+    // Another one was told before, and was done first.
+    info.live?.abandon(R['leader moved'], out);
     const writer = new BookieWriter(this.#cluster, info, epoch, this);
     const topic = new PulsarTopic(this.#cluster, info, epoch, writer);
     writer.topic = topic;

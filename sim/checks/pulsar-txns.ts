@@ -89,10 +89,8 @@ export function addPulsarTxns(evidence: Evidence, { begun, committed, aborted }:
   }
   for (let id = evidence.first('became-visible'); id > 0 && id <= trace.count; id++) {
     const message = trace.messageOf(id);
-    const cause = trace.cause(id);
-    if (trace.kind(id) !== F['became-visible'] || !members.has(message) || cause === 0) continue;
-    if (trace.kind(cause) !== F['txn-committed']) continue;
-    committed[message] = cause;
+    if (trace.kind(id) !== F['became-visible'] || !members.has(message) || !isCausedByCommit(evidence, id)) continue;
+    committed[message] = trace.cause(id);
     aborted[message] = 0;
   }
 }
@@ -114,8 +112,7 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
         shown[message] ||= id;
         break;
       case F.evicted:
-        if (trace.detail(id) === R['transaction aborted'] && trace.kind(trace.cause(id)) === F['txn-committed'])
-          gone[message] ||= id;
+        if (trace.detail(id) === R['transaction aborted'] && isCausedByCommit(evidence, id)) gone[message] ||= id;
         hidden[message] = 0;
         break;
       case F.expired:
@@ -136,6 +133,12 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
     if (parts.kept > 0 && parts.missing > 0) return witness(begun[m] as FactId, commit, parts.kept, parts.missing);
   }
   return [];
+}
+
+/** Whether a topic carried out, by this, that a transaction was committed. */
+function isCausedByCommit({ trace }: Evidence, id: FactId): boolean {
+  const cause = trace.cause(id);
+  return cause > 0 && trace.kind(cause) === F['txn-committed'];
 }
 
 /** In `detail` of `appended`. */

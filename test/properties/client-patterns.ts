@@ -3,7 +3,7 @@
  * backoff, a circuit breaker and a reordering buffer at the consumer, whose store is slow for a while. The broker is the plainest one, SQS Standard.
  */
 import fc from 'fast-check';
-import { common, mostly, systemOf } from './clients.ts';
+import { common, mostly, purging, systemOf } from './clients.ts';
 import type { Document } from './document.ts';
 
 const backoff = fc.record({
@@ -36,8 +36,8 @@ const store = fc.record({
 });
 
 export const clientPatterns: fc.Arbitrary<Document> = fc
-  .record({ drawn: common, producer, consumer, store })
-  .map(({ drawn, producer: maker, consumer: worker, store: { slow, ...results } }) => {
+  .record({ drawn: common, producer, consumer, store, purged: purging })
+  .map(({ drawn, producer: maker, consumer: worker, store: { slow, ...results }, purged }) => {
     // Without an effect there would be nothing to write again.
     const effect = drawn.effect === 'none' ? 'increment' : drawn.effect;
     const dedup = worker.inbox ? { window: '10m', durable: true } : drawn.dedup;
@@ -66,6 +66,7 @@ export const clientPatterns: fc.Arbitrary<Document> = fc
           ...(worker.breaker === null ? {} : { breaker: worker.breaker }),
           ...(worker.reorder === null || !ordered ? {} : { reorder: worker.reorder }),
         },
+        purged,
         nodes: ['sqs'],
         nodeSteps: ['appended', 'delivered', 'acked'],
       },

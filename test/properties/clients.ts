@@ -68,6 +68,15 @@ export const common: fc.Arbitrary<Common> = fc.record({
   faults,
 });
 
+/** When the queue is emptied, if it is. */
+export const purging: fc.Arbitrary<Document | null> = mostly<Document | null>(
+  null,
+  { at: '7s' },
+  { at: '12s' },
+  { when: 'appended', nth: 6 },
+  { when: 'delivered', nth: 4 },
+);
+
 /** Names of the instances of a declared client. */
 export function instances(name: string, count: number): readonly string[] {
   return count === 1 ? [name] : Array.from({ length: count }, (_, i) => `${name}-${i + 1}`);
@@ -84,6 +93,8 @@ export interface Particular {
   readonly consumer: Document;
   /** Beside the maker and the worker. */
   readonly consumers?: Document;
+  /** When `from` is emptied; a queue only. */
+  readonly purged?: Document | null;
   readonly nodes: readonly string[];
   readonly nodeSteps: readonly string[];
 }
@@ -102,7 +113,8 @@ export function systemOf(drawn: Common, own: Particular): Document {
           { at: '6s', poison: 'maker', messages: drawn.poison },
           ...['worker', ...Object.keys(own.consumers ?? {})].map((fix) => ({ at: REPAIRED, fix })),
         ];
-  const timeline = [...poison, ...drawn.faults.map((fault) => lineOf(fault, cast))];
+  const purge = (own.purged ?? null) === null ? [] : [{ ...own.purged, purge: own.from }];
+  const timeline = [...poison, ...purge, ...drawn.faults.map((fault) => lineOf(fault, cast))];
   return {
     title: 'A generated system',
     broker: own.broker,

@@ -200,6 +200,35 @@ network: { latency: 1ms..5ms }
 timeline: [{ when: appended, nth: 4, of: b1, crash: b1, restart: 5s }]
 `,
   },
+  {
+    fault: 'two brokers of Pulsar that were told one after the other to take a topic over both served it',
+    yaml: `
+title: Two owners in a row
+broker: { kind: pulsar, nodes: 3, metadataStoreSessionTimeoutMillis: 6s, bookies: 3, managedLedgerDefaultAckQuorum: 2, addEntryTimeout: 2s, messageExpiryCheckIntervalInMinutes: 10s }
+seed: 0
+duration: 60s
+topics: { jobs: { subscriptions: [worker], messageTTL: 20s } }
+producers:
+  maker: { to: jobs, rate: 2/s, messages: 3, start: 5s, batchingEnabled: false, batchingMaxPublishDelay: 50ms, sendTimeout: 2s }
+consumers:
+  worker:
+    from: jobs
+    count: 2
+    process: 200ms
+    effect: { insert: results }
+    fail: 20%
+    crash: { probability: 10%, step: received, restart: 2s }
+    subscriptionType: Shared
+    acknowledgmentGroupTime: 0ms
+    acknowledgmentAtBatchIndexLevelEnabled: true
+    negativeAckRedeliveryDelay: 1s
+network: { latency: 1ms..5ms }
+timeline:
+  - { at: 6s, poison: maker, messages: 1 }
+  - { at: 45s, fix: worker }
+  - { at: 15900ms, delay: control, times: 2, for: 20s, by: 6s }
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {

@@ -3,7 +3,7 @@
  * without a dead-letter queue.
  */
 import fc from 'fast-check';
-import { common, mostly, systemOf } from './clients.ts';
+import { common, mostly, purging, systemOf } from './clients.ts';
 import type { Document } from './document.ts';
 
 const queue = fc.record({
@@ -20,6 +20,7 @@ const queue = fc.record({
   exchange: mostly<string | null>(null, 'direct', 'fanout', 'topic'),
   expires: mostly<string | null>(null, '8s'),
   autoDelete: mostly(false, true),
+  purged: purging,
 });
 const clients = fc.record({
   confirms: mostly(true, false),
@@ -122,6 +123,7 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
         network_recovery_interval: '1s',
         ...waits,
       },
+      purged: stream ? null : queue.purged,
       nodes: clustered ? names : ['rabbitmq'],
       nodeSteps: ['appended', 'routed', 'delivered', 'acked', 'requeued', 'confirmed', 'dead-lettered'],
     });

@@ -3,7 +3,7 @@
  * consumer itself. The workers read the first queue.
  */
 import fc from 'fast-check';
-import { common, mostly, systemOf } from './clients.ts';
+import { common, mostly, purging, systemOf } from './clients.ts';
 import { type Document, merged } from './document.ts';
 
 const topic = fc.record({
@@ -20,6 +20,7 @@ const topic = fc.record({
   visibility: fc.constantFrom('30s', '10s', '3s'),
   receives: mostly<number | null>(null, 3),
   patience: fc.constantFrom('2s', '5s'),
+  purged: purging,
 });
 const NODE_STEPS = ['routed', 'appended', 'delivered', 'acked', 'retried'];
 
@@ -68,6 +69,7 @@ export const sns: fc.Arbitrary<Document> = fc.record({ drawn: common, topic }).m
         auditor: { broker: 'work', from: audit as string, process: '50ms', effect: { insert: 'trail' } },
         ...(topic.called === null || topic.fifo ? {} : { hook: called }),
       },
+      purged: topic.purged,
       nodes: ['news', 'work'],
       nodeSteps: NODE_STEPS,
     },

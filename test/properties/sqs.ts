@@ -1,12 +1,13 @@
 /** Systems around SQS: one queue, standard or FIFO, with or without a dead-letter queue. */
 import fc from 'fast-check';
-import { common, mostly, systemOf } from './clients.ts';
+import { common, mostly, purging, systemOf } from './clients.ts';
 import type { Document } from './document.ts';
 
 const queue = fc.record({
   visibility: fc.constantFrom('30s', '10s', '3s'),
   delay: mostly('0s', '2s'),
   receives: mostly<number | null>(null, 2, 5),
+  purged: purging,
 });
 const clients = fc.record({
   retries: mostly<number | null>(null, 0, 10),
@@ -69,6 +70,7 @@ function family({ suffix, options }: typeof standard): fc.Arbitrary<Document> {
           ...(clients.batch === null ? {} : { MaxNumberOfMessages: clients.batch }),
           ...(clients.heartbeat === null ? {} : { heartbeat: clients.heartbeat }),
         },
+        purged: queue.purged,
         nodes: ['sqs'],
         nodeSteps: NODE_STEPS,
       },
