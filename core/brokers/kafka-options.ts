@@ -275,7 +275,7 @@ export const BROKER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 900 * SECOND,
     min: 1,
-    doc: 'Largest transaction.timeout.ms that a producer may ask for.',
+    doc: 'Largest transaction.timeout.ms that a producer may ask for. Who asks for more gets INVALID_TRANSACTION_TIMEOUT and cannot send.',
     source: 'K44',
   },
   'log.retention.check.interval.ms': {

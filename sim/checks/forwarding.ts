@@ -1,6 +1,7 @@
 /**
  * A consumer that forwards in transactions: what it wrote and the offset of what it had read become visible together or not at all. The inputs of a
- * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest. Of a consumer that works on several
+ * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest. When that was forgotten, what was made
+ * already is made again (K71). Of a consumer that works on several
  * messages at once, or acks before it works, nobody recorded which of them a transaction covers: it is left out.
  */
 import { F } from '../../core/facts.ts';
@@ -10,8 +11,8 @@ import { type Evidence, type GroupId, witness } from './evidence.ts';
 
 export interface Apart {
   /**
-   * `offset`: the outputs are there and the offset is not; `output`: the other way round. Of what is acked one by one the same is called `ack` and `made`, and
-   * `once` is an input of which two outputs are there.
+   * `offset`: the outputs are there and the offset is not; `output`: the other way round; `once`: two outputs of one input are there. Of what is acked one by
+   * one the first two are called `ack` and `made`.
    */
   readonly lacks: 'offset' | 'output' | 'ack' | 'made' | 'once';
   readonly witness: readonly FactId[];
@@ -79,6 +80,8 @@ export function offsetsApart(evidence: Evidence): Apart | null {
         // By now the one before is complete: while its markers are missing, no partition joins the next.
         const before = last.get(consumer);
         if (before !== undefined && offsets.lack(before)) return lacksOffset(before);
+        const former = offsets.madeBefore(txn);
+        if (former > 0) return { lacks: 'once', witness: witness(former, id) };
         txn.end = id;
         last.set(consumer, txn);
         offsets.written(txn);
@@ -97,6 +100,10 @@ export function offsetsApart(evidence: Evidence): Apart | null {
       }
       case F.sought:
         last.clear();
+        offsets.sought(id);
+        break;
+      case F['offset-expired']:
+        offsets.forgotten(id);
         break;
       case F.committed: {
         const abort = offsets.committed(id);
@@ -124,8 +131,33 @@ class Offsets {
   /** The last transaction that was committed with an input. */
   readonly #written = new Map<number, Map<number, FactId>>();
 
+  /** The offset that a group had committed when that was forgotten, as nobody had been in it for too long. */
+  readonly #forgotten = new Map<number, number>();
+
   constructor(evidence: Evidence) {
     this.#evidence = evidence;
+  }
+
+  forgotten(id: FactId): void {
+    const { trace } = this.#evidence;
+    this.#forgotten.set(this.#key(trace.detail(id), trace.place(id)), trace.value(id));
+  }
+
+  /** Somebody wishes to read again. */
+  sought(id: FactId): void {
+    const { trace } = this.#evidence;
+    this.#forgotten.delete(this.#key(trace.detail(id), trace.place(id)));
+  }
+
+  /** The transaction in which one of these inputs was forwarded before its offset was forgotten; 0 when there is none. */
+  madeBefore({ inputs }: Forwarded): FactId {
+    for (const input of inputs) {
+      const key = this.#groupAt(input);
+      const offset = this.#offsetOf(input);
+      const former = offset < (this.#forgotten.get(key) ?? 0) ? this.#written.get(key)?.get(offset) : undefined;
+      if (former !== undefined) return former;
+    }
+    return 0;
   }
 
   /** Whether the offset of some input was not committed since the transaction began. */

@@ -152,8 +152,10 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
     case 'nonmonotonic-poll':
       return '';
     case 'atomic-publish-and-commit':
-      return first(producers, ({ effect, publish }) =>
-        effect.type === 'none' || publish === 'outbox' ? '' : `publish: ${publish} (a dual write)`,
+      return (
+        first(producers, ({ effect, publish }) =>
+          effect.type === 'none' || publish === 'outbox' ? '' : `publish: ${publish} (a dual write)`,
+        ) || first(consumers, (consumer) => forgetRisk(scenario, consumer))
       );
     case 'confirmed-durable':
       return first(producers, (producer) => storageRisk(scenario, producer)) || deadLetterRisk(scenario);
@@ -418,6 +420,17 @@ function startRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
   const reset = textOf(consumer.options, 'auto.offset.reset', 'latest');
   return reset === 'earliest' ? '' : `auto.offset.reset: ${reset}`;
 }
+
+/** A group that was away for too long reads again what it had committed, and writes it on again (K71). */
+function forgetRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {
+  if (kindOf(scenario, consumer.broker) !== 'kafka' || textOf(consumer.options, 'forward.to') === '') return '';
+  const options = scenario.brokers[consumer.broker]?.options ?? {};
+  return numberOf(options, 'offsets.retention.minutes', WEEK_US) < scenario.durationUs
+    ? 'offsets.retention.minutes: a group that is away for longer forgets what it has committed'
+    : '';
+}
+
+const WEEK_US = 604_800_000_000;
 
 /** The broker may get a message twice. */
 function resendRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {

@@ -80,7 +80,10 @@ const SETTINGS = {
   'exactly-once-effect': [...AT_LEAST_ONCE, 'effect: *', 'the window of dedup', 'a dedup memory that a crash forgets'],
   conservation: [],
   'replay-fidelity': [],
-  'atomic-publish-and-commit': ['publish: * (a dual write)'],
+  'atomic-publish-and-commit': [
+    'publish: * (a dual write)',
+    'offsets.retention.minutes: a group that is away for longer forgets what it has committed',
+  ],
   'idempotent-produce': ['enable.idempotence: false'],
   'lock-exclusivity': EXACTLY_ONCE,
   'zombie-overlap': ['a lock or session that ends by time does not stop the process that held it'],

@@ -481,6 +481,16 @@ export const BREACHES: readonly Breach[] = [
     }),
   },
   {
+    claims: ['atomic-publish-and-commit'],
+    setting: 'offsets.retention.minutes: a group that is away',
+    system: kafka({
+      broker: { 'offsets.retention.minutes': '1min', 'offsets.retention.check.interval.ms': '10s' },
+      topics: { done: { partitions: 1 } },
+      consumers: { worker: { count: 1, 'forward.to': 'done', effect: null, 'transaction.timeout.ms': '10s' } },
+    }),
+    timeline: [{ at: '20s', stop: 'worker', for: '80s' }],
+  },
+  {
     claims: ['rebalance-settles'],
     setting: 'max.poll.interval.ms',
     system: kafka({
