@@ -654,7 +654,7 @@ export class PulsarTopic implements SubscriptionHost {
       let shown = 0;
       for (const { id } of entry.messages) {
         if (!committed) out.fact(F.evicted, id, place, 0, 0, R['transaction aborted'], because);
-        else {
+        else if (!subscription.isDelayed(entry.deliverAtUs, out.now)) {
           const fact = out.fact(F['became-visible'], id, place, 0, 0, COMMITTED, because);
           if (shown === 0) shown = fact;
         }

@@ -27,6 +27,7 @@ export const partitionOrder = defineCheck<Found>({
       if (shared.get(group) === true) continue;
       const message = trace.messageOf(id);
       let offset: number;
+      // Of a message that was stored twice, nobody can tell which copy is handed out.
       if (isQueue(trace, place)) {
         let before = seen.get(place);
         if (before === undefined) {
@@ -34,11 +35,13 @@ export const partitionOrder = defineCheck<Found>({
           seen.set(place, before);
         }
         const fate = evidence.queues.byPlace.get(place);
-        // Of a message that was published twice, nobody can tell which copy is handed out.
         if (before[message] === 1 || (fate?.copies[message] ?? 0) > 1) continue;
         before[message] = 1;
         offset = fate?.stored[message] ?? 0;
-      } else offset = logs.offsetOf(place, message);
+      } else {
+        if (logs.byPlace.get(place)?.duplicated.has(message) === true) continue;
+        offset = logs.offsetOf(place, message);
+      }
       // What is handed out after compaction removed it is a later copy, and where that stands is not told.
       const removed = logs.compacted[message] ?? 0;
       if (offset < 0 || (removed > 0 && removed < id)) continue;

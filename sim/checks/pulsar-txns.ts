@@ -90,7 +90,11 @@ export function addPulsarTxns(evidence: Evidence, { begun, committed, aborted }:
   for (let id = evidence.first('became-visible'); id > 0 && id <= trace.count; id++) {
     const message = trace.messageOf(id);
     if (trace.kind(id) !== F['became-visible'] || !members.has(message) || !isCausedByCommit(evidence, id)) continue;
-    committed[message] = trace.cause(id);
+    const commit = trace.cause(id);
+    // What is delayed becomes visible again later, for whatever reason its broker looks at it then.
+    const known = committed[message] as FactId;
+    if (trace.peer(commit) !== trace.message(message).producer || (known > 0 && known < commit)) continue;
+    committed[message] = commit;
     aborted[message] = 0;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Systems around Pulsar: a topic with a subscription of each type, with or without bookies, several brokers, partitions, dead letters, retries and batches;
- * sometimes the workers write on to a second topic, in the transactions in which they ack.
+ * sometimes the maker publishes in transactions, and the workers write on to a second topic, in the transactions in which they ack.
  */
 import fc from 'fast-check';
 import { common, mostly, systemOf } from './clients.ts';
@@ -37,6 +37,7 @@ const clients = fc.record({
   retry: mostly(false, true),
   after: mostly<string | null>(null, '3s'),
   forwards: mostly(false, true),
+  transactional: mostly<number | null>(null, 3, 1),
 });
 
 export const pulsar: fc.Arbitrary<Document> = fc
@@ -54,7 +55,7 @@ export const pulsar: fc.Arbitrary<Document> = fc
           : {}),
         ...(broker.dedup ? { brokerDeduplicationEnabled: true } : {}),
         ...(broker.classic ? { subscriptionKeySharedUseClassicPersistentImplementation: true } : {}),
-        ...(clients.forwards ? { transactionCoordinatorEnabled: true } : {}),
+        ...(clients.forwards || clients.transactional !== null ? { transactionCoordinatorEnabled: true } : {}),
         ...(broker.ring ? { subscriptionKeySharedUseConsistentHashing: true } : {}),
         messageExpiryCheckIntervalInMinutes: '10s',
       },
@@ -77,6 +78,9 @@ export const pulsar: fc.Arbitrary<Document> = fc
         ...(clients.delay === null ? {} : { batchingMaxPublishDelay: clients.delay }),
         ...(clients.timeout === null ? {} : { sendTimeout: clients.timeout }),
         ...(clients.after === null ? {} : { deliverAfter: clients.after }),
+        ...(clients.transactional === null
+          ? {}
+          : { enableTransaction: true, transactionMessages: clients.transactional, transactionTimeout: '10s' }),
       },
       consumer: {
         subscriptionType: clients.type,

@@ -504,6 +504,15 @@ const cases: readonly Case[] = [
       scenario: { consumers: { c: consumer({ from: ['rides'], group: 'team', options: { 'group.type': 'share' } }) } },
     },
   ),
+  log('partition-order', 'not exercised', 'of two copies the one behind is handed out', [
+    ...team('c-1', 1, 0),
+    ...ride(1, 0, 1),
+    ...ride(2, 1, 1),
+    '1 appended b 1 rides/0 - 2 0',
+    '2 delivered b 2 rides/0 c-1 0 1',
+    '3 delivered b 1 rides/0 c-1 0 1',
+    '4 crashed c-1',
+  ]),
   log('partition-order', 'not exercised', 'one message', [
     ...team('c-1', 1, 0),
     ...ride(1, 0, 1),
