@@ -42,6 +42,7 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'ordering/rides-by-ride': ['producers.driver-app.key=city'],
   'pipelines/circuit-breaker': ['consumers.charger.breaker.failures=1000'],
   'pipelines/dual-write': ['producers.checkout.publish=outbox'],
+  'pipelines/one-invoice': ['consumers.in-one.transactionTimeout=1s'],
   'pipelines/order-services': ['consumers.stock-keeper.produces.routing=goods.taken'],
   'pipelines/outbox': ['producers.checkout.publish=after-effect'],
   'pipelines/retry-storm': ['consumers.charger.breaker={ failures: 3, open: 5s }'],
