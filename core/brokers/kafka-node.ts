@@ -26,6 +26,7 @@ import type {
   Answer,
   BrokerHeartbeat,
   ClientRequest,
+  ConnectionReset,
   InitProducerIdAnswer,
   ListOffsetsAnswer,
   MetadataAnswer,
@@ -44,6 +45,17 @@ type FramedRequest = ClientRequest & { readonly frame: number };
 interface Connection {
   readonly number: number;
   readonly inbound: FrameOrder<FramedRequest>;
+  /** It is looked at soon whether what is missing has come. */
+  watched: boolean;
+}
+
+/** How long records to which no answer is awaited may wait for a lost request before them, until their connection counts as broken. */
+const GAP_US = 1_000_000;
+
+interface GapTimer extends Wire {
+  readonly type: 'kafka/gap';
+  readonly client: ActorId;
+  readonly connection: number;
 }
 
 const BEAT: Wire = { type: 'kafka/beat' };
@@ -171,6 +183,8 @@ export class KafkaNode implements Machine {
         for (const hosted of this.#partitions.all) if (hosted !== undefined) this.#partitions.shrinkIsr(hosted, out);
         out.timer(this.#partitions.isrCheckUs, ISR_CHECK, 0);
         return;
+      case 'kafka/gap':
+        return this.#gap(wire as GapTimer, out);
       case 'kafka/group': {
         const { partition, group } = wire as GroupTimer;
         return this.#partitions.all[partition]?.groups?.tick(group, out);
@@ -213,13 +227,43 @@ export class KafkaNode implements Machine {
     if (connection === undefined || frame === undefined) return this.#request(from, request, out);
     let known = this.#connections.get(from);
     if (request.type === 'kafka/ApiVersions' && (known === undefined || connection > known.number)) {
-      known = { number: connection, inbound: new FrameOrder() };
+      if (known?.watched) out.fact(F['connection-lost'], 0, 0, from);
+      known = { number: connection, inbound: new FrameOrder(), watched: false };
       this.#connections.set(from, known);
     }
-    if (known?.number !== connection || !known.inbound.accept(request as FramedRequest)) return;
+    if (known?.number !== connection || !known.inbound.accept(request as FramedRequest))
+      return this.#unread(from, request, known?.number === connection ? known : undefined, out);
     this.#request(from, request, out);
     for (let next = known.inbound.next(); next !== undefined; next = known.inbound.next())
       this.#request(from, next, out);
+  }
+
+  /**
+   * A request that waits for one before it, or came by a connection that was given up. Who awaits an answer gives the connection up by itself when none comes; of who
+   * awaits none (acks=0) the node does. Source: K15.
+   */
+  #unread(from: ActorId, request: ClientRequest, connection: Connection | undefined, out: Out): void {
+    if (request.type !== 'kafka/Produce' || request.acks !== 0) return;
+    if (connection === undefined) return this.#reset(from, request.connection ?? 0, out);
+    if (connection.watched || connection.inbound.missing === 0) return;
+    connection.watched = true;
+    const wire: GapTimer = { type: 'kafka/gap', client: from, connection: connection.number };
+    out.timer(GAP_US, wire);
+  }
+
+  #gap({ client, connection }: GapTimer, out: Out): void {
+    const known = this.#connections.get(client);
+    if (known?.number !== connection) return;
+    known.watched = false;
+    if (known.inbound.missing === 0) return;
+    this.#connections.delete(client);
+    out.fact(F['connection-lost'], 0, 0, client);
+    this.#reset(client, connection, out);
+  }
+
+  #reset(client: ActorId, connection: number, out: Out): void {
+    const wire: ConnectionReset = { type: 'kafka/reset', connection };
+    out.send(client, 'control', wire);
   }
 
   /** What clients ask. */

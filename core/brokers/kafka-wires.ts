@@ -102,6 +102,12 @@ export interface ApiVersionsRequest extends Request {
   readonly type: 'kafka/ApiVersions';
 }
 
+/** The node reads no more from a connection of which a part is missing. */
+export interface ConnectionReset extends Wire {
+  readonly type: 'kafka/reset';
+  readonly connection: number;
+}
+
 export interface MetadataRequest extends Request {
   readonly type: 'kafka/Metadata';
 }

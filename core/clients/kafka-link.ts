@@ -7,10 +7,12 @@ import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
 import type {
   Answer,
   ApiVersionsRequest,
+  ConnectionReset,
   KafkaError,
   MetadataAnswer,
   MetadataRequest,
 } from '../brokers/kafka-wires.ts';
+import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
 import { framed } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
@@ -157,7 +159,13 @@ export class KafkaLink {
   }
 
   /** True when the answer was one that somebody waits for. */
-  receive(wire: Wire, out: Out): boolean {
+  receive(from: ActorId, wire: Wire, out: Out): boolean {
+    if (wire.type === 'kafka/reset') {
+      if (this.#connected.get(from)?.number !== (wire as ConnectionReset).connection) return false;
+      out.fact(F['connection-lost'], 0, 0, from);
+      this.#disconnected(from, out);
+      return false;
+    }
     const answer = wire as Answer;
     const pending = this.#take(answer.id);
     if (pending === undefined) return false;

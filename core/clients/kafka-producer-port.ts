@@ -291,8 +291,8 @@ export class KafkaProducerPort implements ProducerPort {
     this.#wakeUs = MAX_SAFE;
   }
 
-  receive(_from: ActorId, wire: Wire, out: Out): void {
-    this.#link.receive(wire, out);
+  receive(from: ActorId, wire: Wire, out: Out): void {
+    this.#link.receive(from, wire, out);
   }
 
   peerLost(peer: ActorId, out: Out): void {

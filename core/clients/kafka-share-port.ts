@@ -153,8 +153,8 @@ export class KafkaSharePort implements ConsumerPort {
     this.#state = 'closed';
   }
 
-  receive(_from: ActorId, wire: Wire, out: Out): void {
-    this.#link.receive(wire, out);
+  receive(from: ActorId, wire: Wire, out: Out): void {
+    this.#link.receive(from, wire, out);
   }
 
   peerLost(peer: ActorId, out: Out): void {

@@ -79,6 +79,27 @@ describe('a producer', () => {
     expect(producer.told.at(-1)).toBe('m1 failed?');
   });
 
+  it('with acks=0 loses what waits behind a lost request, and goes on by a new connection (K15)', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app', { acks: '0' });
+    const reader = bench.client('reader');
+    const publish = () => {
+      producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(100_000);
+    };
+    bench.start();
+    publish();
+    bench.cutOff('app');
+    publish();
+    bench.cutOff('app', false);
+    publish();
+    bench.wait(SECOND);
+    expect(bench.story('connection-lost')).toEqual(['b1 connection-lost → app', 'app connection-lost → b1']);
+    publish();
+    expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0)))).toEqual([1, 4]);
+    expect(producer.told).toEqual(['m1 confirmed @-1', 'm2 confirmed @-1', 'm3 confirmed @-1', 'm4 confirmed @-1']);
+  });
+
   it('keeps a transaction invisible until it is committed', () => {
     const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
     const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'transaction.size': 2 });
