@@ -30,6 +30,7 @@ interface KnownBroker {
 
 const SESSIONS: Wire = { type: 'kafka/sessions' };
 const BALANCE: Wire = { type: 'kafka/balance' };
+const UNCLEAN: Wire = { type: 'kafka/unclean' };
 
 /** Partitions as they are at the start: everybody in sync, the first replica leads. */
 export function initialState(cluster: KafkaCluster, index: PartitionIndex): PartitionState {
@@ -83,6 +84,13 @@ export class KafkaController implements Machine {
       out.timer(durationOf(this.#cluster.options, 'leader.imbalance.check.interval.seconds'), BALANCE, 0);
       return;
     }
+    if (wire.type === UNCLEAN.type) {
+      if (this.#electOffline(out)) {
+        this.#version++;
+        this.#tellAll(out);
+      }
+      return this.#armUnclean(out);
+    }
     const timeout = durationOf(this.#cluster.options, 'broker.session.timeout.ms');
     this.#brokers.forEach((broker, i) => {
       if (!broker.fenced && out.now - broker.heardUs >= timeout) this.#fence(i + 1, out);
@@ -99,9 +107,15 @@ export class KafkaController implements Machine {
 
   #arm(out: Out): void {
     this.#armSessions(out);
+    this.#armUnclean(out);
     if (booleanOf(this.#cluster.options, 'auto.leader.rebalance.enable', true)) {
       out.timer(durationOf(this.#cluster.options, 'leader.imbalance.check.interval.seconds'), BALANCE, 0);
     }
+  }
+
+  /** Unclean elections may be allowed while a partition is offline: a check finds that out, not the change of the setting. Source: K23. */
+  #armUnclean(out: Out): void {
+    out.timer(durationOf(this.#cluster.options, 'unclean.leader.election.interval.ms'), UNCLEAN, 0);
   }
 
   /** Wakes up when the next session would end, or after a whole one when everybody is fenced. */
@@ -187,12 +201,14 @@ export class KafkaController implements Machine {
     }
   }
 
-  /** A node is back: may it lead what nobody could? */
-  #electOffline(out: Out): void {
+  /** Nodes are back, or may lead now: is there one for what nobody could lead? True when something changed. */
+  #electOffline(out: Out): boolean {
+    let changed = false;
     for (let index = 0; index < this.#partitions.length; index++) {
       const state = this.#partitions[index] as PartitionState;
-      if (state.leader === 0) this.#elect(index, state, 'online', out);
+      if (state.leader === 0) changed = this.#elect(index, state, 'online', out) || changed;
     }
+    return changed;
   }
 
   /** Gives leadership back to first replicas. True when something changed. */

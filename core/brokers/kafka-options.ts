@@ -50,6 +50,14 @@ export const BROKER_OPTIONS: OptionTable = {
     doc: 'When no in-sync replica is alive, may a replica that lags become leader? Then everything it lacks is lost, even what acks=all confirmed.',
     source: 'K23',
   },
+  'unclean.leader.election.interval.ms': {
+    type: 'duration',
+    unit: 'ms',
+    default: 300 * SECOND,
+    min: 1,
+    doc: 'How often the controller looks for partitions without a leader for which unclean elections were allowed meanwhile.',
+    source: 'K23',
+  },
   'eligible.leader.replicas.version': {
     type: 'integer',
     default: 0,

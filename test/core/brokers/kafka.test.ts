@@ -179,6 +179,22 @@ describe('a leader crash (K21-K24)', () => {
     }
   });
 
+  it('elects for a partition that is offline already when unclean elections are allowed later, at the next check (K23)', () => {
+    const bench = new KafkaBench({ nodes: 2, topics: { rides: { 'replication.factor': 2 } } });
+    bench.start();
+    bench.crash('b2');
+    bench.wait(12 * SECOND);
+    bench.crash('b1');
+    bench.wait(12 * SECOND);
+    bench.restart('b2');
+    bench.wait(5 * SECOND);
+    bench.command('b2', { type: 'set', path: ['topics', 'rides', 'unclean.leader.election.enable'], value: true });
+    bench.wait(5 * SECOND);
+    expect(bench.story('elected')).toEqual([]);
+    bench.wait(300 * SECOND);
+    expect(bench.story('elected')).toEqual(['controller elected rides/0 → b2 #2']);
+  });
+
   it('may elect who left the in-sync set while it was too small, where eligible leader replicas are kept (K22)', () => {
     for (const version of [0, 1]) {
       const bench = new KafkaBench({
