@@ -282,8 +282,12 @@ export class Replica {
   /** The only member's process died: what was out returns, and what lay in memory only is gone (R11). Gives that. Channels of other nodes go on. */
   crash(atUs: Micros, effects: Effects): readonly QueuedMessage[] {
     for (const held of [...this.held.values()]) {
-      this.held.delete(held.delivery);
-      if (held.consumer !== undefined) held.consumer.held -= 1;
+      const { delivery, consumer } = held;
+      this.held.delete(delivery);
+      if (consumer !== undefined) {
+        consumer.held -= 1;
+        this.contents.consumers.settled(consumer);
+      }
       this.#giveBack(held.entry, 'lost', atUs, effects);
     }
     return this.contents.loseUnstored();

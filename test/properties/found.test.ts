@@ -229,6 +229,44 @@ timeline:
   - { at: 15900ms, delay: control, times: 2, for: 20s, by: 6s }
 `,
   },
+  {
+    fault: 'a classic queue of a RabbitMQ cluster whose node died forgot that a consumer of another node had room again',
+    yaml: `
+title: Everything that a consumer had room for
+broker: { kind: rabbitmq, nodes: 3, version: "4.2", heartbeat: 60s, flush: 0ms }
+seed: 0
+duration: 200s
+exchanges: { work: { type: direct } }
+queues: { jobs: { bindings: [{ exchange: work, key: job.new }] } }
+producers:
+  maker:
+    to: work
+    rate: 2/s
+    messages: 4
+    start: 5s
+    routing: job.new
+    confirms: true
+    node: 1
+    delivery_mode: 2
+    retries: 0
+    network_recovery_interval: 1s
+    network_recovery_jitter: full
+    retry_jitter: full
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    concurrency: 2
+    on-failure: requeue
+    prefetch: 2
+    node: 2
+    network_recovery_interval: 1s
+    network_recovery_jitter: full
+network: { latency: 10ms..300ms }
+timeline: [{ when: appended, nth: 4, of: b1, crash: b1, restart: 5s }]
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
