@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, type Plugin, runnerImport } from 'vite';
 import { parse } from 'yaml';
-import { pack } from './web/first/packed.ts';
-import { record } from './web/first/record.ts';
-import { TOUR } from './web/guide/steps.ts';
-import { aboutOf } from './web/picker/about.ts';
 
 // The web app. Its base is relative, so that the built folder works under any path, also from a plain file server.
 // `root` hides a svelte.config file from the plugin; Svelte 5 needs none.
@@ -29,10 +25,11 @@ const policy: Plugin = {
 
 // What the picker shows at once: lessons with their questions from the table of the library's README (rows such as "| `poison/` | What of …? | `with-dlq`, … |"),
 // and all scenarios with their titles in that order; what the table does not name comes last. What else is told of them, and their texts, are loaded later.
+// (What is made by the app's own sources takes these when it comes to it: others who read this file, such as the type check, need none of them.)
 const library: Plugin = {
   name: 'library',
   resolveId: (id) => (id === 'virtual:library' || id === 'virtual:library/about' ? `\0${id}` : null),
-  load(id) {
+  async load(id) {
     if (id !== '\0virtual:library' && id !== '\0virtual:library/about') return null;
     const readme = readFileSync('scenarios/README.md', 'utf8');
     const rows = [...readme.matchAll(/^\| `([\w-]+)\/` \| (.+?) \| (.+?) \|$/gm)];
@@ -53,7 +50,10 @@ const library: Plugin = {
         return { lesson, name, text };
       })
       .sort((a, b) => rank(a.lesson, a.name) - rank(b.lesson, b.name));
-    if (id.endsWith('/about')) return `export default ${JSON.stringify(found.map(({ text }) => aboutOf(text)))};`;
+    if (id.endsWith('/about')) {
+      const { module } = await runnerImport<typeof import('./web/picker/about.ts')>('./web/picker/about.ts');
+      return `export default ${JSON.stringify(found.map(({ text }) => module.aboutOf(text)))};`;
+    }
     const files = found.map(({ lesson, name, text }) => {
       const { title = name } = parse(text) as { readonly title?: string };
       return [lesson, name, title];
@@ -64,11 +64,11 @@ const library: Plugin = {
 };
 
 // The runs that a newcomer, and everybody who comes again, sees first: made here, so that they are there before the simulator is.
-const FIRST_RUNS: Readonly<Record<string, readonly string[]>> = { 'photo-queue': [], [TOUR.scenario]: TOUR.sets };
+let maker: Promise<typeof import('./web/first/record.ts')> | undefined;
 const firstRuns: Plugin = {
   name: 'first-runs',
   resolveId: (id) => (id.startsWith('virtual:first-run/') ? `\0${id}` : null),
-  load(id) {
+  async load(id) {
     const name = /^\0virtual:first-run\/(.+)$/.exec(id)?.[1];
     if (name === undefined) return null;
     const path = readdirSync('scenarios', { recursive: true, encoding: 'utf8' }).find((file) =>
@@ -77,7 +77,10 @@ const firstRuns: Plugin = {
     if (path === undefined) return this.error(`there is no scenario ${name}`);
     this.addWatchFile(`${process.cwd()}/scenarios/${path}`);
     const text = readFileSync(`scenarios/${path}`, 'utf8');
-    return `export default ${JSON.stringify(pack(record(`${name}.yaml`, text, FIRST_RUNS[name] ?? [])))};`;
+    maker ??= runnerImport<typeof import('./web/first/record.ts')>('./web/first/record.ts').then(
+      ({ module }) => module,
+    );
+    return `export default ${JSON.stringify((await maker).firstRun(name, text))};`;
   },
 };
 

@@ -5,12 +5,18 @@
 import { CHUNK, type TracePart } from '../../sim/trace.ts';
 import { World } from '../../sim/world.ts';
 import { seriesOf } from '../charts/charts.ts';
+import { TOUR } from '../guide/steps.ts';
 import type { RunReport } from '../protocol.ts';
 import { readScenario, startValues } from '../reading.ts';
 import { judgeRun } from '../referee.ts';
-import type { FirstRun } from './packed.ts';
+import { type FirstRun, pack } from './packed.ts';
 
 const ROW_BYTES = 24;
+
+/** The run of a scenario of the library that comes with the page, packed; the tour's is run as the tour takes it. */
+export function firstRun(name: string, source: string): string {
+  return pack(record(`${name}.yaml`, source, name === TOUR.scenario ? TOUR.sets : []));
+}
 
 /** For files that name their broker. */
 export function record(file: string, source: string, sets: readonly string[]): FirstRun {
