@@ -1,4 +1,5 @@
 /** Every file of the library is a test: it reads without a remark, tells its story, and what it claims and expects comes out. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../sim/checks/index.ts';
 import { report } from '../../sim/report.ts';
@@ -7,8 +8,10 @@ import { parseScenario } from '../../sim/scenario/parse.ts';
 import type { Scenario, When } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
 import { type Ending, run } from '../../sim/world.ts';
+import { digestsOf } from '../sim/digests.ts';
 import { libraryFiles } from './files.ts';
 
+const written: Readonly<Record<string, string>> = JSON.parse(readFileSync('scenarios/digests.json', 'utf8'));
 const files = libraryFiles();
 const stories = files.filter(({ lesson }) => lesson !== 'exercises');
 
@@ -38,6 +41,11 @@ function play(path: string): Played {
   const now = { scenario, trace, ending };
   played.set(path, now);
   return now;
+}
+
+/** As in the list of digests. */
+function nameOf(path: string): string {
+  return path.replace(/^scenarios\/|\.yaml$/g, '');
 }
 
 /** How often the moment of a caption or a timeline's line comes in a run. */
@@ -89,6 +97,10 @@ describe.each(files)('$path', ({ path, text, lesson }) => {
     expect(trace.count).toBeLessThan(path.startsWith(LOAD_STORIES) ? LOAD_FACTS : STEPPABLE_FACTS);
   });
 
+  it('has the digest that is checked in (`npm run digests` writes them anew)', () => {
+    expect(play(path).trace.digest).toBe(written[nameOf(path)]);
+  });
+
   it('shows what it sets out to show', () => {
     const { scenario, trace } = play(path);
     const happened = new Set(Array.from({ length: trace.count }, (_, i) => trace.name(i + 1)));
@@ -103,16 +115,24 @@ describe.each(files)('$path', ({ path, text, lesson }) => {
   });
 });
 
+it('the library gives the same digests once more', () => {
+  expect(digestsOf()).toEqual(written);
+}, 240_000);
+
+/** The first lane of a file has its name in the list of digests. */
 const lanes = files.flatMap(({ path, text }) =>
-  (parseScenario(text, { file: path }).under?.lanes ?? []).map((under) => ({ path, text, under })),
+  (parseScenario(text, { file: path }).under?.lanes ?? []).map((under, i) => {
+    return { path, text, under, name: i === 0 ? nameOf(path) : `${nameOf(path)}@${under}` };
+  }),
 );
 
-describe.each(lanes)('$path under $under', ({ path, text, under }) => {
+describe.each(lanes)('$path under $under', ({ path, text, under, name }) => {
   it('is read without a remark, and comes out as it states', () => {
     const { scenario, diagnostics } = parseScenario(text, { file: path, under });
     expect(diagnostics).toEqual([]);
     if (scenario === null) throw new Error(`${path} cannot be run under ${under}`);
-    const { claims, expect: expected, notExercised, ending } = report(run(scenario), scenario.seed);
+    const { claims, expect: expected, notExercised, ending, digest } = report(run(scenario), scenario.seed);
+    expect(digest).toBe(written[name]);
     expect(claims.filter(({ agrees }) => !agrees)).toEqual([]);
     expect(expected.filter(({ holds }) => !holds)).toEqual([]);
     expect({ notExercised, ending }).toEqual({ notExercised: [], ending: 'duration' });

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { digestsOf } from './digests.ts';
 
 const written: Record<string, string> = JSON.parse(readFileSync('scenarios/digests.json', 'utf8'));
 
@@ -11,9 +10,17 @@ const ELSEWHERE = [
   { part: '2/2', TZ: 'America/St_Johns', LC_ALL: 'ar_EG.UTF-8' },
 ];
 
-/** The digests of a share of the library, from a process of its own. */
-function digestsInProcess(part: string, env: Record<string, string>): Record<string, string> {
-  const { stdout } = spawnSync(process.execPath, ['scripts/run.mjs', 'scripts/digests.ts', '--part', part], {
+/** Builds the script that makes digests, and runs it: the digests of a share of the library, from a process of its own. */
+const BUILD_AND_RUN = ['scripts/run.mjs', 'scripts/digests.ts'];
+/** Runs it as it was built. */
+const RUN = ['dist/scripts/digests.js'];
+
+function digestsInProcess(
+  script: readonly string[],
+  part: string,
+  env: Record<string, string>,
+): Record<string, string> {
+  const { stdout } = spawnSync(process.execPath, [...script, '--part', part], {
     env: { ...process.env, ...env },
     encoding: 'utf8',
   });
@@ -33,13 +40,8 @@ function digestInProcess(name: string, options: readonly string[], env: Record<s
   return JSON.parse(stdout).digest;
 }
 
-it('gives every library scenario the digest that is checked in, twice in a row (`npm run digests` writes them anew)', () => {
-  expect(digestsOf()).toEqual(written);
-  expect(digestsOf()).toEqual(written);
-}, 240_000);
-
 it('gives every library scenario the same digest in another time zone and locale', () => {
-  const elsewhere = ELSEWHERE.map(({ part, ...env }) => digestsInProcess(part, env));
+  const elsewhere = ELSEWHERE.map(({ part, ...env }, i) => digestsInProcess(i === 0 ? BUILD_AND_RUN : RUN, part, env));
   expect(Object.assign({}, ...elsewhere)).toEqual(written);
 }, 240_000);
 
