@@ -64,6 +64,7 @@ export const googlePubsub: BrokerKind = {
     'A seek takes effect at once; the real one may take a minute (G15). A snapshot that would live less than an hour is not made, and a seek to it does nothing (G16).',
     'Client libraries gather acks for some ten milliseconds and choose deadlines by how long recent work took; here each ack is sent at once and a stream keeps its deadline.',
     "A push window starts at 3, grows by each success and is halved by each failure; the real service's numbers are its own, and it knows of no load balancer (G6).",
+    'What a subscription was made with stays: beside its topic, ordering and filter, which nobody can change, here also its push endpoint, exactly-once delivery and whether it retains what is acked.',
     'Export subscriptions (BigQuery, Cloud Storage), schemas, message transforms and quotas on throughput, except that of an ordering key, are left out (G10, G20).',
   ],
   check({ queues }) {

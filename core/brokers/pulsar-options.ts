@@ -678,6 +678,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'Key_Shared reads ahead over at most 20,000 entries of keys that wait (P21).',
   'A compacted batch is kept whole when one of its messages is the latest of its key (P59).',
   'Custom message routers and the consistent-hash choice of a Failover consumer (PIP-392) are left out (P6, P19).',
+  'A dead letter is told to have left its subscription when its copy is stored; if the ack that follows is lost and the original is handed out again, it is told to be taken back (P45).',
   'All read what is committed: transactionIsolationLevel is not there (P66).',
   'Consumers ack one by one within their transactions, though the broker carries out a cumulative ack as well; a batch of which one message is acked in an open transaction is not handed out again before its end (P67).',
   'The log of pending acks is kept safely beside the cursor, which is written down when a transaction with acks is committed (P31, P67).',

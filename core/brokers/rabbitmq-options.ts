@@ -393,7 +393,8 @@ export const CONSUMER_OPTIONS: OptionTable = {
   'x-priority': {
     type: 'integer',
     default: 0,
-    doc: 'Consumer priority: larger is served first as long as its prefetch has room.',
+    min: -1000,
+    doc: 'Consumer priority: larger is served first as long as its prefetch has room. It may be below 0.',
     source: 'R23',
   },
   'x-consumer-timeout': {

@@ -59,6 +59,7 @@ export const rabbitmq: BrokerKind = {
     'Nodes find out who is alive by a heartbeat each second and a fixed limit (`failure-detection`); the server’s detector adapts. A member that was away gets all entries that it missed, never a snapshot, and a stream is replicated as a quorum queue is.',
     'A policy reaches all members of a queue at once, outside of its log.',
     'A frame that the network loses is not sent again, as TCP would do: it breaks the connection, which the client opens anew.',
+    'A connection is lost after exactly `heartbeat` of silence; the server looks now and then, and gives up after two or three of its intervals.',
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
     'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. In a scenario policies are written as arguments of the queue and changed by `set`; flow control is not modelled.',
     'A message that is dead-lettered at least once moves at the next flush, copy and removal together, so that on one node no repetition comes of it; in a cluster it may come twice.',

@@ -714,6 +714,7 @@ export const sns: BrokerKind = {
     'Retries carry no jitter (N10). How delays grow between the first and the last is not documented: exponential is geometric here.',
     'A Lambda function answers like an HTTP/S endpoint, with the outcome of its work; its own queue of asynchronous calls is not simulated.',
     'A failed HTTP/S endpoint is tried again by itself; the state of an endpoint, or of all its messages, does not matter.',
+    'The archive of a FIFO topic and its replay, data protection policies and quotas on calls are left out.',
     'The envelope counts as 950 bytes; signatures are not checked.',
   ],
   check,
