@@ -161,6 +161,8 @@ interface Transaction {
 type State = 'plain' | 'initialising' | 'ready' | 'ending' | 'over';
 
 const MAX_INT = 2_147_483_647;
+/** The largest epoch. */
+const LAST_EPOCH = 32_767;
 /** Bytes of a record beside its key and value, about. */
 const RECORD_BYTES = 70;
 interface TxnFull extends Wire {
@@ -228,7 +230,7 @@ export class KafkaProducerPort implements ProducerPort {
   #unanswered = 0;
   #producerId = -1;
   #epoch = -1;
-  /** A number was given up, and a new id is asked for as soon as nothing with an old number is in doubt. */
+  /** A number was given up, and a new epoch begins as soon as nothing with an old number is in doubt. */
   #renewing = false;
   #txn: Transaction | undefined;
   #txns = 0;
@@ -618,8 +620,9 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   /**
-   * A sequence number was given up for good: the producer goes on with a new id, whose numbers begin at 0. Not before what was sent with an old
-   * number is resolved: it may be stored, and nobody would recognise it under a new one. Source: K35.
+   * A sequence number was given up for good: the producer goes on in the next epoch, in which its numbers begin at 0 and what is late of the one before is refused.
+   * Not before what was sent with an old number is resolved: it may be stored, and nobody would recognise it under a new one. After the last epoch
+   * it asks for a new id. Source: K35; KIP-360.
    */
   #renewIdentity(out: Out): void {
     if (!this.#renewing || this.#state === 'initialising' || this.#state === 'over') return;
@@ -627,8 +630,23 @@ export class KafkaProducerPort implements ProducerPort {
       if (inFlight > 0 || (queue[0] !== undefined && !isResolved(queue[0]))) return;
     }
     this.#renewing = false;
+    if (this.#epoch < LAST_EPOCH) {
+      this.#epoch++;
+      return this.#countAnew();
+    }
     this.#state = 'initialising';
     this.#init(out);
+  }
+
+  /** Numbers begin at 0, those of batches that wait to be sent too. */
+  #countAnew(): void {
+    for (const partition of this.#partitions.values()) {
+      partition.nextSequence = 0;
+      for (const batch of partition.queue) {
+        batch.sequence = -1;
+        batch.refused = false;
+      }
+    }
   }
 
   #backoff(attempts: number, out: Out): Micros {
@@ -747,13 +765,7 @@ export class KafkaProducerPort implements ProducerPort {
       this.#producerId = given.producerId;
       this.#epoch = given.epoch;
       this.#state = 'ready';
-      for (const partition of this.#partitions.values()) {
-        partition.nextSequence = 0;
-        for (const batch of partition.queue) {
-          batch.sequence = -1;
-          batch.refused = false;
-        }
-      }
+      this.#countAnew();
       this.#releaseHeld(later);
       this.#send(later);
     });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { ClientRequest, ProduceRequest } from '../../../core/brokers/kafka-wires.ts';
 import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-config.ts';
 import { producerConfig, producerConfigError } from '../../../core/clients/kafka-producer-port.ts';
 import type { OptionValues } from '../../../core/options.ts';
@@ -77,6 +78,38 @@ describe('a producer', () => {
     producer.port.publish(bench.message(), bench.say('app'));
     bench.wait(20 * SECOND);
     expect(producer.told.at(-1)).toBe('m1 failed?');
+  });
+
+  it('goes on in the next epoch of its id after it has given a record up (K35)', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app', {
+      'request.timeout.ms': 5 * SECOND,
+      'delivery.timeout.ms': 10 * SECOND,
+    });
+    const sent: string[] = [];
+    bench.watch((wire) => {
+      if (wire.type === 'kafka/InitProducerId') sent.push('asks for an id');
+      if (wire.type !== 'kafka/Produce') return;
+      const [{ batch } = { batch: undefined }] = (wire as ClientRequest as ProduceRequest).batches;
+      sent.push(`epoch ${batch?.epoch}, number ${batch?.firstSequence}`);
+    });
+    bench.start();
+    const publish = (seconds: number) => {
+      producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(seconds * SECOND);
+    };
+    publish(1);
+    bench.cutOff('b1');
+    publish(20);
+    bench.cutOff('b1', false);
+    publish(1);
+    expect(producer.told.at(-1)).toBe('m3 confirmed @1');
+    expect([sent[0], sent[1], sent.at(-1), sent.filter((line) => line.startsWith('asks')).length]).toEqual([
+      'asks for an id',
+      'epoch 0, number 0',
+      'epoch 1, number 0',
+      1,
+    ]);
   });
 
   it('with acks=0 loses what waits behind a lost request, and goes on by a new connection (K15)', () => {
