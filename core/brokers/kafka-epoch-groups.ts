@@ -76,9 +76,9 @@ export class EpochGroups {
     return this.#groups.has(name);
   }
 
-  /** Whether it is a share group: these are kept without members and offsets, too. */
-  isShared(name: string): boolean {
-    return this.#groups.get(name)?.state.kind === 'share';
+  /** Which kind of group it is; undefined when it is none of these. A share group is kept without members and offsets, too. */
+  kindOf(name: string): EpochGroupKind | undefined {
+    return this.#groups.get(name)?.state.kind;
   }
 
   /** The group is deleted, unless somebody has joined meanwhile. Source: K71. */
@@ -107,8 +107,8 @@ export class EpochGroups {
     return false;
   }
 
-  heartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
-    const kind: EpochGroupKind = request.type === 'kafka/ShareGroupHeartbeat' ? 'share' : 'consumer';
+  /** `kind`: what the group is, or becomes by its first member. */
+  heartbeat(from: ActorId, request: EpochHeartbeatRequest, kind: EpochGroupKind, out: Out): void {
     const group = this.#group(request.group, kind);
     const { memberId } = request;
     const before = group.state.member(memberId);
@@ -173,7 +173,7 @@ export class EpochGroups {
 
   #group(name: string, kind: EpochGroupKind): Hosted {
     const known = this.#groups.get(name);
-    if (known !== undefined && known.state.kind === kind) return known;
+    if (known !== undefined) return known;
     const { cluster } = this.#log;
     const topics = new Map<string, number>();
     for (const { topic, place } of cluster.partitions)

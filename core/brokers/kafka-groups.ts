@@ -160,16 +160,25 @@ export class GroupCoordinator {
     for (const group of this.#groups.values()) group.state.unload(this.#answers(group, out));
   }
 
-  /** A heartbeat of the consumer protocol, or of a share group. A classic group with members refuses it. Source: K59. */
+  /**
+   * A heartbeat of the consumer protocol, or of a share group. A share group and a group of consumers cannot have one name, with members or without; a
+   * classic group with members refuses who follows the consumer protocol.
+   * Source: K59, K100; apache/kafka: GroupMetadataManager.java#getOrMaybeCreateConsumerGroup, #getOrMaybeCreateShareGroup.
+   */
   epochHeartbeat(from: ActorId, request: EpochHeartbeatRequest, out: Out): void {
-    const classic = this.#groups.get(request.group)?.state.memberIds.length ?? 0;
-    if (classic > 0) return reply(from, request.id, 'INCONSISTENT_GROUP_PROTOCOL', out);
-    this.#epochs.heartbeat(from, request, out);
+    const { group, id } = request;
+    const kind = request.type === 'kafka/ShareGroupHeartbeat' ? 'share' : 'consumer';
+    const known = this.#epochs.kindOf(group) ?? (kind === 'share' && this.#groups.has(group) ? 'consumer' : kind);
+    if (known !== kind) return reply(from, id, 'GROUP_ID_NOT_FOUND', out);
+    const classic = this.#groups.get(group)?.state.memberIds.length ?? 0;
+    if (classic > 0) return reply(from, id, 'INCONSISTENT_GROUP_PROTOCOL', out);
+    this.#epochs.heartbeat(from, request, kind, out);
     this.#armExpiry(request.group, out);
   }
 
   join(from: ActorId, request: JoinGroupRequest, out: Out): void {
-    if (this.#epochs.isActive(request.group)) return refuseJoin(from, request, 'INCONSISTENT_GROUP_PROTOCOL', out);
+    if (this.#epochs.isActive(request.group) || this.#epochs.kindOf(request.group) === 'share')
+      return refuseJoin(from, request, 'INCONSISTENT_GROUP_PROTOCOL', out);
     // Only a newcomer makes a group.
     if (request.memberId !== '' && !this.#groups.has(request.group))
       return refuseJoin(from, request, 'UNKNOWN_MEMBER_ID', out);
@@ -399,7 +408,7 @@ export class GroupCoordinator {
   }
 
   #armExpiry(name: string, out: Out): void {
-    if (this.#epochs.isActive(name) || this.#epochs.isShared(name)) return;
+    if (this.#epochs.isActive(name) || this.#epochs.kindOf(name) === 'share') return;
     const group = this.#epochs.has(name) ? this.#group(name) : this.#groups.get(name);
     if (group !== undefined) this.#arm(group, out);
   }
@@ -555,7 +564,7 @@ function rebalancing(group: Group, generation: number, reason: GroupReason, out:
   out.fact(F['rebalance-begun'], 0, group.place, 0, generation, R[reason]);
 }
 
-/** A classic member cannot join a group that follows the consumer protocol (K59), nor somebody who claims to be a member one that does not exist. */
+/** A classic member cannot join a group that follows the consumer protocol (K59), or a share group, nor somebody who claims to be a member one that does not exist. */
 function refuseJoin(to: ActorId, { id, memberId }: JoinGroupRequest, error: GroupError, out: Out): void {
   const answer: JoinGroupAnswer = {
     type: 'kafka/JoinGroup.answer',

@@ -9,7 +9,7 @@ import { KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
 import { KafkaProducerPort, producerConfigError } from '../clients/kafka-producer-port.ts';
 import { KafkaSharePort } from '../clients/kafka-share-port.ts';
 import type { Command } from '../machine.ts';
-import { numberOf, textOf } from '../options.ts';
+import { numberOf, type OptionValues, textOf } from '../options.ts';
 import { KafkaCluster } from './kafka-cluster.ts';
 import { KafkaController } from './kafka-controller.ts';
 import { KafkaNode } from './kafka-node.ts';
@@ -60,6 +60,12 @@ export const kafka: BrokerKind = {
       for (const text of consumerConfigErrors(options))
         complaints.push({ section: 'consumers', name, option: '', text });
     }
+    for (const { name, group } of consumers.filter(isShared)) {
+      const other = consumers.find((one) => one.group === group && !isShared(one));
+      if (other === undefined) continue;
+      const text = `group \`${group}\` cannot be a share group and that of \`${other.name}\`. Give one of them another group.`;
+      complaints.push({ section: 'consumers', name, option: 'group.type', text });
+    }
     return complaints;
   },
   build(spec, setup) {
@@ -82,10 +88,14 @@ export const kafka: BrokerKind = {
       streams: true,
       producerPort: (port, host, portSetup) => new KafkaProducerPort(port, host, cluster, portSetup),
       consumerPort: (port, host, portSetup) =>
-        textOf(port.options, 'group.type', 'consumer') === 'share'
+        isShared(port)
           ? new KafkaSharePort(port, host, cluster, portSetup)
           : new KafkaConsumerPort(port, host, cluster, portSetup),
       nodesFor: (_command: Command) => cluster.nodes,
     };
   },
 };
+
+function isShared({ options }: { readonly options: OptionValues }): boolean {
+  return textOf(options, 'group.type', 'consumer') === 'share';
+}

@@ -56,6 +56,7 @@ export interface Configuration extends BrokerSpec {
   readonly consumers: readonly {
     readonly name: string;
     readonly options: OptionValues;
+    readonly group: string;
     readonly from: readonly string[];
   }[];
 }

@@ -430,7 +430,10 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       topics: declared('topics'),
       exchanges: declared('exchanges'),
       producers: [...clients('producers'), ...outputs],
-      consumers: clients('consumers').map((one) => ({ ...one, from: scenario.consumers[one.name]?.from ?? [] })),
+      consumers: clients('consumers').map((one) => {
+        const { from, group } = scenario.consumers[one.name] ?? { from: [], group: one.name };
+        return { ...one, from, group };
+      }),
       elsewhere: elsewhere(scenario, broker),
     });
     const lacksPrefetch = source.kinds[kind]?.lacks['prefetch'];

@@ -343,7 +343,7 @@ describe('what a scenario may not say', () => {
     ['what is no queue of SQS', topic('t', { nowhere: {} }), 'not a queue'],
     [
       'N15: an endpoint of a FIFO topic',
-      { ...topic('t.fifo', {}), consumers: [{ name: 'hook', options: {}, from: ['t.fifo'] }] },
+      { ...topic('t.fifo', {}), consumers: [{ name: 'hook', options: {}, group: 'hook', from: ['t.fifo'] }] },
       'feeds queues only',
     ],
     [

@@ -1,5 +1,6 @@
 /** Consumers of the newer kinds of group on a bench: the consumer protocol (KIP-848) and share groups (KIP-932). */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { kafka } from '../../../core/brokers/kafka.ts';
 import type { InitProducerIdRequest } from '../../../core/brokers/kafka-wires.ts';
 import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-config.ts';
 import type { OptionValues } from '../../../core/options.ts';
@@ -7,6 +8,7 @@ import { type FetchAnswer, fetch, KafkaBench, read } from '../brokers/kafka-benc
 import { TestConsumer, TestProducer } from './kafka-hosts.ts';
 
 const SECOND = 1_000_000;
+const NOTHING = { name: 'broker', options: {}, queues: [], topics: [], exchanges: [], elsewhere: [], producers: [] };
 
 let bench: KafkaBench;
 
@@ -176,6 +178,51 @@ describe('a share consumer (K100-K107)', () => {
     consumer.port.room(1, bench.say('c1'));
     bench.wait(5 * SECOND);
     expect(consumer.got.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});
+
+describe('a group of the same name, but of another kind', () => {
+  const SHARE: OptionValues = { 'group.type': 'share', 'share.auto.offset.reset': 'earliest' };
+  const CONSUMER: OptionValues = { 'group.protocol': 'consumer' };
+
+  it.each<[string, OptionValues, OptionValues]>([
+    ['a share group refuses a consumer', SHARE, CONSUMER],
+    ['a group of consumers refuses a share consumer', CONSUMER, SHARE],
+    ['a group of classic consumers refuses a share consumer', {}, SHARE],
+  ])('%s, and loses nobody by it', (_, first, second) => {
+    bench = new KafkaBench({ nodes: 1 });
+    const member = new TestConsumer(bench, 'c1', { 'heartbeat.interval.ms': SECOND, ...first });
+    bench.start();
+    const other = new TestConsumer(bench, 'c2', second);
+    other.port.start(bench.say('c2'));
+    bench.wait(20 * SECOND);
+    publish(1);
+    expect(bench.story('joined', 'left', 'cancelled')).toEqual(['c2 cancelled billing → c2']);
+    expect([member.ids, other.ids]).toEqual([[1], []]);
+  });
+
+  it('a share group refuses a classic consumer, also when nobody is left in it', () => {
+    bench = new KafkaBench({ nodes: 1 });
+    const member = new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    member.port.stop?.(bench.say('c1'));
+    bench.wait(SECOND);
+    bench.story();
+    const other = new TestConsumer(bench, 'c2');
+    other.port.start(bench.say('c2'));
+    bench.wait(20 * SECOND);
+    expect(bench.story('joined')).toEqual([]);
+  });
+
+  it('is found out beforehand', () => {
+    const consumer = (name: string, options: OptionValues, group = 'billing') => ({ name, options, group, from: [] });
+    const told = (...consumers: ReturnType<typeof consumer>[]) =>
+      kafka.check?.({ ...NOTHING, consumers })?.map(({ name, option }) => `${name} ${option}`);
+    expect(told(consumer('a', {}), consumer('b', SHARE), consumer('c', SHARE))).toEqual([
+      'b group.type',
+      'c group.type',
+    ]);
+    expect(told(consumer('a', SHARE), consumer('b', SHARE), consumer('c', {}, 'others'))).toEqual([]);
   });
 });
 
