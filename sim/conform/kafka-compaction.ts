@@ -162,11 +162,13 @@ function cleaned(log: CompactedLog, clean: Fields, expected: Fields, where: stri
   }
 }
 
-/** `T` is some fixed time, `maximum` one so late that every delete horizon has passed; a number is in ms. */
+/** `T` is some fixed time, `T + 500` 500 ms later, `maximum` one so late that every delete horizon has passed; a number is in ms. */
 function clockOf(value: Json | undefined): number {
   if (value === undefined) return CLOCK_US;
   if (typeof value === 'number') return value * 1000;
-  if (typeof value === 'string' && value.startsWith('T')) return CLOCK_US;
+  const [said, ms] =
+    typeof value === 'string' ? (/^T(?: \([^()]*\))?(?: ?\+ ?(\d+)(?: ?ms)?)?$/.exec(value) ?? []) : [];
+  if (said !== undefined) return CLOCK_US + Number(ms ?? 0) * 1000;
   if (value === 'maximum') return LATEST_US;
   throw new UnknownShape(`the clock ${JSON.stringify(value)}`);
 }

@@ -682,10 +682,15 @@ export function runRetention(table: JsonTable, findings: Findings): void {
 function retained(input: Fields, expected: Fields, findings: Findings): void {
   const policy = input.text('cleanup.policy', 'delete');
   const retentionMs = input.number('retention.ms', -1);
-  const records = input.number('retentionRecords', -1);
+  const recordBytes = input.number('recordBytes', RECORD_BYTES);
+  const bytes = input.number('retention.bytes', -1);
+  const records = input.number('retentionRecords', bytes < 0 ? -1 : bytes / recordBytes);
   const replica: Replica = new PartitionReplica({
     ...UNLIMITED,
-    segmentBytes: input.number('recordsPerSegment', Number.MAX_SAFE_INTEGER / RECORD_BYTES) * RECORD_BYTES,
+    segmentBytes:
+      (input.has('segment.bytes')
+        ? input.number('segment.bytes') / recordBytes
+        : input.number('recordsPerSegment', Number.MAX_SAFE_INTEGER / RECORD_BYTES)) * RECORD_BYTES,
     retentionUs: retentionMs < 0 ? -1 : retentionMs * 1000,
     retentionBytes: records < 0 ? -1 : records * RECORD_BYTES,
     deletes: policy.split(/\s*,\s*/).includes('delete'),

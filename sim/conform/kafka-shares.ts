@@ -6,9 +6,11 @@ import {
   type AcknowledgeType,
   SHARE_TRANSITIONS,
   type ShareError,
+  type ShareOptions,
   SharePartition,
   type ShareState,
 } from '../../core/parts/share-partition.ts';
+import type { Micros } from '../../core/types.ts';
 import { Fields, type Findings, isList, isTable, type Json, type JsonTable, sameItems, UnknownShape } from './case.ts';
 
 /** K102, K104, K106: the defaults of the lock's time, the deliveries, and the offsets in flight. */
@@ -59,11 +61,13 @@ class Shared {
   afterRelease: ((expected: Fields, findings: Findings) => void) | null = null;
   /** Offsets that hold a record; null: all. */
   readonly #log: ReadonlySet<number> | null;
+  readonly #lockUs: Micros;
   #now = 0;
 
-  constructor(start: number, log: readonly number[], deliveryCountLimit: number, maxRecordLocks: number) {
+  constructor(start: number, log: readonly number[], options: ShareOptions) {
     this.#log = log.length === 0 ? null : new Set(log);
-    this.partition = new SharePartition(start, { deliveryCountLimit, maxRecordLocks, lockUs: LOCK_US });
+    this.#lockUs = options.lockUs;
+    this.partition = new SharePartition(start, options);
   }
 
   step(op: Fields): void {
@@ -72,8 +76,15 @@ class Shared {
     else if (op.has('memberLeaves')) {
       this.partition.memberGone(op.text('memberLeaves'), () => undefined);
       this.results.push('ok');
-    } else if (op.has('advance')) {
-      this.#advance(op.get('advance') ?? null);
+    } else if (op.has('advance') || op.has('advanceMs')) {
+      this.#advance(op.get('advance') ?? op.get('advanceMs') ?? null);
+      this.results.push('ok');
+    } else if (op.has('renew')) this.#acknowledge(new Fields({ ...op.table('renew'), type: 'RENEW' }, 'renew'));
+    else if (op.has('logStart') || op.has('logStartOffset')) {
+      this.partition.logStartMoved(Number(op.get('logStart') ?? op.get('logStartOffset')));
+      this.results.push('ok');
+    } else if (op.flag('restart')) {
+      this.partition.restore(this.partition.snapshot());
       this.results.push('ok');
     } else throw new UnknownShape(`the operation ${Object.keys(op.record).join(', ')}`);
     op.skip('note').end();
@@ -159,7 +170,7 @@ class Shared {
   /** `past …lock…`: the lock's time passes; a number is in ms. */
   #advance(value: Json): void {
     if (typeof value === 'number') this.#now += value * 1000;
-    else if (typeof value === 'string' && /^past\b.*\block/.test(value)) this.#now += LOCK_US + 1000;
+    else if (typeof value === 'string' && /^past\b.*\block/.test(value)) this.#now += this.#lockUs + 1000;
     else throw new UnknownShape(`the advance ${JSON.stringify(value)}`);
     this.partition.expire(this.#now, () => undefined);
   }
@@ -198,8 +209,11 @@ function operations(input: Fields, expected: Fields, findings: Findings): void {
   const firsts = ops.flatMap((op) => (op.has('acquire') ? [op.fields('acquire').number('from')] : []));
   const log = input.has('log') ? input.numbers('log') : [];
   const start = input.number('startOffset', firsts[0] ?? log[0] ?? 0);
-  const deliveries = input.number('deliveryCountLimit', DELIVERIES);
-  const shared = new Shared(start, log, deliveries, input.number('maxRecordLocks', MAX_LOCKS));
+  const shared = new Shared(start, log, {
+    deliveryCountLimit: input.number('deliveryCountLimit', DELIVERIES),
+    maxRecordLocks: input.number('maxRecordLocks', MAX_LOCKS),
+    lockUs: input.number('lockDurationMs', LOCK_US / 1000) * 1000,
+  });
   for (const op of ops) shared.step(op);
   const { partition } = shared;
   if (expected.has('state')) compareStates('state', expected.table('state'), shownStates(partition), findings);
