@@ -87,6 +87,12 @@ export interface CreateTopic extends Request {
   readonly attributes: OptionValues;
 }
 
+/** Changes attributes of a topic. */
+export interface SetTopicAttributes extends Request {
+  readonly type: 'SetTopicAttributes';
+  readonly attributes: OptionValues;
+}
+
 export interface DeleteTopic extends Request {
   readonly type: 'DeleteTopic';
 }
@@ -130,6 +136,7 @@ export type SnsRequest =
   | Unsubscribe
   | SetSubscriptionAttributes
   | CreateTopic
+  | SetTopicAttributes
   | DeleteTopic;
 
 /** Codes of the API's errors that the machine answers with. */

@@ -51,6 +51,7 @@ import {
   type PublishBatchResult,
   type PublishResult,
   type SetSubscriptionAttributes,
+  type SetTopicAttributes,
   type SnsRequest,
   type Subscribe,
   type TopicResult,
@@ -81,7 +82,7 @@ interface Topic {
   readonly name: string;
   readonly place: PlaceId;
   readonly options: OptionValues;
-  readonly contentDedup: boolean;
+  contentDedup: boolean;
   /** Message ids by deduplication id, on FIFO topics. */
   readonly dedup: DedupWindow<number> | null;
   /** In the order of subscribing. */
@@ -158,6 +159,8 @@ export class Sns implements Machine {
         return this.#answer(from, request.token, this.#setAttributes(request, out), out);
       case 'CreateTopic':
         return this.#answer(from, request.token, this.#createTopic(request), out);
+      case 'SetTopicAttributes':
+        return this.#answer(from, request.token, this.#setTopicAttributes(request), out);
       case 'DeleteTopic':
         return this.#answer(from, request.token, this.#deleteTopic(request), out);
       default:
@@ -564,6 +567,17 @@ export class Sns implements Machine {
     if (topic.endsWith('.fifo') !== fifo || !NAME.test(fifo ? topic.slice(0, -'.fifo'.length) : topic))
       return ERROR.invalid;
     if (!this.#topics.has(topic)) this.#addTopic(topic, attributes);
+    return '';
+  }
+
+  /** A topic stays FIFO or standard, and only a FIFO topic recognises repeats (N14). What else there is says how its own endpoints are asked, and stays too. */
+  #setTopicAttributes({ topic: name, attributes }: SetTopicAttributes): string {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return ERROR.notFound;
+    for (const attribute of Object.keys(attributes)) {
+      if (attribute !== 'ContentBasedDeduplication' || topic.dedup === null) return ERROR.invalid;
+    }
+    topic.contentDedup = booleanOf(attributes, 'ContentBasedDeduplication', topic.contentDedup);
     return '';
   }
 

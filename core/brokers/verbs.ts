@@ -53,6 +53,7 @@ const SNS: Sentences<SnsRequest['type'] | Notification['type']> = {
   Unsubscribe: 'Ends a subscription; what was accepted for it before is still delivered.',
   SetSubscriptionAttributes: 'Changes a subscription’s filter policy, raw delivery or dead-letter queue.',
   CreateTopic: 'Makes a topic, standard or FIFO; the same again answers with the one that is there.',
+  SetTopicAttributes: 'Switches a FIFO topic’s recognition by content on or off.',
   DeleteTopic: 'Deletes a topic with its subscriptions.',
   Notification:
     'One attempt to hand a copy to an HTTP/S or Lambda endpoint; what the endpoint answers decides on the next, by the delivery policy.',

@@ -48,6 +48,7 @@ import {
 } from './case.ts';
 import { MachineDriver } from './machine-driver.ts';
 import { isGood } from './message-attributes.ts';
+import { SnsCatalogue, type Unknown } from './sns-catalogue.ts';
 import { optionsOf } from './sqs-settings.ts';
 
 const SECOND = 1_000_000;
@@ -72,6 +73,7 @@ interface Published {
 
 /** SNS and SQS side by side, and the client that asks them. */
 class Pair {
+  readonly catalogue = new SnsCatalogue();
   readonly sqs: Sqs;
   readonly #topics = new MachineDriver();
   readonly #queues = new MachineDriver();
@@ -199,6 +201,8 @@ export const runScript: Runner = (table, findings) => {
     options: topicOptions(isTable(attributes) ? attributes : {}),
   }));
   const pair = new Pair(topics, [...queues]);
+  for (const [name, attributes] of Object.entries(input.table('topics')))
+    pair.catalogue.addTopic(name, isTable(attributes) ? attributes : {});
   for (const subscription of subscriptions) {
     const refused = subscribe(pair, subscription).error;
     if (refused !== '') throw new UnknownShape('a subscription that is refused');
@@ -295,6 +299,7 @@ function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string,
     }
     case 'Unsubscribe': {
       const [topic, endpoint] = subscriptionOf(args, results);
+      pair.catalogue.unsubscribe(topic, endpoint);
       return answerOf((pair.ask({ type: 'Unsubscribe', topic, endpoint }) as TopicResult).error);
     }
     case 'SetSubscriptionAttributes': {
@@ -302,17 +307,54 @@ function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string,
       const [name, value] = [args.text('AttributeName'), args.get('AttributeValue') ?? null];
       const isKnown = SUBSCRIPTION_OPTIONS[name] !== undefined;
       const attributes = isKnown ? optionsOf({ [name]: value }, SUBSCRIPTION_OPTIONS) : { [name]: String(value) };
-      return answerOf(
-        (pair.ask({ type: 'SetSubscriptionAttributes', topic, endpoint, attributes }) as TopicResult).error,
-      );
+      const { error } = pair.ask({ type: 'SetSubscriptionAttributes', topic, endpoint, attributes }) as TopicResult;
+      if (error === '') pair.catalogue.setSubscription(topic, endpoint, { [name]: value ?? '' });
+      return answerOf(error);
     }
     case 'CreateTopic': {
-      const [topic, attributes] = [args.skip('Tags').text('Name'), topicOptions(args.table('Attributes'))];
+      const [topic, attributes] = [args.text('Name'), topicOptions(args.table('Attributes'))];
+      const tags = args.has('Tags') ? args.rows('Tags').map(({ record }) => record) : [];
       const { error } = pair.ask({ type: 'CreateTopic', topic, attributes }) as TopicResult;
+      if (error === '') pair.catalogue.addTopic(topic, args.table('Attributes'), tags);
       return error === '' ? { ok: true, TopicArn: topic } : answerOf(error);
     }
-    case 'DeleteTopic':
-      return answerOf((pair.ask({ type: 'DeleteTopic', topic: args.text('TopicArn') }) as TopicResult).error);
+    case 'DeleteTopic': {
+      const topic = args.text('TopicArn');
+      pair.catalogue.deleteTopic(topic);
+      return answerOf((pair.ask({ type: 'DeleteTopic', topic }) as TopicResult).error);
+    }
+    case 'SetTopicAttributes': {
+      const [topic, name] = [args.text('TopicArn'), args.text('AttributeName')];
+      const value = { [name]: args.get('AttributeValue') ?? '' };
+      const isTold = OF_NO_CONSEQUENCE.has(name) || name === 'DeliveryPolicy';
+      const error = isTold
+        ? pair.catalogue.hasTopic(topic)
+          ? ''
+          : 'NotFound'
+        : (pair.ask({ type: 'SetTopicAttributes', topic, attributes: settingsOf(value) }) as TopicResult).error;
+      if (error === '') pair.catalogue.setTopic(topic, value);
+      return answerOf(error);
+    }
+    case 'ListTopics':
+      return pair.catalogue.topics();
+    case 'ListSubscriptions':
+      return asked(pair.catalogue.subscriptions());
+    case 'ListSubscriptionsByTopic':
+      return asked(pair.catalogue.subscriptions(args.text('TopicArn')));
+    case 'GetTopicAttributes':
+      return asked(pair.catalogue.topicAttributes(args.text('TopicArn')));
+    case 'GetSubscriptionAttributes':
+      return asked(pair.catalogue.subscriptionAttributes(...subscriptionOf(args, results)));
+    case 'TagResource': {
+      const topic = args.text('ResourceArn');
+      const tags = args.rows('Tags').map(({ record }) => record);
+      if (!pair.catalogue.hasTopic(topic)) return { error: 'ResourceNotFound' };
+      return answerOf(pair.catalogue.tag(topic, tags) ? '' : 'TagLimitExceeded');
+    }
+    case 'UntagResource':
+      return answerOf(pair.catalogue.untag(args.text('ResourceArn'), args.texts('TagKeys')) ? '' : 'ResourceNotFound');
+    case 'ListTagsForResource':
+      return asked(pair.catalogue.tags(args.text('ResourceArn')));
     case 'DeleteQueue':
       pair.deleteQueue(args.text('QueueUrl'));
       return answerOf('');
@@ -329,6 +371,17 @@ const OF_NO_CONSEQUENCE: ReadonlySet<string> = new Set([
 function topicOptions(attributes: JsonTable): OptionValues {
   const telling = Object.entries(attributes).filter(([name]) => !OF_NO_CONSEQUENCE.has(name));
   return optionsOf(Object.fromEntries(telling), TOPIC_OPTIONS);
+}
+
+/** An attribute to be set, whether the service knows it or not. */
+function settingsOf(attributes: JsonTable): OptionValues {
+  const known = Object.keys(attributes).every((name) => TOPIC_OPTIONS[name] !== undefined);
+  if (known) return topicOptions(attributes);
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, String(value)]));
+}
+
+function asked(answer: JsonTable | Unknown): Json {
+  return 'error' in answer ? answerOf(String(answer['error'])) : answer;
 }
 
 /** A subscription's ARN, as Subscribe answers it. */
@@ -362,7 +415,10 @@ function subscribe(pair: Pair, row: Fields): TopicResult {
     const isKnown = SUBSCRIPTION_OPTIONS[name] !== undefined;
     Object.assign(attributes, isKnown ? optionsOf({ [name]: value }, SUBSCRIPTION_OPTIONS) : { [name]: String(value) });
   }
-  return pair.ask({ type: 'Subscribe', topic: TopicArn, endpoint: Endpoint, attributes }) as TopicResult;
+  const result = pair.ask({ type: 'Subscribe', topic: TopicArn, endpoint: Endpoint, attributes }) as TopicResult;
+  const told = { ...beside, ...(isTable(Attributes) && Attributes) };
+  if (result.error === '') pair.catalogue.subscribe(TopicArn, Endpoint, told);
+  return result;
 }
 
 /** What a subscription may go to; here it goes to queues. */
@@ -522,6 +578,14 @@ const FIELDS: ReadonlySet<string> = new Set([
   'SequenceNumber',
   'SubscriptionArn',
   'TopicArn',
+  'Topics',
+  'Subscriptions',
+  'Attributes',
+  'Tags',
+  ...['DisplayName', 'FifoTopic', 'ContentBasedDeduplication', 'Policy', 'DeliveryPolicy', 'KmsMasterKeyId'],
+  ...['SubscriptionsConfirmed', 'SubscriptionsPending', 'SubscriptionsDeleted', 'TracingConfig', 'SignatureVersion'],
+  ...['Protocol', 'Endpoint', 'FilterPolicy', 'FilterPolicyScope', 'RawMessageDelivery', 'RedrivePolicy', 'Owner'],
+  ...['PendingConfirmation', 'ConfirmationWasAuthenticated', 'FifoThroughputScope'],
   'immediate',
   'pre_backoff',
   'backoff_retries',
