@@ -1,42 +1,30 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { findings } from './findings.ts';
+import { inLightAndDark } from './findings.ts';
 import { drawn, openPanel, settled } from './lab.ts';
 import { openPage } from './page.ts';
-
-const WIDE = { width: 1440, height: 900 };
-const PHONE = { width: 390, height: 844 };
 
 interface Shown {
   readonly name: string;
   readonly options: BrowserContextOptions;
-  /** Looked at for its colours only: the same page is looked at whole in light. */
-  readonly colours: boolean;
   /** Fingers use it. */
   readonly touch: boolean;
 }
 
 const LOOKS: readonly Shown[] = [
-  { name: 'in light', options: { viewport: WIDE, colorScheme: 'light' }, colours: false, touch: false },
-  { name: 'in dark', options: { viewport: WIDE, colorScheme: 'dark' }, colours: true, touch: false },
-  { name: 'on a phone', options: { viewport: PHONE, hasTouch: true }, colours: false, touch: true },
-  {
-    name: 'on a phone in dark',
-    options: { viewport: PHONE, hasTouch: true, colorScheme: 'dark' },
-    colours: true,
-    touch: false,
-  },
+  { name: 'on a wide page', options: { viewport: { width: 1440, height: 900 } }, touch: false },
+  { name: 'on a phone', options: { viewport: { width: 390, height: 844 }, hasTouch: true }, touch: true },
 ];
 
 it.each(LOOKS)(
-  'axe finds nothing serious in any panel or dialog $name, and fingers have room where there are any',
-  async ({ options, colours, touch }) => {
+  'axe finds nothing serious in any panel or dialog $name, in light and in dark, and fingers have room where there are any',
+  async ({ options, touch }) => {
     const { page, complaints, close } = await openPage('#scenario=crash-after-effect-increment&t=14s', {
       ...options,
       reducedMotion: 'reduce',
     });
     const look = async (what: string, part: string): Promise<void> => {
-      expect(await findings(page, { part, colours }), what).toEqual([]);
+      expect(await inLightAndDark(page, { part }), what).toEqual([]);
       if (touch) expect(await smallTargets(page), what).toEqual([]);
     };
     await settled(page);
@@ -81,44 +69,47 @@ it.each(LOOKS)(
   },
 );
 
-it.each(LOOKS)('axe finds nothing serious in the tour $name', async ({ options, colours }) => {
+it.each(LOOKS)('axe finds nothing serious in the tour $name, in light and in dark', async ({ options }) => {
   const { page, complaints, close } = await openPage('', { ...options, firstVisit: true });
   await page.getByRole('region', { name: 'Tour' }).waitFor();
   await settled(page);
-  expect(await findings(page, { colours })).toEqual([]);
+  expect(await inLightAndDark(page)).toEqual([]);
   await page.getByRole('button', { name: 'Send a message' }).click();
   await page.getByText('Let a packer come to work.').waitFor();
-  expect(await findings(page, { part: '.time', colours })).toEqual([]);
+  expect(await inLightAndDark(page, { part: '.time' })).toEqual([]);
   expect(complaints).toEqual([]);
   await close();
 });
 
-it.each(LOOKS)("axe finds nothing serious in an exercise's form $name", async ({ options, colours, touch }) => {
-  const { page, complaints, close } = await openPage('#scenario=retry-limit&t=3s', {
-    ...options,
-    reducedMotion: 'reduce',
-  });
-  await settled(page);
-  await page.getByText('Every good photo is in the store').waitFor();
-  expect(await findings(page, { colours })).toEqual([]);
-  await page.getByRole('button', { name: 'Run', exact: true }).press('Enter');
-  await page.locator('.exercise li.missed').first().waitFor();
-  expect(await findings(page, { part: '.side', colours })).toEqual([]);
-  if (touch) expect(await smallTargets(page)).toEqual([]);
-  expect(complaints).toEqual([]);
-  await close();
-});
+it.each(LOOKS)(
+  "axe finds nothing serious in an exercise's form $name, in light and in dark",
+  async ({ options, touch }) => {
+    const { page, complaints, close } = await openPage('#scenario=retry-limit&t=3s', {
+      ...options,
+      reducedMotion: 'reduce',
+    });
+    await settled(page);
+    await page.getByText('Every good photo is in the store').waitFor();
+    expect(await inLightAndDark(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Run', exact: true }).press('Enter');
+    await page.locator('.exercise li.missed').first().waitFor();
+    expect(await inLightAndDark(page, { part: '.side' })).toEqual([]);
+    if (touch) expect(await smallTargets(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
+  },
+);
 
 it.each([
   ['the page for frames', 'embed.html#scenario=ack-lost&panels=log+verdicts', 'An ack that the network loses'],
   ['the example of three players', 'player/example.html', 'A worker dies before its ack'],
 ])('axe finds nothing serious in %s, in light and in dark, on a wide page and on a phone', async (_, path, heading) => {
-  for (const { options, colours } of LOOKS) {
+  for (const { options } of LOOKS) {
     const { page, complaints, close } = await openPage(path, { ...options, reducedMotion: 'reduce' });
     await page.getByRole('heading', { name: heading }).waitFor();
     await page.getByRole('button', { name: 'One fact forwards' }).first().waitFor();
     await drawn(page, 20);
-    expect(await findings(page, { colours })).toEqual([]);
+    expect(await inLightAndDark(page)).toEqual([]);
     expect(complaints).toEqual([]);
     await close();
   }

@@ -1,6 +1,8 @@
 // What axe holds against the open page.
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { drawn } from './lab.ts';
 
 declare global {
   interface Window {
@@ -35,4 +37,26 @@ export async function findings(page: Page, { part = '', colours = false }: Look 
     },
     [part, colours ? OF_COLOURS : []] as const,
   );
+}
+
+/** What it holds against the page in light; and in dark, where only what hangs on colours is another. The page follows the system, and is light again after. */
+export async function inLightAndDark(page: Page, look: Omit<Look, 'colours'> = {}): Promise<readonly string[]> {
+  const inLight = await findings(page, look);
+  await shine(page, 'dark');
+  const inDark = await findings(page, { ...look, colours: true });
+  await shine(page, 'light');
+  return [...inLight, ...inDark];
+}
+
+/** Says that the system is dark, or light, and waits until everything that has a theme has that one, and no colour is on its way any more. */
+async function shine(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
+  const ofTheme = (theme: string): Promise<number> => page.locator(`[data-theme="${theme}"]`).count();
+  await page.emulateMedia({ colorScheme });
+  await expect.poll(() => ofTheme(colorScheme)).toBeGreaterThan(0);
+  await expect.poll(() => ofTheme(colorScheme === 'dark' ? 'light' : 'dark')).toBe(0);
+  await drawn(page);
+  await page.evaluate(async () => {
+    const transitions = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.all(transitions.map(({ finished }) => finished.catch(() => undefined)));
+  });
 }

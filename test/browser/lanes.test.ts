@@ -1,6 +1,6 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { findings } from './findings.ts';
+import { inLightAndDark } from './findings.ts';
 import { anotherRun, at, digestOf, drawn, placeOf, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
@@ -161,8 +161,7 @@ it('the lanes can be stopped, and run after all', async () => {
 });
 
 const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
-  ['in light', { viewport: { width: 1440, height: 900 }, colorScheme: 'light' }],
-  ['in dark', { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' }],
+  ['on a wide page', { viewport: { width: 1440, height: 900 } }],
   ['on a phone', { viewport: { width: 390, height: 844 }, hasTouch: true }],
 ];
 
@@ -170,7 +169,7 @@ it.each(LOOKS)('axe finds nothing serious in the lanes, and nothing is wider tha
   const { page, complaints, close } = await openPage(`${FILE}&under=kafka&t=12s`, options);
   await openLanes(page);
   await drawn(page);
-  expect(await findings(page, { colours: options.colorScheme === 'dark' })).toEqual([]);
+  expect(await inLightAndDark(page)).toEqual([]);
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);
   await page.getByRole('combobox', { name: 'Under' }).waitFor();
