@@ -79,7 +79,10 @@ export function timeoutError(timeoutUs: Micros, longestUs: Micros): TxnError {
   return timeoutUs > 0 && timeoutUs <= longestUs ? 'NONE' : 'INVALID_TRANSACTION_TIMEOUT';
 }
 
-/** Answers InitProducerId. `newProducerId` is called when a new id is needed. Source: K37, K42, K43. */
+/**
+ * Answers InitProducerId. `newProducerId` is called when a new id is needed. A caller that names its id and epoch asks for the next epoch of its own, and asks
+ * again when it names those before the last bump. Source: K37, K42, K43; apache/kafka: TransactionCoordinator.scala#prepareInitProducerIdTransit.
+ */
 export function initProducerId(
   transactionalId: string,
   known: TxnMetadata | undefined,
@@ -101,20 +104,10 @@ export function initProducerId(
     };
     return answered(fresh);
   }
-  if (caller.producerId >= 0) {
-    const isRetry = caller.producerId === known.lastProducerId && caller.epoch === known.lastEpoch;
-    const isCurrent = caller.producerId === known.producerId && caller.epoch === known.epoch;
-    if (!isRetry && !isCurrent) return failed('PRODUCER_FENCED');
-    if (isRetry && !isCurrent && known.state !== 'Ongoing' && !known.state.startsWith('Prepare')) {
-      return {
-        error: 'NONE',
-        producerId: known.producerId,
-        epoch: known.epoch,
-        metadata: undefined,
-        writeMarkers: false,
-      };
-    }
-  }
+  const isNamed = caller.producerId >= 0;
+  // The id before the last one is good for asking again, should the answer with the new one be lost.
+  const isFormer = caller.producerId === known.lastProducerId && caller.epoch >= LAST_EPOCH;
+  if (isNamed && caller.producerId !== known.producerId && !isFormer) return failed('PRODUCER_FENCED');
   switch (known.state) {
     case 'PrepareCommit':
     case 'PrepareAbort':
@@ -126,13 +119,19 @@ export function initProducerId(
     case 'CompleteCommit':
     case 'CompleteAbort':
     case 'Dead': {
+      // The epoch is looked at only here: while a transaction is open or being ended, it will be raised in any case.
+      if (isNamed && caller.epoch !== known.epoch) {
+        if (caller.epoch !== known.lastEpoch) return failed('PRODUCER_FENCED');
+        const { producerId, epoch } = known;
+        return { error: 'NONE', producerId, epoch, metadata: undefined, writeMarkers: false };
+      }
       const exhausted = known.epoch >= LAST_EPOCH;
       return answered({
         ...known,
         producerId: exhausted ? newProducerId() : known.producerId,
         epoch: exhausted ? 0 : known.epoch + 1,
-        lastProducerId: caller.producerId >= 0 ? caller.producerId : -1,
-        lastEpoch: caller.producerId >= 0 ? caller.epoch : -1,
+        lastProducerId: isNamed ? caller.producerId : -1,
+        lastEpoch: isNamed ? caller.epoch : -1,
         state: 'Empty',
         partitions: [],
         timeoutUs,
