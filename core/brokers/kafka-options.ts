@@ -559,7 +559,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
     type: 'enum',
     values: ['default', 'round-robin', 'crc32'],
     default: 'default',
-    doc: 'default: murmur2 of the key, sticky for records without one. round-robin: keys are ignored. crc32: what librdkafka does by default.',
+    doc: 'For partitioner.class of the Java client and partitioner of librdkafka. default: murmur2 of the key, sticky for records without one. round-robin: keys are ignored. crc32: what librdkafka does by default.',
     source: 'K10-K13',
   },
   'partitioner.adaptive.partitioning.enable': {
@@ -571,7 +571,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
   'tombstone.attribute': {
     type: 'text',
     default: '',
-    doc: 'Messages in which this attribute is true go as tombstones, records without a value, which delete their key in a compacted topic.',
+    doc: 'No option of Kafka: messages in which this attribute is true go as tombstones, records without a value, which delete their key in a compacted topic.',
     source: 'K84',
   },
   'transactional.id': {
@@ -592,7 +592,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
     type: 'integer',
     default: 1,
     min: 1,
-    doc: 'How many messages this application puts into one transaction before it commits (with a transactional.id).',
+    doc: 'No option of Kafka: how many messages this application puts into one transaction before it commits (with a transactional.id).',
     source: 'K38',
   },
   'transaction.linger.ms': {
@@ -600,7 +600,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: SECOND,
     min: 0,
-    doc: 'After so long this application ends a transaction although transaction.size is not reached.',
+    doc: 'No option of Kafka: after so long this application ends a transaction although transaction.size is not reached.',
     source: 'K38',
   },
   'transaction.abort.probability': {
@@ -608,7 +608,7 @@ export const PRODUCER_OPTIONS: OptionTable = {
     default: 0,
     min: 0,
     max: 1,
-    doc: 'Chance that the application aborts a transaction instead of committing it.',
+    doc: 'No option of Kafka: chance that the application aborts a transaction instead of committing it.',
     source: 'K38',
   },
 };
@@ -723,7 +723,7 @@ export const CONSUMER_OPTIONS: OptionTable = {
     type: 'enum',
     values: ['consumer', 'share'],
     default: 'consumer',
-    doc: 'consumer: each partition has one owner, and offsets are committed. share: a share group; its members share partitions, and each record is acquired, and accepted, released or rejected, on its own.',
+    doc: 'No option of Kafka, whose applications take a KafkaConsumer or a KafkaShareConsumer. consumer: each partition has one owner, and offsets are committed. share: a share group; its members share partitions, and each record is acquired, and accepted, released or rejected, on its own.',
     source: 'K100',
   },
   'share.acknowledgement.mode': {
@@ -757,7 +757,7 @@ export const CONSUMER_OPTIONS: OptionTable = {
   'forward.to': {
     type: 'text',
     names: 'topic',
-    doc: 'A topic to which this application writes one message for each that it has worked on, in one transaction with the offsets it commits. Then enable.auto.commit does not count.',
+    doc: 'No option of Kafka: a topic to which this application writes one message for each that it has worked on, in one transaction with the offsets it commits. Then enable.auto.commit does not count.',
     source: 'K38, K47',
   },
   'transactional.id': {
@@ -842,6 +842,10 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'Producers’ clocks are right, so no timestamp is refused (K8).',
   'Topics are declared, none is made by being named (auto.create.topics.enable), and they keep their number of partitions for a whole run (K1).',
   'Transactional ids that are not used do not expire (transactional.id.expiration.ms, K44).',
+  'Transactions follow version 1 of their protocol: partitions are added by AddPartitionsToTxn before they are written to, and the epoch rises with InitProducerId and with fencing. With transaction.version 2 (KIP-890), which new clusters have since 4.0, the first write adds a partition, and the epoch rises with the end of each transaction (K38, K47).',
+  'With idempotence, after one batch of a partition has failed, its later ones wait until its fate is known, and in the next epoch the numbers of all partitions begin anew, once nothing sent before is in doubt (K35).',
+  'With group.protocol consumer, a static member whose former self has not been given up yet asks again and again, as if its process were restarted each time; the real client stops with UNRELEASED_INSTANCE_ID (K66).',
+  'Fetch sessions save bytes and change no answer: each fetch names all its partitions. What a share consumer fetches is limited by records and not by bytes.',
   'A consumer that pauses partitions while it goes on polling is not there (K76): it polls when it is done with everything.',
   'A replica fetch or answer that the network loses is not sent again by the transport: the follower asks anew after replica.socket.timeout.ms.',
   'Quotas and racks are not there.',
