@@ -501,7 +501,7 @@ export class KafkaProducerPort implements ProducerPort {
       batch.closed = true;
       batch.attempts++;
       sizeBytes += batch.bytes;
-      if (this.#config.idempotent && batch.producerId !== this.#producerId) {
+      if (this.#config.idempotent && batch.sequence < 0) {
         batch.producerId = this.#producerId;
         batch.epoch = this.#epoch;
         batch.sequence = partition.nextSequence;

@@ -112,6 +112,37 @@ describe('a producer', () => {
     ]);
   });
 
+  it('numbers anew in that epoch what was refused for the gap that it has left (K35)', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app', {
+      'request.timeout.ms': 5 * SECOND,
+      'delivery.timeout.ms': 10 * SECOND,
+    });
+    const sent: string[] = [];
+    bench.watch((wire) => {
+      if (wire.type !== 'kafka/Produce') return;
+      const [{ batch } = { batch: undefined }] = (wire as ClientRequest as ProduceRequest).batches;
+      sent.push(`epoch ${batch?.epoch}, number ${batch?.firstSequence}`);
+    });
+    bench.start();
+    const publish = (seconds: number) => {
+      producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(seconds * SECOND);
+    };
+    publish(1);
+    bench.cutOff('b1');
+    publish(3);
+    publish(8);
+    bench.cutOff('b1', false);
+    bench.wait(10 * SECOND);
+    expect(producer.told.filter((line) => !line.includes('attempt'))).toEqual([
+      'm1 confirmed @0',
+      'm2 failed?',
+      'm3 confirmed @1',
+    ]);
+    expect(sent.slice(-2)).toEqual(['epoch 0, number 2', 'epoch 1, number 0']);
+  });
+
   it('with acks=0 loses what waits behind a lost request, and goes on by a new connection (K15)', () => {
     const bench = new KafkaBench({ nodes: 1 });
     const producer = new TestProducer(bench, 'app', { acks: '0' });
