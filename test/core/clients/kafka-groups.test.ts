@@ -503,6 +503,16 @@ describe('committed offsets that expire (K71)', () => {
     expect(bench.story('rebalanced')).toEqual(['b1 rebalanced billing #1']);
   });
 
+  it('take it with them for a new coordinator, too', () => {
+    read().port.stop?.(bench.say('c1'));
+    bench.wait(75 * SECOND);
+    bench.crash('b1');
+    bench.wait(15 * SECOND);
+    const commit = { type: 'kafka/OffsetCommit', group: 'billing', offsets: [{ partition: 0, offset: 1 }] };
+    const answer = bench.client('hand').ask('b2', { ...commit, memberId: 'c1-0.1', generation: 1 } as never);
+    expect(answer?.error).toBe('GROUP_ID_NOT_FOUND');
+  });
+
   it('are not missed by a group that never had any: it is deleted at the next look', () => {
     const consumer = new TestConsumer(bench, 'c1', options);
     bench.start();
