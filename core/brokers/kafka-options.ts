@@ -436,7 +436,7 @@ export const TOPIC_OPTIONS: OptionTable = {
     type: 'bytes',
     default: 1_048_588,
     min: 0,
-    doc: 'A batch larger than this is refused with MESSAGE_TOO_LARGE.',
+    doc: 'A batch larger than this is refused with MESSAGE_TOO_LARGE. Its producer sends it again in smaller parts, down to single records.',
     source: 'K26',
   },
 };

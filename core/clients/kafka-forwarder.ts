@@ -150,7 +150,18 @@ export class KafkaForwarder {
       sizeBytes,
     };
     const ids = messages.map(({ id }) => id);
-    const failed: Done = (error, later) => this.#end('ABORT', later, (_, last) => done(error, last));
+    const failed: Done = (error, later) => {
+      if (error !== 'MESSAGE_TOO_LARGE' || messages.length === 1)
+        return this.#end('ABORT', later, (_, last) => done(error, last));
+      // Nothing of it is stored: it goes in two halves, under the same numbers.
+      this.#sequences.set(partition, sequence);
+      const half = Math.ceil(messages.length / 2);
+      const halves: [PartitionIndex, Message[]][] = [
+        [partition, messages.slice(0, half)],
+        [partition, messages.slice(half)],
+      ];
+      this.#produce([...halves, ...rest], work, later, done);
+    };
     this.#step(
       partition,
       'request',

@@ -125,6 +125,8 @@ interface Batch {
   producerId: number;
   epoch: number;
   attempts: number;
+  /** How often it was divided, with what it was a part of: so many attempts do not count. */
+  splits: number;
   /** A request with it was sent whose fate was never learnt. */
   maybeStored: boolean;
   notBeforeUs: Micros;
@@ -202,6 +204,24 @@ function isRetriable(error: KafkaError): boolean {
 /** Errors that say for certain that the batch is not in the log. */
 function isDefinite(error: KafkaError): boolean {
   return error !== 'REQUEST_TIMED_OUT' && error !== 'NETWORK_EXCEPTION' && error !== 'NOT_ENOUGH_REPLICAS_AFTER_APPEND';
+}
+
+function emptyBatch(partition: PartitionIndex, createdUs: Micros): Batch {
+  return {
+    partition,
+    entries: [],
+    bytes: 0,
+    createdUs,
+    closed: false,
+    sequence: -1,
+    refused: false,
+    producerId: -1,
+    epoch: -1,
+    attempts: 0,
+    splits: 0,
+    maybeStored: false,
+    notBeforeUs: 0,
+  };
 }
 
 /** Whether a batch is surely not stored under the number it has, and with it everything behind it. */
@@ -411,20 +431,7 @@ export class KafkaProducerPort implements ProducerPort {
     let batch = partition.queue.at(-1);
     if (batch === undefined || batch.closed || batch.bytes + bytes > batchSize) {
       if (batch !== undefined) batch.closed = true;
-      batch = {
-        partition: index,
-        entries: [],
-        bytes: 0,
-        createdUs: out.now,
-        closed: false,
-        sequence: -1,
-        refused: false,
-        producerId: -1,
-        epoch: -1,
-        attempts: 0,
-        maybeStored: false,
-        notBeforeUs: 0,
-      };
+      batch = emptyBatch(index, out.now);
       partition.queue.push(batch);
     }
     batch.entries.push(entry);
@@ -586,6 +593,7 @@ export class KafkaProducerPort implements ProducerPort {
   #batchFailed(batch: Batch, error: KafkaError, out: Out): void {
     const reason = R[FAILED_BECAUSE[error] ?? 'refused by the broker'];
     this.#lastReason = reason;
+    if (error === 'MESSAGE_TOO_LARGE' && batch.entries.length > 1) return this.#split(batch);
     if (!isDefinite(error)) batch.maybeStored = true;
     if (isStale(error) || error === 'NETWORK_EXCEPTION') this.#link.refresh(out);
     const partition = this.#partition(batch.partition);
@@ -595,7 +603,10 @@ export class KafkaProducerPort implements ProducerPort {
       (partition.inFlight > 0 ||
         partition.queue.some((other) => other.sequence >= 0 && other.sequence < batch.sequence));
     if (error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && this.#renewing && !waitsForEarlier) batch.refused = true;
-    if ((isRetriable(error) || waitsForEarlier || batch.refused) && batch.attempts <= this.#config.retries) {
+    if (
+      (isRetriable(error) || waitsForEarlier || batch.refused) &&
+      batch.attempts - batch.splits <= this.#config.retries
+    ) {
       batch.notBeforeUs = out.now + this.#backoff(batch.attempts, out);
       this.#putBack(partition, batch);
       return;
@@ -604,6 +615,34 @@ export class KafkaProducerPort implements ProducerPort {
       this.#fence(out);
     for (const entry of batch.entries) this.#entryFailed(entry, reason, isDefinite(error) && !batch.maybeStored, out);
     if (this.#config.idempotent && this.#transactionalId === '') this.#renewing = true;
+  }
+
+  /**
+   * The topic takes no batch as large as this one: its records go again in smaller ones, under the numbers that they have. The first time these are as large as
+   * `batch.size` allows, which changes nothing unless that is what was exceeded; then they have half the size each time.
+   * Source: K26; apache/kafka: Sender.java#completeBatch, RecordAccumulator.java#splitAndReenqueue.
+   */
+  #split(batch: Batch): void {
+    let limit = this.#config.batchSize;
+    if (batch.splits > 0) {
+      limit = Math.floor(batch.bytes / 2);
+      for (const { message } of batch.entries) limit = Math.max(limit, this.#bytesOf(message));
+    }
+    const parts: Batch[] = [];
+    let sequence = batch.sequence;
+    let part: Batch | undefined;
+    for (const entry of batch.entries) {
+      const bytes = this.#bytesOf(entry.message);
+      if (part === undefined || part.bytes + bytes > limit) {
+        part = { ...batch, entries: [], bytes: 0, sequence, splits: batch.splits + 1, notBeforeUs: 0 };
+        parts.push(part);
+      }
+      part.entries.push(entry);
+      part.bytes += bytes;
+      if (sequence >= 0) sequence = sequenceAfter(sequence, 1);
+    }
+    const partition = this.#partition(batch.partition);
+    for (let i = parts.length - 1; i >= 0; i--) this.#putBack(partition, parts[i] as Batch);
   }
 
   /** Back into the queue: by sequence number when it has one, else at the head. */

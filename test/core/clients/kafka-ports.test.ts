@@ -143,6 +143,42 @@ describe('a producer', () => {
     expect(sent.slice(-2)).toEqual(['epoch 0, number 2', 'epoch 1, number 0']);
   });
 
+  it.each([true, false])(
+    'halves a batch that is too large for the topic until its parts fit (idempotent: %s)',
+    (idempotent) => {
+      const bench = new KafkaBench({ nodes: 1, topics: { rides: { 'max.message.bytes': 400 } } });
+      const producer = new TestProducer(bench, 'app', { 'linger.ms': 20_000, 'enable.idempotence': idempotent });
+      const sent: string[] = [];
+      bench.watch((wire) => {
+        if (wire.type !== 'kafka/Produce') return;
+        const [{ batch } = { batch: undefined }] = (wire as ClientRequest as ProduceRequest).batches;
+        sent.push(`${batch?.records.length} from ${batch?.firstSequence}`);
+      });
+      bench.start();
+      for (let i = 0; i < 5; i++) producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(SECOND);
+      const numbers = idempotent ? [0, 0, 0, 2, 4] : [-1, -1, -1, -1, -1];
+      // The first time it is split by batch.size, into which it fits.
+      expect(sent).toEqual([5, 5, 2, 2, 1].map((count, i) => `${count} from ${numbers[i]}`));
+      expect(producer.told.filter((line) => line.includes('confirmed'))).toEqual(
+        [1, 2, 3, 4, 5].map((id) => `m${id} confirmed @${id - 1}`),
+      );
+    },
+  );
+
+  it('gives a record up that is too large by itself', () => {
+    const bench = new KafkaBench({ nodes: 1, topics: { rides: { 'max.message.bytes': 400 } } });
+    const producer = new TestProducer(bench, 'app', { 'linger.ms': 20_000 });
+    bench.start();
+    for (const sizeBytes of [100, 400, 100]) producer.port.publish(bench.message({ sizeBytes }), bench.say('app'));
+    bench.wait(SECOND);
+    expect(producer.told.filter((line) => !line.includes('attempt'))).toEqual([
+      'm1 confirmed @0',
+      'm2 failed',
+      'm3 confirmed @1',
+    ]);
+  });
+
   it('with acks=0 loses what waits behind a lost request, and goes on by a new connection (K15)', () => {
     const bench = new KafkaBench({ nodes: 1 });
     const producer = new TestProducer(bench, 'app', { acks: '0' });
@@ -188,6 +224,24 @@ describe('a producer', () => {
     bench.wait(SECOND);
     longer.port.publish(bench.message(), bench.say('app2'));
     expect([longest.told, longer.told]).toEqual([['m1 confirmed @0'], ['m2 failed', 'm3 failed']]);
+  });
+
+  it('halves a batch that is too large as a consumer that writes on, too', () => {
+    const bench = new KafkaBench({
+      nodes: 1,
+      broker: { 'transaction.state.log.min.isr': 1 },
+      topics: { rides: {}, bills: { 'max.message.bytes': 400 } },
+    });
+    const consumer = new TestConsumer(bench, 'c1', { 'forward.to': 'bills' });
+    const producer = new TestProducer(bench, 'app');
+    bench.start();
+    for (let i = 0; i < 5; i++) producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(SECOND);
+    bench.story();
+    consumer.finish();
+    bench.wait(SECOND);
+    const said = bench.story('appended', 'txn-aborted').map((line) => line.split(' ').slice(1, 4).join(' '));
+    expect(said).toEqual([6, 7, 8, 9, 10].map((id) => `appended m${id} bills/0`));
   });
 
   it('is refused as a consumer that writes on, too, and stops', () => {
