@@ -110,8 +110,10 @@ export class Relay {
   readonly #settings: RelaySettings;
   /** Rows that are being published. */
   readonly #open = new Set<MessageId>();
-  /** Grows with each poll; answers to older ones are void. */
+  /** Grows with each poll. */
   #round = 0;
+  /** Polls of this process that were not answered. An answer may be slower than the next poll, and its rows are the relay's all the same. */
+  readonly #asked = new Set<number>();
   #full = false;
   /** No poll of this process was answered yet. */
   #anew = true;
@@ -130,6 +132,7 @@ export class Relay {
 
   crash(): void {
     this.#open.clear();
+    this.#asked.clear();
     this.#full = false;
     this.#anew = true;
   }
@@ -140,9 +143,9 @@ export class Relay {
     this.#wait(out);
   }
 
-  /** The rows to publish now, in order; empty for an answer that is out of date. */
+  /** The rows to publish now, in order; empty for an answer that came before. */
   rows(answer: OutboxRows): readonly Message[] {
-    if (answer.round !== this.#round) return NONE;
+    if (!this.#asked.delete(answer.round)) return NONE;
     this.#anew = false;
     this.#full = answer.rows.length >= this.#settings.batch;
     for (const { id } of answer.rows) this.#open.add(id);
@@ -162,6 +165,7 @@ export class Relay {
   #poll(out: Out): void {
     const { batch } = this.#settings;
     const round = ++this.#round;
+    this.#asked.add(round);
     const poll: OutboxPoll = { type: 'store/outbox-poll', owner: this.#owner, most: batch, round, anew: this.#anew };
     out.send(this.#store, 'control', poll);
   }

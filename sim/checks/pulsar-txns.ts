@@ -112,6 +112,8 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
       case F.appended:
         if (trace.detail(id) === HIDDEN) hidden[message] ||= id;
         break;
+      // Who was away when a delay ended is handed it at once.
+      case F.delivered:
       case F['became-visible']:
         shown[message] ||= id;
         break;

@@ -113,6 +113,9 @@ export const precommittedRead = defineCheck<Found>({
   },
 });
 
+/** What shows that a message can be read. */
+const SHOWS: ReadonlySet<number> = new Set([F['became-visible'], F.delivered]);
+
 interface InPart extends Found {
   readonly apart: Apart | null;
 }
@@ -184,7 +187,7 @@ export const atomicPublishAndCommit = defineCheck<InPart>({
       const [half, other] = trace.kind(txn) === F.recorded ? ['recorded', 'published'] : ['published', 'recorded'];
       return `Message ${trace.messageOf(txn)} was ${half} at ${evidence.at(txn)} and never ${other}: ${trace.sentence(end)}`;
     }
-    const shown = rest.find((id) => trace.kind(id) === F['became-visible']);
+    const shown = rest.find((id) => SHOWS.has(trace.kind(id)));
     const other = rest.find((id) => trace.kind(id) === F.appended || trace.kind(id) === F.evicted);
     const what =
       shown === undefined || other === undefined

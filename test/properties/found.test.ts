@@ -230,7 +230,8 @@ timeline:
 `,
   },
   {
-    fault: 'a classic queue of a RabbitMQ cluster whose node died forgot that a consumer of another node had room again',
+    fault:
+      'a classic queue of a RabbitMQ cluster whose node died forgot that a consumer of another node had room again',
     yaml: `
 title: Everything that a consumer had room for
 broker: { kind: rabbitmq, nodes: 3, version: "4.2", heartbeat: 60s, flush: 0ms }
@@ -265,6 +266,22 @@ consumers:
     network_recovery_jitter: full
 network: { latency: 10ms..300ms }
 timeline: [{ when: appended, nth: 4, of: b1, crash: b1, restart: 5s }]
+`,
+  },
+  {
+    fault:
+      'a Kafka node said nothing of a connection that broke while records with acks=0 waited behind a lost request',
+    yaml: `
+title: Nobody hears of them
+broker: { kind: kafka, nodes: 1 }
+seed: 0
+duration: 30s
+topics: { jobs: { partitions: 1, replication.factor: 1, min.insync.replicas: 1 } }
+producers: { maker: { to: jobs, rate: 2/s, messages: 3, start: 5s, acks: 0, linger.ms: 0ms } }
+consumers:
+  worker: { from: jobs, process: 200ms, effect: { insert: results }, enable.auto.commit: false, auto.offset.reset: earliest }
+network: { latency: 1ms..5ms }
+timeline: [{ at: 0s, lose: request, times: 1, for: 20s }]
 `,
   },
 ];

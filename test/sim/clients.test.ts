@@ -145,3 +145,15 @@ network: { latency: 2ms, bandwidth: 150KB/s }`;
     expect(slowest(', compression.type: zstd, compression.ratio: 0.3')).toBeLessThan(500_000);
   });
 });
+
+it('publishes from an outbox whose store answers later than it is asked again, each message once', () => {
+  const { trace } = runOf(`
+broker: sqs
+duration: 15s
+queues: { jobs: { VisibilityTimeout: 30s } }
+producers: { shop: { to: jobs, rate: 2/s, messages: 3, start: 2s, effect: { set: orders }, publish: outbox } }
+network: { latency: 90ms }
+`);
+  expect(factsOf(trace, 'confirmed')).toHaveLength(3);
+  expect(factsOf(trace, 'appended')).toHaveLength(3);
+});
