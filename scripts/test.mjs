@@ -22,15 +22,14 @@ const page = [
   },
 ];
 
-/** Steps without tests: their output matters only when they fail. The types keep one core busy as long as all the others another one, so these two rows go side by side. */
+/** A step without tests: its output matters only when it fails. */
+const types = { name: 'types', command: [bin('svelte-check'), '--tsconfig', './tsconfig.json', '--fail-on-warnings'] };
+/** These take another core while the types keep one busy. What the tests need is built last; then they begin, though the types may not have come to their end. */
 const checks = [
-  [{ name: 'types', command: [bin('svelte-check'), '--tsconfig', './tsconfig.json', '--fail-on-warnings'] }],
-  [
-    { name: 'lint, format, import rules', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
-    { name: 'unused code', command: [bin('knip'), '--no-config-hints'] },
-    { name: 'command line builds', command: [bin('vite'), 'build', '-c', 'vite.cli.config.ts'] },
-    ...(web === '' ? [] : page),
-  ],
+  { name: 'lint, format, import rules', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
+  { name: 'unused code', command: [bin('knip'), '--no-config-hints'] },
+  { name: 'command line builds', command: [bin('vite'), 'build', '-c', 'vite.cli.config.ts'] },
+  ...(web === '' ? [] : page),
 ];
 
 /** Sets of tests, by the name of their project in vitest.config.ts. */
@@ -51,20 +50,11 @@ let failed = 0;
 
 // What cannot be built is not to be tested as it was built before.
 if (web !== '') rmSync(`${root}/${web}`, { recursive: true, force: true });
+let typed = Promise.resolve();
 if (wanted('checks')) {
-  console.log(`${checks.flatMap((row) => row.map(({ name }) => name)).join('; ')} ...`);
-  await Promise.all(
-    checks.map(async (row) => {
-      for (const { name, command } of row) {
-        const startedAt = Date.now();
-        const { ok, output } = await run(command, 'pipe');
-        console.log(`${name} ... ${ok ? 'ok' : 'FAILED'} (${secondsSince(startedAt)})`);
-        if (ok) passed++;
-        else failed++;
-        if (!ok) console.log(`${output.trimEnd()}\n`);
-      }
-    }),
-  );
+  console.log(`${[types, ...checks].map(({ name }) => name).join('; ')} ...`);
+  typed = check(types);
+  for (const step of checks) await check(step);
 }
 
 mkdirSync(`${root}/dist/test`, { recursive: true });
@@ -88,8 +78,22 @@ for (const { name, project } of suites.filter((suite) => wanted(suite.project)))
   console.log(`${name} ... ${ok && clean ? 'ok' : 'FAILED'} (${secondsSince(startedAt)})`);
 }
 
+await typed;
 process.exitCode = failed === 0 ? 0 : 1;
 console.log(`${passed} passed, ${failed} failed`);
+
+/**
+ * Runs a step without tests, says what became of it, and counts it.
+ * @param {{ name: string, command: string[] }} step
+ */
+async function check({ name, command }) {
+  const startedAt = Date.now();
+  const { ok, output } = await run(command, 'pipe');
+  console.log(`${name} ... ${ok ? 'ok' : 'FAILED'} (${secondsSince(startedAt)})`);
+  if (ok) passed++;
+  else failed++;
+  if (!ok) console.log(`${output.trimEnd()}\n`);
+}
 
 /**
  * Runs a command in the root to its end; its output goes where ours goes, or is collected.

@@ -34,7 +34,7 @@ let opened: OpenedPage;
 
 beforeAll(async () => {
   // What is asked here is the same in any size, and a small page is painted sooner.
-  opened = await openPage('', { viewport: { width: 1024, height: 640 } });
+  opened = await openPage('', { viewport: { width: 900, height: 560 } });
   await settled(opened.page);
 });
 
