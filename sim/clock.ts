@@ -156,6 +156,23 @@ export class Agenda {
     }
   }
 
+  /** Puts the event that `next` has just taken out off to a later time, before anything else is scheduled: in the order of putting off, and under the ticket that it has had. */
+  postpone(time: Micros): void {
+    const event = this.taken;
+    if (event !== this.#read || time <= this.now) {
+      const { kind, actor, from, incarnation, cause, wire } = event;
+      this.schedule(time, kind, actor, from, incarnation, cause, wire);
+      return;
+    }
+    const slot = this.#free[--this.#freed] as number;
+    const words = this.#words;
+    const at = slot * WORDS + GENERATION;
+    const generation = words[at] as number;
+    words[at] = generation > 0 ? generation - 1 : GENERATIONS - 1;
+    this.#doubles[slot * DOUBLES + SEQUENCE] = this.#sequence++;
+    this.#push(time, slot);
+  }
+
   /** Reads a row and frees it. */
   #takeRow(slot: number): TakenEvent {
     const event = this.#read;

@@ -148,11 +148,12 @@ export class Network {
     }
   }
 
-  /** Latency of a notice that travels outside the rules (a closed connection); null when the two are split from each other. */
-  noticeLatency(from: ActorId, to: ActorId): Micros | null {
+  /** Latency of a notice that travels outside the rules (a closed connection); null when the two are split from each other. With a time, now, it comes after all that was sent before. */
+  noticeLatency(from: ActorId, to: ActorId, inOrderFrom: Micros | null): Micros | null {
     if (this.#splits.size > 0 && this.#isSplit(from, to)) return null;
     const link = this.#link(from, to);
-    return draw(link.latency, this.#decider, link.latencySite, mix(2, ++link.sent));
+    const latency = draw(link.latency, this.#decider, link.latencySite, mix(2, ++link.sent));
+    return inOrderFrom === null ? latency : Math.max(latency, link.lastArrivalUs - inOrderFrom);
   }
 
   /** An actor that bears the declared name is meant by this one too. */

@@ -48,18 +48,13 @@ interface Process {
   up: boolean;
   /** Grows with each crash and stop: what was meant for an older one no longer reaches the process. */
   incarnation: number;
+  /** It is down, and a restart is under way. */
+  comesBack: boolean;
+  /** What comes before it goes on is put off until then. */
   paused: boolean;
-  /** What came while the process was paused, in order. */
-  readonly deferred: {
-    readonly kind: number;
-    readonly address: number;
-    readonly from: ActorId;
-    readonly incarnation: number;
-    readonly cause: FactId;
-    readonly wire: Wire;
-  }[];
-  /** What it was told to be from now on while it was down; it starts as that. */
-  readonly missed: { readonly command: Command; readonly cause: FactId }[];
+  resumesAtUs: Micros;
+  /** What it was told while it could not hear it: all of it while it was paused, and while it was down what it is to be from now on. */
+  missed: { readonly command: Command; readonly cause: FactId }[];
 }
 
 interface Trigger {
@@ -71,8 +66,7 @@ interface Trigger {
 type WorldWire =
   | { readonly type: 'world/begin'; readonly index: number }
   | { readonly type: 'world/end'; readonly index: number }
-  | { readonly type: 'world/restart'; readonly actor: ActorId }
-  | { readonly type: 'world/resume'; readonly actor: ActorId; readonly incarnation: number }
+  | { readonly type: 'world/restart' | 'world/resume'; readonly actor: ActorId; readonly incarnation: number }
   | { readonly type: 'world/peer-lost'; readonly actor: ActorId; readonly peer: ActorId }
   | { readonly type: 'world/rules' };
 
@@ -106,7 +100,10 @@ export class World implements Carrier {
   readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
   readonly #nameHashes: number[] = [];
-  readonly #slowed = new Map<number, ActorId[]>();
+  /** By line of the timeline: whom it slows, and how much. */
+  readonly #slowed = new Map<number, { readonly ids: readonly ActorId[]; readonly factor: number }>();
+  /** By line of the timeline: whom it has stopped, and as which incarnation. */
+  readonly #stopped = new Map<number, readonly { readonly id: ActorId; readonly incarnation: number }[]>();
   readonly #voice: Voice;
   readonly #rules: Rules | null;
 
@@ -116,16 +113,7 @@ export class World implements Carrier {
     this.#decider = options.decider ?? seedDecider(options.seed ?? scenario.seed);
     this.#network = new Network(scenario.network, this.trace.actors, this.#decider);
     this.#voice = new Voice(this.trace, this.#agenda, this.#decider, this);
-    this.#processes.push({
-      actor: this.trace.actors[0] as Actor,
-      machine: IDLE,
-      more: 0,
-      up: true,
-      incarnation: 0,
-      paused: false,
-      deferred: [],
-      missed: [],
-    });
+    this.#processes.push(newProcess(this.trace.actors[0] as Actor, IDLE));
     this.#build();
     this.#rules =
       scenario.alerts.length + scenario.autoscale.length > 0 ? new Rules(scenario, this.trace, this.setup) : null;
@@ -152,8 +140,8 @@ export class World implements Carrier {
     const { messages, facts } = this.scenario.limits;
     for (let i = 0; i < events; i++) {
       if (this.ending !== null) return false;
-      if (this.trace.count >= facts) this.#end('fact limit');
-      else if (this.trace.messageCount >= messages) this.#end('message limit');
+      if (this.trace.count > facts) this.#end('fact limit');
+      else if (this.trace.messageCount > messages) this.#end('message limit');
       else if (!this.#agenda.next(this.#until)) {
         this.#agenda.now = this.#until;
         this.#end('duration');
@@ -290,16 +278,7 @@ export class World implements Carrier {
   #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
     const actor: Actor = { id: this.#processes.length, name, kind, group };
     this.trace.addActor(actor);
-    this.#processes.push({
-      actor,
-      machine,
-      more: 0,
-      up: true,
-      incarnation: 0,
-      paused: false,
-      deferred: [],
-      missed: [],
-    });
+    this.#processes.push(newProcess(actor, machine));
     this.#sequences.push(0);
     for (const key of name === group ? [name] : [name, group]) {
       const ids = this.#byName.get(key);
@@ -355,11 +334,7 @@ export class World implements Carrier {
       if (taken.kind === EVENT.hop) this.#missed(process, taken.from, taken.cause);
       return;
     }
-    if (process.paused) {
-      const { kind, actor: address, from, incarnation, cause, wire } = taken;
-      process.deferred.push({ kind, address, from, incarnation, cause, wire });
-      return;
-    }
+    if (process.paused) return this.#agenda.postpone(process.resumesAtUs);
     const voice = this.#voice;
     const { kind, from, wire } = taken;
     voice.begin(taken.actor & ACTOR, taken.cause);
@@ -548,19 +523,12 @@ export class World implements Carrier {
     process.machine.crash(voice, losesDisk);
     voice.mute = false;
     this.#down(process);
-    for (const peer of this.#network.peersOf(id)) {
-      const other = this.#processes[peer] as Process;
-      if (other.machine.peerLost === undefined) continue;
-      const latency = this.#network.noticeLatency(id, peer);
-      if (latency === null) continue;
-      for (let theirs = 0; theirs <= other.more; theirs++) {
-        for (let its = 0; its <= process.more; its++) {
-          const lost = { actor: peer | (theirs * CONNECTION), peer: id | (its * CONNECTION) };
-          this.#at(this.#agenda.now + latency, { type: 'world/peer-lost', ...lost }, crashed);
-        }
-      }
+    this.#disconnect(process, false, crashed);
+    if (restartUs !== null) {
+      process.comesBack = true;
+      const { incarnation } = process;
+      this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id, incarnation }, crashed);
     }
-    if (restartUs !== null) this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id }, crashed);
     if (this.hasTrigger(F.crashed)) this.watched(F.crashed, crashed);
   }
 
@@ -568,11 +536,34 @@ export class World implements Carrier {
     process.up = false;
     process.incarnation++;
     process.paused = false;
-    process.deferred.length = 0;
+    process.missed = process.missed.filter(({ command }) => lasts(command));
   }
 
+  /** Its connections are closed, and whoever is at their other ends notices: after an orderly end when all that it said has come. */
+  #disconnect(process: Process, isOrderly: boolean, cause: FactId): void {
+    const { id } = process.actor;
+    const { now } = this.#agenda;
+    for (const peer of this.#network.peersOf(id)) {
+      const other = this.#processes[peer] as Process;
+      if (other.machine.peerLost === undefined) continue;
+      const latency = this.#network.noticeLatency(id, peer, isOrderly ? now : null);
+      if (latency === null) continue;
+      for (let theirs = 0; theirs <= other.more; theirs++) {
+        for (let its = 0; its <= process.more; its++) {
+          const lost = { actor: peer | (theirs * CONNECTION), peer: id | (its * CONNECTION) };
+          this.#at(now + latency, { type: 'world/peer-lost', ...lost }, cause);
+        }
+      }
+    }
+  }
+
+  /** An orderly end. Who is down already does not come back by itself. */
   #stop(process: Process, cause: FactId): void {
-    if (!process.up) return;
+    process.comesBack = false;
+    if (!process.up) {
+      process.incarnation++;
+      return;
+    }
     const { id } = process.actor;
     const stopped = this.trace.append(this.#agenda.now, F.stopped, id, 0, 0, 0, 0, 0, cause);
     const voice = this.#voice;
@@ -580,47 +571,52 @@ export class World implements Carrier {
     if (process.machine.stop !== undefined) process.machine.stop(voice);
     else process.machine.crash(voice, false);
     this.#down(process);
+    this.#disconnect(process, true, stopped);
   }
 
   #restart(process: Process, cause: FactId): void {
     if (process.up) return;
     process.up = true;
+    process.comesBack = false;
     const { id } = process.actor;
     const restarted = this.trace.append(this.#agenda.now, F.restarted, id, 0, 0, 0, 0, 0, cause);
     this.#voice.begin(id, restarted);
     process.machine.restart(this.#voice);
     this.#finish(process);
-    if (process.missed.length === 0) return;
-    for (const { command, cause } of process.missed.splice(0)) this.#command([id], command, cause);
+    this.#tellMissed(process);
   }
 
+  /** Of several pauses the one that ends last counts. */
   #pause(process: Process, forUs: Micros, cause: FactId): void {
-    if (!process.up || process.paused) return;
+    const untilUs = this.#agenda.now + forUs;
+    if (!process.up || (process.paused && untilUs <= process.resumesAtUs)) return;
     process.paused = true;
+    process.resumesAtUs = untilUs;
     const { id } = process.actor;
     const paused = this.trace.append(this.#agenda.now, F.paused, id, 0, 0, 0, Math.ceil(forUs / 1000), 0, cause);
-    this.#at(this.#agenda.now + forUs, { type: 'world/resume', actor: id, incarnation: process.incarnation }, paused);
+    this.#at(untilUs, { type: 'world/resume', actor: id, incarnation: process.incarnation }, paused);
   }
 
   #resume(process: Process, cause: FactId): void {
+    if (!process.paused || this.#agenda.now < process.resumesAtUs) return;
     process.paused = false;
-    const { id } = process.actor;
-    this.trace.append(this.#agenda.now, F.resumed, id, 0, 0, 0, 0, 0, cause);
-    for (const event of process.deferred) {
-      const { kind, address, from, incarnation, cause, wire } = event;
-      this.#agenda.schedule(this.#agenda.now, kind, address, from, incarnation, cause, wire);
-    }
-    process.deferred.length = 0;
+    this.trace.append(this.#agenda.now, F.resumed, process.actor.id, 0, 0, 0, 0, 0, cause);
+    this.#tellMissed(process);
+  }
+
+  #tellMissed(process: Process): void {
+    if (process.missed.length === 0) return;
+    const { missed } = process;
+    process.missed = [];
+    for (const { command, cause } of missed) this.#command([process.actor.id], command, cause);
   }
 
   #command(ids: readonly ActorId[], command: Command, cause: FactId): void {
     for (const id of ids) {
       const process = this.#processes[id] as Process;
       if (process.machine.command === undefined) continue;
-      if (!process.up) {
-        // A handler that was repaired, a machine that is fast again, a changed setting: true of the next process too.
-        const lasts = command.type === 'fix' || command.type === 'slow' || command.type === 'set';
-        if (lasts) process.missed.push({ command, cause });
+      if (!process.up || process.paused) {
+        if (process.up || lasts(command)) process.missed.push({ command, cause });
         continue;
       }
       this.#voice.begin(id, cause);
@@ -638,15 +634,15 @@ export class World implements Carrier {
       case 'world/end':
         return this.#endLine(wire.index, cause);
       case 'world/restart':
-        return this.#restart(this.#processes[wire.actor] as Process, cause);
       case 'world/resume': {
         const process = this.#processes[wire.actor] as Process;
-        if (process.paused && process.incarnation === wire.incarnation) this.#resume(process, cause);
-        return;
+        if (process.incarnation !== wire.incarnation) return;
+        return wire.type === 'world/restart' ? this.#restart(process, cause) : this.#resume(process, cause);
       }
       case 'world/peer-lost': {
         const process = this.#processes[wire.actor & ACTOR] as Process;
         if (!process.up || process.machine.peerLost === undefined) return;
+        if (process.paused) return this.#at(process.resumesAtUs, wire, cause);
         this.#voice.begin(wire.actor & ACTOR, cause);
         this.#voice.connection = wire.actor & ~ACTOR;
         process.machine.peerLost(wire.peer, this.#voice);
@@ -679,12 +675,18 @@ export class World implements Carrier {
         return;
       case 'slow': {
         const ids = this.#resolve(action.actors);
-        this.#slowed.set(index, ids);
-        return this.#slow(ids, action.factor, begun);
+        this.#slowed.set(index, { ids, factor: action.factor });
+        return this.#slow(ids, begun);
       }
-      case 'stop':
-        for (const id of this.#resolve(action.actors)) this.#stop(this.#processes[id] as Process, begun);
+      case 'stop': {
+        const processes = this.#resolve(action.actors).map((id) => this.#processes[id] as Process);
+        for (const process of processes) this.#stop(process, begun);
+        this.#stopped.set(
+          index,
+          processes.map(({ actor: { id }, incarnation }) => ({ id, incarnation })),
+        );
         return;
+      }
       case 'split':
         return this.#network.split(index, action.sides, action.oneWay);
       case 'heal':
@@ -748,14 +750,23 @@ export class World implements Carrier {
       return;
     }
     const ended = this.trace.append(now, F['fault-ended'], 0, 0, 0, 0, index, 0, cause);
-    if (action.type === 'slow') this.#slow(this.#slowed.get(index) ?? [], 1, ended);
-    else if (action.type === 'stop') {
-      for (const id of this.#resolve(action.actors)) this.#restart(this.#processes[id] as Process, ended);
+    if (action.type === 'slow') {
+      const ids = this.#slowed.get(index)?.ids ?? [];
+      this.#slowed.delete(index);
+      this.#slow(ids, ended);
+    } else if (action.type === 'stop') {
+      for (const { id, incarnation } of this.#stopped.get(index) ?? []) {
+        const process = this.#processes[id] as Process;
+        if (process.incarnation === incarnation) this.#restart(process, ended);
+      }
     } else if (action.type === 'interfere') this.#network.endInterference(index);
   }
 
-  #slow(ids: readonly ActorId[], factor: number, cause: FactId): void {
+  /** Tells these how slow they are now: of several lines the last one that has begun counts, until it ends. */
+  #slow(ids: readonly ActorId[], cause: FactId): void {
     for (const id of ids) {
+      let factor = 1;
+      for (const one of this.#slowed.values()) if (one.ids.includes(id)) factor = one.factor;
       this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.floor(factor * 100), 0, cause);
       const process = this.#processes[id] as Process;
       if (process.actor.kind === 'broker') this.#network.slow(id, factor);
@@ -775,7 +786,7 @@ export class World implements Carrier {
       if (id >= before) {
         this.#start(process);
         for (const command of this.#changes.get(declared) ?? []) this.#command([id], command, scaled);
-      } else this.#restart(process, scaled);
+      } else if (!process.comesBack) this.#restart(process, scaled);
     }
     for (const id of this.#byName.get(declared) ?? []) {
       const process = this.#processes[id] as Process;
@@ -821,6 +832,25 @@ export class World implements Carrier {
 
 /** Kinds of places whose names may be those of queues or topics too. */
 const NAMED_APART: ReadonlySet<Place['kind']> = new Set(['group', 'store', 'service', 'alert']);
+
+function newProcess(actor: Actor, machine: Machine): Process {
+  return {
+    actor,
+    machine,
+    more: 0,
+    up: true,
+    incarnation: 0,
+    comesBack: false,
+    paused: false,
+    resumesAtUs: 0,
+    missed: [],
+  };
+}
+
+/** A handler that was repaired, a machine that is fast again, a changed setting: true of the next process too. */
+function lasts({ type }: Command): boolean {
+  return type === 'fix' || type === 'slow' || type === 'set';
+}
 
 const IDLE: Machine = {
   start() {},
