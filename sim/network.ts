@@ -6,7 +6,7 @@
 import { HOPS, type HopKind, type Wire } from '../core/machine.ts';
 import { type Distribution, draw, happens } from '../core/parts/distribution.ts';
 import type { Actor, ActorId, MessageId, Micros } from '../core/types.ts';
-import { type Decider, type DecisionSite, mix } from './choice.ts';
+import { type Decider, type DecisionSite, hashText, mix } from './choice.ts';
 import type { LossSpec, NetworkSpec, TimelineAction } from './scenario/types.ts';
 
 /** Indexes of FATES in core/facts.ts. */
@@ -35,6 +35,8 @@ interface Link {
   readonly lossSite: DecisionSite;
   readonly duplicateSite: DecisionSite;
   readonly reorderSite: DecisionSite;
+  /** Tells its hops from those of other links where one site decides about all. */
+  readonly salt: number;
   /** Hops sent so far: the key of decisions about hops, so that each hop has draws of its own. */
   sent: number;
   /** No later hop arrives before this one did. */
@@ -69,6 +71,8 @@ export class Network {
   /** By actor that bears the declared name alone: the name that it has among others when there are more, such as `resizer-1`. */
   readonly #firsts = new Map<ActorId, string>();
   #interferences: Active[] = [];
+  /** How many rules of the timeline that do the same have begun. */
+  readonly #alike = new Map<string, number>();
   /** Nothing splits, slows or interferes now. */
   #calm = true;
 
@@ -126,7 +130,7 @@ export class Network {
       judgement.fate = FATE.split;
       return;
     }
-    if (this.#interferences.length > 0 && this.#interfere(from, to, hop, messages, key)) {
+    if (this.#interferences.length > 0 && this.#interfere(from, to, hop, messages, mix(link.salt, key))) {
       if (judgement.fate === FATE.rule) return;
     }
     if (judgement.fate === FATE.passed) {
@@ -190,7 +194,11 @@ export class Network {
       if (rule.hops.length === 0 || rule.hops.includes(name)) hops |= 1 << i;
     });
     const left = rule.times === 0 ? Number.POSITIVE_INFINITY : rule.times;
-    this.#interferences.push({ rule, index, hops, site: this.#decider.site(`timeline/${index}`), left });
+    // Named by what it does, not by its place in the file, so that a line more shifts no draw of the others.
+    const what = `timeline/${rule.how}/${rule.from ?? ''}→${rule.to ?? ''}/${rule.hops.join('+')}`;
+    const nth = (this.#alike.get(what) ?? 0) + 1;
+    this.#alike.set(what, nth);
+    this.#interferences.push({ rule, index, hops, site: this.#decider.site(`${what}#${nth}`), left });
     this.#calm = false;
   }
 
@@ -222,7 +230,7 @@ export class Network {
       if (((active.hops >> hop) & 1) === 0) continue;
       if (rule.message !== 0 && !carries(messages, rule.message)) continue;
       if (!this.#goes(from, to, rule) && !(rule.bothWays && this.#goes(to, from, rule))) continue;
-      if (!happens(rule.probability, this.#decider, active.site, mix(from * 65536 + to, key))) continue;
+      if (!happens(rule.probability, this.#decider, active.site, key)) continue;
       if (--active.left <= 0) this.endInterference(active.index);
       if (rule.how === 'lose') this.judgement.fate = FATE.rule;
       else if (rule.how === 'delay') this.judgement.latencyUs += rule.byUs;
@@ -309,6 +317,7 @@ export class Network {
       lossSite: this.#decider.site(`${name}/loss`),
       duplicateSite: this.#decider.site(`${name}/duplicate`),
       reorderSite: this.#decider.site(`${name}/reorder`),
+      salt: hashText(name),
       sent: 0,
       lastArrivalUs: 0,
       busyUntilUs: 0,

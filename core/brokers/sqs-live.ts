@@ -3,7 +3,7 @@
  * may receive it is the business of `SqsQueue`, and what happens to it that of the service.
  */
 
-import type { Wire } from '../machine.ts';
+import type { Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, type OptionValues, tableOf, textOf } from '../options.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
 import { Fifo } from '../parts/fifo.ts';
@@ -67,6 +67,8 @@ export interface Live {
   readonly shortPollMisses: number;
   readonly duplicates: number;
   readonly staleDeletes: number;
+  /** Where that is decided. */
+  readonly chance: { readonly order: Site; readonly misses: Site; readonly duplicates: Site; readonly stale: Site };
   purgedAtUs: Micros;
   /** When the timer for the next deadline will fire; Infinity when none is set. The same for the age of messages and for polls. */
   visibleAtUs: Micros;
@@ -77,12 +79,12 @@ export interface Live {
 }
 
 /** A new and empty queue. */
-export function liveQueue(name: string, options: OptionValues, place: PlaceId, atUs: Micros): Live {
+export function liveQueue(name: string, options: OptionValues, setup: Setup, atUs: Micros): Live {
   const fifo = isFifoQueue(name, options);
   const redrive = tableOf(options, 'RedrivePolicy');
   return {
     name,
-    place,
+    place: setup.place(name, 'queue'),
     queue: new SqsQueue(fifo),
     visibilityUs: numberOf(options, 'VisibilityTimeout', 30 * SECOND),
     delayUs: numberOf(options, 'DelaySeconds'),
@@ -104,6 +106,12 @@ export function liveQueue(name: string, options: OptionValues, place: PlaceId, a
     shortPollMisses: fifo ? 0 : numberOf(options, 'short-poll-misses'),
     duplicates: fifo ? 0 : numberOf(options, 'duplicates'),
     staleDeletes: fifo ? 0 : numberOf(options, 'stale-deletes'),
+    chance: {
+      order: setup.site(`${name}/out-of-order`),
+      misses: setup.site(`${name}/short-poll-misses`),
+      duplicates: setup.site(`${name}/duplicates`),
+      stale: setup.site(`${name}/stale-deletes`),
+    },
     purgedAtUs: Number.NEGATIVE_INFINITY,
     visibleAtUs: Number.POSITIVE_INFINITY,
     retentionAtUs: Number.POSITIVE_INFINITY,

@@ -5,7 +5,7 @@
  * Rules: shared rule numbers S1–S34, from the SQS Developer Guide and API Reference.
  */
 import { F, R } from '../facts.ts';
-import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
+import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
 import { happens } from '../parts/distribution.ts';
 import type { ActorId, FactId, Message, Micros, PlaceId } from '../types.ts';
@@ -61,12 +61,6 @@ export class Sqs implements Machine {
   /** When each queue that is gone was deleted. */
   readonly #deleted = new Map<string, Micros>();
   readonly #setup: Setup;
-  readonly #chance: {
-    readonly order: Site;
-    readonly misses: Site;
-    readonly duplicates: Site;
-    readonly stale: Site;
-  };
   #messageIds = 0;
   /** There is a FIFO queue. */
   #hasQuotas = false;
@@ -75,18 +69,11 @@ export class Sqs implements Machine {
 
   constructor(queues: readonly { readonly name: string; readonly options: OptionValues }[], setup: Setup) {
     this.#setup = setup;
-    const site = (name: string): Site => setup.site(`sqs/${name}`);
-    this.#chance = {
-      order: site('out-of-order'),
-      misses: site('short-poll-misses'),
-      duplicates: site('duplicates'),
-      stale: site('stale-deletes'),
-    };
     for (const { name, options } of queues) this.#addQueue(name, options, 0);
   }
 
   #addQueue(name: string, options: OptionValues, atUs: Micros): void {
-    const live = liveQueue(name, options, this.#setup.place(name, 'queue'), atUs);
+    const live = liveQueue(name, options, this.#setup, atUs);
     if (live.queue.fifo) this.#hasQuotas = true;
     this.#queues.set(name, live);
   }
@@ -385,7 +372,7 @@ export class Sqs implements Machine {
     }
     if (request.attemptId !== undefined && this.#again(live, from, request, out)) return;
     // S15: a short poll may ask servers that have none of the messages.
-    const misses = waitUs === 0 && happens(live.shortPollMisses, out, this.#chance.misses);
+    const misses = waitUs === 0 && happens(live.shortPollMisses, out, live.chance.misses);
     if (!misses && this.#hand(live, from, request, out)) return;
     if (waitUs === 0) return this.#answer(from, request, NOTHING, '', out);
     const untilUs = out.now + waitUs;
@@ -487,8 +474,7 @@ export class Sqs implements Machine {
   }
 
   /** S22: the order is best effort, so that now and then a message overtakes those that came shortly before it. */
-  #another({ queue, outOfOrder }: Live, oldest: Entry, out: Out): Entry {
-    const { order } = this.#chance;
+  #another({ queue, outOfOrder, chance: { order } }: Live, oldest: Entry, out: Out): Entry {
     const others = Math.min(queue.visible - 1, OVERTAKEN_MAX);
     if (others < 1 || !happens(outOfOrder, out, order)) return oldest;
     return queue.peekBehind(1 + out.choose(order, others)) ?? oldest;
@@ -547,7 +533,7 @@ export class Sqs implements Machine {
       out.fact(F['ack-refused'], message.id, place, from, 0, R.duplicate);
     } else if (
       (queue.fifo && entry.state === 'visible') ||
-      (!queue.isCurrent(entry, receipt) && !happens(live.staleDeletes, out, this.#chance.stale, message.decisionKey))
+      (!queue.isCurrent(entry, receipt) && !happens(live.staleDeletes, out, live.chance.stale, message.decisionKey))
     ) {
       // S6: received again since, the answer is success whether it is deleted or not. S7: FIFO refuses, also when the time is just over.
       out.fact(F['ack-refused'], message.id, place, from, 0, R['lock expired']);
@@ -569,7 +555,7 @@ export class Sqs implements Machine {
     out: Out,
   ): void {
     const key = (message.decisionKey + Math.imul(receives, 0x9e3779b1)) | 0;
-    if (!happens(live.duplicates, out, this.#chance.duplicates, key)) return;
+    if (!happens(live.duplicates, out, live.chance.duplicates, key)) return;
     this.#add(live, message, messageId, sentAtUs, 0, group, source, receives, out, acked);
   }
 

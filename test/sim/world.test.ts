@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { type Decision, recorder, seedDecider, tapeDecider } from '../../sim/choice.ts';
+import { Agenda, EVENT } from '../../sim/clock.ts';
 import { run, World } from '../../sim/world.ts';
 import { countOf, factsOf, scenarioOf, storyOf, traceOf } from './runs.ts';
 
@@ -64,7 +65,122 @@ describe('a crash', () => {
   });
 });
 
+describe('a restart', () => {
+  const life = (timeline: string) => storyOf(traceOf(jobs(timeline)), 'crashed', 'stopped', 'restarted');
+
+  it('belongs to the crash that announced it: not to one that came after another restart', () => {
+    expect(
+      life('{ at: 10s, crash: worker, restart: 10s }, { at: 15s, restart: worker }, { at: 18s, crash: worker }'),
+    ).toEqual(['10.000 crashed worker', '15.000 restarted worker', '18.000 crashed worker']);
+  });
+
+  it('does not come to who is told to stop meanwhile, nor does the end of a stop to who has died since', () => {
+    expect(life('{ at: 10s, crash: worker, restart: 10s }, { at: 12s, stop: worker, for: 20s }')).toEqual([
+      '10.000 crashed worker',
+      '32.000 restarted worker',
+    ]);
+    expect(
+      life('{ at: 10s, stop: worker, for: 20s }, { at: 12s, restart: worker }, { at: 14s, crash: worker }'),
+    ).toEqual(['10.000 stopped worker', '12.000 restarted worker', '14.000 crashed worker']);
+  });
+
+  it('is not hurried by scaling, and does not bring back who was scaled away', () => {
+    const scaled = (count: number) =>
+      storyOf(
+        traceOf(
+          jobs(`{ at: 10s, crash: worker-2, restart: 10s }, { at: 12s, scale: worker, count: ${count} }`, {
+            consumer: ', count: 2',
+          }),
+        ),
+        'restarted',
+      );
+    expect(scaled(3)).toEqual(['20.000 restarted worker-2']);
+    expect(scaled(1)).toEqual([]);
+  });
+});
+
+describe('an orderly stop', () => {
+  it('closes connections: a broker hands nothing to who has left', () => {
+    // The worker's long poll waits at the queue when it stops.
+    const trace = traceOf(jobs('{ at: 500ms, stop: worker-1 }', { consumer: ', count: 2' }));
+    expect(storyOf(trace, 'received')).toEqual(['1.000 received m1 worker-2']);
+    expect(countOf(trace, 'unreachable')).toBe(0);
+  });
+
+  it('lets what was said last come before the end is noticed', () => {
+    const kafka = `
+title: A node stops
+broker: { kind: kafka, nodes: 2 }
+duration: 40s
+topics: { orders: { partitions: 1, replication.factor: 2 } }
+producers: { shop: { to: orders, rate: 2/s, acks: all } }
+consumers: { packer: { from: orders, group: packers } }
+network: { latency: 1ms..10ms }
+timeline: [{ at: 10s, stop: b1, for: 10s }, { at: 30s, stop: b2, for: 5s }]`;
+    const trace = traceOf(kafka);
+    const applied = factsOf(trace, 'applied').map(({ timeUs }) => timeUs);
+    const longest = Math.max(...applied.map((timeUs, i) => timeUs - (applied[i - 1] ?? 0)));
+    // Clients turn to the other node at once, instead of waiting for 30 s for an answer.
+    expect(longest).toBeLessThan(6_000_000);
+  });
+});
+
 describe('a pause', () => {
+  it('puts nothing off that is cancelled when it is over', () => {
+    const wires: string[] = [];
+    const agenda = new Agenda();
+    const cancelled = agenda.schedule(10, EVENT.timer, 1, 0, 0, 0, { type: 'cancelled' });
+    agenda.schedule(12, EVENT.hop, 1, 2, 0, 0, { type: 'hop' });
+    while (agenda.next(20)) agenda.postpone(30);
+    agenda.cancel(cancelled);
+    while (agenda.next(40)) wires.push(`${agenda.now} ${agenda.taken.wire.type}`);
+    expect(wires).toEqual(['30 hop']);
+  });
+
+  it('lets nothing be obeyed or noticed before it is over', () => {
+    const sent = traceOf(jobs('{ at: 2s, pause: web, for: 5s }, { at: 3s, send: web, messages: 2 }'));
+    expect(storyOf(sent, 'produced')).toEqual([
+      '1.000 produced m1 web',
+      '7.000 produced m2 web',
+      '7.000 produced m3 web',
+    ]);
+    const rabbit = `
+title: A broker dies while a worker stands still
+broker: rabbitmq
+duration: 30s
+queues: { jobs: { durable: true } }
+producers: { web: { to: jobs, rate: 1/s } }
+consumers: { worker: { from: jobs } }
+network: { latency: 1ms }
+timeline: [{ at: 5s, pause: worker, for: 10s }, { at: 6s, crash: rabbitmq, restart: 1s }]`;
+    const lost = factsOf(traceOf(rabbit), 'connection-lost');
+    const [first] = lost.filter(({ actor }) => traceOf(rabbit).actorName(actor) === 'worker');
+    expect(first?.timeUs).toBe(15_000_000);
+  });
+
+  it('is as long as the longest of those that overlap', () => {
+    const both =
+      '{ at: 2s, pause: worker, for: 5s }, { at: 3s, pause: worker, for: 9s }, { at: 4s, pause: worker, for: 1s }';
+    expect(storyOf(traceOf(jobs(both)), 'paused', 'resumed')).toEqual([
+      '2.000 paused worker',
+      '3.000 paused worker',
+      '12.000 resumed worker',
+    ]);
+  });
+
+  it('that ends by a crash lets go of what was put off', () => {
+    const trace = traceOf(
+      jobs('{ at: 1500ms, pause: worker, for: 20s }, { at: 5s, crash: worker, restart: 1s }', {
+        send: '{ at: 1s }, { at: 30s }',
+      }),
+    );
+    expect(storyOf(trace, 'begun', 'resumed')).toEqual([
+      '1.000 begun m1 worker',
+      '11.000 begun m1 worker',
+      '30.000 begun m2 worker',
+    ]);
+  });
+
   it('defers everything and resumes in order, believing that nothing happened', () => {
     const trace = traceOf(
       jobs('{ at: 1500ms, pause: worker, for: 4s }', {
@@ -104,6 +220,23 @@ describe('the network', () => {
     expect(
       storyOf(trace, 'split', 'healed', 'gave-up', 'confirmed').map((line) => line.split(' ').slice(0, 3).join(' ')),
     ).toEqual(['0.000 split world', '3.000 gave-up m1', '5.000 healed world', '6.000 confirmed m2']);
+  });
+
+  it('slows by the line that began last, until it ends, and then by the one before', () => {
+    const trace = traceOf(
+      jobs('{ at: 0s, slow: worker, factor: 3, for: 10s }, { at: 5s, slow: worker, factor: 5, for: 20s }', {
+        send: '{ at: 1s }, { at: 12s }, { at: 30s }',
+      }),
+    );
+    expect(factsOf(trace, 'slowed').map(({ timeUs, value }) => [timeUs / 1e6, value / 100])).toEqual([
+      [0, 3],
+      [5, 5],
+      [10, 5],
+      [25, 1],
+    ]);
+    expect(storyOf(trace, 'applied')).toEqual(
+      ['7.000 applied m1', '22.000 applied m2', '32.000 applied m3'].map((line) => `${line} worker`),
+    );
   });
 
   it('can lose an ack: the work is done twice, once settled', () => {
@@ -172,8 +305,27 @@ describe('a run', () => {
     );
   });
 
-  it('stops at its limits and says at which', () => {
+  it('draws the same for a rule of the timeline when an actor is added or a line is written above it', () => {
+    const lost = (yaml: string) =>
+      factsOf(traceOf(yaml), 'sent')
+        .filter(({ detail, timeUs }) => detail >> 3 === 3 && timeUs < 45_000_000)
+        .map(({ message }) => message);
+    const yaml = jobs('{ at: 0s, lose: request, probability: 40% }', { send: '{ at: 1s, times: 40 }' });
+    const plain = lost(yaml);
+    expect(plain.length).toBeGreaterThan(10);
+    expect(lost(yaml.replace('timeline: [', 'timeline: [{ at: 50s, lose: ack, times: 1 }, '))).toEqual(plain);
+    const auditor = yaml
+      .replace('queues: {', 'queues: { reports: {},')
+      .replace('consumers: {', 'consumers: { auditor: { from: reports },');
+    expect(lost(auditor)).toEqual(plain);
+  });
+
+  it('stops beyond its limits and says at which', () => {
     const limited = (messages: number, facts: number) => run({ ...scenarioOf(noisy()), limits: { messages, facts } });
+    const whole = run(scenarioOf(noisy())).trace;
+    expect(limited(whole.messageCount, whole.count).ending).toBe('duration');
+    expect(limited(whole.messageCount - 1, whole.count).ending).toBe('message limit');
+    expect(limited(whole.messageCount, whole.count - 1).ending).toBe('fact limit');
     expect(limited(10, 1_000_000).ending).toBe('message limit');
     const { trace, ending } = limited(1_000_000, 1000);
     expect(ending).toBe('fact limit');
@@ -265,7 +417,7 @@ describe('a line that adds or cuts off', () => {
     expect(storyOf(traceOf(jobs(lines)), 'crashed')).toEqual(['3.000 crashed worker']);
     const cut = '{ at: 2s, scale: worker, count: 2 }, { at: 3s, lose: all, from: worker-1, for: 10s }';
     const trace = traceOf(jobs(cut).replace('latency: 0ms', 'latency: 1ms'));
-    const lost = factsOf(trace, 'sent').filter(({ detail }) => detail >> 3 === 3);
+    const lost = factsOf(trace, 'sent').filter(({ detail, timeUs }) => detail >> 3 === 3 && timeUs < 45_000_000);
     expect(new Set(lost.map(({ actor }) => trace.actorName(actor)))).toEqual(new Set(['worker']));
   });
 
