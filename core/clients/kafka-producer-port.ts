@@ -130,6 +130,8 @@ interface Batch {
   /** A request with it was sent whose fate was never learnt. */
   maybeStored: boolean;
   notBeforeUs: Micros;
+  /** Given up while it was in flight: what is said of it does not count any more. */
+  expired: boolean;
 }
 
 /** One request in flight, with its answer if that came out of turn. */
@@ -174,6 +176,7 @@ interface TxnFull extends Wire {
 }
 
 const SEND: Wire = { type: 'kafka-producer/send' };
+const EXPIRE: Wire = { type: 'kafka-producer/expire' };
 const INIT: Wire = { type: 'kafka-producer/init' };
 const END: Wire = { type: 'kafka-producer/end' };
 
@@ -221,7 +224,13 @@ function emptyBatch(partition: PartitionIndex, createdUs: Micros): Batch {
     splits: 0,
     maybeStored: false,
     notBeforeUs: 0,
+    expired: false,
   };
+}
+
+/** When the fate of its first record must be known. */
+function deadlineOf(batch: Batch): Micros {
+  return batch.entries[0]?.deadlineUs ?? MAX_SAFE;
 }
 
 /** Whether a batch is surely not stored under the number it has, and with it everything behind it. */
@@ -261,6 +270,8 @@ export class KafkaProducerPort implements ProducerPort {
   #blocked: { readonly message: Message; readonly untilUs: Micros }[] = [];
   /** When the next SEND timer fires. */
   #wakeUs: Micros = MAX_SAFE;
+  /** When the next EXPIRE timer fires. */
+  #expiryUs: Micros = MAX_SAFE;
   #out: Out | undefined;
 
   constructor(spec: ProducerPortSpec, host: ProducerHost, cluster: KafkaCluster, setup: Setup) {
@@ -311,6 +322,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#blocked = [];
     this.#bufferedBytes = 0;
     this.#wakeUs = MAX_SAFE;
+    this.#expiryUs = MAX_SAFE;
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
@@ -326,6 +338,9 @@ export class KafkaProducerPort implements ProducerPort {
     if (wire.type === SEND.type) {
       this.#wakeUs = MAX_SAFE;
       this.#send(out);
+    } else if (wire.type === EXPIRE.type) {
+      this.#expiryUs = MAX_SAFE;
+      this.#expireInFlight(out);
     } else if (wire.type === INIT.type) this.#init(out);
     else if (wire.type === END.type) this.#endTxn(out);
     else if (wire.type === 'kafka-producer/full' && this.#txn !== undefined && (wire as TxnFull).txn === this.#txns) {
@@ -540,6 +555,7 @@ export class KafkaProducerPort implements ProducerPort {
     const line = this.#inFlight.get(node);
     if (line === undefined) this.#inFlight.set(node, [sent]);
     else line.push(sent);
+    this.#armExpiry(batches, out);
     this.#link.ask(node, 'request', request, carried, out, (answer, later) =>
       this.#answered(node, sent, answer, later),
     );
@@ -580,6 +596,10 @@ export class KafkaProducerPort implements ProducerPort {
     // Later batches first, so that those that go back to the head of a queue end up in their order.
     for (let i = batches.length - 1; i >= 0; i--) {
       const batch = batches[i] as Batch;
+      if (batch.expired) {
+        if (!this.#config.idempotent) this.#partition(batch.partition).inFlight--;
+        continue;
+      }
       this.#partition(batch.partition).inFlight--;
       const result = answer?.results.find(({ partition }) => partition === batch.partition);
       const error: KafkaError = result?.error ?? 'NETWORK_EXCEPTION';
@@ -702,7 +722,7 @@ export class KafkaProducerPort implements ProducerPort {
     for (const partition of this.#partitions.values()) {
       if (partition.queue.length === 0) continue;
       for (const batch of [...partition.queue]) {
-        if ((batch.entries[0]?.deadlineUs ?? MAX_SAFE) > out.now) continue;
+        if (deadlineOf(batch) > out.now) continue;
         partition.queue.splice(partition.queue.indexOf(batch), 1);
         for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], !batch.maybeStored, out);
         if (this.#config.idempotent && batch.sequence >= 0 && this.#transactionalId === '') this.#renewing = true;
@@ -711,6 +731,39 @@ export class KafkaProducerPort implements ProducerPort {
     while ((this.#blocked[0]?.untilUs ?? MAX_SAFE) <= out.now) {
       const { message } = this.#blocked.shift() as { message: Message };
       this.#host.failed(message, R['timed out'], true, out);
+    }
+  }
+
+  /**
+   * Gives up what is in flight and has no time left: it may be stored, and its answer comes too late. With idempotence the batches behind it need not wait for that
+   * answer, since what is late of an older epoch is refused; without, they do where there may be only one at a time.
+   * Source: K25, K28; apache/kafka: Sender.java#getExpiredInflightBatches.
+   */
+  #expireInFlight(out: Out): void {
+    let expired = false;
+    for (const line of this.#inFlight.values()) {
+      for (const { batches } of line) {
+        for (const batch of batches) {
+          if (batch.expired || deadlineOf(batch) > out.now) continue;
+          expired = true;
+          batch.expired = true;
+          if (this.#config.idempotent) this.#partition(batch.partition).inFlight--;
+          for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], false, out);
+          if (this.#config.idempotent && this.#transactionalId === '') this.#renewing = true;
+        }
+      }
+    }
+    for (const line of this.#inFlight.values()) for (const { batches } of line) this.#armExpiry(batches, out);
+    if (expired) this.#send(out);
+  }
+
+  /** Most are answered long before: one timer is set for the first of many that are in flight one after the other. */
+  #armExpiry(batches: readonly Batch[], out: Out): void {
+    for (const batch of batches) {
+      const atUs = deadlineOf(batch);
+      if (batch.expired || atUs >= this.#expiryUs) continue;
+      this.#expiryUs = atUs;
+      out.timer(Math.max(0, atUs - out.now), EXPIRE, 0);
     }
   }
 
@@ -728,7 +781,7 @@ export class KafkaProducerPort implements ProducerPort {
   #wakeForDeadlines(out: Out): void {
     let next = this.#blocked[0]?.untilUs ?? MAX_SAFE;
     for (const { queue } of this.#partitions.values()) {
-      for (const batch of queue) next = Math.min(next, batch.entries[0]?.deadlineUs ?? MAX_SAFE);
+      for (const batch of queue) next = Math.min(next, deadlineOf(batch));
     }
     if (next !== MAX_SAFE) this.#wake(next, out);
   }

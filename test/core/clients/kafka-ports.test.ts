@@ -80,6 +80,30 @@ describe('a producer', () => {
     expect(producer.told.at(-1)).toBe('m1 failed?');
   });
 
+  it('gives up in time what is in flight, and does not hear what is said of it later (K25, K28)', () => {
+    const bench = new KafkaBench({
+      broker: { 'broker.session.timeout.ms': 60 * SECOND, 'replica.socket.timeout.ms': SECOND },
+    });
+    const producer = new TestProducer(bench, 'app', {
+      'request.timeout.ms': 10 * SECOND,
+      'delivery.timeout.ms': 15 * SECOND,
+    });
+    bench.start();
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    const published = bench.nowUs;
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(15 * SECOND - 1);
+    expect(producer.told).toEqual(['m1 attempt 2']);
+    bench.wait(1);
+    expect([producer.told.at(-1), bench.nowUs - published]).toEqual(['m1 failed?', 15 * SECOND]);
+    bench.cutOff('b2', false);
+    bench.cutOff('b3', false);
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(4 * SECOND);
+    expect(producer.told.slice(2)).toEqual(['m2 confirmed @1']);
+  });
+
   it('goes on in the next epoch of its id after it has given a record up (K35)', () => {
     const bench = new KafkaBench({ nodes: 1 });
     const producer = new TestProducer(bench, 'app', {
