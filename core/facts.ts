@@ -186,6 +186,7 @@ const HIDDEN_UNTIL: Readonly<Record<number, string>> = {
 };
 
 const ABORTED = R['transaction aborted'];
+const FENCED = R.fenced;
 const FILTERED = R['filtered out'];
 const NO_ROUTE = R['no route'];
 
@@ -237,9 +238,11 @@ export const FACTS = {
     value: '1 when it surely is not stored, 0 when the outcome is unknown',
     detail: 'reason',
     sentence: (f) =>
-      f.detail === ABORTED
-        ? `${f.actor} gave up on ${m(f)} (${why(f)}); read_committed never shows it.`
-        : `${f.actor} gave up on ${m(f)}${f.place === '' ? '' : ` for ${f.place}`} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
+      f.detail === FENCED
+        ? `${f.actor} gave up on ${m(f)} (${why(f)}); it does not count.`
+        : f.detail === ABORTED
+          ? `${f.actor} gave up on ${m(f)} (${why(f)}); read_committed never shows it.`
+          : `${f.actor} gave up on ${m(f)}${f.place === '' ? '' : ` for ${f.place}`} (${why(f)}); ${f.value === 1 ? 'it was not stored' : 'whether it was stored is unknown'}.`,
   },
   shed: {
     tone: 'notable',
@@ -350,7 +353,8 @@ export const FACTS = {
     tone: 'fault',
     value: 'deliveries so far',
     detail: 'reason',
-    sentence: (f) => `${M(f)} was dead-lettered to ${f.place} after ${f.value} deliveries (${why(f)}).`,
+    sentence: (f) =>
+      `${M(f)} was dead-lettered to ${f.place} after ${f.value} ${f.value === 1 ? 'delivery' : 'deliveries'} (${why(f)}).`,
   },
   redriven: { tone: 'notable', sentence: (f) => `${M(f)} was moved back to ${f.place}.` },
   expired: { tone: 'notable', detail: 'reason', sentence: (f) => `${M(f)} expired${at(f)} (${why(f)}).` },

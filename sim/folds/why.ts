@@ -3,7 +3,7 @@
  * is not the whole answer (a lock ends by a timer, but why was nobody done by then?), the reason is looked up in the facts around it, said in the
  * sentence, and the chain goes on from there.
  */
-import { F, FATES } from '../../core/facts.ts';
+import { F, FATES, R } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
@@ -41,7 +41,7 @@ export function explainWhy(trace: Trace, scenario: WhyScenario, fact: FactId): L
       chain.push({
         fact: at,
         timeUs: trace.time(at),
-        sentence: reason.note === '' ? said : `${said.replace(/\.$/, '')}: ${reason.note}.`,
+        sentence: withNote(said, reason.note),
       });
     }
     const next = reason.next > 0 ? reason.next : causeOf(trace, at);
@@ -49,6 +49,13 @@ export function explainWhy(trace: Trace, scenario: WhyScenario, fact: FactId): L
     at = next < at ? next : 0;
   }
   return chain;
+}
+
+/** The note behind a colon; in brackets where the sentence has one already. */
+function withNote(said: string, note: string): string {
+  if (note === '') return said;
+  const open = said.replace(/\.$/, '');
+  return open.includes(': ') ? `${open} (${note}).` : `${open}: ${note}.`;
 }
 
 /**
@@ -67,7 +74,8 @@ function causeOf(trace: Trace, id: FactId): FactId {
     if (stored > 0) return stored;
   }
   const other = trace.messageOf(cause);
-  if (other === 0 || other === message) return cause;
+  // What is taken back with an earlier one of its key is so because of that one.
+  if (other === 0 || other === message || trace.kind(id) === F.restored) return cause;
   return lastBefore(indexOf(trace).factsOf(message), id, () => true);
 }
 
@@ -103,7 +111,7 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return whyLost(trace, scenario, id);
     case F.retried:
     case F['gave-up']:
-      return whyUnanswered(trace, scenario, id);
+      return trace.detail(id) === R.fenced ? whyFenced(trace, id) : whyUnanswered(trace, scenario, id);
     case F.unreachable:
       return whyDown(trace, id);
     case F.lost:
@@ -126,6 +134,18 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return whyStale(trace, id);
     case F.applied:
       return whyTwice(trace, id);
+    case F.evicted:
+      return whyCompacted(trace, id);
+    case F.rejected:
+      return whyRefused(trace, id);
+    case F.diverged:
+      return { note: '', next: lastAtPlace(trace, id, trace.place(id), [F.elected]) };
+    case F['offset-expired']:
+      return { note: '', next: lastAtPlace(trace, id, trace.detail(id), [F.left]) };
+    case F.redriven:
+      return whyMovedBack(trace, scenario, id);
+    case F['txn-aborted']:
+      return whyAborted(trace, id);
     default:
       return NOTHING;
   }
@@ -182,6 +202,11 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       next: onTheWay,
     };
   }
+  if (settled > 0 && trace.value(settled) === LEFT)
+    return {
+      note: `${name} had failed on it and left it at ${clock(trace, settled)}, without a word to the broker`,
+      next: failed > 0 ? failed : settled,
+    };
   const paused = own(F.paused);
   if (paused > 0) {
     return {
@@ -208,6 +233,67 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
   const down = downSince(trace, consumer, id);
   if (down > 0) return { note: `${name} was down since ${clock(trace, down)}`, next: down };
   return NOTHING;
+}
+
+/** In `value` of `settled`: the broker is told nothing. */
+const LEFT = 3;
+
+/** Why compaction took a record: a later one of its key stood there. */
+function whyCompacted(trace: Trace, id: FactId): Reason {
+  if (trace.detail(id) !== R.compaction) return NOTHING;
+  const { key } = trace.message(trace.messageOf(id));
+  for (let at = id - 1; key !== null && at > 0; at--) {
+    const later = trace.messageOf(at);
+    if (trace.kind(at) !== F.appended || trace.place(at) !== trace.place(id) || later === trace.messageOf(id)) continue;
+    if (later > 0 && trace.message(later).key === key)
+      return { note: `message ${later} of the same key stood behind it`, next: at };
+  }
+  return NOTHING;
+}
+
+/** Why a node does not take a record: it leads no more, or too few replicas are in sync. */
+function whyRefused(trace: Trace, id: FactId): Reason {
+  switch (trace.detail(id)) {
+    case R['leader moved']: {
+      const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
+      if (elected === 0 || trace.peer(elected) === trace.actor(id)) return NOTHING;
+      return {
+        note: `${trace.actorName(trace.peer(elected))} had led it since ${clock(trace, elected)}`,
+        next: elected,
+      };
+    }
+    case R['not enough replicas']:
+      return { note: '', next: lastAtPlace(trace, id, trace.place(id), [F['isr-changed']]) };
+    default:
+      return NOTHING;
+  }
+}
+
+/** Why a message comes back from where it was dead-lettered: a line of the timeline asks for it. */
+function whyMovedBack(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  const line = indexOf(trace)
+    .mishaps(0, id)
+    .findLast((at) => {
+      return trace.kind(at) === F['fault-begun'] && scenario.timeline[trace.value(at)]?.action.type === 'redrive';
+    });
+  return line === undefined ? NOTHING : { note: `${lineOf(trace, scenario, line)} asked for it`, next: 0 };
+}
+
+/** Why a transaction was aborted that nobody asked to abort: its time was up. */
+function whyAborted(trace: Trace, id: FactId): Reason {
+  if (trace.cause(id) > 0) return NOTHING;
+  const client = trace.peer(id);
+  let begun = id - 1;
+  while (begun > 0 && (trace.kind(begun) !== F['txn-begun'] || trace.actor(begun) !== client)) begun--;
+  const crashed = indexOf(trace)
+    .mishaps(0, id)
+    .findLast((at) => trace.kind(at) === F.crashed && trace.actor(at) === client);
+  if (crashed !== undefined)
+    return {
+      note: `its time was up, as ${trace.actorName(client)} had crashed at ${clock(trace, crashed)}`,
+      next: crashed,
+    };
+  return { note: 'its time was up', next: begun };
 }
 
 /** Why a message is handed out although it was before. */
@@ -248,7 +334,22 @@ function readerChanged(trace: Trace, partition: PlaceId, after: FactId, before: 
 
 function whyLost(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
   const fault = faultOfHop(trace, scenario, id);
-  return fault === 0 ? NOTHING : { note: lineOf(trace, scenario, fault), next: fault };
+  if (fault === 0) return NOTHING;
+  const line = lineOf(trace, scenario, fault);
+  return {
+    note: trace.detail(id) >> 3 === BY_A_LINE ? line.replace(/^line (\d+) of the timeline/, 'line $1') : line,
+    next: fault,
+  };
+}
+
+/** The place in FATES of what a line of the timeline lost. */
+const BY_A_LINE = FATES.indexOf('lost by a line of the timeline');
+
+/** Why a producer may not go on: another instance of it has begun since. */
+function whyFenced(trace: Trace, id: FactId): Reason {
+  let fenced = id - 1;
+  while (fenced > 0 && (trace.kind(fenced) !== F.fenced || trace.peer(fenced) !== trace.actor(id))) fenced--;
+  return { note: '', next: fenced };
 }
 
 /** Why a producer got no answer: the last hop of the message that did not arrive. */
@@ -278,9 +379,7 @@ function whyUnanswered(trace: Trace, scenario: WhyScenario, id: FactId): Reason 
 
 function whyDown(trace: Trace, id: FactId): Reason {
   const down = downSince(trace, trace.actor(id), id);
-  return down === 0
-    ? NOTHING
-    : { note: `${trace.actorName(trace.actor(id))} was down since ${clock(trace, down)}`, next: down };
+  return down === 0 ? NOTHING : { note: `it had been down since ${clock(trace, down)}`, next: down };
 }
 
 /** Why a stored message is gone: a replica cut its log, another led the log from then on, or its broker crashed. */
@@ -307,6 +406,10 @@ function whyCut(trace: Trace, id: FactId): Reason {
 function whyElected(trace: Trace, id: FactId): Reason {
   const place = trace.place(id);
   const before = lastAtPlace(trace, id, place, [F.elected, F['leader-lost']]);
+  if (before === 0 && trace.kind(id) === F['leader-lost']) {
+    const crashed = stillDown(trace, id);
+    return crashed === 0 ? NOTHING : { note: `${trace.actorName(trace.actor(crashed))} had crashed`, next: crashed };
+  }
   if (before === 0) return NOTHING;
   if (trace.kind(before) === F['leader-lost']) {
     if (trace.detail(id) === 1) return { note: 'no in-sync replica was there', next: before };
@@ -433,7 +536,8 @@ function whyTwice(trace: Trace, id: FactId): Reason {
     .factsOf(trace.messageOf(id))
     .find((fact) => fact < id && trace.kind(fact) === F.applied && trace.place(fact) === store);
   if (first === undefined) return NOTHING;
-  return { note: `${trace.actorName(trace.peer(first))} had made it at ${clock(trace, first)} already`, next: 0 };
+  const did = store === 0 ? 'done' : 'written';
+  return { note: `${trace.actorName(trace.peer(first))} had ${did} it at ${clock(trace, first)} already`, next: 0 };
 }
 
 // ── Looking around ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -463,7 +567,9 @@ function isLostHop(trace: Trace, fact: FactId, from: ActorId, hop: (typeof HOPS)
 /** "lost in the split (line 2 of the timeline: b1 is cut off)". */
 function lossCause(trace: Trace, scenario: WhyScenario, hop: FactId): string {
   const fault = faultOfHop(trace, scenario, hop);
-  const how = FATES[trace.detail(hop) >> 3] ?? 'lost';
+  const fate = trace.detail(hop) >> 3;
+  if (fault > 0 && fate === BY_A_LINE) return `lost by ${lineOf(trace, scenario, fault)}`;
+  const how = FATES[fate] ?? 'lost';
   return fault === 0 ? how : `${how} (${lineOf(trace, scenario, fault)})`;
 }
 
