@@ -69,6 +69,7 @@ export class Burials {
         reason: DEATHS[reason],
         because,
         place: group.queue.place,
+        copies: targets.length,
         burial: true,
         source: `${group.index}/${entry.position}`,
       };

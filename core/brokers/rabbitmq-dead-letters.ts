@@ -173,6 +173,7 @@ export class DeadLetters {
         reason: DEATHS[reason],
         because,
         place: queue.place,
+        copies: 1,
         burial: false,
         source: '',
       } as const;

@@ -212,6 +212,7 @@ export class Leader implements Effects {
           reason: DEATHS[reason],
           because,
           place: group.queue.place,
+          copies: targets.length,
           burial: false,
           source: '',
         },
@@ -248,6 +249,7 @@ export class Leader implements Effects {
         reason: 0,
         because: out.cause,
         place: group.queue.place,
+        copies: 1,
         burial: false,
         source: '',
       },
@@ -275,9 +277,15 @@ export class Leader implements Effects {
     if (this.#records && group.replica !== undefined) this.#parts.plan.took.set(group.index, group.replica.sessions);
   }
 
-  applied({ session, number }: SessionCommand, ok: boolean, count: number): void {
+  applied(command: SessionCommand, ok: boolean, count: number): void {
+    const { session, number } = command;
     const { group, out } = this.#now;
-    if (this.#records && this.#moveOf?.burial === false) this.#parts.plan.strays.arrived(session, number);
+    const move = this.#moveOf;
+    if (this.#records && move?.burial === false && command.type === 'enqueue') {
+      const { strays } = this.#parts.plan;
+      strays.arrived(session, number);
+      if (move.copies > 1) strays.reached(command.message.body.id, move.because);
+    }
     const wire: NodeWire = { type: 'rabbitmq/applied', group: group.index, session, number, ok, count };
     this.#parts.peers.tell(nodeOf(session), 'replication', wire, 0, out);
   }

@@ -27,8 +27,9 @@ export interface Move {
   /** A code of R; 0 for a redrive. */
   readonly reason: number;
   readonly because: FactId;
-  /** The queue that it leaves. */
+  /** The queue that it leaves, and to how many it goes. */
   readonly place: PlaceId;
+  readonly copies: number;
   /** Its source keeps it until this arrived (R55). */
   readonly burial: boolean;
   /** Group and position of the source; the trace needs it to tell a repetition from the first time. */

@@ -24,6 +24,8 @@ export interface Stray {
 export class Strays {
   /** By session that moves messages: the last of its commands that took effect. */
   readonly #arrived = new Map<SessionNumber, number>();
+  /** Deaths of which one copy, of several, has arrived. */
+  readonly #reached = new Set<string>();
   /** Sessions whose strays were told to be lost. */
   readonly #over = new Set<SessionNumber>();
   #open: Stray[] = [];
@@ -34,6 +36,11 @@ export class Strays {
 
   arrived(session: SessionNumber, number: number): void {
     this.#arrived.set(session, number);
+  }
+
+  /** One of several copies of a message that left a queue for this reason is in its target: the message is not lost, whatever becomes of the others. */
+  reached(message: MessageId, because: FactId): void {
+    this.#reached.add(nameOf(message, because));
   }
 
   add(stray: Stray): void {
@@ -47,17 +54,18 @@ export class Strays {
 
   /** What a group will have, it has: of the sessions that are `gone`, all else is lost. */
   settle(group: number, gone: (session: SessionNumber) => boolean, out: Out): void {
-    const open: Stray[] = [];
-    for (const stray of this.#open) {
-      const { session, number, message, place, because } = stray;
-      if (stray.group !== group || !gone(session)) {
-        open.push(stray);
-        continue;
-      }
+    const settled = this.#open.filter((stray) => stray.group === group && gone(stray.session));
+    this.#open = this.#open.filter((stray) => !settled.includes(stray));
+    for (const { session, number, message, place, because } of settled) {
       this.#over.add(session);
-      if ((this.#arrived.get(session) ?? 0) >= number) continue;
+      if ((this.#arrived.get(session) ?? 0) >= number || this.#reached.has(nameOf(message, because))) continue;
+      // A copy of it for another queue may arrive yet.
+      if (this.#open.some((other) => other.message === message && other.because === because)) continue;
       out.fact(F.lost, message, place, 0, 0, R['kept in memory only'], because === 0 ? undefined : because);
     }
-    this.#open = open;
   }
+}
+
+function nameOf(message: MessageId, because: FactId): string {
+  return `${message}/${because}`;
 }

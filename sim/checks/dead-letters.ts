@@ -86,7 +86,7 @@ export const deliveryBound = defineCheck<PastLimit>({
           break;
         }
         case F['dead-lettered']: {
-          if (trace.detail(id) !== R['too many deliveries']) break;
+          if (trace.detail(id) !== R['too many deliveries'] || queues.isFurtherCopy(id)) break;
           const source = queues.sourceOf(id);
           const limit = limits.at(source);
           if (limit === null) break;

@@ -46,6 +46,10 @@ export class QueueFates {
   /** By message: the queue of the last fact about it, and the last one that was another. */
   readonly #lastQueue: Uint32Array;
   readonly #queueBefore: Uint32Array;
+  /** By cause and message: the first queue that a death led to. */
+  readonly #deaths = new Map<number, PlaceId>();
+  /** Facts that tell of one more queue that a death led to: the message had left with the first of them. */
+  readonly #further = new Set<FactId>();
   /** By message and place. Only where a message was there twice, and nobody can say which copy left. */
   readonly #unsure = new Map<number, Unsure>();
 
@@ -69,6 +73,11 @@ export class QueueFates {
     }
     const last = this.#lastQueue[message] ?? 0;
     return last === target ? this.#queueBefore[message] || last : last;
+  }
+
+  /** Whether a message was dead-lettered to one more queue, of several that are bound to the exchange where it went. */
+  isFurtherCopy(id: FactId): boolean {
+    return this.#further.has(id);
   }
 
   of(place: PlaceId): QueueFate {
@@ -157,7 +166,7 @@ export class QueueFates {
         this.#leave(trace.place(id), id, END.acked, true);
         return;
       case F['dead-lettered']:
-        if (this.#isRelayed(id) || this.#neverIn(id)) return;
+        if (this.#isRelayed(id) || this.#neverIn(id) || this.#goesFurther(id)) return;
         this.#leave(this.sourceOf(id), id, END.deadLettered, true, WAITS.has(trace.kind(trace.cause(id) || id)));
         return;
       case F.expired:
@@ -236,6 +245,20 @@ export class QueueFates {
     const message = trace.messageOf(id);
     const { ends } = this.of(trace.place(cause));
     ends[message] = ((ends[message] as number) | END.deadLettered) & ~END.policy;
+    return true;
+  }
+
+  /** One death may lead to several queues: told with one cause. */
+  #goesFurther(id: FactId): boolean {
+    const { trace } = this;
+    const cause = trace.cause(id);
+    if (cause === 0) return false;
+    const death = cause * (trace.messageCount + 1) + trace.messageOf(id);
+    const first = this.#deaths.get(death) ?? 0;
+    const place = trace.place(id);
+    if (first === 0) this.#deaths.set(death, place);
+    if (first === 0 || first === place) return false;
+    this.#further.add(id);
     return true;
   }
 

@@ -8,19 +8,22 @@ import { scenarioOf } from '../../sim/runs.ts';
 interface System {
   readonly jobs: string;
   readonly failed: string;
+  /** Queues beside, and where dead letters go. */
+  readonly more?: string;
+  readonly exchange?: string;
   readonly timeline: string;
 }
 
 /** Two messages into a queue that keeps one: the first dies of the second. Both queues are led by b1 unless told otherwise. */
-function runOf({ jobs, failed, timeline }: System) {
+function runOf({ jobs, failed, more = '', exchange = "''", timeline }: System) {
   const scenario = scenarioOf(`
 title: A dead letter under way
 broker: { kind: rabbitmq, nodes: 3, flush: 50ms }
 duration: 180s
 queues:
-  jobs: { ${jobs} x-max-length: 1, x-dead-letter-exchange: '', x-dead-letter-routing-key: failed }
+  jobs: { ${jobs} x-max-length: 1, x-dead-letter-exchange: ${exchange}, x-dead-letter-routing-key: failed }
   failed: { ${failed} }
-producers: { maker: { to: jobs, send: [{ at: 5s }, { at: 6s }], confirms: true, delivery_mode: 2, node: 2 } }
+${more}producers: { maker: { to: jobs, send: [{ at: 5s }, { at: 6s }], confirms: true, delivery_mode: 2, node: 2 } }
 consumers: { worker: { from: jobs, process: 200ms, effect: { insert: results }, node: 2 } }
 network: { latency: 1ms }
 timeline: [{ at: 1s, crash: worker, restart: 30s }, ${timeline}]
@@ -65,5 +68,19 @@ describe('a dead letter that its node had taken and not brought', () => {
     const { ends, verdicts } = runOf({ jobs: '', failed: 'x-queue-type: quorum', timeline });
     expect(ends).toEqual([MOVED]);
     expect(verdicts).toEqual(['holds', 'holds', 'holds']);
+  });
+
+  it('is not lost where a copy of it for another queue arrives', () => {
+    const { ends, verdicts } = runOf({
+      jobs: '',
+      failed: 'bindings: [{ exchange: graves }]',
+      more: `  ledger: { x-queue-type: quorum, x-queue-leader-locator: balanced, bindings: [{ exchange: graves }] }
+exchanges: { graves: { type: fanout } }
+`,
+      exchange: 'graves',
+      timeline: '{ at: 6060ms, crash: b1, restart: 10s }',
+    });
+    expect(ends).toEqual(['Message 1 was dead-lettered to ledger after 0 deliveries (queue full).']);
+    expect(verdicts.slice(1)).toEqual(['holds', 'holds']);
   });
 });

@@ -83,3 +83,19 @@ timeline:
 `;
   expect(verdictOn(system, 'commit-safety')?.verdict).toBe('holds');
 });
+
+it('balances the books of a queue whose dead letters go to two others', () => {
+  const system = `
+title: A dead letter and its file copy
+broker: rabbitmq
+duration: 60s
+exchanges: { graves: { type: fanout } }
+queues:
+  jobs: { x-message-ttl: 1s, x-dead-letter-exchange: graves }
+  late: { bindings: [{ exchange: graves }] }
+  file: { bindings: [{ exchange: graves }] }
+producers: { maker: { to: jobs, rate: 5/s, messages: 3 } }
+consumers: { worker: { from: late, effect: { insert: results } } }
+`;
+  expect(verdictOn(system, 'conservation')?.verdict).toBe('holds');
+});
