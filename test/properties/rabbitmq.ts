@@ -11,6 +11,7 @@ const queue = fc.record({
   durable: mostly(true, false),
   deadLetters: fc.boolean(),
   atLeastOnce: fc.boolean(),
+  filed: mostly(false, true),
   limit: mostly<number | null>(null, 2, 5),
   ttl: mostly<string | null>(null, '5s', '60s'),
   length: mostly<number | null>(null, 3),
@@ -50,13 +51,15 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
     const stream = queue.type === 'stream';
     const clustered = broker.nodes > 1;
     const dead = queue.deadLetters && !stream;
+    // Dead letters go to a second queue as well.
+    const filed = dead && queue.filed;
     const newest = broker.version === '4.3';
     // From 4.3 on there are no transient queues that clients share (R15).
     const durable = queue.durable || queue.type !== 'classic' || newest;
     const jobs: Document = {
       ...(queue.type === 'classic' ? {} : { 'x-queue-type': queue.type }),
       ...(durable ? {} : { durable: false }),
-      ...(dead ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' } : {}),
+      ...(dead ? { 'x-dead-letter-exchange': filed ? 'graves' : '', 'x-dead-letter-routing-key': 'failed' } : {}),
       ...(dead && quorum && queue.atLeastOnce ? { 'x-dead-letter-strategy': 'at-least-once' } : {}),
       ...(quorum && queue.limit !== null ? { 'x-delivery-limit': queue.limit } : {}),
       ...(queue.ttl === null || stream ? {} : { 'x-message-ttl': queue.ttl }),
@@ -79,6 +82,11 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
     const failed: Document = {
       ...(quorum && clustered ? { 'x-queue-type': 'quorum' } : {}),
       ...(broker.locator === null ? {} : { 'x-queue-leader-locator': broker.locator }),
+      ...(filed ? { bindings: [{ exchange: 'graves' }] } : {}),
+    };
+    const exchanges: Document = {
+      ...(queue.exchange === null ? {} : { work: { type: queue.exchange } }),
+      ...(filed ? { graves: { type: 'fanout' } } : {}),
     };
     const retries = clients.retries ?? (clients.confirmTimeout === null ? null : 5);
     const waits: Document = {
@@ -96,8 +104,12 @@ export const rabbitmq: fc.Arbitrary<Document> = fc
         flush: broker.flush,
       },
       places: {
-        ...(queue.exchange === null ? {} : { exchanges: { work: { type: queue.exchange } } }),
-        queues: { jobs, ...(dead ? { failed } : {}) },
+        ...(Object.keys(exchanges).length === 0 ? {} : { exchanges }),
+        queues: {
+          jobs,
+          ...(dead ? { failed } : {}),
+          ...(filed ? { file: { bindings: [{ exchange: 'graves' }] } } : {}),
+        },
       },
       to: queue.exchange === null ? 'jobs' : 'work',
       from: 'jobs',
