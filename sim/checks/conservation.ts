@@ -101,19 +101,42 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
   return 0;
 }
 
-/** Whether the connection that a hop went by broke soon after, because of a frame before it that was lost: then the broker never read this one. */
-function brokeOff(trace: Trace, sent: FactId): boolean {
-  const until = trace.time(sent) + trace.value(sent) + STREAM_BREAKS_US;
-  for (let id = sent + 1; id <= trace.count && trace.time(id) <= until; id++) {
-    if (trace.kind(id) !== F['connection-lost']) continue;
-    const ends = [trace.actor(id), trace.peer(id)];
-    if (ends.includes(trace.actor(sent)) && ends.includes(trace.peer(sent))) return true;
+/**
+ * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, or the connection broke soon
+ * after, because of a frame before it that was lost or of a silence.
+ */
+function neverRead(trace: Trace, sent: FactId): boolean {
+  const node = trace.peer(sent);
+  const arrivesUs = trace.time(sent) + trace.value(sent);
+  let readUs = arrivesUs;
+  let isUp = true;
+  let isPaused = false;
+  for (let id = 1; id <= trace.count; id++) {
+    const isLater = trace.time(id) > arrivesUs;
+    if (isLater && !isUp) return true;
+    if (isLater && !isPaused && trace.time(id) > readUs + NOTICED_US) return false;
+    const kind = trace.kind(id);
+    if (kind === F['connection-lost'] && id > sent) {
+      const ends = [trace.actor(id), trace.peer(id)];
+      if (ends.includes(trace.actor(sent)) && ends.includes(node)) return true;
+    }
+    if (trace.actor(id) !== node) continue;
+    if (kind === F.crashed || kind === F.stopped) {
+      if (isLater && isPaused) return true;
+      if (!isLater) isUp = false;
+      isPaused = false;
+    } else if (kind === F.restarted) isUp = true;
+    else if (kind === F.paused) isPaused ||= !isLater;
+    else if (kind === F.resumed && isPaused) {
+      isPaused = false;
+      if (isLater) readUs = trace.time(id);
+    }
   }
-  return false;
+  return !isUp || isPaused;
 }
 
-/** Broken streams are noticed within a second; the notice itself takes a while. */
-const STREAM_BREAKS_US = 2_000_000;
+/** Broken streams are noticed within a second; the notice itself takes a while, too. */
+const NOTICED_US = 2_000_000;
 
 /**
  * A publishing request that arrived at a broker that was up and after which nothing at all is recorded of its message. A message whose last
@@ -122,8 +145,7 @@ const STREAM_BREAKS_US = 2_000_000;
 function vanishedRequest(evidence: Evidence): FactId {
   const { trace } = evidence;
   const last = evidence.perMessage();
-  const troubled = evidence.openFault > 0;
-  if (troubled) return 0;
+  if (evidence.openFault > 0) return 0;
   for (let id = 1; id <= trace.count; id++) {
     const message = trace.messageOf(id);
     if (message > 0) last[message] = id;
@@ -136,7 +158,7 @@ function vanishedRequest(evidence: Evidence): FactId {
     if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
     if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs)
       continue;
-    if (!brokeOff(trace, id)) return id;
+    if (!neverRead(trace, id)) return id;
   }
   return 0;
 }

@@ -9,7 +9,7 @@
 import { F, type FactName, R } from '../../core/facts.ts';
 import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
-import type { ConsumerSpec, Scenario } from '../scenario/types.ts';
+import type { ConsumerSpec, Scenario, TimelineAction } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { type Arrivals, arrivalsOf } from './arrivals.ts';
 import { LogHistory } from './log-history.ts';
@@ -56,8 +56,10 @@ export class Evidence {
   crashHolding: FactId = 0;
   brokerCrash: FactId = 0;
   producerCrash: FactId = 0;
-  /** The last fault that had not ended when the run did: a crash without restart, an open split, a pause. */
+  /** The last fault that had not ended when the run did: a process that is down, paused or slow, an open split, interference that lasts, a burst. */
   openFault: FactId = 0;
+  /** The last thing that happened to processes, network or settings from outside: that a fault began or ended, or that the timeline did anything at all. */
+  lastFault: FactId = 0;
 
   #groupOfConsumer: GroupId[] = [];
   #onlyGroup: GroupId[] = [];
@@ -225,6 +227,12 @@ export class Evidence {
   /** A small count for each message, such as of its copies. */
   perCopy(): Uint8Array {
     return new Uint8Array(this.trace.messageCount + 1);
+  }
+
+  /** Whether what follows from a fact should have come by the end of the run: no fault is open, and so much time has passed since it and since the last fault. */
+  isOver(id: FactId, graceUs: Micros): boolean {
+    const since = Math.max(this.trace.time(id), this.lastFault === 0 ? 0 : this.trace.time(this.lastFault));
+    return this.openFault === 0 && since + graceUs < this.trace.endedAtUs;
   }
 
   /** Whether some consumer of the group may still be at work on the message when the run ends. */
@@ -404,6 +412,7 @@ export class Evidence {
       const kind = trace.kind(id);
       if (counts[kind] === 0) firsts[kind] = id;
       counts[kind] = (counts[kind] as number) + 1;
+      if (FAULTS[kind] === 1) this.lastFault = id;
       switch (kind) {
         case F.sent: {
           const detail = trace.detail(id);
@@ -463,11 +472,15 @@ export class Evidence {
           this.#died[actor] = id;
           this.#paused[actor] = 0;
           openFaults.set(`down ${actor}`, id);
+          openFaults.delete(`pause ${actor}`);
           break;
         }
         case F.stopped:
           this.#died[trace.actor(id)] = id;
           this.#paused[trace.actor(id)] = 0;
+          openFaults.delete(`pause ${trace.actor(id)}`);
+          // Who is one too many is not missed.
+          if (trace.kind(trace.cause(id) || id) !== F.scaled) openFaults.set(`down ${trace.actor(id)}`, id);
           break;
         case F.revoked:
           this.#taken.set(this.#holding(trace.peer(id), trace.place(id)), id);
@@ -486,9 +499,15 @@ export class Evidence {
           this.#paused[trace.actor(id)] = 0;
           openFaults.delete(`pause ${trace.actor(id)}`);
           break;
+        case F.slowed:
+          if (trace.value(id) === USUAL_SPEED) openFaults.delete(`slow ${trace.actor(id)}`);
+          else openFaults.set(`slow ${trace.actor(id)}`, id);
+          break;
         case F.split:
-        case F['fault-begun']:
           openFaults.set(`line ${trace.value(id)}`, id);
+          break;
+        case F['fault-begun']:
+          if (lasts(this.scenario.timeline[trace.value(id)]?.action)) openFaults.set(`line ${trace.value(id)}`, id);
           break;
         case F.healed:
         case F['fault-ended']:
@@ -595,6 +614,35 @@ export class Evidence {
 }
 
 const DELIVERY = HOPS.indexOf('delivery');
+
+/** In `value` of `slowed`. */
+const USUAL_SPEED = 100;
+
+/** By kind of fact: 1 for what somebody did from outside. */
+const FAULTS = new Uint8Array(256);
+for (const name of [
+  'crashed',
+  'restarted',
+  'paused',
+  'resumed',
+  'split',
+  'healed',
+  'fault-begun',
+  'fault-ended',
+  'stopped',
+  'slowed',
+  'changed',
+] as const)
+  FAULTS[F[name]] = 1;
+
+/**
+ * Whether a line of the timeline goes on after it has begun, beside what it does to processes and links (which have facts of their own). Interference with so many
+ * hops is over with them.
+ */
+function lasts(action: TimelineAction | undefined): boolean {
+  if (action?.type === 'interfere') return action.times === 0 || action.forUs !== null;
+  return action?.type === 'burst';
+}
 
 /** Whether a group (or a place) is meant by a claim's scope: its name, its topic, the declared name of consumers that form it, or a store that they write to. */
 export function inScope(evidence: Evidence, group: GroupId, scope: string): boolean {

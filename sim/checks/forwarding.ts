@@ -113,8 +113,7 @@ export function offsetsApart(evidence: Evidence): Apart | null {
     }
   }
   for (const txn of last.values()) {
-    const over = trace.time(txn.end) + GRACE_US < trace.endedAtUs && evidence.openFault === 0;
-    if (over && offsets.lack(txn)) return lacksOffset(txn);
+    if (evidence.isOver(txn.end, GRACE_US) && offsets.lack(txn)) return lacksOffset(txn);
   }
   return null;
 }

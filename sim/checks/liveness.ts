@@ -58,26 +58,6 @@ function waiting(evidence: Evidence, scope: string): readonly Waiting[] {
   return found;
 }
 
-const FAULTS: readonly number[] = [
-  F.crashed,
-  F.restarted,
-  F.paused,
-  F.resumed,
-  F.split,
-  F.healed,
-  F['fault-begun'],
-  F['fault-ended'],
-  F.stopped,
-  F.slowed,
-  F.changed,
-];
-
-function lastFault(evidence: Evidence): FactId {
-  const { trace } = evidence;
-  for (let id = trace.count; id >= 1; id--) if (FAULTS.includes(trace.kind(id))) return id;
-  return 0;
-}
-
 /** The last effect of each group. */
 function lastEffects(evidence: Evidence): Map<GroupId, FactId> {
   const last = new Map<GroupId, FactId>();
@@ -100,7 +80,7 @@ export const progress = defineCheck<Stalled>({
   idle: 'no process crashed or stalled and the network was whole',
   find(evidence, scope) {
     const { trace } = evidence;
-    const fault = lastFault(evidence);
+    const fault = evidence.lastFault;
     const effects = lastEffects(evidence);
     const base = { exercised: fault > 0, place: '', messages: 0, forUs: 0 };
     let open: Stalled | null = null;
@@ -140,7 +120,7 @@ export const drained = defineCheck<Stalled>({
     if (wait === undefined) {
       return { seen: 'sound', exercised: evidence.any('appended'), witness: [], place: '', messages: 0, forUs: 0 };
     }
-    const since = Math.max(lastEffects(evidence).get(wait.group) ?? 0, wait.oldest, lastFault(evidence));
+    const since = Math.max(lastEffects(evidence).get(wait.group) ?? 0, wait.oldest, evidence.lastFault);
     const forUs = trace.endedAtUs - trace.time(since);
     const seen = forUs >= PATIENCE_US && evidence.openFault === 0 ? 'broken' : 'open';
     return {
@@ -173,7 +153,7 @@ export const boundedRedelivery = defineCheck<Storm>({
   idle: 'nothing was handed out a second time',
   find(evidence, scope) {
     const { trace } = evidence;
-    const fault = lastFault(evidence);
+    const fault = evidence.lastFault;
     const from = fault === 0 ? 0 : trace.time(fault);
     const quarter = (trace.endedAtUs - from) / 4;
     let early = 0;
@@ -218,10 +198,10 @@ export const rebalanceSettles = defineCheck<Restless>({
   idle: 'no group rebalanced more than once',
   find(evidence, scope) {
     const { trace } = evidence;
-    let cause = 0;
-    for (let id = trace.count; id >= 1 && cause === 0; id--) {
+    let cause = evidence.lastFault;
+    for (let id = trace.count; id > cause; id--) {
       const kind = trace.kind(id);
-      if (FAULTS.includes(kind) || kind === F.scaled || kind === F.started) cause = id;
+      if (kind === F.scaled || kind === F.started) cause = id;
     }
     const from = (cause === 0 ? 0 : trace.time(cause)) + PATIENCE_US;
     const late: FactId[] = [];

@@ -96,7 +96,7 @@ export function acksApart(evidence: Evidence): Apart | null {
         break;
     }
   }
-  const isOver = (id: FactId): boolean => trace.time(id) + GRACE_US < trace.endedAtUs && evidence.openFault === 0;
+  const isOver = (id: FactId): boolean => evidence.isOver(id, GRACE_US);
   for (const { message, place, shown, shownAgain, gone } of inputs.values()) {
     const at = message * places + place;
     if (brought.has(at) || (copies.get(at) ?? 0) > 1) continue;

@@ -115,6 +115,8 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
       // Who was away when a delay ended is handed it at once.
       case F.delivered:
       case F['became-visible']:
+      // Whose delay is over, too, by the time it can be handed out.
+      case F.delivered:
         shown[message] ||= id;
         break;
       case F.evicted:
@@ -133,7 +135,7 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
     if (begun[m] === 0 || commit === 0) continue;
     const parts = whole.get(commit) ?? { kept: 0, missing: 0 };
     whole.set(commit, parts);
-    const isOver = evidence.openFault === 0 && trace.time(commit) + GRACE_US < trace.endedAtUs;
+    const isOver = evidence.isOver(commit, GRACE_US);
     if (shown[m] !== 0) parts.kept ||= shown[m] as FactId;
     else parts.missing ||= (gone[m] as FactId) || (isOver ? (hidden[m] as FactId) : 0);
     if (parts.kept > 0 && parts.missing > 0) return witness(begun[m] as FactId, commit, parts.kept, parts.missing);

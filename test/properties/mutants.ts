@@ -404,6 +404,7 @@ export const MUTANTS: readonly Mutant[] = [
       'exactly-once-effect',
       'committed-survives',
       'progress',
+      'drained',
       'unseen',
     ],
     system: kafka({ topics: { jobs: { partitions: 1 } } }),
