@@ -90,12 +90,12 @@ export class TxnCoordinator {
   }
 
   init(from: ActorId, request: InitProducerIdRequest, out: Out): void {
-    const { transactionalId, timeoutUs } = request;
+    const { transactionalId, timeoutUs, identity = NO_IDENTITY } = request;
     const refused = timeoutError(timeoutUs, durationOf(this.#node.cluster.options, 'transaction.max.timeout.ms'));
     if (refused !== 'NONE') return this.#initialised(from, request.id, refused, -1, -1, out);
     const txn = this.#txns.get(transactionalId);
     if (txn?.busy) return this.#initialised(from, request.id, 'CONCURRENT_TRANSACTIONS', -1, -1, out);
-    const outcome = initProducerId(transactionalId, txn?.metadata, NO_IDENTITY, timeoutUs, () =>
+    const outcome = initProducerId(transactionalId, txn?.metadata, identity, timeoutUs, () =>
       this.#node.newProducerId(),
     );
     this.#carryOut(transactionalId, from, outcome, out, (error, later) => {

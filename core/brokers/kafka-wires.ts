@@ -385,6 +385,8 @@ export interface InitProducerIdRequest extends Request {
   /** '' for a producer that is only idempotent. */
   readonly transactionalId: string;
   readonly timeoutUs: Micros;
+  /** Id and epoch of a transactional producer that wants the next epoch; left out by one that begins. Source: K37; KIP-360. */
+  readonly identity?: { readonly producerId: number; readonly epoch: number };
 }
 
 export interface InitProducerIdAnswer extends Answer {

@@ -261,6 +261,8 @@ export class KafkaProducerPort implements ProducerPort {
   #epoch = -1;
   /** A number was given up, and a new epoch begins as soon as nothing with an old number is in doubt. */
   #renewing = false;
+  /** A number was given up in the transaction that is open. */
+  #gap = false;
   #txn: Transaction | undefined;
   #txns = 0;
   /** Messages that wait for the transaction before theirs to end. */
@@ -317,6 +319,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#producerId = -1;
     this.#epoch = -1;
     this.#renewing = false;
+    this.#gap = false;
     this.#txn = undefined;
     this.#held = [];
     this.#blocked = [];
@@ -634,7 +637,7 @@ export class KafkaProducerPort implements ProducerPort {
     if (error === 'PRODUCER_FENCED' || (error === 'INVALID_PRODUCER_EPOCH' && this.#transactionalId !== ''))
       this.#fence(out);
     for (const entry of batch.entries) this.#entryFailed(entry, reason, isDefinite(error) && !batch.maybeStored, out);
-    if (this.#config.idempotent && this.#transactionalId === '') this.#renewing = true;
+    this.#gaveUp(batch);
   }
 
   /**
@@ -676,6 +679,13 @@ export class KafkaProducerPort implements ProducerPort {
       }
     }
     partition.queue.splice(at, 0, batch);
+  }
+
+  /** What stood behind the number of a batch will not come any more. A transaction is aborted for it, and then a new epoch is asked for. Source: K35. */
+  #gaveUp(batch: Batch): void {
+    if (batch.sequence < 0) return;
+    if (this.#transactionalId === '') this.#renewing = true;
+    else this.#gap = true;
   }
 
   /**
@@ -725,7 +735,7 @@ export class KafkaProducerPort implements ProducerPort {
         if (deadlineOf(batch) > out.now) continue;
         partition.queue.splice(partition.queue.indexOf(batch), 1);
         for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], !batch.maybeStored, out);
-        if (this.#config.idempotent && batch.sequence >= 0 && this.#transactionalId === '') this.#renewing = true;
+        this.#gaveUp(batch);
       }
     }
     while ((this.#blocked[0]?.untilUs ?? MAX_SAFE) <= out.now) {
@@ -749,7 +759,7 @@ export class KafkaProducerPort implements ProducerPort {
           batch.expired = true;
           if (this.#config.idempotent) this.#partition(batch.partition).inFlight--;
           for (const entry of batch.entries) this.#entryFailed(entry, R['timed out'], false, out);
-          if (this.#config.idempotent && this.#transactionalId === '') this.#renewing = true;
+          this.#gaveUp(batch);
         }
       }
     }
@@ -845,10 +855,12 @@ export class KafkaProducerPort implements ProducerPort {
       id: this.#link.nextId(),
       transactionalId: this.#transactionalId,
       timeoutUs: numberOf(this.#spec.options, 'transaction.timeout.ms', 60_000_000),
+      ...(this.#gap && { identity: { producerId: this.#producerId, epoch: this.#epoch } }),
     };
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
       const given = answer as InitProducerIdAnswer | undefined;
       if (given === undefined) this.#unanswered++;
+      if (given?.error === 'PRODUCER_FENCED') return this.#fence(later);
       if (given?.error === 'INVALID_TRANSACTION_TIMEOUT') return this.#giveUp(R['refused by the broker'], later);
       if (given?.error !== 'NONE') {
         if (given === undefined || isStale(given.error)) this.#link.refresh(later);
@@ -856,6 +868,7 @@ export class KafkaProducerPort implements ProducerPort {
       }
       this.#producerId = given.producerId;
       this.#epoch = given.epoch;
+      this.#gap = false;
       this.#state = 'ready';
       this.#countAnew();
       this.#releaseHeld(later);
@@ -945,11 +958,13 @@ export class KafkaProducerPort implements ProducerPort {
 
   #txnEnded(txn: Transaction, out: Out): void {
     this.#txn = undefined;
-    this.#state = 'ready';
+    // Behind a number that was given up nothing is accepted any more: they begin anew in the next epoch (KIP-360).
+    this.#state = this.#gap ? 'initialising' : 'ready';
     for (const { message, partition, offset } of txn.confirmed) {
       if (this.#aborts) this.#host.failed(message, R['transaction aborted'], true, out);
       else this.#host.confirmed(message, this.#cluster.partition(partition).place, offset, true, out);
     }
+    if (this.#gap) return this.#init(out);
     this.#releaseHeld(out);
     this.#send(out);
   }

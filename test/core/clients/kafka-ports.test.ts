@@ -104,6 +104,36 @@ describe('a producer', () => {
     expect(producer.told.slice(2)).toEqual(['m2 confirmed @1']);
   });
 
+  it('goes on with its transactions after a record in one of them was given up', () => {
+    const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
+    const producer = new TestProducer(bench, 'app', {
+      'transactional.id': 'ledger',
+      'request.timeout.ms': 5 * SECOND,
+      'delivery.timeout.ms': 9 * SECOND,
+    });
+    const reader = bench.client('reader');
+    bench.start();
+    const publish = (seconds: number) => {
+      producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(seconds * SECOND);
+    };
+    publish(1);
+    producer.port.publish(bench.message(), bench.say('app'));
+    // The partition is in the transaction; the record does not arrive.
+    bench.wait(2_500);
+    bench.cutOff('b1');
+    bench.wait(12 * SECOND);
+    bench.cutOff('b1', false);
+    bench.wait(5 * SECOND);
+    publish(1);
+    expect(producer.told.filter((line) => !line.includes('attempt'))).toEqual([
+      'm1 confirmed @0',
+      'm2 failed?',
+      'm3 confirmed @3',
+    ]);
+    expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1, 3]);
+  });
+
   it('goes on in the next epoch of its id after it has given a record up (K35)', () => {
     const bench = new KafkaBench({ nodes: 1 });
     const producer = new TestProducer(bench, 'app', {
