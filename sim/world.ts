@@ -9,19 +9,12 @@ import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts'
 import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
-import {
-  CONNECTION,
-  type Command,
-  type Draft,
-  type HopKind,
-  type Machine,
-  type Setup,
-  type Wire,
-} from '../core/machine.ts';
+import type { Command, Draft, HopKind, Machine, Setup, Wire } from '../core/machine.ts';
 import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
 import { type Decider, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
 import { FATE, hopIndexOf, Network } from './network.ts';
+import { ACTOR, type Process, Processes, type ProcessHost, type ProcessWire } from './processes.ts';
 import { Rules } from './rules.ts';
 import { elsewhere, isDeadLetter } from './scenario/places.ts';
 import type { Scenario, TimelineAction, When } from './scenario/types.ts';
@@ -40,23 +33,6 @@ export interface WorldOptions {
 /** Why the run is over. */
 export type Ending = 'duration' | 'message limit' | 'fact limit';
 
-interface Process {
-  readonly actor: Actor;
-  readonly machine: Machine;
-  /** How many connections it has beside the first. */
-  more: number;
-  up: boolean;
-  /** Grows with each crash and stop: what was meant for an older one no longer reaches the process. */
-  incarnation: number;
-  /** It is down, and a restart is under way. */
-  comesBack: boolean;
-  /** What comes before it goes on is put off until then. */
-  paused: boolean;
-  resumesAtUs: Micros;
-  /** What it was told while it could not hear it: all of it while it was paused, and while it was down what it is to be from now on. */
-  missed: { readonly command: Command; readonly cause: FactId }[];
-}
-
 interface Trigger {
   readonly index: number;
   readonly when: Extract<When, { type: 'fact' }>;
@@ -66,17 +42,13 @@ interface Trigger {
 type WorldWire =
   | { readonly type: 'world/begin'; readonly index: number }
   | { readonly type: 'world/end'; readonly index: number }
-  | { readonly type: 'world/restart' | 'world/resume'; readonly actor: ActorId; readonly incarnation: number }
-  | { readonly type: 'world/peer-lost'; readonly actor: ActorId; readonly peer: ActorId }
+  | ProcessWire
   | { readonly type: 'world/rules' };
-
-/** An address is an actor and one of its connections; this many bits of it are the actor. */
-const ACTOR = CONNECTION - 1;
 
 /** A broken stream connection is noticed by both ends after this long (retransmission gives up). */
 const STREAM_BREAKS_US = 1_000_000;
 
-export class World implements Carrier {
+export class World implements Carrier, ProcessHost {
   readonly trace = new Trace();
   readonly scenario: Scenario;
   /** Set when the run is over. */
@@ -85,7 +57,7 @@ export class World implements Carrier {
   readonly #decider: Decider;
   readonly #agenda = new Agenda();
   readonly #network: Network;
-  readonly #processes: Process[] = [];
+  readonly #processes: Processes;
   readonly #byName = new Map<string, ActorId[]>();
   readonly #places = new Map<string, PlaceId>();
   readonly #clusters = new Map<string, Cluster>();
@@ -113,7 +85,8 @@ export class World implements Carrier {
     this.#decider = options.decider ?? seedDecider(options.seed ?? scenario.seed);
     this.#network = new Network(scenario.network, this.trace.actors, this.#decider);
     this.#voice = new Voice(this.trace, this.#agenda, this.#decider, this);
-    this.#processes.push(newProcess(this.trace.actors[0] as Actor, IDLE));
+    this.#processes = new Processes(this.trace, this.#agenda, this.#network, this.#voice, this);
+    this.#processes.add(this.trace.actors[0] as Actor, IDLE);
     this.#build();
     this.#rules =
       scenario.alerts.length + scenario.autoscale.length > 0 ? new Rules(scenario, this.trace, this.setup) : null;
@@ -132,7 +105,7 @@ export class World implements Carrier {
 
   /** An actor's machine: what is folded from the facts can be held to what the machine itself has. */
   machine(actor: ActorId): Machine | undefined {
-    return this.#processes[actor]?.machine;
+    return this.#processes.all[actor]?.machine;
   }
 
   /** Handles up to `events` events. True while there is more to do. */
@@ -231,7 +204,7 @@ export class World implements Carrier {
       this.#byName.set(numbered, [id]);
       this.#network.alias(id, numbered);
     }
-    (this.#processes[id] as Process).more = spec.produces.length;
+    (this.#processes.all[id] as Process).more = spec.produces.length;
     spec.produces.forEach(({ broker, options, to }, i) => {
       const outlet = consumer.outlets[i];
       if (outlet === undefined) throw new Error(`invariant: ${declared} has no outlet ${i}`);
@@ -276,9 +249,9 @@ export class World implements Carrier {
   }
 
   #addActor(name: string, kind: Actor['kind'], machine: Machine, group: string): ActorId {
-    const actor: Actor = { id: this.#processes.length, name, kind, group };
+    const actor: Actor = { id: this.#processes.all.length, name, kind, group };
     this.trace.addActor(actor);
-    this.#processes.push(newProcess(actor, machine));
+    this.#processes.add(actor, machine);
     this.#sequences.push(0);
     for (const key of name === group ? [name] : [name, group]) {
       const ids = this.#byName.get(key);
@@ -300,7 +273,7 @@ export class World implements Carrier {
   }
 
   #schedule(): void {
-    for (const process of this.#processes) if (process.actor.kind !== 'world') this.#start(process);
+    for (const process of this.#processes.all) if (process.actor.kind !== 'world') this.#processes.start(process);
     this.scenario.timeline.forEach(({ when }, index) => {
       if (when.type === 'at') this.#at(when.atUs, { type: 'world/begin', index });
       else this.#addTrigger({ index, when, left: when.nth });
@@ -326,10 +299,10 @@ export class World implements Carrier {
     if (taken.kind === EVENT.world) {
       this.#voice.begin(0, taken.cause);
       this.#worldEvent(taken.wire as WorldWire, taken.cause);
-      this.#finish(null);
+      this.finish(null);
       return;
     }
-    const process = this.#processes[taken.actor & ACTOR] as Process;
+    const process = this.#processes.all[taken.actor & ACTOR] as Process;
     if (process.incarnation !== taken.incarnation || !process.up) {
       if (taken.kind === EVENT.hop) this.#missed(process, taken.from, taken.cause);
       return;
@@ -341,7 +314,7 @@ export class World implements Carrier {
     voice.connection = taken.actor & ~ACTOR;
     if (kind === EVENT.hop) process.machine.receive(from, wire, voice);
     else process.machine.timer(wire, voice);
-    this.#finish(process);
+    this.finish(process);
   }
 
   /** A hop came to a process that is down or is no longer the one that it was sent to. */
@@ -352,11 +325,11 @@ export class World implements Carrier {
   }
 
   /** After a call: what it asked for about its own process, then the timeline lines that its facts set off. */
-  #finish(process: Process | null): void {
+  finish(process: Process | null): void {
     const voice = this.#voice;
     if (process !== null && voice.crashAsked) {
       const restartUs = voice.restartUs;
-      this.#crash(process, restartUs, voice.cause);
+      this.#processes.crash(process, restartUs, voice.cause);
     }
     while (voice.fired.length > 0) {
       const { index, cause } = voice.fired.shift() as { index: number; cause: FactId };
@@ -410,7 +383,7 @@ export class World implements Carrier {
     messages: MessageId | readonly MessageId[],
     cause: FactId,
   ): void {
-    const target = this.#processes[to & ACTOR];
+    const target = this.#processes.all[to & ACTOR];
     if (target === undefined)
       throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const many = typeof messages !== 'number' && messages.length > 1;
@@ -472,7 +445,7 @@ export class World implements Carrier {
   }
 
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {
-    const process = this.#processes[self & ACTOR] as Process;
+    const process = this.#processes.all[self & ACTOR] as Process;
     const delay = delayUs > 0 ? Math.floor(delayUs) : 0;
     return this.#agenda.schedule(this.#agenda.now + delay, EVENT.timer, self, 0, process.incarnation, cause, wire);
   }
@@ -504,127 +477,6 @@ export class World implements Carrier {
     return message;
   }
 
-  // ── Processes ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #start(process: Process): void {
-    const voice = this.#voice;
-    voice.begin(process.actor.id, this.#fact(F.started, process.actor.id));
-    process.machine.start(voice);
-    this.#finish(process);
-  }
-
-  #crash(process: Process, restartUs: Micros | null, cause: FactId, losesDisk = false): void {
-    if (!process.up) return;
-    const voice = this.#voice;
-    const { id } = process.actor;
-    const crashed = this.trace.append(this.#agenda.now, F.crashed, id, 0, 0, 0, 0, R.fault, cause);
-    voice.begin(id, crashed);
-    voice.mute = true;
-    process.machine.crash(voice, losesDisk);
-    voice.mute = false;
-    this.#down(process);
-    this.#disconnect(process, false, crashed);
-    if (restartUs !== null) {
-      process.comesBack = true;
-      const { incarnation } = process;
-      this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id, incarnation }, crashed);
-    }
-    if (this.hasTrigger(F.crashed)) this.watched(F.crashed, crashed);
-  }
-
-  #down(process: Process): void {
-    process.up = false;
-    process.incarnation++;
-    process.paused = false;
-    process.missed = process.missed.filter(({ command }) => lasts(command));
-  }
-
-  /** Its connections are closed, and whoever is at their other ends notices: after an orderly end when all that it said has come. */
-  #disconnect(process: Process, isOrderly: boolean, cause: FactId): void {
-    const { id } = process.actor;
-    const { now } = this.#agenda;
-    for (const peer of this.#network.peersOf(id)) {
-      const other = this.#processes[peer] as Process;
-      if (other.machine.peerLost === undefined) continue;
-      const latency = this.#network.noticeLatency(id, peer, isOrderly ? now : null);
-      if (latency === null) continue;
-      for (let theirs = 0; theirs <= other.more; theirs++) {
-        for (let its = 0; its <= process.more; its++) {
-          const lost = { actor: peer | (theirs * CONNECTION), peer: id | (its * CONNECTION) };
-          this.#at(now + latency, { type: 'world/peer-lost', ...lost }, cause);
-        }
-      }
-    }
-  }
-
-  /** An orderly end. Who is down already does not come back by itself. */
-  #stop(process: Process, cause: FactId): void {
-    process.comesBack = false;
-    if (!process.up) {
-      process.incarnation++;
-      return;
-    }
-    const { id } = process.actor;
-    const stopped = this.trace.append(this.#agenda.now, F.stopped, id, 0, 0, 0, 0, 0, cause);
-    const voice = this.#voice;
-    voice.begin(id, stopped);
-    if (process.machine.stop !== undefined) process.machine.stop(voice);
-    else process.machine.crash(voice, false);
-    this.#down(process);
-    this.#disconnect(process, true, stopped);
-  }
-
-  #restart(process: Process, cause: FactId): void {
-    if (process.up) return;
-    process.up = true;
-    process.comesBack = false;
-    const { id } = process.actor;
-    const restarted = this.trace.append(this.#agenda.now, F.restarted, id, 0, 0, 0, 0, 0, cause);
-    this.#voice.begin(id, restarted);
-    process.machine.restart(this.#voice);
-    this.#finish(process);
-    this.#tellMissed(process);
-  }
-
-  /** Of several pauses the one that ends last counts. */
-  #pause(process: Process, forUs: Micros, cause: FactId): void {
-    const untilUs = this.#agenda.now + forUs;
-    if (!process.up || (process.paused && untilUs <= process.resumesAtUs)) return;
-    process.paused = true;
-    process.resumesAtUs = untilUs;
-    const { id } = process.actor;
-    const paused = this.trace.append(this.#agenda.now, F.paused, id, 0, 0, 0, Math.ceil(forUs / 1000), 0, cause);
-    this.#at(untilUs, { type: 'world/resume', actor: id, incarnation: process.incarnation }, paused);
-  }
-
-  #resume(process: Process, cause: FactId): void {
-    if (!process.paused || this.#agenda.now < process.resumesAtUs) return;
-    process.paused = false;
-    this.trace.append(this.#agenda.now, F.resumed, process.actor.id, 0, 0, 0, 0, 0, cause);
-    this.#tellMissed(process);
-  }
-
-  #tellMissed(process: Process): void {
-    if (process.missed.length === 0) return;
-    const { missed } = process;
-    process.missed = [];
-    for (const { command, cause } of missed) this.#command([process.actor.id], command, cause);
-  }
-
-  #command(ids: readonly ActorId[], command: Command, cause: FactId): void {
-    for (const id of ids) {
-      const process = this.#processes[id] as Process;
-      if (process.machine.command === undefined) continue;
-      if (!process.up || process.paused) {
-        if (process.up || lasts(command)) process.missed.push({ command, cause });
-        continue;
-      }
-      this.#voice.begin(id, cause);
-      process.machine.command(command, this.#voice);
-      this.#finish(process);
-    }
-  }
-
   // ── The timeline ────────────────────────────────────────────────────────────────────────────────────────────────
 
   #worldEvent(wire: WorldWire, cause: FactId): void {
@@ -634,20 +486,9 @@ export class World implements Carrier {
       case 'world/end':
         return this.#endLine(wire.index, cause);
       case 'world/restart':
-      case 'world/resume': {
-        const process = this.#processes[wire.actor] as Process;
-        if (process.incarnation !== wire.incarnation) return;
-        return wire.type === 'world/restart' ? this.#restart(process, cause) : this.#resume(process, cause);
-      }
-      case 'world/peer-lost': {
-        const process = this.#processes[wire.actor & ACTOR] as Process;
-        if (!process.up || process.machine.peerLost === undefined) return;
-        if (process.paused) return this.#at(process.resumesAtUs, wire, cause);
-        this.#voice.begin(wire.actor & ACTOR, cause);
-        this.#voice.connection = wire.actor & ~ACTOR;
-        process.machine.peerLost(wire.peer, this.#voice);
-        return this.#finish(process);
-      }
+      case 'world/resume':
+      case 'world/peer-lost':
+        return this.#processes.event(wire, cause);
       case 'world/rules':
         return this.#applyRules();
       default:
@@ -665,13 +506,15 @@ export class World implements Carrier {
     switch (action.type) {
       case 'crash':
         for (const id of this.#resolve(action.actors))
-          this.#crash(this.#processes[id] as Process, action.restartUs, begun, action.losesDisk);
+          this.#processes.crash(this.#processes.all[id] as Process, action.restartUs, begun, action.losesDisk);
         return;
       case 'restart':
-        for (const id of this.#resolve(action.actors)) this.#restart(this.#processes[id] as Process, begun);
+        for (const id of this.#resolve(action.actors))
+          this.#processes.restart(this.#processes.all[id] as Process, begun);
         return;
       case 'pause':
-        for (const id of this.#resolve(action.actors)) this.#pause(this.#processes[id] as Process, action.forUs, begun);
+        for (const id of this.#resolve(action.actors))
+          this.#processes.pause(this.#processes.all[id] as Process, action.forUs, begun);
         return;
       case 'slow': {
         const ids = this.#resolve(action.actors);
@@ -679,8 +522,8 @@ export class World implements Carrier {
         return this.#slow(ids, begun);
       }
       case 'stop': {
-        const processes = this.#resolve(action.actors).map((id) => this.#processes[id] as Process);
-        for (const process of processes) this.#stop(process, begun);
+        const processes = this.#resolve(action.actors).map((id) => this.#processes.all[id] as Process);
+        for (const process of processes) this.#processes.stop(process, begun);
         this.#stopped.set(
           index,
           processes.map(({ actor: { id }, incarnation }) => ({ id, incarnation })),
@@ -695,14 +538,14 @@ export class World implements Carrier {
       case 'interfere':
         return this.#network.interfere(index, action);
       case 'send':
-        return this.#command(this.#resolve([action.producer]), action, begun);
+        return this.#processes.command(this.#resolve([action.producer]), action, begun);
       case 'poison':
-        return this.#command(this.#resolve([action.producer]), action, begun);
+        return this.#processes.command(this.#resolve([action.producer]), action, begun);
       case 'fix':
         this.#keep(action.consumer, { type: 'fix' });
-        return this.#command(this.#resolve([action.consumer]), { type: 'fix' }, begun);
+        return this.#processes.command(this.#resolve([action.consumer]), { type: 'fix' }, begun);
       case 'burst':
-        return this.#command(this.#resolve([action.producer]), action, begun);
+        return this.#processes.command(this.#resolve([action.producer]), action, begun);
       case 'redrive': {
         const broker = this.scenario.queues[action.queue]?.broker ?? '';
         const command: Command = {
@@ -711,11 +554,11 @@ export class World implements Carrier {
           ...(action.to === null ? {} : { to: action.to }),
           ...(action.perSecond === 0 ? {} : { perSecond: action.perSecond }),
         };
-        return this.#command(this.#clusters.get(broker)?.nodesFor(command) ?? [], command, begun);
+        return this.#processes.command(this.#clusters.get(broker)?.nodesFor(command) ?? [], command, begun);
       }
       case 'purge': {
         const broker = this.scenario.queues[action.queue]?.broker ?? '';
-        return this.#command(this.#clusters.get(broker)?.nodesFor(action) ?? [], action, begun);
+        return this.#processes.command(this.#clusters.get(broker)?.nodesFor(action) ?? [], action, begun);
       }
       case 'seek': {
         const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
@@ -726,11 +569,11 @@ export class World implements Carrier {
         const members = Object.entries(this.scenario.consumers)
           .filter(([, consumer]) => consumer.group === action.group)
           .flatMap(([declared]) => this.#byName.get(declared) ?? []);
-        return this.#command([...nodes, ...members], command, begun);
+        return this.#processes.command([...nodes, ...members], command, begun);
       }
       case 'snapshot': {
         const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
-        return this.#command(this.#clusters.get(spec?.broker ?? '')?.nodesFor(action) ?? [], action, begun);
+        return this.#processes.command(this.#clusters.get(spec?.broker ?? '')?.nodesFor(action) ?? [], action, begun);
       }
       case 'scale':
         return this.#scale(action.consumer, action.count, begun);
@@ -756,8 +599,8 @@ export class World implements Carrier {
       this.#slow(ids, ended);
     } else if (action.type === 'stop') {
       for (const { id, incarnation } of this.#stopped.get(index) ?? []) {
-        const process = this.#processes[id] as Process;
-        if (process.incarnation === incarnation) this.#restart(process, ended);
+        const process = this.#processes.all[id] as Process;
+        if (process.incarnation === incarnation) this.#processes.restart(process, ended);
       }
     } else if (action.type === 'interfere') this.#network.endInterference(index);
   }
@@ -768,9 +611,9 @@ export class World implements Carrier {
       let factor = 1;
       for (const one of this.#slowed.values()) if (one.ids.includes(id)) factor = one.factor;
       this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.floor(factor * 100), 0, cause);
-      const process = this.#processes[id] as Process;
+      const process = this.#processes.all[id] as Process;
       if (process.actor.kind === 'broker') this.#network.slow(id, factor);
-      else this.#command([id], { type: 'slow', factor }, cause);
+      else this.#processes.command([id], { type: 'slow', factor }, cause);
     }
   }
 
@@ -780,18 +623,18 @@ export class World implements Carrier {
     this.#scaledTo.set(declared, count);
     const scaled = this.trace.append(this.#agenda.now, F.scaled, 0, 0, place, 0, count, 0, cause);
     for (let instance = 1; instance <= count; instance++) {
-      const before = this.#processes.length;
+      const before = this.#processes.all.length;
       const id = this.#addConsumer(declared, instance);
-      const process = this.#processes[id] as Process;
+      const process = this.#processes.all[id] as Process;
       if (id >= before) {
-        this.#start(process);
-        for (const command of this.#changes.get(declared) ?? []) this.#command([id], command, scaled);
-      } else if (!process.comesBack) this.#restart(process, scaled);
+        this.#processes.start(process);
+        for (const command of this.#changes.get(declared) ?? []) this.#processes.command([id], command, scaled);
+      } else if (!process.comesBack) this.#processes.restart(process, scaled);
     }
     for (const id of this.#byName.get(declared) ?? []) {
-      const process = this.#processes[id] as Process;
+      const process = this.#processes.all[id] as Process;
       const number = process.actor.name === declared ? 1 : Number(process.actor.name.slice(declared.length + 1));
-      if (number > count) this.#stop(process, scaled);
+      if (number > count) this.#processes.stop(process, scaled);
     }
   }
 
@@ -801,10 +644,10 @@ export class World implements Carrier {
     const command: Command = { type: 'set', path: rest, value };
     if ((section === 'producers' || section === 'consumers' || section === 'stores') && name !== undefined) {
       if (section === 'consumers') this.#keep(name, command);
-      return this.#command(this.#byName.get(name) ?? [], command, cause);
+      return this.#processes.command(this.#byName.get(name) ?? [], command, cause);
     }
     const whole: Command = { type: 'set', path, value };
-    for (const cluster of this.#clusters.values()) this.#command(cluster.nodesFor(whole), whole, cause);
+    for (const cluster of this.#clusters.values()) this.#processes.command(cluster.nodesFor(whole), whole, cause);
   }
 
   /** Instances of this consumer that are added later are told so too. */
@@ -824,33 +667,10 @@ export class World implements Carrier {
   #resolve(names: readonly string[]): ActorId[] {
     return names.flatMap((name) => this.#byName.get(name) ?? []);
   }
-
-  #fact(kind: FactKind, actor: ActorId): FactId {
-    return this.trace.append(this.#agenda.now, kind, actor, 0, 0, 0, 0, 0, 0);
-  }
 }
 
 /** Kinds of places whose names may be those of queues or topics too. */
 const NAMED_APART: ReadonlySet<Place['kind']> = new Set(['group', 'store', 'service', 'alert']);
-
-function newProcess(actor: Actor, machine: Machine): Process {
-  return {
-    actor,
-    machine,
-    more: 0,
-    up: true,
-    incarnation: 0,
-    comesBack: false,
-    paused: false,
-    resumesAtUs: 0,
-    missed: [],
-  };
-}
-
-/** A handler that was repaired, a machine that is fast again, a changed setting: true of the next process too. */
-function lasts({ type }: Command): boolean {
-  return type === 'fix' || type === 'slow' || type === 'set';
-}
 
 const IDLE: Machine = {
   start() {},

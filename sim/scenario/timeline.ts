@@ -132,15 +132,27 @@ export const VERBS = {
   }),
   restart: verb('restart', { restart: required(actors, 'b1', 'These are started again.') }),
   pause: verb('pause', {
-    pause: required(actors, 'resizer-1', 'These stall, and go on as if nothing had happened.'),
+    pause: required(
+      actors,
+      'resizer-1',
+      'These stall, and go on as if nothing had happened: whatever comes meanwhile they hear afterwards. Of several pauses the one that ends last counts.',
+    ),
     for: required(duration(), '40s', 'How long.'),
   }),
   slow: verb('slow', {
     slow: required(actors, 'resizer', 'These work more slowly.'),
-    factor: defaulted(number(0.01, 1_000_000), '10', '5', 'Their work takes this many times as long.'),
+    factor: defaulted(
+      number(0.01, 1_000_000),
+      '10',
+      '5',
+      'Their work takes this many times as long. Of several lines the one that began last counts, until it ends.',
+    ),
     for: forWhile,
   }),
-  stop: verb('stop', { stop: required(actors, 'resizer-3', 'These are shut down in good order.'), for: forWhile }),
+  stop: verb('stop', {
+    stop: required(actors, 'resizer-3', 'These are shut down in good order, and their connections are closed.'),
+    for: forWhile,
+  }),
   split: verb('split', {
     split: required(split, '[[b1, upload-service], [b2, b3]]', 'The network splits into these sides.'),
     heal: optional(duration(), '10s', 'How long until it heals; never when absent.'),
