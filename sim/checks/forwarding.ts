@@ -89,6 +89,8 @@ export function offsetsApart(evidence: Evidence): Apart | null {
       }
       case F.assigned:
       case F.revoked:
+      case F['commit-refused']:
+        // What it was done with when it was no member any more is in none of its transactions.
         done.delete(trace.peer(id));
         break;
       case F['txn-aborted']: {

@@ -166,6 +166,44 @@ timeline:
   },
   {
     fault:
+      'what a Kafka consumer was done with after it had left its group was taken for a part of its next transaction, since a static member comes back without a rebalance',
+    yaml: `
+title: Done too late, and a member again
+broker: { kind: kafka, nodes: 3, replica.lag.time.max.ms: 10s, offsets.topic.num.partitions: 2, transaction.state.log.num.partitions: 2, transaction.state.log.min.isr: 2 }
+seed: 103
+duration: 120s
+topics:
+  jobs: { partitions: 3, replication.factor: 2, min.insync.replicas: 2, unclean.leader.election.enable: true }
+  done: { partitions: 1, replication.factor: 2, min.insync.replicas: 2, unclean.leader.election.enable: true }
+producers:
+  maker: { to: jobs, rate: 2/s, messages: 19, start: 5s, transactional.id: shop, transaction.timeout.ms: 10s, request.timeout.ms: 2s, partitioner: round-robin }
+consumers:
+  worker:
+    from: jobs
+    process: 1s
+    effect: { insert: results }
+    fail: 20%
+    enable.auto.commit: false
+    auto.offset.reset: latest
+    isolation.level: read_committed
+    session.timeout.ms: 10s
+    max.poll.interval.ms: 8s
+    max.poll.records: 5
+    group.instance.id: desk
+    forward.to: done
+    transaction.timeout.ms: 10s
+  reader:
+    from: done
+    effect: { insert: read }
+    auto.offset.reset: earliest
+    isolation.level: read_committed
+    enable.auto.commit: false
+    session.timeout.ms: 10s
+network: { latency: 10ms..300ms }
+`,
+  },
+  {
+    fault:
       'a Kafka coordinator that took over said again that a transaction is committed, which was taken for the next one',
     yaml: `
 title: A decision that is told twice
