@@ -75,13 +75,18 @@ export function confirmedAndLost(evidence: Evidence): readonly FactId[] {
   const gone: FactId[] = [];
   if (!evidence.any('lost')) return gone;
   const storedAgain = evidence.perMessage();
+  // Published again when nobody wanted it any more, and confirmed as such.
+  const unwanted = evidence.perMessage();
   for (let id = trace.count; id >= 1; id--) {
     const kind = trace.kind(id);
     if (kind === F.appended) {
       if (trace.detail(id) !== 2) storedAgain[trace.messageOf(id)] = id;
-    } else if (kind === F.lost) {
+    } else if (kind === F.unroutable) unwanted[trace.messageOf(id)] = id;
+    else if (kind === F.lost) {
       const message = trace.messageOf(id);
       const again = storedAgain[message] as number;
+      const after = unwanted[message] as number;
+      if (after > 0 && after < (confirmed[message] as number)) continue;
       if (confirmed[message] === 0 || (again > 0 && trace.place(again) === trace.place(id))) continue;
       const fate = evidence.queues.byPlace.get(trace.place(id));
       if (fate !== undefined && (fate.ready[message] as number) + (fate.inFlight[message] as number) > 0) continue;

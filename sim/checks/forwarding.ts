@@ -129,7 +129,7 @@ class Offsets {
   readonly #evidence: Evidence;
   readonly #last = new Map<number, FactId>();
   readonly #undone = new Map<number, Map<number, FactId>>();
-  /** The last transaction that was committed with an input. */
+  /** The last transaction that was committed with an input, since the group was last sent back. */
   readonly #written = new Map<number, Map<number, FactId>>();
 
   /** The offset that a group had committed when that was forgotten, as nobody had been in it for too long. */
@@ -147,7 +147,9 @@ class Offsets {
   /** Somebody wishes to read again. */
   sought(id: FactId): void {
     const { trace } = this.#evidence;
-    this.#forgotten.delete(this.#key(trace.detail(id), trace.place(id)));
+    const key = this.#key(trace.detail(id), trace.place(id));
+    this.#forgotten.delete(key);
+    this.#written.delete(key);
   }
 
   /** The transaction in which one of these inputs was forwarded before its offset was forgotten; 0 when there is none. */
@@ -181,12 +183,13 @@ class Offsets {
     this.#undone.get(this.#groupAt(input))?.delete(this.#offsetOf(input));
   }
 
-  /** What another member has forwarded since it began is done, whenever this one is aborted. */
-  undone({ begun, inputs }: Forwarded, abort: FactId): void {
+  /** What another member has forwarded is done, even if this one, which was the owner once, began or ends it later. */
+  undone({ inputs }: Forwarded, abort: FactId): void {
     for (const input of inputs) {
       const key = this.#groupAt(input);
       const offset = this.#offsetOf(input);
-      if ((this.#written.get(key)?.get(offset) ?? 0) < begun) note(this.#undone, key, offset, abort);
+      const isDone = this.#written.get(key)?.has(offset) === true && offset >= (this.#forgotten.get(key) ?? 0);
+      if (!isDone) note(this.#undone, key, offset, abort);
     }
   }
 

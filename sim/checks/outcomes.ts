@@ -52,6 +52,7 @@ export function outcomes(evidence: Evidence, scope: string): Tally {
 
 function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Uint8Array): void {
   const { trace, confirmed } = evidence;
+  const unwanted = evidence.any('unroutable') ? lastOf(evidence, F.unroutable) : null;
   for (const [place, fate] of evidence.queues.byPlace) {
     const ledger = evidence.ledgers.get(place);
     const owes = isRead(evidence, place) && inScope(evidence, place, scope);
@@ -80,6 +81,9 @@ function queueOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: 
       )
         note(tally, 'open', evidence, m, place, ledger, 0);
       else if (ends & END.policy) note(tally, 'removed', evidence, m, place, ledger, fate.last[m] as number);
+      // Published again when no queue took it any more, and confirmed as such.
+      else if (trace.kind(fate.last[m] as number) === F.lost && (unwanted?.[m] ?? 0) > (fate.last[m] as number))
+        note(tally, 'removed', evidence, m, place, ledger, unwanted?.[m] ?? 0);
       else note(tally, 'missing', evidence, m, place, ledger, fate.last[m] as number);
     }
   }

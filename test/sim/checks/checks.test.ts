@@ -151,6 +151,14 @@ const cases: readonly Case[] = [
     '*2 lost b 1 jobs - 0 R:not_durable',
     '3 restarted b',
   ]),
+  queue('confirmed-durable', 'holds', 'lost, and published again when no queue took it', [
+    '1 produced p 1 - - 100 0',
+    '1 appended b 1 jobs',
+    '2 crashed b',
+    '2 lost b 1 jobs - 0 R:not_flushed',
+    '3 unroutable b 1',
+    '4 confirmed p 1',
+  ]),
   queue('confirmed-durable', 'holds', 'the broker crashes and keeps it', [
     ...sent(1, 1),
     '2 crashed b',

@@ -84,6 +84,23 @@ describe('a transaction that forwards', () => {
     expect(told([...read, ...writes(2, 3), ...other, ...late]).verdict).toBe('holds');
   });
 
+  it('is done when a former owner that comes back late tries it in vain', () => {
+    const late = [
+      '4 joined b - team c-2 2',
+      '4 delivered b 1 rides/0 c-2 0 2',
+      '5 settled c-2 1 rides/0 - 0 2',
+      '5 txn-begun c-2 - - - 8',
+      '6 txn-aborted b - - c-2 8',
+      '7 produced p 3 - - 100 0',
+      '7 appended b 3 rides/0 - 1 0',
+      '8 delivered b 3 rides/0 c-1 0 1',
+      '8 settled c-1 3 rides/0 - 0 1',
+    ];
+    const next = ['9 txn-begun c-1 - - - 7', '9 txn-committed b - - c-1 7', '9 committed b - rides/0 c-1 2 team'];
+    const first = [...read, ...writes(2, 3), committed, '4 committed b - rides/0 c-1 1 team'];
+    expect(told([...first, ...late, ...next]).verdict).toBe('holds');
+  });
+
   it('may be tried again after an abort', () => {
     const again = [
       '5 settled c-1 1 rides/0 - 0 2',
