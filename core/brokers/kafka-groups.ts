@@ -484,7 +484,6 @@ export class GroupCoordinator {
       rebalancing(generation: number, reason: GroupReason) {
         rebalancing(group, generation, reason, out);
       },
-      generation: () => undefined,
       store: (done) => this.#store(group, out, done),
       assigned: (generation: number, assignment: GroupAssignment) => {
         out.fact(F.rebalanced, 0, group.place, 0, generation);

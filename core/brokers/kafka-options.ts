@@ -832,7 +832,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'FindCoordinator is part of Metadata: clients learn the leaders of the internal partitions with all others.',
   'A restarted node is fenced when it registers again, even if its former session had not yet ended.',
   'The high watermark is checkpointed at every change, not every 5 s.',
-  'A fetch brings at most max.poll.records, and nothing is fetched ahead while the application works.',
+  'A fetch brings at most max.poll.records, and while the application works none is begun, unless the consumer hears anew who leads. The real client fetches ahead.',
   'Producer ids are unique by node, not handed out in blocks.',
   'The minimum of 1 MiB for segment.bytes is not enforced, so that small logs can show retention.',
   'Only leaders clean a compacted log, and a pass of the cleaner takes no time. A follower’s copy keeps what it got until that node leads.',

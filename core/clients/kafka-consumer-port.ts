@@ -4,8 +4,8 @@
  * asked to give partitions up. Heartbeats go on meanwhile, as the real client's background thread has it.
  * Here is what a poll does and in which state the consumer is; its parts are the membership (`kafka-classic-membership.ts`, `kafka-membership.ts`), the
  * positions, the fetcher and the commits, which share one table of owned partitions (`kafka-owned.ts`) and know nothing of each other.
- * Simplifications: a poll returns one fetch, nothing is fetched ahead; a record that failed, given back or left, is read again from its offset
- * (the application seeks), since a group has no other way to see it again; a rejected one is skipped.
+ * Simplifications: while the application works no fetch is begun, unless it is heard anew who leads; a record that failed, given back or left, is read
+ * again from its offset (the application seeks), since a group has no other way to see it again; a rejected one is skipped.
  */
 import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
 import type { KafkaError } from '../brokers/kafka-wires.ts';

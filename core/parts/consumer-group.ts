@@ -73,8 +73,6 @@ export interface GroupAnswers<Ticket> {
   synced(ticket: Ticket, error: GroupError, partitions: readonly string[]): void;
   /** The group left its generation. */
   rebalancing(generation: number, reason: GroupReason): void;
-  /** All have joined: `generation` begins. */
-  generation(generation: number): void;
   /** Writes the group down before its assignment counts; `done` hears whether that was possible. Left out: it counts at once. */
   store?(done: (ok: boolean, now: Micros, answers: GroupAnswers<Ticket>) => void): void;
   /** The leader's assignment is in force. */
@@ -592,7 +590,6 @@ export class ConsumerGroup<Ticket> {
       this.current = 'Empty';
       this.leaderId = '';
       this.assignor = '';
-      answers.generation(this.generationNumber);
       answers.store?.(() => undefined);
       answers.assigned(this.generationNumber, new Map());
       return;
@@ -603,7 +600,6 @@ export class ConsumerGroup<Ticket> {
     }
     this.assignor = this.elect();
     this.current = 'CompletingRebalance';
-    answers.generation(this.generationNumber);
     for (const member of this.members.values()) {
       member.awaitsSync = true;
       if (member.joinTicket === undefined) continue;

@@ -95,11 +95,6 @@ export class ReplicaSet {
     return this.underMinIsr ? 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' : 'NONE';
   }
 
-  /** A follower's log end as its last fetch showed it; 0 before the first. */
-  endOffsetOf(replica: BrokerNumber): number {
-    return this.followers.get(replica)?.endOffset ?? 0;
-  }
-
   /** A follower fetched at `offset`, so it holds everything below. Source: K18, K19. */
   fetched(replica: BrokerNumber, offset: number, leaderEnd: number, now: Micros): void {
     const follower = this.followers.get(replica);
@@ -148,11 +143,6 @@ export class ReplicaSet {
   /** The controller confirmed this in-sync set, asked for or not. */
   confirm(isr: readonly BrokerNumber[]): void {
     this.committed = isr;
-    this.pending = undefined;
-  }
-
-  /** The controller refused the pending change. */
-  abandonPending(): void {
     this.pending = undefined;
   }
 

@@ -82,11 +82,6 @@ export class TxnIndex {
     this.finished = this.finished.filter((txn) => txn.lastOffset !== offset);
   }
 
-  /** Producer ids with a transaction that has no marker yet, in the order of their first records. */
-  producersInTransaction(): number[] {
-    return this.open.filter((txn) => txn.markerOffset < 0).map((txn) => txn.producerId);
-  }
-
   clear(): void {
     this.open = [];
     this.finished = [];

@@ -41,7 +41,6 @@ const NOBODY_ASKS: GroupAnswers<number> = {
   joined: () => undefined,
   synced: () => undefined,
   rebalancing: () => undefined,
-  generation: () => undefined,
   assigned: () => undefined,
   memberGone: () => undefined,
 };

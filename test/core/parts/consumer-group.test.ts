@@ -20,7 +20,6 @@ const answers: GroupAnswers<string> = {
   },
   synced: (ticket, error, partitions) => news.push(`${ticket} synced ${error} [${partitions.join(' ')}]`),
   rebalancing: (generation, reason) => news.push(`rebalance of ${generation}: ${reason}`),
-  generation: (generation) => news.push(`generation ${generation}`),
   assigned: () => undefined,
   memberGone: (memberId, reason) => news.push(`${memberId} gone: ${reason}`),
 };
