@@ -97,7 +97,7 @@ export function gatheringOptions(action: 'SendMessageBatch' | 'DeleteMessageBatc
       default: 1,
       min: 1,
       max: 10,
-      doc: `So many of them travel in one ${action}, which may hold 1 MiB; each entry succeeds or fails for itself. 1: each in a request of its own. The SDK's batch manager takes 10.`,
+      doc: `So many of them travel in one ${action}${action === 'SendMessageBatch' ? ', which may hold 1 MiB' : ''}; each entry succeeds or fails for itself. 1: each in a request of its own. The SDK's batch manager takes 10.`,
       source: 'AWS SDK for Java 2.x: SqsAsyncBatchManager; S19, S34',
     },
     sendRequestFrequency: {
