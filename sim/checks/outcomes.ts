@@ -273,13 +273,13 @@ export function policyOf(evidence: Evidence, end: FactId): string {
 
 /** Settings by reason code. */
 const POLICIES: Readonly<Record<number, string>> = {
-  [6]: 'the limit of deliveries, without a dead-letter queue',
-  [7]: 'a rejecting consumer, without a dead-letter queue',
-  [8]: 'TTL',
-  [9]: 'the maximum length of the queue',
-  [10]: 'retention',
-  [11]: 'compaction',
-  [22]: 'the retries of the topic, without a dead-letter queue',
-  [29]: 'a purge',
-  [36]: 'a dead-letter queue that does not exist',
+  [R['too many deliveries']]: 'the limit of deliveries, without a dead-letter queue',
+  [R['rejected by the consumer']]: 'a rejecting consumer, without a dead-letter queue',
+  [R['TTL passed']]: 'TTL',
+  [R['queue full']]: 'the maximum length of the queue',
+  [R.retention]: 'retention',
+  [R.compaction]: 'compaction',
+  [R['retries used up']]: 'the retries of the topic, without a dead-letter queue',
+  [R.purged]: 'a purge',
+  [R['missing target']]: 'a dead-letter queue that does not exist',
 };
