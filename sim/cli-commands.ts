@@ -177,7 +177,7 @@ function runCommand(file: string, options: RunOptions): void {
 /** One run under each broker, and what differs between them. */
 function runLanes(file: string, options: RunOptions, names: readonly string[]): void {
   if (options.log !== undefined || options.trace !== undefined) {
-    throw new UsageError(`--log and --trace are of one run: choose a broker, such as --under ${names[0]}.`);
+    throw new UsageError(ofOneRun('--log and --trace are', names));
   }
   const lanes: Lane[] = [];
   for (const name of names) {
@@ -269,7 +269,7 @@ type ExportedRun = Omit<Exported, 'stretch'>;
 
 /** Runs a scenario; null when it cannot be run, which has been said. */
 function exportedRun(file: string, options: ExportOptions): ExportedRun | null {
-  const parsed = read(file, options, underOf(options)[0]);
+  const parsed = read(file, options, oneUnder(options, 'export'));
   if (parsed === null) return null;
   const { trace, ending } = simulate(parsed.scenario, options);
   if (ending !== 'duration') {
@@ -321,7 +321,7 @@ function conformCommand(paths: readonly string[], options: CommonOptions): void 
 // ── Files and runs ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function load(file: string, options: CommonOptions): Scenario | null {
-  return read(file, options, underOf(options)[0])?.scenario ?? null;
+  return read(file, options, oneUnder(options, 'why'))?.scenario ?? null;
 }
 
 /** Reads a file, one in neutral words for the profile that is given; null when it cannot be run, which has been said. */
@@ -347,6 +347,17 @@ function aboutOf(file: string, parsed: Parsed & { scenario: Scenario }, options:
 function underOf({ under }: CommonOptions): readonly string[] {
   const names = (under ?? '').split(',').map((name) => name.trim());
   return [...new Set(names)].filter((name) => name !== '');
+}
+
+/** The profile that was asked for, by a command that is about one run. */
+function oneUnder(options: CommonOptions, command: string): string | undefined {
+  const names = underOf(options);
+  if (names.length > 1) throw new UsageError(ofOneRun(`${command} is`, names));
+  return names[0];
+}
+
+function ofOneRun(what: string, names: readonly string[]): string {
+  return `${what} of one run: choose a broker, such as --under ${names[0]}.`;
 }
 
 /** Prints what is wrong or doubtful; false when the scenario cannot be run. */
