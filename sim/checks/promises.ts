@@ -91,7 +91,7 @@ function exercisedBy(scenario: Scenario, broker: string): readonly ClaimName[] {
     }
     case 'sns':
     case 'google-pubsub':
-      return [...EVERYWHERE, ...QUEUES, 'duplicate', 'nonmonotonic-send', 'single-leader'];
+      return [...EVERYWHERE, ...QUEUES];
     case redis.STREAMS:
       return [...EVERYWHERE, ...QUEUES, 'duplicate', 'lost-write', 'unseen', 'partition-order'];
     default:
@@ -333,12 +333,10 @@ function storageRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
     case 'rabbitmq': {
       // Who is told nothing has nothing confirmed that could be lost.
       if (!booleanOf(producer.options, 'confirms')) return '';
-      const kept = Object.values(scenario.queues).every((queue) => ALWAYS_KEPT.includes(typeOf(queue)));
-      if (kept) return '';
+      const own = Object.entries(scenario.queues).filter(([, { broker }]) => broker === producer.broker);
+      if (own.every(([, queue]) => ALWAYS_KEPT.includes(typeOf(queue)))) return '';
       if (numberOf(producer.options, 'delivery_mode', 1) !== 2) return 'delivery_mode: 1 (transient messages)';
-      const transient = Object.entries(scenario.queues).find(
-        ([, queue]) => kindOf(scenario, queue.broker) === 'rabbitmq' && !booleanOf(queue.options, 'durable', true),
-      );
+      const transient = own.find(([, queue]) => !booleanOf(queue.options, 'durable', true));
       return transient === undefined ? '' : `durable: false of ${transient[0]}`;
     }
     case 'pulsar':
