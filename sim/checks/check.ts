@@ -33,7 +33,7 @@ export interface Check<F extends Found> {
   readonly claim: ClaimName;
   /** What would put the claim to the test: completes "Nothing in this run could have broken it: …". */
   readonly idle: string;
-  /** `scope` narrows the claim: an attribute for key-order; a queue, topic, group or store for the others; '' for everything. */
+  /** `scope` narrows the claim: an attribute for key-order; a queue, topic, group or store for the others; '' for everything, and always for those about the whole run. */
   find(evidence: Evidence, scope: string): F;
   explain(evidence: Evidence, found: F): string;
 }

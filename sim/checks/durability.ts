@@ -5,20 +5,20 @@ import { couldLose } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { reasonOf } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, many, witness } from './evidence.ts';
+import { type Evidence, isKeptFor, isMeant, many, witness } from './evidence.ts';
 
 /** Every delivery has an earlier production of that message. */
 export const noFabrication = defineCheck<Found>({
   claim: 'no-fabrication',
   idle: 'nothing was sent twice, given back, lost or crashed, so no broker had a reason to invent anything',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
     const exercised = evidence.any('delivered') && (couldRepeat(evidence) || couldLose(evidence));
     const produced = new Uint8Array(trace.messageCount + 1);
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
       if (kind === F.produced) produced[trace.messageOf(id)] = 1;
-      else if (kind === F.delivered && produced[trace.messageOf(id)] !== 1) {
+      else if (kind === F.delivered && produced[trace.messageOf(id)] !== 1 && isMeant(evidence, id, scope)) {
         return { seen: 'broken', exercised: true, witness: [id] };
       }
     }
@@ -39,13 +39,13 @@ interface LostAfterYes extends Found {
 export const confirmedDurable = defineCheck<LostAfterYes>({
   claim: 'confirmed-durable',
   idle: 'no broker crashed, no leader changed and no log was cut',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace, confirmed } = evidence;
     const exercised =
       evidence.any('confirmed') &&
       (evidence.brokerCrash > 0 ||
         evidence.any('lost', 'truncated', 'leader-lost', 'expired', 'evicted', 'log-start-moved'));
-    const gone = confirmedAndLost(evidence);
+    const gone = confirmedAndLost(evidence).filter((id) => isKeptFor(evidence, trace.place(id), scope));
     if (gone.length > 0) {
       const lost = gone[0] as FactId;
       const cause = culprit(evidence, lost);

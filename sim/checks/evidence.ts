@@ -61,6 +61,11 @@ export class Evidence {
   /** The last thing that happened to processes, network or settings from outside: that a fault began or ended, or that the timeline did anything at all. */
   lastFault: FactId = 0;
 
+  /** By actor: with which fact it went down, and was not started again. */
+  readonly #down: FactId[] = [];
+  /** The last split or lasting interference that had not ended when the run did. */
+  #openLink: FactId = 0;
+  #readers: Map<GroupId, Set<ActorId>> | null = null;
   #groupOfConsumer: GroupId[] = [];
   #onlyGroup: GroupId[] = [];
   /** By actor: the last fact with which its process ended, and all that it held. */
@@ -227,6 +232,48 @@ export class Evidence {
   /** A small count for each message, such as of its copies. */
   perCopy(): Uint8Array {
     return new Uint8Array(this.trace.messageCount + 1);
+  }
+
+  /** Whether a process was up when the run ended, and did not stand still. */
+  #isUp(actor: ActorId): boolean {
+    return (this.#down[actor] ?? 0) === 0 && (this.#paused[actor] ?? 0) === 0;
+  }
+
+  /** Whether anybody who reads for this group was up when the run ended: who was seen to, or is declared to read its queue. */
+  isLive(group: GroupId): boolean {
+    const { trace, scenario } = this;
+    this.#readers ??= this.#findReaders();
+    for (const reader of this.#readers.get(group) ?? []) if (this.#isUp(reader)) return true;
+    const { name = '', parent = '' } = group < NAMED_GROUPS ? (trace.places[group] ?? {}) : {};
+    return trace.actors.some(({ id, kind, group: declared }) => {
+      if (kind !== 'consumer' || !this.#isUp(id)) return false;
+      const { from = [], group: own = '' } = scenario.consumers[declared] ?? {};
+      return own === this.groupName(group) || from.includes(name) || from.includes(parent);
+    });
+  }
+
+  #findReaders(): Map<GroupId, Set<ActorId>> {
+    const { trace } = this;
+    const readers = new Map<GroupId, Set<ActorId>>();
+    for (let id = this.first('delivered'); id > 0 && id <= trace.count; id++) {
+      if (trace.kind(id) !== F.delivered || trace.peer(id) === 0) continue;
+      const group = this.groupAt(trace.place(id), trace.peer(id));
+      const known = readers.get(group);
+      if (known === undefined) readers.set(group, new Set([trace.peer(id)]));
+      else known.add(trace.peer(id));
+    }
+    return readers;
+  }
+
+  /** Whether enough is whole in the end for work to go on: no link is disturbed, every store is up, and more than half of each broker's nodes. */
+  get coreSurvives(): boolean {
+    if (this.#openLink > 0) return false;
+    const balance = new Map<string, number>();
+    for (const { id, kind, group } of this.trace.actors) {
+      if (kind === 'store' && !this.#isUp(id)) return false;
+      if (kind === 'broker') balance.set(group, (balance.get(group) ?? 0) + (this.#isUp(id) ? 1 : -1));
+    }
+    return [...balance.values()].every((left) => left > 0);
   }
 
   /** Whether what follows from a fact should have come by the end of the run: no fault is open, and so much time has passed since it and since the last fault. */
@@ -471,12 +518,14 @@ export class Evidence {
           unfinished[actor] = 0;
           this.#died[actor] = id;
           this.#paused[actor] = 0;
+          this.#down[actor] = id;
           openFaults.set(`down ${actor}`, id);
           openFaults.delete(`pause ${actor}`);
           break;
         }
         case F.stopped:
           this.#died[trace.actor(id)] = id;
+          this.#down[trace.actor(id)] = id;
           this.#paused[trace.actor(id)] = 0;
           openFaults.delete(`pause ${trace.actor(id)}`);
           // Who is one too many is not missed.
@@ -489,6 +538,7 @@ export class Evidence {
           this.#cut.set(this.#pair(this.#firstNode(trace.actor(id)), this.#firstNode(trace.peer(id))), id);
           break;
         case F.restarted:
+          this.#down[trace.actor(id)] = 0;
           openFaults.delete(`down ${trace.actor(id)}`);
           break;
         case F.paused:
@@ -515,7 +565,12 @@ export class Evidence {
           break;
       }
     }
-    for (const id of openFaults.values()) this.openFault = Math.max(this.openFault, id);
+    for (const id of openFaults.values()) {
+      this.openFault = Math.max(this.openFault, id);
+      const ofLinks =
+        trace.kind(id) === F.split || this.scenario.timeline[trace.value(id)]?.action.type === 'interfere';
+      if (ofLinks && (trace.kind(id) === F.split || trace.kind(id) === F['fault-begun'])) this.#openLink = id;
+    }
   }
 
   #reads(consumer: ActorId, place: PlaceId): void {
@@ -653,6 +708,26 @@ export function inScope(evidence: Evidence, group: GroupId, scope: string): bool
     ([name, { effect, group: own, from }]) =>
       (name === scope || effect.store === scope) &&
       (own === evidence.groupName(group) || from.includes(place?.name ?? '')),
+  );
+}
+
+/** Whether a delivery or another step of a message is meant by a claim's scope: by its place, or by the group of the consumer that it is about. */
+export function isMeant(evidence: Evidence, id: FactId, scope: string): boolean {
+  if (scope === '') return true;
+  const { trace } = evidence;
+  const place = trace.place(id);
+  if (inScope(evidence, place, scope)) return true;
+  const reader = [trace.peer(id), trace.actor(id)].find((actor) => trace.actors[actor]?.kind === 'consumer');
+  return reader !== undefined && inScope(evidence, evidence.groupAt(place, reader), scope);
+}
+
+/** Whether what is stored somewhere is meant by a claim's scope: by its place or topic, or by whoever reads that. */
+export function isKeptFor(evidence: Evidence, place: PlaceId, scope: string): boolean {
+  if (inScope(evidence, place, scope)) return true;
+  const { name = '', parent = '' } = evidence.trace.places[place] ?? {};
+  return Object.entries(evidence.scenario.consumers).some(
+    ([declared, { effect, group, from }]) =>
+      [declared, effect.store, group].includes(scope) && (from.includes(parent) || from.includes(name)),
   );
 }
 

@@ -72,9 +72,11 @@ interface Stalled extends Found {
   readonly place: string;
   readonly messages: number;
   readonly forUs: Micros;
+  /** Too little was whole when the run ended for anything to go on. */
+  readonly isDark?: boolean;
 }
 
-/** After the last fault, every group for which something waits makes an effect within a minute. */
+/** After the last fault, every live group for which something waits makes an effect within a minute; where what is left can work at all. */
 export const progress = defineCheck<Stalled>({
   claim: 'progress',
   idle: 'no process crashed or stalled and the network was whole',
@@ -85,6 +87,7 @@ export const progress = defineCheck<Stalled>({
     const base = { exercised: fault > 0, place: '', messages: 0, forUs: 0 };
     let open: Stalled | null = null;
     for (const wait of waiting(evidence, scope)) {
+      if (!evidence.isLive(wait.group)) continue;
       const effect = effects.get(wait.group) ?? 0;
       const since = Math.max(effect, wait.oldest, fault);
       const forUs = trace.endedAtUs - trace.time(since);
@@ -95,7 +98,11 @@ export const progress = defineCheck<Stalled>({
         messages: wait.messages,
         forUs,
       };
-      if (forUs >= PATIENCE_US) return { ...stalled, exercised: true, seen: 'broken' };
+      if (forUs >= PATIENCE_US) {
+        if (evidence.coreSurvives) return { ...stalled, exercised: true, seen: 'broken' };
+        open ??= { ...stalled, seen: 'open', isDark: true };
+        continue;
+      }
       // Something moved after the last fault: the group lives.
       if (effect <= fault) open ??= { ...stalled, seen: 'open' };
     }
@@ -103,7 +110,9 @@ export const progress = defineCheck<Stalled>({
   },
   explain(_evidence, found) {
     if (found.seen === 'sound')
-      return 'Every group for which messages waited went on making effects after the last fault.';
+      return 'Every live group for which messages waited went on making effects after the last fault.';
+    if (found.isDark === true)
+      return `For the last ${seconds(found.forUs)} nothing of ${found.place} had an effect, but a fault that never ended leaves too little for it to go on with.`;
     if (found.seen === 'open')
       return `Since the last fault nothing of ${found.place} has had an effect, but the run ended ${seconds(found.forUs)} after it, too soon to tell.`;
     return `${many(found.messages, 'message')} waited in ${found.place}, and for the last ${seconds(found.forUs)} nothing of it had an effect, although no fault was new.`;
@@ -204,7 +213,7 @@ export const rebalanceSettles = defineCheck<Restless>({
       if (kind === F.scaled || kind === F.started) cause = id;
     }
     const from = (cause === 0 ? 0 : trace.time(cause)) + PATIENCE_US;
-    const late: FactId[] = [];
+    const late = new Map<PlaceId, FactId[]>();
     const begun = new Map<GroupId, FactId>();
     for (let id = evidence.first('rebalance-begun', 'rebalanced'); id > 0 && id <= trace.count; id++) {
       const kind = trace.kind(id);
@@ -220,13 +229,17 @@ export const rebalanceSettles = defineCheck<Restless>({
       if (kind === F['rebalance-begun']) begun.set(trace.place(id), id);
       else {
         begun.delete(trace.place(id));
-        if (trace.time(id) >= from) late.push(id);
+        if (trace.time(id) < from) continue;
+        const own = late.get(trace.place(id));
+        if (own === undefined) late.set(trace.place(id), [id]);
+        else own.push(id);
       }
     }
     const [open = 0] = begun.values();
-    const base = { exercised: evidence.count('rebalanced') > 1, rebalances: late.length };
-    if (late.length >= 3)
-      return { ...base, seen: 'broken', witness: witness(cause, late[0] as FactId, late[late.length - 1] as FactId) };
+    const most = [...late.values()].reduce((most, own) => (own.length > most.length ? own : most), []);
+    const base = { exercised: evidence.count('rebalanced') > 1, rebalances: most.length };
+    if (most.length >= 3)
+      return { ...base, seen: 'broken', witness: witness(cause, most[0] as FactId, most[most.length - 1] as FactId) };
     return open > 0 ? { ...base, seen: 'open', witness: [open] } : { ...base, seen: 'sound', witness: [] };
   },
   explain(evidence, found) {

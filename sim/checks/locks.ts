@@ -4,8 +4,9 @@
  */
 import { F, R } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
+import type { Trace } from '../trace.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, type GroupId, inScope, many, seconds, witness } from './evidence.ts';
+import { type Evidence, type GroupId, inScope, isMeant, many, seconds, witness } from './evidence.ts';
 
 /** A lock's length is recorded in whole milliseconds. */
 const ROUNDING_US: Micros = 1000;
@@ -201,6 +202,16 @@ function metAny({ met }: Walked, ...kinds: readonly number[]): boolean {
   return kinds.some((kind) => (met[kind] as number) > 0);
 }
 
+/** Whether a fact extends the lock that a delivery granted. */
+function isExtension(trace: Trace, id: FactId, granted: FactId): boolean {
+  return (
+    trace.kind(id) === F.extended &&
+    trace.messageOf(id) === trace.messageOf(granted) &&
+    trace.place(id) === trace.place(granted) &&
+    trace.peer(id) === trace.peer(granted)
+  );
+}
+
 /** On the broker's clock, two locks on one message never overlap. */
 export const lockExclusivity = defineCheck<Found>({
   claim: 'lock-exclusivity',
@@ -225,7 +236,9 @@ export const lockExclusivity = defineCheck<Found>({
   explain(evidence, { witness: [first, second] }) {
     if (first === undefined || second === undefined) return 'No message was locked for two consumers at the same time.';
     const { trace } = evidence;
-    const ends = seconds(trace.time(first) + trace.value(first) * 1000);
+    let last = second - 1;
+    while (last > first && !isExtension(trace, last, first)) last--;
+    const ends = seconds(trace.time(last) + trace.value(last) * 1000);
     return `Message ${trace.messageOf(second)} was handed to ${evidence.peerOf(second)} at ${evidence.at(second)}, while the lock of ${evidence.peerOf(first)}, granted at ${evidence.at(first)}, ran until ${ends}.`;
   },
 });
@@ -310,7 +323,7 @@ interface Overlap extends Found {
 export const zombieOverlap = defineCheck<Overlap>({
   claim: 'zombie-overlap',
   idle: 'no lock ran out, no connection broke and no partition moved while a message was being processed',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
     const working = new Map<GroupId, Uint32Array>();
     const died: FactId[] = [];
@@ -333,7 +346,9 @@ export const zombieOverlap = defineCheck<Overlap>({
           }
           const message = trace.messageOf(id);
           const before = begun[message] as number;
-          if (before > 0 && trace.actor(before) !== consumer && (died[trace.actor(before)] ?? 0) < before) {
+          const isAlone =
+            before === 0 || trace.actor(before) === consumer || (died[trace.actor(before)] ?? 0) >= before;
+          if (!isAlone && isMeant(evidence, id, scope)) {
             messages++;
             if (first.length === 0) first = [before, id];
           }

@@ -47,7 +47,7 @@ export const MEANINGS: Readonly<Record<ClaimName, string>> = {
   'nonmonotonic-send': 'What a producer sends later stands at a higher offset.',
   g0: 'The writes of any two transactions stand in one order, in every partition.',
   g1c: 'No transaction is made of what came about only after it.',
-  progress: 'After the last fault, each group for which something waits makes an effect within a minute.',
+  progress: 'After the last fault, each live group for which something waits makes an effect within a minute.',
   drained: 'In the end nothing is ready or in flight.',
   'bounded-redelivery': 'After the last fault repeats become fewer: there is no retry storm.',
   'rebalance-settles': 'Once its members stay the same, the generation of a group stays the same too.',

@@ -19,6 +19,8 @@ export const singleLeader = defineCheck<Led>({
   find(evidence, scope) {
     const { trace } = evidence;
     const leaders = new Map<PlaceId, FactId>();
+    /** By place, then by epoch: the first election. */
+    const epochs = new Map<PlaceId, Map<number, FactId>>();
     const marks = new Map<PlaceId, FactId>();
     /** By place: the first unclean election since its mark was set. */
     const unclean = new Map<PlaceId, FactId>();
@@ -31,9 +33,12 @@ export const singleLeader = defineCheck<Led>({
       if (!inScope(evidence, place, scope)) continue;
       const leader = leaders.get(place) ?? 0;
       if (kind === F.elected) {
-        if (leader > 0 && trace.value(leader) === trace.value(id) && trace.peer(leader) !== trace.peer(id)) {
-          return { seen: 'broken', exercised: true, witness: [leader, id], unclean: 0 };
-        }
+        const elections = epochs.get(place) ?? new Map<number, FactId>();
+        epochs.set(place, elections);
+        const rival = elections.get(trace.value(id));
+        if (rival === undefined) elections.set(trace.value(id), id);
+        else if (trace.peer(rival) !== trace.peer(id))
+          return { seen: 'broken', exercised: true, witness: [rival, id], unclean: 0 };
         if (leader > 0) changed = true;
         leaders.set(place, id);
         if (trace.detail(id) === UNCLEAN && !unclean.has(place)) unclean.set(place, id);

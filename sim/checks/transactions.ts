@@ -1,10 +1,10 @@
 /** Producers with a memory: idempotent sending, and transactions as a reader sees them. */
 import { F } from '../../core/facts.ts';
-import { textOf } from '../../core/options.ts';
+import { type OptionValues, textOf } from '../../core/options.ts';
 import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { halves } from './dual-write.ts';
-import { type Evidence, witness } from './evidence.ts';
+import { type Evidence, isKeptFor, isMeant, witness } from './evidence.ts';
 import { type Apart, offsetsApart } from './forwarding.ts';
 import { acksApart, forwardsOnPulsar } from './pulsar-forwarding.ts';
 import { addPulsarTxns, shownInPart } from './pulsar-txns.ts';
@@ -52,14 +52,26 @@ function readsCommitted({ scenario, trace }: Evidence, consumer: ActorId): boole
   const declared = scenario.consumers[trace.actors[consumer]?.group ?? ''];
   if (declared === undefined) return false;
   if (scenario.brokers[declared.broker]?.kind === 'pulsar') return true;
-  return textOf(declared.options, 'isolation.level', 'read_uncommitted') === 'read_committed';
+  return textOf(declared.options, isolationOption(declared.options), 'read_uncommitted') === 'read_committed';
+}
+
+/** What a group may read is said by one option or the other. */
+function isolationOption(options: OptionValues): 'isolation.level' | 'share.isolation.level' {
+  return textOf(options, 'group.type', 'consumer') === 'share' ? 'share.isolation.level' : 'isolation.level';
+}
+
+/** The setting of whoever was handed what was not committed. */
+function laxityOf({ scenario, trace }: Evidence, facts: readonly FactId[]): string {
+  const delivered = facts.find((id) => trace.kind(id) === F.delivered) ?? 0;
+  const reader = scenario.consumers[trace.actors[trace.peer(delivered)]?.group ?? ''];
+  return `${isolationOption(reader?.options ?? {})}: read_uncommitted`;
 }
 
 /** A reader is never handed a message of a transaction that was aborted. */
 export const abortedRead = defineCheck<Found>({
   claim: 'aborted-read',
   idle: 'no transaction was aborted while anybody read',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
     if (!evidence.any('txn-aborted')) return { seen: 'sound', exercised: false, witness: [] };
     const { aborted } = txnsOf(evidence);
@@ -67,13 +79,13 @@ export const abortedRead = defineCheck<Found>({
     for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
       if (trace.kind(id) !== F.delivered) continue;
       const end = aborted[trace.messageOf(id)] as number;
-      if (end === 0) continue;
+      if (end === 0 || !isMeant(evidence, id, scope)) continue;
       if (readsCommitted(evidence, trace.peer(id)))
         return { seen: 'broken', exercised: true, witness: witness(end, id) };
       if (lax.length === 0) lax = witness(end, id);
     }
     return lax.length > 0
-      ? { seen: 'removed', exercised: true, witness: lax, policy: 'isolation.level: read_uncommitted' }
+      ? { seen: 'removed', exercised: true, witness: lax, policy: laxityOf(evidence, lax) }
       : { seen: 'sound', exercised: evidence.any('delivered'), witness: [] };
   },
   explain(evidence, { witness: facts }) {
@@ -87,7 +99,7 @@ export const abortedRead = defineCheck<Found>({
 export const precommittedRead = defineCheck<Found>({
   claim: 'precommitted-read',
   idle: 'no transaction was open while anybody read',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace } = evidence;
     if (!evidence.any('txn-begun')) return { seen: 'sound', exercised: false, witness: [] };
     const { begun, committed } = txnsOf(evidence);
@@ -95,7 +107,7 @@ export const precommittedRead = defineCheck<Found>({
     for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
       if (trace.kind(id) !== F.delivered) continue;
       const message = trace.messageOf(id);
-      if (begun[message] === 0) continue;
+      if (begun[message] === 0 || !isMeant(evidence, id, scope)) continue;
       const commit = committed[message] as number;
       if (commit > 0 && commit < id) continue;
       if (readsCommitted(evidence, trace.peer(id)))
@@ -103,7 +115,7 @@ export const precommittedRead = defineCheck<Found>({
       if (lax.length === 0) lax = witness(begun[message] as number, id, commit);
     }
     return lax.length > 0
-      ? { seen: 'removed', exercised: true, witness: lax, policy: 'isolation.level: read_uncommitted' }
+      ? { seen: 'removed', exercised: true, witness: lax, policy: laxityOf(evidence, lax) }
       : { seen: 'sound', exercised: evidence.any('delivered'), witness: [] };
   },
   explain(evidence, { witness: facts }) {
@@ -223,7 +235,7 @@ interface Numbered extends Found {
 export const idempotentProduce = defineCheck<Numbered>({
   claim: 'idempotent-produce',
   idle: 'no producer had to send anything again',
-  find(evidence) {
+  find(evidence, scope) {
     const { trace, logs } = evidence;
     /** By partition and producer: the last of its messages there. */
     const lasts = new Map<PlaceId, ReadonlyMap<ActorId, FactId>>();
@@ -234,6 +246,7 @@ export const idempotentProduce = defineCheck<Numbered>({
       missing,
     });
     for (const log of logs.byPlace.values()) {
+      if (!isKeptFor(evidence, log.place, scope)) continue;
       const first = new Map<MessageId, FactId>();
       const front = new Map<ActorId, FactId>();
       for (let offset = 0; offset < log.messages.length; offset++) {

@@ -46,12 +46,20 @@ export function namesOf(scenario: Scenario): ExpressionNames {
   };
 }
 
-/** What is wrong with the scope of a claim, or null: `key-order` is limited to an attribute, any other claim to a queue, topic, group, store or consumer. */
+/** Claims about what goes through several places: the books of all messages, and transactions. */
+const WHOLE: readonly string[] = ['conservation', 'atomic-publish-and-commit'];
+
+/**
+ * What is wrong with the scope of a claim, or null: `key-order` is limited to an attribute, those about several places to nothing, any other claim to a queue, topic,
+ * group, store or consumer.
+ */
 export function scopeMistake(
   claim: string,
   scope: string,
   names: ExpressionNames,
 ): { readonly message: string; readonly hint: string } | null {
+  if (scope !== '' && WHOLE.includes(claim))
+    return { message: `\`${claim}\` is about the whole run.`, hint: 'Leave its scope out.' };
   const byKey = claim === 'key-order';
   const known = byKey
     ? names.attributes

@@ -1060,16 +1060,30 @@ const cases: readonly Case[] = [
     'progress',
     'violated',
     'nothing moves for more than a minute',
-    ['*1 crashed c-1', '1 produced p 1 - - 100 0', '*1 appended b 1 jobs'],
+    ['1 crashed c-1', '*1 restarted c-1', '1 produced p 1 - - 100 0', '*1 appended b 1 jobs'],
+    { endS: 90 },
+  ),
+  queue(
+    'progress',
+    'undecided',
+    'the broker never comes back',
+    ['*1 crashed b', '0 produced p 1 - - 100 0', '*0 appended b 1 jobs'].sort((a, b) =>
+      a.replace('*', '').localeCompare(b.replace('*', '')),
+    ),
+    { endS: 90 },
+  ),
+  queue(
+    'progress',
+    'holds',
+    'whose members are all gone owes nothing',
+    ['1 crashed c-1', '1 crashed c-2', '1 produced p 1 - - 100 0', '1 appended b 1 jobs'],
     { endS: 90 },
   ),
   queue(
     'progress',
     'undecided',
     'too soon to tell',
-    ['1 crashed c-1', '1 produced p 1 - - 100 0', '1 appended b 1 jobs'].map((line) =>
-      line.includes('produced') ? line : `*${line}`,
-    ),
+    ['1 crashed c-1', '*1 restarted c-1', '1 produced p 1 - - 100 0', '*1 appended b 1 jobs'],
     { endS: 20 },
   ),
   queue('progress', 'holds', 'work goes on after the crash', crashedAndDone),
@@ -1117,6 +1131,12 @@ const cases: readonly Case[] = [
     ['1 started c-1', '2 rebalanced b - team - 1', '5 rebalanced b - team - 2'],
     { endS: 200 },
   ),
+  log('rebalance-settles', 'holds', 'three groups that each rebalance once late', [
+    '1 started c-1',
+    '70 rebalanced b - team - 2',
+    '80 rebalanced b - jobs - 2',
+    '90 rebalanced b - dead - 2',
+  ]),
   log('rebalance-settles', 'not exercised', 'one generation', ['1 started c-1', '2 rebalanced b - team - 1']),
 ];
 
