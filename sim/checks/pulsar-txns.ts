@@ -115,8 +115,6 @@ export function shownInPart(evidence: Evidence, { begun, committed }: Txns): rea
       // Who was away when a delay ended is handed it at once.
       case F.delivered:
       case F['became-visible']:
-      // Whose delay is over, too, by the time it can be handed out.
-      case F.delivered:
         shown[message] ||= id;
         break;
       case F.evicted:
