@@ -86,7 +86,8 @@ export function confirmedAndLost(evidence: Evidence): readonly FactId[] {
       const message = trace.messageOf(id);
       const again = storedAgain[message] as number;
       const after = unwanted[message] as number;
-      if (after > 0 && after < (confirmed[message] as number)) continue;
+      const isAnother = after > 0 && trace.kind(trace.cause(after) || after) !== F.lost;
+      if (isAnother && after < (confirmed[message] as number)) continue;
       if (confirmed[message] === 0 || (again > 0 && trace.place(again) === trace.place(id))) continue;
       const fate = evidence.queues.byPlace.get(trace.place(id));
       if (fate !== undefined && (fate.ready[message] as number) + (fate.inFlight[message] as number) > 0) continue;
