@@ -156,6 +156,7 @@ const cases: readonly Case[] = [
     '1 appended b 1 jobs',
     '2 crashed b',
     '2 lost b 1 jobs - 0 R:not_flushed',
+    '3 retried p 1 - - 2 0',
     '3 unroutable b 1',
     '4 confirmed p 1',
   ]),
