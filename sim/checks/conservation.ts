@@ -102,8 +102,8 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
 }
 
 /**
- * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, or the connection broke soon
- * after, because of a frame before it that was lost or of a silence.
+ * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, its sender
+ * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence.
  */
 function neverRead(trace: Trace, sent: FactId): boolean {
   const node = trace.peer(sent);
@@ -120,8 +120,10 @@ function neverRead(trace: Trace, sent: FactId): boolean {
       const ends = [trace.actor(id), trace.peer(id)];
       if (ends.includes(trace.actor(sent)) && ends.includes(node)) return true;
     }
+    const isOver = kind === F.crashed || kind === F.stopped;
+    if (isOver && id > sent && !isLater && trace.actor(id) === trace.actor(sent)) return true;
     if (trace.actor(id) !== node) continue;
-    if (kind === F.crashed || kind === F.stopped) {
+    if (isOver) {
       if (isLater && isPaused) return true;
       if (!isLater) isUp = false;
       isPaused = false;

@@ -76,6 +76,12 @@ describe('a request of which nothing more is heard', () => {
     expect(heard('4 paused b', ...request, '8 crashed b', '9 restarted b')).not.toBe('violated');
     expect(heard('4 paused b', ...request, '9 resumed b', '9 connection-lost b - - p')).not.toBe('violated');
   });
+
+  it('may have come after the end of the connection, if its sender died while it was on its way', () => {
+    const slow = ['5 produced p 1 - - 100 0', '5 sent p 1 - b 2000000 0'];
+    expect(heard(...slow, '6 crashed p', '8 restarted p')).not.toBe('violated');
+    expect(heard(...slow, '8 crashed p', '9 restarted p')).toBe('violated');
+  });
 });
 
 describe('a transaction', () => {
