@@ -137,6 +137,8 @@ export class PulsarSubscription {
   #servedMore = false;
   /** Redelivery requests by entry: the broker's memory, gone with it (P40). */
   readonly #redeliveries = new NumberMap<number>();
+  /** Entries that were asked back while a transaction acked a message of them, with the reason. */
+  readonly #askedBack = new Map<number, number>();
   /** Entries that came back and wait; they go before new ones (P42). */
   readonly #replay = new Heap<LedgerEntry>();
   /** Entries whose time has not come, by that time (P70, P71). */
@@ -470,6 +472,7 @@ export class PulsarSubscription {
   #release(index: number, count: number): PulsarConsumer | undefined {
     const holder = this.pending.take(index);
     if (holder === undefined) return undefined;
+    if (this.#askedBack.size > 0) this.#askedBack.delete(index);
     holder.unacked -= count;
     this.unacked -= count;
     this.dispatcher?.released(index, holder);
@@ -501,15 +504,18 @@ export class PulsarSubscription {
     if (type === 'Exclusive' || type === 'Failover') {
       if (this.dispatcher?.isActive(consumer) !== false) this.rewind(reason, out);
     } else if (indexes === null) {
-      for (const index of this.pending.keys(consumer))
-        if (!this.isAnnounced(index)) this.giveBack(index, reason, true, true, out);
+      for (const index of this.pending.keys(consumer)) this.#returnAsked(index, reason, out);
     } else {
-      for (const index of indexes)
-        if (this.pending.get(index) === consumer && !this.isAnnounced(index))
-          this.giveBack(index, reason, true, true, out);
+      for (const index of indexes) if (this.pending.get(index) === consumer) this.#returnAsked(index, reason, out);
     }
     this.#eased(out);
     this.dispatch(out);
+  }
+
+  /** An entry of which a transaction acks a message returns when that has ended: nobody gets it before (P67). */
+  #returnAsked(index: number, reason: number, out: Out): void {
+    if (this.isAnnounced(index)) this.#askedBack.set(index, reason);
+    else this.giveBack(index, reason, true, true, out);
   }
 
   /** One entry returns to be handed out again. */
@@ -677,6 +683,7 @@ export class PulsarSubscription {
       if (!this.pending.has(index)) {
         if (index < this.readIndex) this.#replay.push(index, entry);
       } else if (!committed) this.giveBack(index, R['transaction aborted'], true, false, out);
+      else if (this.#askedBack.has(index)) this.#returnAsked(index, this.#askedBack.get(index) as number, out);
     }
     if (ended.size === 0) return this.dispatch(out);
     if (committed) cursor.persist(Number.MAX_SAFE_INTEGER);

@@ -322,6 +322,65 @@ network: { latency: 1ms..5ms }
 timeline: [{ at: 0s, lose: request, times: 1, for: 20s }]
 `,
   },
+  {
+    fault:
+      'Pulsar forgot that a message of a batch was asked back while a transaction acked another one of it: it never came again',
+    yaml: `
+title: One message of a batch acked in a transaction, another given back
+broker:
+  kind: pulsar
+  nodes: 2
+  metadataStoreSessionTimeoutMillis: 6s
+  transactionCoordinatorEnabled: true
+  messageExpiryCheckIntervalInMinutes: 10s
+seed: 0
+duration: 300s
+topics:
+  jobs:
+    subscriptions:
+      - worker
+    retentionTime: 60min
+    retentionSizeInMB: -1
+  done:
+    subscriptions:
+      - reader
+producers:
+  maker:
+    to: jobs
+    rate: 2/s
+    messages: 3
+    start: 5s
+    batcherBuilder: KEY_BASED
+    batchingMaxPublishDelay: 50ms
+    enableTransaction: true
+    transactionMessages: 3
+    transactionTimeout: 10s
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: none
+    fail: 20%
+    subscriptionType: Shared
+    receiverQueueSize: 1
+    acknowledgmentAtBatchIndexLevelEnabled: true
+    negativeAckRedeliveryBackoff:
+      minDelay: 500ms
+      maxDelay: 5s
+    forward.to: done
+    transactionTimeout: 10s
+  reader:
+    from: done
+    effect:
+      insert: read
+network:
+  latency: 10ms..300ms
+timeline:
+  - at: 0s
+    pause: b1
+    for: 6s
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
