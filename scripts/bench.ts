@@ -25,6 +25,9 @@ const OWN_WORDS: Readonly<Record<string, readonly string[]>> = {
   'sqs-fifo': ['producers.shop.key=order'],
   'kafka-share': ['consumers.worker.max.poll.records=1'],
 };
+/** Lanes are measured by turns, so that whatever else the machine does troubles all alike. */
+const TURNS = 3;
+const LANE_MESSAGES = 50_000;
 const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge'] as const;
 type Section = (typeof SECTIONS)[number];
 
@@ -35,11 +38,10 @@ interface Spent {
 
 const NEVER: Spent = { wallMs: Number.POSITIVE_INFINITY, cpuMs: Number.POSITIVE_INFINITY };
 
-/** What one lane cost beside SQS, as its process tells it. */
+/** What one lane cost, as its process tells it. */
 interface LaneCost {
   readonly facts: number;
   readonly cpuMs: number;
-  readonly sqsCpuMs: number;
   /** Neutral words that this broker has nothing for. */
   readonly cannot: readonly string[];
 }
@@ -126,53 +128,53 @@ function bytesOf(trace: Trace): number {
 function brokerFigures(): readonly Figure[] {
   const text = readFileSync(LANES_FILE, 'utf8');
   const lanes = parseScenario(text, { file: LANES_FILE }).under?.lanes ?? [];
-  return lanes
-    .filter((lane) => lane !== 'sqs')
-    .flatMap((lane) => {
-      const told = execFileSync(process.execPath, [script, 'lane', lane, '--rounds', String(rounds)], {
-        encoding: 'utf8',
-      });
-      const { facts, cpuMs, sqsCpuMs, cannot } = JSON.parse(told) as LaneCost;
-      const ratio = cpuMs / sqsCpuMs;
-      return [
-        figure(`W2 under ${lane}: facts a message`, facts / 50_000, ''),
-        cannot.length === 0
-          ? atMost(`W2 under ${lane} ÷ SQS, CPU time`, ratio, 2, '')
-          : figure(`W2 under ${lane}, which has no ${cannot.join(' and no ')}, ÷ SQS, CPU time`, ratio, ''),
-      ];
-    });
+  const costs = new Map<string, LaneCost>();
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const lane of lanes) {
+      const cost = costInOwnProcess(lane);
+      if (cost.cpuMs < (costs.get(lane)?.cpuMs ?? Number.POSITIVE_INFINITY)) costs.set(lane, cost);
+    }
+  }
+  const sqsMs = costs.get('sqs')?.cpuMs ?? Number.NaN;
+  return [...costs].flatMap(([lane, { facts, cpuMs, cannot }]) => {
+    if (lane === 'sqs') return [];
+    const ratio = cpuMs / sqsMs;
+    return [
+      figure(`W2 under ${lane}: facts a message`, facts / LANE_MESSAGES, ''),
+      cannot.length === 0
+        ? atMost(`W2 under ${lane} ÷ SQS, CPU time`, ratio, 2, '')
+        : figure(`W2 under ${lane}, which has no ${cannot.join(' and no ')}, ÷ SQS, CPU time`, ratio, ''),
+    ];
+  });
 }
 
-/** SQS and the lane by turns, so that what else the machine does troubles both alike. CPU time counts: it bears a busy machine better. */
+/** A run of one broker shares no compiled code with another's, as when a person runs it. */
+function costInOwnProcess(lane: string): LaneCost {
+  const told = execFileSync(process.execPath, [script, 'lane', lane, '--rounds', String(rounds)], { encoding: 'utf8' });
+  return JSON.parse(told) as LaneCost;
+}
+
+/** What a lane costs at the least. CPU time counts: it bears a busy machine better. */
 function costOf(lane: string): LaneCost {
   const text = readFileSync(LANES_FILE, 'utf8');
-  const under = (broker: string): { readonly scenario: Scenario; readonly cannot: readonly string[] } => {
-    const sets = ['producers.shop.messages=50000', 'duration=11500s'];
-    const read = parseScenario(text, { file: LANES_FILE, under: broker, sets });
-    // What has no neutral word: the file is read again as one of the lane's own broker.
-    const own = parseDocument(read.under?.text ?? '');
-    for (const key of ['under', 'lanes']) own.delete(key);
-    const { scenario, diagnostics } = parseScenario(String(own), { file: broker, sets: OWN_WORDS[broker] ?? [] });
-    if (scenario === null) throw new Error(`${broker}: ${diagnostics[0]?.message ?? 'unreadable'}`);
-    const cannot = (read.under?.mapped ?? []).filter(({ can }) => !can).map(({ word }) => word.replace(/.*\./, ''));
-    return { scenario, cannot };
-  };
-  const sqs = under('sqs').scenario;
-  const { scenario, cannot } = under(lane);
-  let ours: Spent = NEVER;
-  let base: Spent = NEVER;
+  const sets = [`producers.shop.messages=${LANE_MESSAGES}`, `duration=${LANE_MESSAGES * 0.23}s`];
+  const read = parseScenario(text, { file: LANES_FILE, under: lane, sets });
+  // What has no neutral word: the file is read again as one of the lane's own broker.
+  const own = parseDocument(read.under?.text ?? '');
+  for (const key of ['under', 'lanes']) own.delete(key);
+  const { scenario, diagnostics } = parseScenario(String(own), { file: lane, sets: OWN_WORDS[lane] ?? [] });
+  if (scenario === null) throw new Error(`${lane}: ${diagnostics[0]?.message ?? 'unreadable'}`);
+  const cannot = (read.under?.mapped ?? []).filter(({ can }) => !can).map(({ word }) => word.replace(/.*\./, ''));
+  let spent = NEVER;
   let facts = 0;
   // The first two rounds are for the compiler.
   for (let round = -2; round < rounds; round++) {
-    const sqsSpent = timed(() => run(sqs));
-    const spent = timed(() => {
+    const one = timed(() => {
       facts = run(scenario).trace.count;
     });
-    if (round < 0) continue;
-    base = least(base, sqsSpent);
-    ours = least(ours, spent);
+    if (round >= 0) spent = least(spent, one);
   }
-  return { facts, cpuMs: ours.cpuMs, sqsCpuMs: base.cpuMs, cannot };
+  return { facts, cpuMs: spent.cpuMs, cannot };
 }
 
 // ── The event queue ───────────────────────────────────────────────────────────────────────────────────────────────────
