@@ -101,27 +101,19 @@ describe('a restart', () => {
 
 describe('an orderly stop', () => {
   it('closes connections: a broker hands nothing to who has left', () => {
-    // The worker's long poll waits at the queue when it stops.
-    const trace = traceOf(jobs('{ at: 500ms, stop: worker-1 }', { consumer: ', count: 2' }));
-    expect(storyOf(trace, 'received')).toEqual(['1.000 received m1 worker-2']);
-    expect(countOf(trace, 'unreachable')).toBe(0);
-  });
-
-  it('lets what was said last come before the end is noticed', () => {
-    const kafka = `
-title: A node stops
-broker: { kind: kafka, nodes: 2 }
-duration: 40s
-topics: { orders: { partitions: 1, replication.factor: 2 } }
-producers: { shop: { to: orders, rate: 2/s, acks: all } }
-consumers: { packer: { from: orders, group: packers } }
+    // Its fetch waits at the broker for records when it stops.
+    const trace = traceOf(`
+title: A consumer leaves in good order
+broker: kafka
+duration: 60s
+topics: { orders: { partitions: 1 } }
+producers: { shop: { to: orders, rate: 1/s, start: 10s, messages: 3 } }
+consumers: { packer: { from: orders, group: packers, fetch.max.wait.ms: 20s } }
 network: { latency: 1ms..10ms }
-timeline: [{ at: 10s, stop: b1, for: 10s }, { at: 30s, stop: b2, for: 5s }]`;
-    const trace = traceOf(kafka);
-    const applied = factsOf(trace, 'applied').map(({ timeUs }) => timeUs);
-    const longest = Math.max(...applied.map((timeUs, i) => timeUs - (applied[i - 1] ?? 0)));
-    // Clients turn to the other node at once, instead of waiting for 30 s for an answer.
-    expect(longest).toBeLessThan(6_000_000);
+timeline: [{ at: 8s, stop: packer }]`);
+    expect(countOf(trace, 'appended')).toBe(3);
+    expect(countOf(trace, 'delivered')).toBe(0);
+    expect(factsOf(trace, 'unreachable').filter(({ message }) => message > 0)).toEqual([]);
   });
 });
 
