@@ -47,6 +47,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/browser/**'],
           setupFiles: ['test/setup.ts'],
+          // Commands that are played without a process of their own print no colours, whatever the environment asks (CI=1 is enough).
+          env: { NO_COLOR: '1' },
           // Many start processes of their own, which a busy machine is slow with.
           testTimeout: 120_000,
           hookTimeout: 120_000,
