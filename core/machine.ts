@@ -4,7 +4,7 @@
  * other machine. The world that owns the machine carries out what was said, and it alone knows of crashes, links and time.
  */
 import type { FactKind } from './facts.ts';
-import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from './types.ts';
+import type { Actor, ActorId, AlarmId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from './types.ts';
 
 /**
  * What a hop is for; network rules and loss knobs are told apart by it.
@@ -86,6 +86,13 @@ export interface Out {
   /** Calls `Machine.timer(wire)` after `delayUs` (0: later in this instant) unless cancelled or the actor crashes first. */
   timer(delayUs: Micros, wire: Wire, because?: FactId): TimerId;
   cancel(timer: TimerId): void;
+  /**
+   * Like `timer`, for what hardly ever comes, such as a deadline of requests that nearly all are answered: one alarm is set again and again, each time instead of the last, at next to no cost.
+   * `alarm` is 0 for a new one, else what was returned; it belongs to the machine for ever, with its wire, and only a crash of its process or `silence` keeps it from ringing. It rings after all else that happens at its time: an answer
+   * that comes at the very last moment is in time.
+   */
+  alarm(alarm: AlarmId, delayUs: Micros, wire: Wire): AlarmId;
+  silence(alarm: AlarmId): void;
   /** A whole number 0 … n−1 decided at `site`. With a key the answer depends on (seed, site, key) alone; without, on the order of asking. */
   choose(site: Site, n: number, key?: number): number;
   /** Makes a new message of this actor and records `produced`. Its number is 0 when the process has died in this very step. */

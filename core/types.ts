@@ -15,6 +15,8 @@ export type MessageId = number;
 export type FactId = number;
 /** Number of a pending timer; 0 is none. */
 export type TimerId = number;
+/** Number of an alarm; 0 is none. */
+export type AlarmId = number;
 
 export type ActorKind = 'world' | 'producer' | 'consumer' | 'broker' | 'store';
 

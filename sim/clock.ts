@@ -67,6 +67,17 @@ export class Agenda {
   #head = 0;
   #tail = 0;
 
+  // Alarms: when each rings (Infinity: not at all), for which process and why; whose it is and what it says, once and for all.
+  #alarmTimes = new Float64Array(16);
+  #alarmIncarnations = new Int32Array(16);
+  #alarmCauses = new Int32Array(16);
+  readonly #alarmActors: ActorId[] = [];
+  readonly #alarmWires: Wire[] = [];
+  /** No alarm rings before this. It is found anew when it comes up, so that most alarms are set and silenced at no cost but these stores. */
+  #alarmUs = Number.POSITIVE_INFINITY;
+  /** What an alarm that rings is read into. */
+  readonly #rung = newEvent();
+
   /** Events pending, cancelled ones included. */
   get pending(): number {
     return this.#size + (this.#tail - this.#head);
@@ -129,12 +140,30 @@ export class Agenda {
     }
   }
 
-  /** Time of the next event, or Infinity. Cancelled events count until they come up. */
-  peek(): Micros {
-    if (this.#head !== this.#tail) return this.now;
-    if (this.#size === 0) return Number.POSITIVE_INFINITY;
-    const time = this.#times[0] as number;
-    return time > this.now ? time : this.now;
+  /** A new alarm, silent until `setAlarm`; returns its number. It is a timer for what hardly ever comes: setting it again costs next to nothing. */
+  newAlarm(actor: ActorId, wire: Wire): number {
+    const alarm = this.#alarmWires.length;
+    if (alarm === this.#alarmTimes.length) {
+      this.#alarmTimes = grown(this.#alarmTimes, Float64Array);
+      this.#alarmIncarnations = grown(this.#alarmIncarnations, Int32Array);
+      this.#alarmCauses = grown(this.#alarmCauses, Int32Array);
+    }
+    this.#alarmActors.push(actor);
+    this.#alarmWires.push(wire);
+    this.#alarmTimes[alarm] = Number.POSITIVE_INFINITY;
+    return alarm;
+  }
+
+  /** Sets an alarm to a time, instead of the one that it had. It rings when all else that happens at that time has happened; several, in the order of their numbers. */
+  setAlarm(alarm: number, time: Micros, incarnation: number, cause: FactId): void {
+    this.#alarmTimes[alarm] = time;
+    this.#alarmIncarnations[alarm] = incarnation;
+    this.#alarmCauses[alarm] = cause;
+    if (time < this.#alarmUs) this.#alarmUs = time;
+  }
+
+  silenceAlarm(alarm: number): void {
+    this.#alarmTimes[alarm] = Number.POSITIVE_INFINITY;
   }
 
   /** Takes the next event into `taken` and moves the clock to it; false when there is none at or before `until`. */
@@ -145,7 +174,8 @@ export class Agenda {
       if (future > this.now && this.#head !== this.#tail) {
         const ring = this.#ring;
         event = ring[this.#head++ & (ring.length - 1)] as TakenEvent;
-      } else {
+      } else if (future > this.#alarmUs && this.#rings(future, until)) event = this.#rung;
+      else {
         if (future > until || future === Number.POSITIVE_INFINITY) return false;
         if (future > this.now) this.now = future;
         event = this.#takeRow(this.#pop());
@@ -171,6 +201,28 @@ export class Agenda {
     words[at] = generation > 0 ? generation - 1 : GENERATIONS - 1;
     this.#doubles[slot * DOUBLES + SEQUENCE] = this.#sequence++;
     this.#push(time, slot);
+  }
+
+  /** Whether an alarm rings before the future, and not after `until`; if so it is taken out, and the clock moved to it. */
+  #rings(future: Micros, until: Micros): boolean {
+    const times = this.#alarmTimes;
+    let earliest = 0;
+    for (let alarm = 1; alarm < this.#alarmWires.length; alarm++) {
+      if ((times[alarm] as number) < (times[earliest] as number)) earliest = alarm;
+    }
+    const time = times[earliest] as number;
+    this.#alarmUs = time;
+    if (time >= future || time > until) return false;
+    times[earliest] = Number.POSITIVE_INFINITY;
+    if (time > this.now) this.now = time;
+    const event = this.#rung;
+    event.kind = EVENT.timer;
+    event.actor = this.#alarmActors[earliest] as ActorId;
+    event.from = 0;
+    event.incarnation = this.#alarmIncarnations[earliest] as number;
+    event.cause = this.#alarmCauses[earliest] as FactId;
+    event.wire = this.#alarmWires[earliest] as Wire;
+    return true;
   }
 
   /** Reads a row and frees it. */

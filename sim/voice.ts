@@ -4,7 +4,7 @@
  */
 import { F, type FactKind } from '../core/facts.ts';
 import type { Draft, HopKind, Out, Wire } from '../core/machine.ts';
-import type { ActorId, FactId, Message, MessageId, Micros, PlaceId, TimerId } from '../core/types.ts';
+import type { ActorId, AlarmId, FactId, Message, MessageId, Micros, PlaceId, TimerId } from '../core/types.ts';
 import type { Decider, DecisionSite } from './choice.ts';
 import type { Agenda } from './clock.ts';
 import type { Trace } from './trace.ts';
@@ -20,6 +20,7 @@ export interface Carrier {
     cause: FactId,
   ): void;
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId;
+  setAlarm(self: ActorId, alarm: AlarmId, delayUs: Micros, wire: Wire, cause: FactId): AlarmId;
   newMessage(producer: ActorId, draft: Draft, voice: Voice, because?: FactId): Message;
   /** Whether a line of the timeline waits for facts of this kind. */
   hasTrigger(kind: FactKind): boolean;
@@ -101,6 +102,15 @@ export class Voice implements Out {
 
   cancel(timer: TimerId): void {
     this.#agenda.cancel(timer);
+  }
+
+  alarm(alarm: AlarmId, delayUs: Micros, wire: Wire): AlarmId {
+    if (this.silent || this.mute) return alarm;
+    return this.#world.setAlarm(this.self | this.connection, alarm, delayUs, wire, this.cause);
+  }
+
+  silence(alarm: AlarmId): void {
+    if (alarm !== 0) this.#agenda.silenceAlarm(alarm - 1);
   }
 
   choose(site: Parameters<Out['choose']>[0], n: number, key?: number): number {

@@ -10,7 +10,18 @@ import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
 import { F, type FactKind, R } from '../core/facts.ts';
 import type { Command, Draft, HopKind, Machine, Setup, Wire } from '../core/machine.ts';
-import type { Actor, ActorId, FactId, Message, MessageId, Micros, Place, PlaceId, TimerId } from '../core/types.ts';
+import type {
+  Actor,
+  ActorId,
+  AlarmId,
+  FactId,
+  Message,
+  MessageId,
+  Micros,
+  Place,
+  PlaceId,
+  TimerId,
+} from '../core/types.ts';
 import { type Decider, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
 import { FATE, hopIndexOf, Network } from './network.ts';
@@ -448,6 +459,14 @@ export class World implements Carrier, ProcessHost {
     const process = this.#processes.all[self & ACTOR] as Process;
     const delay = delayUs > 0 ? Math.floor(delayUs) : 0;
     return this.#agenda.schedule(this.#agenda.now + delay, EVENT.timer, self, 0, process.incarnation, cause, wire);
+  }
+
+  /** Carries out `Out.alarm`. */
+  setAlarm(self: ActorId, alarm: AlarmId, delayUs: Micros, wire: Wire, cause: FactId): AlarmId {
+    const process = this.#processes.all[self & ACTOR] as Process;
+    const number = alarm === 0 ? this.#agenda.newAlarm(self, wire) : alarm - 1;
+    this.#agenda.setAlarm(number, this.#agenda.now + delayUs, process.incarnation, cause);
+    return number + 1;
   }
 
   /** Numbers a draft and records `produced`. */

@@ -374,7 +374,7 @@ export class Sns implements Machine {
   }
 
   #forwarded({ token, error }: SendMessageResult, out: Out): void {
-    const job = this.#open.close(token);
+    const job = this.#open.close(token, out);
     if (job === undefined) return;
     job.asked = 0;
     if (error === '') this.#finish(job, out);
@@ -416,7 +416,7 @@ export class Sns implements Machine {
 
   #answered(from: ActorId, answer: NotificationAnswer, out: Out): void {
     const { message, place, status } = answer;
-    const job = this.#open.close(answer.token);
+    const job = this.#open.close(answer.token, out);
     if (job === undefined) {
       out.fact(F['ack-refused'], message, place, from, 0, R['lock expired']);
       return;

@@ -69,7 +69,7 @@ export class DirectProducerPort implements ProducerPort {
     if (wire.type === 'health-answer') return this.#health?.answered(from, wire as HealthAnswer, out);
     if (wire.type !== 'answer') return;
     const { token, ok, reason, definite } = wire as Answer;
-    const calling = this.#open.close(token);
+    const calling = this.#open.close(token, out);
     if (calling === undefined) return;
     if (!ok) return this.#failed(calling, reason, definite, out);
     const { message, step } = calling;

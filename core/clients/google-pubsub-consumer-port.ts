@@ -273,7 +273,7 @@ export class PubsubConsumerPort implements ConsumerPort {
   }
 
   #streamState({ token, error }: StreamState, out: Out): void {
-    this.#opening.close(token);
+    this.#opening.close(token, out);
     const source = this.#sources.find(({ stream }) => stream === token);
     if (source === undefined) return;
     if (error === '') source.heardAtUs = out.now;
@@ -321,7 +321,7 @@ export class PubsubConsumerPort implements ConsumerPort {
   }
 
   #pulled({ token, error, messages }: PullResponse, out: Out): void {
-    const source = this.#pulls.close(token);
+    const source = this.#pulls.close(token, out);
     if (source === undefined) return;
     this.#free(source);
     if (messages.length > 0) {
@@ -460,7 +460,7 @@ export class PubsubConsumerPort implements ConsumerPort {
       for (const one of failed) this.#held.delete(one as ReceivedMessage);
       return;
     }
-    const settling = this.#settling.close(token);
+    const settling = this.#settling.close(token, out);
     if (settling === undefined) return;
     if (error !== PUBSUB_ERRORS.outOfOrder) return this.#outcome(settling, error === '', out);
     out.timer(PAUSE_US, { type: 'pubsub/settle-again', settling } as Wire);

@@ -98,7 +98,7 @@ export class PubsubProducerPort implements ProducerPort {
   receive(_from: ActorId, wire: Wire, out: Out): void {
     if (wire.type !== 'PublishResponse') return;
     const { token, error } = wire as PublishResponse;
-    const batch = this.#open.close(token);
+    const batch = this.#open.close(token, out);
     if (batch === undefined) return;
     if (error === PUBSUB_ERRORS.exhausted) this.#again(batch, R['over capacity'], out);
     else if (error !== '') this.#fail(batch, R['refused by the broker'], out);

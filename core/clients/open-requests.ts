@@ -1,10 +1,10 @@
 /**
- * Requests that a client has sent and not heard of yet. One timer serves them all: it is set when there is something to wait for and set again
- * when it fires too early, so a request that is answered costs no timer of its own.
+ * Requests that a client has sent and not heard of yet. One alarm serves them all: it is set for the earliest deadline, silenced when all are answered, and set again
+ * when it rings and later ones are still open, so a request that is answered costs no timer.
  */
 import type { Out, Wire } from '../machine.ts';
 import { Numbered } from '../parts/numbered.ts';
-import type { Micros } from '../types.ts';
+import type { AlarmId, Micros } from '../types.ts';
 
 const NONE: never[] = [];
 
@@ -12,9 +12,11 @@ export class OpenRequests<T> {
   readonly #wire: Wire;
   /** The items, each marked with its deadline. */
   readonly #open = new Numbered<T>();
-  #armedUs = 0;
+  #alarm: AlarmId = 0;
+  /** When the alarm rings; Infinity: it is silent. */
+  #armedUs = Number.POSITIVE_INFINITY;
 
-  /** `timerType` is the type of the timer's wire; its owner calls `due` when it comes. */
+  /** `timerType` is the type of the alarm's wire; its owner calls `due` when it rings. */
   constructor(timerType: string) {
     this.#wire = { type: timerType };
   }
@@ -37,13 +39,15 @@ export class OpenRequests<T> {
   open(item: T, timeoutUs: Micros, out: Out): number {
     const deadlineUs = out.now + timeoutUs;
     const token = this.#open.add(item, deadlineUs);
-    if (this.#armedUs === 0 || deadlineUs < this.#armedUs) this.#arm(deadlineUs, out);
+    if (deadlineUs < this.#armedUs) this.#arm(deadlineUs, out);
     return token;
   }
 
   /** The item that was waiting under this token; undefined when it is unknown or was given up. */
-  close(token: number): T | undefined {
-    return this.#open.take(token);
+  close(token: number, out: Out): T | undefined {
+    const item = this.#open.take(token);
+    if (this.#open.size === 0) this.#silence(out);
+    return item;
   }
 
   /** Takes out all that match, in the order of asking: they will not be answered any more. */
@@ -57,10 +61,10 @@ export class OpenRequests<T> {
     return closed;
   }
 
-  /** The timer fired: takes out what has waited too long. */
+  /** The alarm rang: takes out what has waited too long. */
   due(out: Out): T[] {
-    if (this.#armedUs > out.now) return [];
-    this.#armedUs = 0;
+    if (this.#armedUs > out.now) return NONE;
+    this.#armedUs = Number.POSITIVE_INFINITY;
     if (this.#open.size === 0) return NONE;
     const late: T[] = [];
     let next = Number.POSITIVE_INFINITY;
@@ -78,11 +82,17 @@ export class OpenRequests<T> {
   /** The process died. Tokens go on, so that late answers to the old process find nothing. */
   clear(): void {
     this.#open.clear();
-    this.#armedUs = 0;
+    this.#armedUs = Number.POSITIVE_INFINITY;
   }
 
   #arm(deadlineUs: Micros, out: Out): void {
     this.#armedUs = deadlineUs;
-    out.timer(deadlineUs - out.now, this.#wire, out.cause);
+    this.#alarm = out.alarm(this.#alarm, deadlineUs - out.now, this.#wire);
+  }
+
+  #silence(out: Out): void {
+    if (this.#armedUs === Number.POSITIVE_INFINITY) return;
+    this.#armedUs = Number.POSITIVE_INFINITY;
+    out.silence(this.#alarm);
   }
 }

@@ -67,7 +67,7 @@ export class OwnWrite {
   }
 
   written({ token, ok, reason }: WriteReply, out: Out): void {
-    const writing = this.#open.close(token);
+    const writing = this.#open.close(token, out);
     if (writing === undefined) return;
     if (ok) this.#host.wrote(writing.message, out);
     else this.#again(writing, reason, false, out);

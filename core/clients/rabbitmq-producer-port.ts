@@ -254,7 +254,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   }
 
   #answerOne(token: number, ok: boolean, out: Out): void {
-    const sending = this.#unanswered.close(token);
+    const sending = this.#unanswered.close(token, out);
     if (sending === undefined) return;
     if (!ok) {
       const waitUs = backoffUs(this.#backoff, sending.attempt, out, this.#jitter, sending.message.decisionKey);

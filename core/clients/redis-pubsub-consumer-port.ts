@@ -90,7 +90,7 @@ export class RedisPubSubConsumerPort implements ConsumerPort {
         if ((wire as Probe).connection === this.#connection && !this.#ended) this.#tell(-1, out);
         return;
       case 'counts':
-        this.#open.close((wire as CountsReply).token);
+        this.#open.close((wire as CountsReply).token, out);
         return;
       case 'closed':
         if ((wire as Closed).connection === this.#connection) this.#end(out);

@@ -70,7 +70,7 @@ export class RedisPubSubProducerPort implements ProducerPort {
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
     if (wire.type !== 'number' && wire.type !== 'error') return;
-    const sending = this.#open.close((wire as NumberReply).token);
+    const sending = this.#open.close((wire as NumberReply).token, out);
     if (sending === undefined) return;
     if (wire.type === 'number') this.#done(sending, out);
     else this.#fail(sending, R['refused by the broker'], true, out);

@@ -184,7 +184,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
     const reply = wire as StreamsReply;
-    const asked = this.#open.close(reply.token);
+    const asked = this.#open.close(reply.token, out);
     if (asked === undefined) return;
     switch (asked.type) {
       case 'read':

@@ -75,7 +75,7 @@ export class RedisStreamsProducerPort implements ProducerPort {
 
   receive(_from: ActorId, wire: Wire, out: Out): void {
     if (wire.type !== 'id' && wire.type !== 'error') return;
-    const sending = this.#open.close((wire as IdReply).token);
+    const sending = this.#open.close((wire as IdReply).token, out);
     if (sending === undefined) return;
     if (wire.type === 'id') this.#done(sending, true, 0, out);
     else this.#done(sending, false, R['refused by the broker'], out);

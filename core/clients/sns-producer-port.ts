@@ -71,7 +71,7 @@ export class SnsProducerPort implements ProducerPort {
   receive(_from: ActorId, wire: Wire, out: Out): void {
     if (wire.type !== 'PublishResult') return;
     const { token, error } = wire as PublishResult;
-    const publishing = this.#open.close(token);
+    const publishing = this.#open.close(token, out);
     if (publishing !== undefined) this.#done(publishing, error === '' ? 0 : R['refused by the broker'], out);
   }
 

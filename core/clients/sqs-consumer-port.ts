@@ -153,7 +153,7 @@ export class SqsConsumerPort implements ConsumerPort {
     if (wire.type === 'ReceiveMessageResult') this.#received(wire as ReceiveMessageResult, out);
     else if (wire.type === 'PlainResult') {
       const { token, error } = wire as PlainResult;
-      const settling = this.#settling.close(token);
+      const settling = this.#settling.close(token, out);
       if (settling === undefined) return;
       if (error === ERROR.throttled && settling.sending <= this.#retries)
         out.timer(pauseOf(settling.sending), { type: 'sqs/settle-again', settling } as AgainTimer);
@@ -226,7 +226,7 @@ export class SqsConsumerPort implements ConsumerPort {
   }
 
   #received(result: ReceiveMessageResult, out: Out): void {
-    const source = this.#polls.close(result.token);
+    const source = this.#polls.close(result.token, out);
     if (source === undefined) return;
     this.#free(source);
     const { messages } = result;
@@ -271,7 +271,7 @@ export class SqsConsumerPort implements ConsumerPort {
 
   /** Each entry succeeded or failed for itself, unless the batch was refused as a whole (S19). */
   #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
-    const batch = this.#batches.close(token);
+    const batch = this.#batches.close(token, out);
     if (batch === undefined) return;
     if (error === ERROR.throttled && batch.sending <= this.#retries)
       return void out.timer(pauseOf(batch.sending), { type: 'sqs/batch-again', batch } as BatchAgainTimer);

@@ -105,7 +105,7 @@ export class SqsProducerPort implements ProducerPort {
     if (wire.type === 'BatchResult') return this.#batchDone(wire as BatchResult, out);
     if (wire.type !== 'SendMessageResult') return;
     const { token, error } = wire as SendMessageResult;
-    const sending = this.#open.close(token);
+    const sending = this.#open.close(token, out);
     if (sending === undefined) return;
     if (error === '') this.#done(sending, true, 0, out);
     else if (error === ERROR.throttled) this.#tryAgain(sending, R['over capacity'], out);
@@ -170,7 +170,7 @@ export class SqsProducerPort implements ProducerPort {
 
   /** Each entry was stored or refused for itself; a batch that was refused as a whole stored nothing (S19). */
   #batchDone({ token, error, entries: results }: BatchResult, out: Out): void {
-    const batch = this.#batches.close(token);
+    const batch = this.#batches.close(token, out);
     if (batch === undefined) return;
     if (error === ERROR.throttled) return this.#tryBatchAgain(batch, R['over capacity'], out);
     batch.entries.forEach(({ request }, i) => {

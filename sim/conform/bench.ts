@@ -74,6 +74,13 @@ export class Bench {
       },
       timer: (delayUs, wire) => bench.#schedule(self, self, delayUs, wire, true),
       cancel: (timer) => void bench.#cancelled.add(timer),
+      alarm(alarm, delayUs, wire) {
+        this.cancel(alarm);
+        return this.timer(delayUs, wire);
+      },
+      silence(alarm) {
+        this.cancel(alarm);
+      },
       choose: () => 0,
       produce: ({ key, sizeBytes }) => bench.message(key, sizeBytes),
       crash() {

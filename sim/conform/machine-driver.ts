@@ -68,6 +68,13 @@ export class MachineDriver {
       cancel(timer) {
         driver.#timers = driver.#timers.filter(({ id }) => id !== timer);
       },
+      alarm(alarm, delayUs, wire) {
+        this.cancel(alarm);
+        return this.timer(delayUs, wire);
+      },
+      silence(alarm) {
+        this.cancel(alarm);
+      },
       choose: () => 0,
       produce: (draft) => driver.message(draft.sizeBytes),
       crash() {

@@ -75,6 +75,13 @@ export class MachineBench {
       cancel(timer) {
         bench.#timers = bench.#timers.filter(({ id }) => id !== timer);
       },
+      alarm(alarm, delayUs, wire) {
+        this.cancel(alarm);
+        return this.timer(delayUs, wire);
+      },
+      silence(alarm) {
+        this.cancel(alarm);
+      },
       choose: (site: Site, n, key) => bench.decide(site.name, n, key),
       produce(draft) {
         const message = bench.message(draft);

@@ -107,6 +107,12 @@ class Overheard implements Out {
   cancel(...args: Parameters<Out['cancel']>) {
     this.#out.cancel(...args);
   }
+  alarm(...args: Parameters<Out['alarm']>) {
+    return this.#out.alarm(...args);
+  }
+  silence(...args: Parameters<Out['silence']>) {
+    this.#out.silence(...args);
+  }
   choose(...args: Parameters<Out['choose']>) {
     return this.#out.choose(...args);
   }

@@ -67,7 +67,7 @@ describe('the agenda', () => {
     const agenda = new Agenda();
     for (const time of [30, 10, 20]) add(agenda, time, time);
     expect(drain(agenda, 20)).toEqual([10, 20]);
-    expect([agenda.now, agenda.peek(), agenda.pending]).toEqual([20, 30, 1]);
+    expect([agenda.now, agenda.pending]).toEqual([20, 1]);
     expect(drain(agenda)).toEqual([30]);
   });
 
@@ -87,5 +87,64 @@ describe('the agenda', () => {
     expect(out.slice(0, 3)).toEqual([0, 2, 4]);
     expect(out.slice(-2)).toEqual([3, 1]);
     expect(new Set(out).size).toBe(3000);
+  });
+
+  it('rings alarms at the last time that they were set to, after all else of that time', () => {
+    const steps = fc.array(fc.record({ delay: fc.nat(6), alarm: fc.nat(3), at: fc.option(fc.nat(6)) }), {
+      minLength: 1,
+      maxLength: 100,
+    });
+    fc.assert(
+      fc.property(steps, (script) => {
+        const agenda = new Agenda();
+        const alarms = [0, 1, 2, 3].map((alarm) => agenda.newAlarm(-1 - alarm, { type: 'alarm' }));
+        const set = alarms.map(() => NEVER);
+        // The model: a plain list of what is to come, and the time of each alarm.
+        let model: { time: number; i: number }[] = [];
+        let made = 0;
+        const schedule = () => {
+          const i = made++;
+          const time = agenda.now + (script[i]?.delay ?? 0);
+          add(agenda, time, i);
+          model.push({ time, i });
+        };
+        schedule();
+        while (agenda.next(NEVER)) {
+          const [least] = [...model].sort((a, b) => a.time - b.time || a.i - b.i);
+          const earliest = Math.min(...set);
+          const { actor } = agenda.taken;
+          if (earliest < (least?.time ?? NEVER)) {
+            expect([agenda.now, actor]).toEqual([earliest, -1 - set.indexOf(earliest)]);
+            set[-1 - actor] = NEVER;
+            continue;
+          }
+          expect([agenda.now, actor]).toEqual([least?.time, least?.i]);
+          model = model.filter((one) => one !== least);
+          const { alarm, at } = script[actor] as (typeof script)[number];
+          set[alarm] = at === null ? NEVER : agenda.now + at;
+          if (at === null) agenda.silenceAlarm(alarm);
+          else agenda.setAlarm(alarm, agenda.now + at, 0, 0);
+          for (let k = 0; k < 2 && made < script.length; k++) schedule();
+        }
+        expect([model, Math.min(...set)]).toEqual([[], NEVER]);
+      }),
+    );
+  });
+
+  it('rings no alarm after the time that it is given, and remembers it', () => {
+    const agenda = new Agenda();
+    const alarm = agenda.newAlarm(7, { type: 'alarm' });
+    agenda.setAlarm(alarm, 30, 4, 9);
+    expect(agenda.next(29)).toBe(false);
+    expect(agenda.next(30)).toBe(true);
+    expect(agenda.taken).toEqual({
+      kind: EVENT.timer,
+      actor: 7,
+      from: 0,
+      incarnation: 4,
+      cause: 9,
+      wire: { type: 'alarm' },
+    });
+    expect(agenda.next(NEVER)).toBe(false);
   });
 });

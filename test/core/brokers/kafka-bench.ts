@@ -264,6 +264,13 @@ export class KafkaBench {
       cancel(timer) {
         bench.#events = bench.#events.filter(({ id }) => id !== timer);
       },
+      alarm(alarm, delayUs, wire) {
+        this.cancel(alarm);
+        return this.timer(delayUs, wire);
+      },
+      silence(alarm) {
+        this.cancel(alarm);
+      },
       choose: () => 0,
       produce: (draft) => bench.message(draft),
       crash() {},

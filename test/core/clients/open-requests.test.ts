@@ -1,23 +1,25 @@
-/** Open requests: one timer for all, each late at its own time. */
+/** Open requests: one alarm for all, each late at its own time. */
 import { expect, it } from 'vitest';
 import { OpenRequests } from '../../../core/clients/open-requests.ts';
 import { MachineBench } from '../machine-bench.ts';
 
-/** Requests by their names; `late` collects who was given up, and when. */
+/** Requests by their names; `late` collects who was given up, and when; `rung` when the alarm came. */
 function requests() {
   const bench = new MachineBench();
   const open = new OpenRequests<string>('late');
   const late: string[] = [];
+  const rung: number[] = [];
   bench.start({
     start: () => {},
     receive: () => {},
     timer: (_, out) => {
+      rung.push(bench.nowUs);
       for (const name of open.due(out)) late.push(`${bench.nowUs} ${name}`);
     },
     crash: () => {},
     restart: () => {},
   });
-  return { bench, open, late };
+  return { bench, open, late, rung };
 }
 
 it('gives up each request at its own deadline, in whatever order they were made', () => {
@@ -37,9 +39,19 @@ it('does not give up what was answered, and goes on for the others', () => {
   const token = open.open('answered', 10, bench.out);
   open.open('silent', 15, bench.out);
   bench.wait(5);
-  expect([open.close(token), open.close(token), open.size]).toEqual(['answered', undefined, 1]);
+  expect([open.close(token, bench.out), open.close(token, bench.out), open.size]).toEqual(['answered', undefined, 1]);
   bench.wait(100);
   expect(late).toEqual(['15 silent']);
+});
+
+it('is not called when all were answered in time', () => {
+  const { bench, open, rung } = requests();
+  for (let i = 0; i < 3; i++) open.close(open.open('answered', 10, bench.out), bench.out);
+  bench.wait(50);
+  expect(rung).toEqual([]);
+  open.open('silent', 10, bench.out);
+  bench.wait(50);
+  expect(rung).toEqual([60]);
 });
 
 it('works again after all was quiet', () => {
@@ -56,7 +68,7 @@ it('after a crash knows no old token, and gives none out again', () => {
   const old = open.open('old', 10, bench.out);
   open.clear();
   const fresh = open.open('new', 10, bench.out);
-  expect([open.close(old), fresh === old]).toEqual([undefined, false]);
+  expect([open.close(old, bench.out), fresh === old]).toEqual([undefined, false]);
   bench.wait(50);
   expect(late).toEqual(['10 new']);
 });
