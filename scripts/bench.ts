@@ -26,7 +26,7 @@ const OWN_WORDS: Readonly<Record<string, readonly string[]>> = {
   'kafka-share': ['consumers.worker.max.poll.records=1'],
 };
 /** Lanes are measured by turns, so that whatever else the machine does troubles all alike. */
-const TURNS = 3;
+const TURNS = 5;
 const LANE_MESSAGES = 50_000;
 const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge'] as const;
 type Section = (typeof SECTIONS)[number];

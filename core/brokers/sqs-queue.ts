@@ -17,6 +17,10 @@ export interface Entry {
   /** What retention counts from: the first enqueue, or the move to a FIFO dead-letter queue (S11). */
   readonly sentAtUs: Micros;
   readonly group: string;
+  /** FIFO: what its message group knows of its own order. */
+  readonly line: Group | null;
+  /** FIFO: the next that came to the group. */
+  next: Entry | undefined;
   /** ApproximateReceiveCount (S8). */
   receives: number;
   /** How many of them were in another queue, before it was moved here: a redrive policy counts those of its own queue (S9). */
@@ -35,8 +39,9 @@ export interface Entry {
 
 /** A message group: its messages in order, of which the first decides whether any can be received (S26, S27). */
 interface Group {
-  entries: Entry[];
-  first: number;
+  /** Where its first message is looked for: those before it are gone. */
+  first: Entry | undefined;
+  last: Entry | undefined;
   /** It waits in the row of open groups. */
   open: boolean;
 }
@@ -79,12 +84,15 @@ export class SqsQueue {
     source: PlaceId,
     receives: number,
   ): Entry {
+    const line = this.fifo ? this.#lineOf(group) : null;
     const entry: Entry = {
       message,
       messageId,
       sequence: this.#all.next,
       sentAtUs,
       group,
+      line,
+      next: undefined,
       receives,
       before: source === 0 ? 0 : receives,
       state: 'delayed',
@@ -96,10 +104,10 @@ export class SqsQueue {
     };
     this.#all.add(entry);
     if (sentAtUs < now) this.#moved.push(sentAtUs, entry);
-    if (this.fifo) {
-      const known = this.#groups.get(group);
-      if (known === undefined) this.#groups.set(group, { entries: [entry], first: 0, open: false });
-      else known.entries.push(entry);
+    if (line !== null) {
+      if (line.last === undefined) line.first = entry;
+      else line.last.next = entry;
+      line.last = entry;
     }
     if (visibleAtUs > now) {
       this.delayed++;
@@ -134,14 +142,8 @@ export class SqsQueue {
 
   /** FIFO: the next one of the same group directly behind this one, if it is visible (S26). */
   successor(entry: Entry): Entry | undefined {
-    const group = this.#groups.get(entry.group);
-    if (group === undefined) return undefined;
-    for (let i = group.first; i < group.entries.length; i++) {
-      const other = group.entries[i] as Entry;
-      if (other.sequence <= entry.sequence || other.state === 'gone') continue;
-      return other.state === 'visible' ? other : undefined;
-    }
-    return undefined;
+    const next = presentFrom(entry.next);
+    return next?.state === 'visible' ? next : undefined;
   }
 
   /** Hands a visible message out; `postpone` must follow, which says until when. Returns its receipt handle. */
@@ -216,10 +218,8 @@ export class SqsQueue {
     else this.delayed--;
     entry.state = 'gone';
     this.#all.take(entry.sequence);
-    if (!this.fifo) return;
-    const group = this.#groups.get(entry.group);
-    if (group === undefined) return;
-    const first = firstOf(group);
+    if (entry.line === null) return;
+    const first = firstOf(entry.line);
     if (first === undefined) this.#groups.delete(entry.group);
     else if (first.state === 'visible') this.#openIfFirst(first);
   }
@@ -263,6 +263,15 @@ export class SqsQueue {
     return [...this.#all.entries()].map(([, entry]) => entry);
   }
 
+  #lineOf(group: string): Group {
+    let line = this.#groups.get(group);
+    if (line === undefined) {
+      line = { first: undefined, last: undefined, open: false };
+      this.#groups.set(group, line);
+    }
+    return line;
+  }
+
   /** S28: within a group the first comes first, also after a timeout; between groups whoever has been open longest. */
   #peekGroups(): Entry | undefined {
     for (; this.#nextOpen < this.#open.length; this.#nextOpen++) {
@@ -278,8 +287,8 @@ export class SqsQueue {
 
   /** FIFO: lets the group of a visible message into the row, if it is the group's first. */
   #openIfFirst(entry: Entry): void {
-    const group = this.#groups.get(entry.group);
-    if (group === undefined || group.open || firstOf(group) !== entry) return;
+    const group = entry.line;
+    if (group === null || group.open || firstOf(group) !== entry) return;
     group.open = true;
     if (this.#nextOpen > 255 && this.#nextOpen * 2 > this.#open.length) {
       this.#open = this.#open.slice(this.#nextOpen);
@@ -299,10 +308,13 @@ function isWaiting(entry: Entry, deadline: Micros): boolean {
 }
 
 function firstOf(group: Group): Entry | undefined {
-  while (group.first < group.entries.length && group.entries[group.first]?.state === 'gone') group.first++;
-  if (group.first > 255 && group.first * 2 > group.entries.length) {
-    group.entries = group.entries.slice(group.first);
-    group.first = 0;
-  }
-  return group.entries[group.first];
+  group.first = presentFrom(group.first);
+  return group.first;
+}
+
+/** This message or the nearest after it in its group that is not gone. */
+function presentFrom(entry: Entry | undefined): Entry | undefined {
+  let present = entry;
+  while (present?.state === 'gone') present = present.next;
+  return present;
 }

@@ -3,19 +3,18 @@
  * renew it. Source: S29.
  */
 import type { Micros } from '../types.ts';
-import { Fifo } from './fifo.ts';
 
 interface Seen<T> {
-  readonly id: string;
   readonly atUs: Micros;
   readonly value: T;
 }
 
 export class DedupWindow<T> {
   readonly #windowUs: Micros;
-  readonly #seen = new Map<string, Seen<T>>();
-  /** In order of acceptance. Beside the map, because to find the first of a map means to pass over all that were deleted before it. */
-  readonly #order = new Fifo<Seen<T>>();
+  /** Since `#sinceUs`, for at least one window; and of the window before. Forgetting a whole map at once is cheaper than each id at its time. */
+  #young = new Map<string, Seen<T>>();
+  #old = new Map<string, Seen<T>>();
+  #sinceUs: Micros = 0;
 
   constructor(windowUs: Micros) {
     this.#windowUs = windowUs;
@@ -23,26 +22,21 @@ export class DedupWindow<T> {
 
   /** What was remembered under this id less than a window ago. */
   find(id: string, now: Micros): T | undefined {
-    this.#forgetOld(now);
-    return this.#seen.get(id)?.value;
+    const seen = this.#young.get(id) ?? this.#old.get(id);
+    return seen === undefined || now - seen.atUs >= this.#windowUs ? undefined : seen.value;
   }
 
   remember(id: string, value: T, now: Micros): void {
-    const seen: Seen<T> = { id, atUs: now, value };
-    this.#seen.set(id, seen);
-    this.#order.push(seen);
+    if (now - this.#sinceUs >= this.#windowUs) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#sinceUs = now;
+    }
+    this.#young.set(id, { atUs: now, value });
   }
 
   clear(): void {
-    this.#seen.clear();
-    this.#order.clear();
-  }
-
-  #forgetOld(now: Micros): void {
-    for (let oldest = this.#order.first; oldest !== undefined; oldest = this.#order.first) {
-      if (now - oldest.atUs < this.#windowUs) return;
-      this.#order.shift();
-      if (this.#seen.get(oldest.id) === oldest) this.#seen.delete(oldest.id);
-    }
+    this.#young.clear();
+    this.#old.clear();
   }
 }
