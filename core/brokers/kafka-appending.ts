@@ -117,6 +117,7 @@ export class Appending {
   failWaiting(hosted: Hosted, out: Out): void {
     const { waiting } = hosted;
     hosted.waiting = [];
+    hosted.markers.clear();
     for (const one of waiting) one.settle('NOT_LEADER_OR_FOLLOWER', out);
   }
 

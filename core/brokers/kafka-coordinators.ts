@@ -105,40 +105,54 @@ export class Coordinators {
     out: Out,
     done: (answer: WriteTxnMarkersAnswer, out: Out) => void,
   ): void {
-    const { id, transactionalId, producerId, epoch, coordinatorEpoch, result } = request;
     for (const index of request.partitions) {
       const hosted = this.#partitions.leader(index);
-      if (hosted === undefined) continue;
-      const written = hosted.replica.appendMarker(
-        producerId,
-        epoch,
-        result,
-        coordinatorEpoch,
-        hosted.state.leaderEpoch,
-        out.now,
-      );
-      const answer: WriteTxnMarkersAnswer = {
-        type: 'kafka/WriteTxnMarkers.answer',
-        id,
-        error: written.type === 'refused' ? written.error : 'NONE',
-        transactionalId,
-        producerId,
-        epoch,
-        written: [index],
-      };
-      // A refused marker is one of an older coordinator or epoch: somebody newer has ended the transaction.
-      if (written.type === 'refused') {
-        done(answer, out);
-        continue;
-      }
-      const because = out.cause;
-      this.#appending.whenReplicated(hosted, written.lastOffset + 1, INTERNAL_TIMEOUT_US, out, (error, later) => {
-        if (error !== 'NONE') return;
-        hosted.groups?.txnEnded(producerId, result === 'COMMIT', because, later);
-        done(answer, later);
-      });
-      this.#appending.grown(hosted, out);
+      if (hosted !== undefined) this.#writeMarker(hosted, request, out, done);
     }
+  }
+
+  /**
+   * Writes a marker as a record that waits for all in sync is written, once: the coordinator asks again while it has no answer, and what comes then is no marker
+   * of the transaction after this one. Source: K16, K40.
+   */
+  #writeMarker(
+    hosted: Hosted,
+    { id, transactionalId, producerId, epoch, coordinatorEpoch, round, result }: WriteTxnMarkersRequest,
+    out: Out,
+    done: (answer: WriteTxnMarkersAnswer, out: Out) => void,
+  ): void {
+    const answer: WriteTxnMarkersAnswer = {
+      type: 'kafka/WriteTxnMarkers.answer',
+      id,
+      error: 'NONE',
+      transactionalId,
+      coordinatorEpoch,
+      round,
+      written: [hosted.info.index],
+    };
+    let marker = hosted.markers.get(producerId);
+    const isKnown = marker?.coordinatorEpoch === coordinatorEpoch && round <= marker.round;
+    if (isKnown && (round !== marker?.round || marker.waiting)) return;
+    if (marker === undefined || !isKnown) {
+      if (hosted.set?.appendError(-1) !== 'NONE') return;
+      const { leaderEpoch } = hosted.state;
+      const written = hosted.replica.appendMarker(producerId, epoch, result, coordinatorEpoch, leaderEpoch, out.now);
+      // A refused marker is one of an older coordinator or epoch: somebody newer has ended the transaction.
+      if (written.type === 'refused') return done({ ...answer, error: written.error }, out);
+      marker = { coordinatorEpoch, round, end: written.lastOffset + 1, waiting: false, told: false };
+      hosted.markers.set(producerId, marker);
+    }
+    const mine = marker;
+    const because = out.cause;
+    mine.waiting = true;
+    this.#appending.whenReplicated(hosted, mine.end, INTERNAL_TIMEOUT_US, out, (error, later) => {
+      mine.waiting = false;
+      if (error !== 'NONE') return;
+      if (!mine.told) hosted.groups?.txnEnded(producerId, result === 'COMMIT', because, later);
+      mine.told = true;
+      done(answer, later);
+    });
+    if (!isKnown) this.#appending.grown(hosted, out);
   }
 
   #logOf(hosted: Hosted): CoordinatorLog {

@@ -109,6 +109,7 @@ export class KafkaNode implements Machine {
       hosted.role = 'none';
       hosted.set = undefined;
       hosted.waiting = [];
+      hosted.markers.clear();
       hosted.groups = undefined;
       hosted.txns = undefined;
       if (losesDisk) this.#following.cutBack(hosted, hosted.flushed, out);

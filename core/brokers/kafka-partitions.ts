@@ -24,6 +24,18 @@ interface Waiting {
   readonly settle: Settle;
 }
 
+/** The newest transaction marker of a producer that this leader has written. */
+export interface WrittenMarker {
+  readonly coordinatorEpoch: number;
+  readonly round: number;
+  /** The high watermark must reach this. */
+  readonly end: number;
+  /** Somebody is answered as soon as it does. */
+  waiting: boolean;
+  /** The coordinator of groups on this partition has heard of it. */
+  told: boolean;
+}
+
 /** A partition that has a replica on this node. */
 export interface Hosted {
   readonly info: PartitionInfo;
@@ -35,6 +47,8 @@ export interface Hosted {
   epochStart: number;
   /** In the order of their offsets. */
   waiting: Waiting[];
+  /** By producer id, of this time as leader. */
+  readonly markers: Map<number, WrittenMarker>;
   groups: GroupCoordinator | undefined;
   txns: TxnCoordinator | undefined;
   /** Offsets below are on disk for good. */
@@ -119,6 +133,7 @@ export function newHosted(info: PartitionInfo, state: PartitionState): Hosted {
     set: undefined,
     epochStart: 0,
     waiting: [],
+    markers: new Map(),
     groups: undefined,
     txns: undefined,
     flushed: 0,

@@ -41,6 +41,8 @@ interface Txn {
   producer: ActorId;
   /** A step is being written; other requests are told to come again. */
   busy: boolean;
+  /** Which of the coordinator's rounds of markers is its own; 0 before the first. */
+  round: number;
   /** Partitions whose marker is not yet known to be written. */
   unmarked: Set<PartitionIndex>;
 }
@@ -66,6 +68,7 @@ export class TxnCoordinator {
   readonly #partition: PartitionIndex;
   readonly #node: TxnNode;
   readonly #txns = new Map<string, Txn>();
+  #rounds = 0;
 
   constructor(partition: PartitionIndex, node: TxnNode) {
     this.#partition = partition;
@@ -77,7 +80,7 @@ export class TxnCoordinator {
     const value = record.value as CoordinatorRecord | null;
     if (value?.type !== 'txn') return;
     const { metadata, producer } = value;
-    this.#txns.set(metadata.transactionalId, { metadata, producer, busy: false, unmarked: new Set() });
+    this.#txns.set(metadata.transactionalId, { metadata, producer, busy: false, round: 0, unmarked: new Set() });
   }
 
   /** Everything is read: goes on with what was prepared. */
@@ -116,11 +119,13 @@ export class TxnCoordinator {
     this.#answer(from, request.id, request.transactionalId, outcome, out);
   }
 
-  /** Markers were written; completes the transaction when they all are. */
+  /**
+   * Markers were written; completes the transaction when they all are. An answer that comes late is of the transaction before, whose producer may well have
+   * had the same epoch.
+   */
   marked(answer: WriteTxnMarkersAnswer, out: Out): void {
     const txn = this.#txns.get(answer.transactionalId);
-    if (txn === undefined || txn.metadata.epoch !== answer.epoch || txn.metadata.producerId !== answer.producerId)
-      return;
+    if (txn?.round !== answer.round || this.#node.coordinatorEpoch() !== answer.coordinatorEpoch) return;
     for (const index of answer.written) txn.unmarked.delete(index);
     this.#completeIfMarked(txn, out);
   }
@@ -162,7 +167,7 @@ export class TxnCoordinator {
     if (known !== undefined && !VALID_PREVIOUS_STATES[metadata.state].includes(known.metadata.state)) {
       throw new Error(`invariant: ${transactionalId} goes from ${known.metadata.state} to ${metadata.state}`);
     }
-    const txn = known ?? { metadata, producer, busy: false, unmarked: new Set<PartitionIndex>() };
+    const txn = known ?? { metadata, producer, busy: false, round: 0, unmarked: new Set<PartitionIndex>() };
     const fencing = outcome.error !== 'NONE' || (known !== undefined && metadata.epoch !== known.metadata.epoch);
     const owner = metadata.state === 'Empty' ? producer : txn.producer;
     if (known === undefined) this.#txns.set(transactionalId, txn);
@@ -198,6 +203,7 @@ export class TxnCoordinator {
   }
 
   #mark(txn: Txn, out: Out): void {
+    txn.round = ++this.#rounds;
     txn.unmarked = new Set();
     for (const name of txn.metadata.partitions) {
       const index = this.#node.cluster.indexOf(name);
@@ -218,6 +224,7 @@ export class TxnCoordinator {
         producerId,
         epoch,
         coordinatorEpoch: this.#node.coordinatorEpoch(),
+        round: txn.round,
         result: state === 'PrepareCommit' ? 'COMMIT' : 'ABORT',
         partitions: [...txn.unmarked],
       },

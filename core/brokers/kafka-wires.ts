@@ -425,6 +425,8 @@ export interface WriteTxnMarkersRequest extends Request {
   readonly producerId: number;
   readonly epoch: number;
   readonly coordinatorEpoch: number;
+  /** Counts the transactions that this coordinator has ended in this epoch of its own: a request that comes again has the same. */
+  readonly round: number;
   readonly result: TxnResult;
   readonly partitions: readonly PartitionIndex[];
 }
@@ -432,8 +434,8 @@ export interface WriteTxnMarkersRequest extends Request {
 export interface WriteTxnMarkersAnswer extends Answer {
   readonly type: 'kafka/WriteTxnMarkers.answer';
   readonly transactionalId: string;
-  readonly producerId: number;
-  readonly epoch: number;
+  readonly coordinatorEpoch: number;
+  readonly round: number;
   /** Partitions in which the marker is replicated now. */
   readonly written: readonly PartitionIndex[];
 }
