@@ -155,6 +155,8 @@ interface Transaction {
   /** Results still to come. */
   open: number;
   failed: boolean;
+  /** It was asked to be committed, and perhaps it is. */
+  mayBeCommitted: boolean;
   /** Confirmations to pass on when it is committed. */
   readonly confirmed: { readonly message: Message; readonly partition: PartitionIndex; readonly offset: number }[];
   readonly partitions: Set<PartitionIndex>;
@@ -257,6 +259,8 @@ export class KafkaProducerPort implements ProducerPort {
   #overBecause: number = R.fenced;
   /** How often nobody answered who was asked for a producer id. */
   #unanswered = 0;
+  /** Somebody is asked for one: a second request would raise the epoch again, and fence what the first one gave. */
+  #asking = false;
   #producerId = -1;
   #epoch = -1;
   /** A number was given up, and a new epoch begins as soon as nothing with an old number is in doubt. */
@@ -316,6 +320,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#stickies.clear();
     this.#partitions.clear();
     this.#inFlight.clear();
+    this.#asking = false;
     this.#producerId = -1;
     this.#epoch = -1;
     this.#renewing = false;
@@ -835,7 +840,7 @@ export class KafkaProducerPort implements ProducerPort {
   // ── Identity and transactions ─────────────────────────────────────────────────────────────────────────────────────
 
   #metadata(out: Out): void {
-    if (this.#state === 'initialising' && this.#producerId < 0) this.#init(out);
+    if (this.#state === 'initialising') this.#init(out);
     else this.#send(out);
   }
 
@@ -847,9 +852,11 @@ export class KafkaProducerPort implements ProducerPort {
 
   /** Source: K31, K37. */
   #init(out: Out): void {
-    if (this.#state !== 'initialising') return;
+    if (this.#state !== 'initialising' || this.#asking) return;
     const node = this.#coordinator();
-    if (node === 0) return this.#later(INIT, out);
+    // What is heard of the leaders then brings the next try.
+    if (node === 0) return this.#link.refresh(out);
+    this.#asking = true;
     const request: InitProducerIdRequest = {
       type: 'kafka/InitProducerId',
       id: this.#link.nextId(),
@@ -858,6 +865,7 @@ export class KafkaProducerPort implements ProducerPort {
       ...(this.#gap && { identity: { producerId: this.#producerId, epoch: this.#epoch } }),
     };
     this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      this.#asking = false;
       const given = answer as InitProducerIdAnswer | undefined;
       if (given === undefined) this.#unanswered++;
       if (given?.error === 'PRODUCER_FENCED') return this.#fence(later);
@@ -887,7 +895,16 @@ export class KafkaProducerPort implements ProducerPort {
       const full: TxnFull = { type: 'kafka-producer/full', txn: this.#txns };
       out.timer(numberOf(this.#spec.options, 'transaction.linger.ms', 1_000_000), full, 0);
     }
-    return { messages: 0, full: false, open: 0, failed: false, confirmed: [], partitions: new Set(), added: new Set() };
+    return {
+      messages: 0,
+      full: false,
+      open: 0,
+      failed: false,
+      mayBeCommitted: false,
+      confirmed: [],
+      partitions: new Set(),
+      added: new Set(),
+    };
   }
 
   #addPartitions(txn: Transaction, out: Out): void {
@@ -951,6 +968,7 @@ export class KafkaProducerPort implements ProducerPort {
       const error = answer?.error ?? 'NETWORK_EXCEPTION';
       if (error === 'NONE') return this.#txnEnded(txn, later);
       if (!isRetriable(error)) return this.#fence(later);
+      txn.mayBeCommitted = !this.#aborts;
       if (error !== 'CONCURRENT_TRANSACTIONS') this.#link.refresh(later);
       this.#later(END, later);
     });
@@ -990,7 +1008,7 @@ export class KafkaProducerPort implements ProducerPort {
     this.#overBecause = reason;
     const txn = this.#txn;
     this.#txn = undefined;
-    for (const { message } of txn?.confirmed ?? []) this.#host.failed(message, reason, true, out);
+    for (const { message } of txn?.confirmed ?? []) this.#host.failed(message, reason, !txn?.mayBeCommitted, out);
     for (const partition of this.#partitions.values()) {
       for (const batch of partition.queue.splice(0)) {
         for (const entry of batch.entries) this.#entryFailed(entry, reason, !batch.maybeStored, out);
