@@ -206,6 +206,9 @@ export class GroupCoordinator {
         },
       },
     );
+    // A static member that came back has another id, and its former one is nobody's.
+    for (const memberId of group.consumers.keys())
+      if (group.state.member(memberId) === undefined) group.consumers.delete(memberId);
     for (const memberId of group.state.memberIds) {
       const isNew = !group.consumers.has(memberId);
       if (!isNew) continue;
@@ -270,7 +273,10 @@ export class GroupCoordinator {
     });
   }
 
-  /** Offsets as part of a transaction: they count when its marker is written here. Source: K38, K47. */
+  /**
+   * Offsets as part of a transaction: they count when its marker is written here. From now on who asks for stable ones waits for that, also while they are not
+   * replicated yet. What stays in the log without being known to be safe is held as well: the marker covers it. Source: K38, K47.
+   */
   commitInTxn(from: ActorId, request: TxnOffsetCommitRequest, out: Out): void {
     const error = this.#commitError(request, out);
     if (error !== 'NONE') {
@@ -280,9 +286,14 @@ export class GroupCoordinator {
     const group = this.#group(request.group);
     const records = request.offsets.map((one) => offsetRecord(group, one, from, out.now));
     const generation = this.#generationOf(group);
-    this.#log.append(records, request.producerId, request.epoch, out, (failed, later) => {
-      if (failed === 'NONE') for (const record of records) this.#hold(group, request.producerId, record, generation);
-      else this.#refuse(request.group, from, request.offsets, failed, later);
+    const { producerId } = request;
+    for (const record of records) this.#hold(group, producerId, record, generation);
+    this.#log.append(records, producerId, request.epoch, out, (failed, later) => {
+      if (failed !== 'NONE') {
+        if (failed !== 'REQUEST_TIMED_OUT' && failed !== 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')
+          this.#letGo(group, producerId, records);
+        this.#refuse(request.group, from, request.offsets, failed, later);
+      }
       reply(from, request.id, failed, later);
     });
   }
@@ -540,6 +551,13 @@ export class GroupCoordinator {
     const held = group.pending.get(producerId);
     if (held === undefined) group.pending.set(producerId, [{ record, generation }]);
     else held.push({ record, generation });
+  }
+
+  /** These were not written. */
+  #letGo(group: Group, producerId: number, records: readonly OffsetRecord[]): void {
+    const left = (group.pending.get(producerId) ?? []).filter(({ record }) => !records.includes(record));
+    if (left.length > 0) group.pending.set(producerId, left);
+    else group.pending.delete(producerId);
   }
 
   /** The offsets that waited for the producer's transaction; they wait no longer. */

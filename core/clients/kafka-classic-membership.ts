@@ -44,6 +44,8 @@ export interface ClassicHost {
   joined(): void;
   /** What it owns from now on, and nothing else. */
   assigned(partitions: readonly PartitionName[], out: Out): void;
+  /** The coordinator does not know it any more, or not in this generation: what it still owned is somebody else's. */
+  lost(out: Out): void;
   /** What a heartbeat was answered. */
   answered(error: KafkaError, out: Out): void;
   /** It cannot be a member at all. */
@@ -190,6 +192,7 @@ export class ClassicMembership implements GroupMember {
     }
     if (answer.error === 'UNKNOWN_MEMBER_ID') {
       this.forget();
+      this.#host.lost(out);
       return this.join(out);
     }
     if (answer.error !== 'NONE') return this.#host.refused(out);
@@ -223,12 +226,14 @@ export class ClassicMembership implements GroupMember {
     return assignors.get(answer.assignor)?.(sizes, answer.members);
   }
 
+  /** A member that keeps what it owns while it joins gives that up before it joins anew as somebody else. Source: K57; apache/kafka: AbstractCoordinator.java#resetStateAndRejoin. */
   #synced(answer: SyncGroupAnswer | undefined, out: Out): void {
     if (answer === undefined) return this.#joinLater(out);
-    if (answer.error === 'UNKNOWN_MEMBER_ID') this.forget();
-    if (answer.error === 'ILLEGAL_GENERATION') this.lapse();
     if (answer.error === 'FENCED_INSTANCE_ID') return this.#host.refused(out);
     if (isStale(answer.error)) return this.#joinLater(out);
+    if (answer.error === 'UNKNOWN_MEMBER_ID') this.forget();
+    else if (answer.error === 'ILLEGAL_GENERATION') this.lapse();
+    if (!this.isMember) this.#host.lost(out);
     if (answer.error !== 'NONE') return this.join(out);
     this.#phase = 'in';
     this.#lastAssigned = answer.partitions;

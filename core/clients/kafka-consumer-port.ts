@@ -135,6 +135,7 @@ export class KafkaConsumerPort implements ConsumerPort {
           this.#state = 'syncing';
         },
         assigned: (partitions, out) => this.#owns(partitions, out),
+        lost: (out) => this.#giveUpAll(out),
         answered: (error, out) => this.#groupError(error, out),
         refused: (out) => this.#fail(out),
         stalled: (out) => this.#isStalled(out),

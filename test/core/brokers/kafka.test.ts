@@ -417,6 +417,35 @@ describe('a consumer group (K49-K57)', () => {
     ]);
   });
 
+  it('misses a static member that came back under another id and then fell silent (K66)', () => {
+    const [first] = clients as [HandClient];
+    const seated = { ...member('', -1), instanceId: 'seat' };
+    const enterSeat = () =>
+      first.ask<JoinGroupAnswer>('b1', {
+        type: 'kafka/JoinGroup',
+        ...seated,
+        clientId: 'app',
+        sessionTimeoutUs: 10 * SECOND,
+        rebalanceTimeoutUs: 60 * SECOND,
+        assignors: ['range'],
+        topics: ['rides'],
+        owned: [],
+      } as Omit<ClientRequest, 'id'>);
+    const { memberId = '' } = enterSeat() ?? {};
+    first.ask('b1', {
+      type: 'kafka/SyncGroup',
+      ...member(memberId, 1),
+      instanceId: 'seat',
+      assignment: new Map([[memberId, ['rides-0']]]),
+    } as Omit<ClientRequest, 'id'>);
+    expect(enterSeat()).toMatchObject({ error: 'NONE', generation: 1 });
+    bench.wait(11 * SECOND);
+    expect(bench.story('joined', 'left')).toEqual([
+      'b1 joined billing → c1',
+      'b1 left billing → c1 (session timeout)',
+    ]);
+  });
+
   it('tells members of a rebalance in the answer to their heartbeat', () => {
     const [first, second] = clients as [HandClient, HandClient];
     const one = enter(first);
@@ -511,6 +540,76 @@ describe('the offsets of a group without members (K72)', () => {
     expect(seek({ end: 'earliest' })).toEqual([0, 0, 0]);
     expect(seek({ offset: 2 })).toEqual([1, 2, 2]);
     expect(seek({ timeUs: 0 })).toEqual([0, 0, 0]);
+  });
+});
+
+describe('a transaction marker', () => {
+  it('waits for enough replicas as any record does for which all are waited (K16)', () => {
+    const bench = new KafkaBench({ topics: { rides: { 'min.insync.replicas': 2 } } });
+    const client = bench.client('hand');
+    bench.start();
+    const mark = (round: number) =>
+      client.ask<Answer>('b1', {
+        type: 'kafka/WriteTxnMarkers',
+        transactionalId: 'ledger',
+        producerId: 1,
+        epoch: 0,
+        coordinatorEpoch: 0,
+        round,
+        result: 'COMMIT',
+        partitions: [bench.partition('rides')],
+      } as unknown as Omit<ClientRequest, 'id'>)?.error;
+    const end = () =>
+      client.ask<FetchAnswer>('b1', fetch(bench, 0))?.partitions[0]?.nextOffset;
+    bench.crash('b2');
+    bench.crash('b3');
+    bench.wait(15 * SECOND);
+    expect(mark(1)).toBeUndefined();
+    bench.restart('b2');
+    bench.wait(5 * SECOND);
+    expect([mark(1), end()]).toEqual(['NONE', 1]);
+  });
+});
+
+describe('offsets in a transaction', () => {
+  it('are unstable as soon as they are written, not only when they are replicated (K38)', () => {
+    const bench = new KafkaBench({ broker: { 'offsets.topic.replication.factor': 3 } });
+    bench.cluster.consumerPort(
+      {
+        name: 'c1',
+        declared: 'c1',
+        instance: 1,
+        options: {},
+        from: ['rides'],
+        group: 'billing',
+        settle: 'after-processing',
+        prefetch: 1,
+      },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    const client = bench.client('hand');
+    bench.start();
+    const rides = bench.partition('rides');
+    const group = { group: 'billing', memberId: '', instanceId: undefined, generation: -1 };
+    const offsets = [{ partition: rides, offset: 5 }];
+    const commit = client.send('b1', {
+      type: 'kafka/TxnOffsetCommit',
+      ...group,
+      producerId: 1,
+      epoch: 0,
+      offsets,
+    } as Omit<ClientRequest, 'id'>);
+    const found = client.send('b1', {
+      type: 'kafka/OffsetFetch',
+      group: 'billing',
+      partitions: [rides],
+      requireStable: true,
+    } as Omit<ClientRequest, 'id'>);
+    bench.wait(2_500);
+    expect([client.answer(commit)?.error, client.answer(found)?.error]).toEqual([undefined, 'UNSTABLE_OFFSET_COMMIT']);
+    bench.wait(50_000);
+    expect(client.answer(commit)?.error).toBe('NONE');
   });
 });
 
@@ -661,6 +760,22 @@ describe('transactions (K36-K46)', () => {
     bench.wait(75 * SECOND);
     expect(bench.story('txn-aborted', 'fenced')).toEqual(['b1 fenced → app', 'b1 txn-aborted → app']);
     expect(end(0, 'COMMIT')).toBe('PRODUCER_FENCED');
+  });
+
+  it('are ended by each marker once: what is asked for again is none of the next transaction (K40)', () => {
+    const mark = (round: number, result: 'COMMIT' | 'ABORT') =>
+      identified('kafka/WriteTxnMarkers', 0, {
+        coordinatorEpoch: 0,
+        round,
+        result,
+        partitions: [bench.partition('rides')],
+      });
+    write(0);
+    expect([mark(1, 'COMMIT'), write(1), visible()]).toEqual(['NONE', 'NONE', [1]]);
+    // Its answer was lost, or is late: it is given again, and nothing else happens.
+    expect([mark(1, 'COMMIT'), visible()]).toEqual(['NONE', [1]]);
+    expect([mark(2, 'COMMIT'), visible()]).toEqual(['NONE', [1, 2]]);
+    expect([mark(1, 'COMMIT'), end(0, 'ABORT')]).toEqual([undefined, 'INVALID_TXN_STATE']);
   });
 
   it('are finished after a crash of the coordinator that had prepared them', () => {

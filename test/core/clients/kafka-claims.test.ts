@@ -62,6 +62,32 @@ describe('a member that joins again', () => {
     expect(joinsOf([strategy], away)).toEqual([`nobody ${claim}`, `c1-2.2 ${claim}`]);
   });
 
+  it('gives up what it kept when it is none any more by the time that it joins (K57)', () => {
+    const bench = new KafkaBench({ nodes: 1, topics: { rides: { partitions: 2 } } });
+    const options = { 'partition.assignment.strategy': ['cooperative-sticky'], 'max.poll.interval.ms': 10 * SECOND };
+    new TestConsumer(bench, 'c1', options);
+    bench.start();
+    bench.wait(SECOND);
+    const joins: string[] = [];
+    bench.watch((wire) => {
+      if (wire.type !== 'kafka/JoinGroup') return;
+      const { memberId, generation, owned, clientId } = wire as ClientRequest as JoinGroupRequest;
+      if (clientId !== 'c1') return;
+      joins.push(`${memberId || 'nobody'} #${generation} [${owned.join(' ')}]`);
+      if (joins.length === 1) bench.cutOff('c1');
+    });
+    const second = new TestConsumer(bench, 'c2', options);
+    second.port.start(bench.say('c2'));
+    bench.wait(12 * SECOND);
+    bench.cutOff('c1', false);
+    bench.wait(12 * SECOND);
+    expect(joins.slice(0, 3)).toEqual([
+      'c1-0.1 #1 [rides-0 rides-1]',
+      'c1-0.1 #1 [rides-0 rides-1]',
+      'nobody #-1 []',
+    ]);
+  });
+
   it('keeps its id when only its generation was too old', () => {
     const seated = {
       'group.instance.id': 'seat',

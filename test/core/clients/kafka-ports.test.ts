@@ -268,6 +268,63 @@ describe('a producer', () => {
     expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1']);
   });
 
+  it('asks for its id once, whatever it hears of the leaders meanwhile (K37)', () => {
+    const bench = new KafkaBench();
+    const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'metadata.max.age.ms': SECOND });
+    let asked = 0;
+    bench.watch((wire) => {
+      if (wire.type === 'kafka/InitProducerId') asked++;
+    });
+    // The coordinator cannot answer before its followers have what it wrote.
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    bench.start();
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(4 * SECOND);
+    expect(asked).toBe(1);
+    bench.cutOff('b2', false);
+    bench.cutOff('b3', false);
+    bench.wait(60 * SECOND);
+    expect(producer.told).toEqual(['m1 confirmed @0']);
+  });
+
+  it('looks for the coordinator of its transactions again when there was none (K37)', () => {
+    const bench = new KafkaBench({
+      broker: { 'transaction.state.log.replication.factor': 1, 'transaction.state.log.min.isr': 1 },
+    });
+    const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger' });
+    bench.start();
+    bench.crash('app');
+    bench.crash('b1');
+    bench.wait(15 * SECOND);
+    bench.restart('app');
+    bench.wait(5 * SECOND);
+    bench.restart('b1');
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(10 * SECOND);
+    expect(producer.told).toEqual(['m1 confirmed @0']);
+  });
+
+  it('does not claim that a commit failed whose answer it never got, when it is fenced (K41, K43)', () => {
+    const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
+    const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'request.timeout.ms': 5 * SECOND });
+    const other = bench.client('other');
+    let ending = false;
+    bench.watch((wire) => {
+      if (ending && wire.type === 'kafka/answer') bench.cutOff('app');
+      ending = wire.type === 'kafka/EndTxn';
+    });
+    bench.start();
+    producer.port.publish(bench.message(), bench.say('app'));
+    bench.wait(SECOND);
+    const init = { type: 'kafka/InitProducerId', transactionalId: 'ledger', timeoutUs: 60 * SECOND };
+    expect(other.ask('b1', init as never)?.error).toBe('NONE');
+    bench.cutOff('app', false);
+    bench.wait(20 * SECOND);
+    expect(producer.told).toEqual(['m1 failed?']);
+    expect(read(other.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1]);
+  });
+
   it('cannot have a longer transaction.timeout.ms than the broker allows (K44)', () => {
     const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.max.timeout.ms': 60 * SECOND } });
     const longest = new TestProducer(bench, 'app', { 'transactional.id': 'a', 'transaction.timeout.ms': 60 * SECOND });
