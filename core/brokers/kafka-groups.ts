@@ -121,7 +121,7 @@ export class GroupCoordinator {
       return;
     }
     const value = record.value as CoordinatorRecord | null;
-    if (value === null || value.type === 'txn') return;
+    if (value === null || value.type === 'txn' || value.type === 'txn-expired') return;
     if (value.type === 'epoch-group') return this.#epochs.learn(value, out);
     if (value.type === 'epoch-member') return this.#epochs.learnMember(value, out);
     if (value.type === 'group-deleted') {

@@ -62,6 +62,7 @@ const BEAT: Wire = { type: 'kafka/beat' };
 const RETENTION: Wire = { type: 'kafka/retention' };
 const FLUSH: Wire = { type: 'kafka/flush' };
 const TXN_TIMEOUTS: Wire = { type: 'kafka/txn-timeouts' };
+const TXN_EXPIRY: Wire = { type: 'kafka/txn-expiry' };
 const ISR_CHECK: Wire = { type: 'kafka/isr-check' };
 
 /** `transaction.abort.timed.out.transaction.cleanup.interval.ms`. Source: K44. */
@@ -182,6 +183,9 @@ export class KafkaNode implements Machine {
         for (const hosted of this.#partitions.all) hosted?.txns?.abortTimedOut(out);
         out.timer(TXN_TIMEOUTS_US, TXN_TIMEOUTS, 0);
         return;
+      case TXN_EXPIRY.type:
+        for (const hosted of this.#partitions.all) hosted?.txns?.expireIds(out);
+        return this.#armTxnExpiry(out);
       case ISR_CHECK.type:
         for (const hosted of this.#partitions.all) if (hosted !== undefined) this.#partitions.shrinkIsr(hosted, out);
         out.timer(this.#partitions.isrCheckUs, ISR_CHECK, 0);
@@ -345,7 +349,13 @@ export class KafkaNode implements Machine {
     out.timer(durationOf(options, 'log.retention.check.interval.ms'), RETENTION, 0);
     out.timer(durationOf(options, 'log.flush.interval.ms'), FLUSH, 0);
     out.timer(TXN_TIMEOUTS_US, TXN_TIMEOUTS, 0);
+    this.#armTxnExpiry(out);
     armCleaner(this.#cluster, out);
+  }
+
+  #armTxnExpiry(out: Out): void {
+    const name = 'transaction.remove.expired.transaction.cleanup.interval.ms';
+    out.timer(durationOf(this.#cluster.options, name), TXN_EXPIRY, 0);
   }
 
   // ── Leadership ────────────────────────────────────────────────────────────────────────────────────────────────────

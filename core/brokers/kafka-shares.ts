@@ -177,7 +177,9 @@ export class ShareManager {
     const known = groups.get(group);
     if (known !== undefined) {
       if (this.#isFenced(known)) return undefined;
+      const before = known.state.startOffset;
       known.state.logStartMoved(led.replica.log.startOffset);
+      this.#moved(known, before, out);
       return known;
     }
     const { options, groupPlaces } = this.#cluster;

@@ -11,6 +11,7 @@ import {
   fenceAndAbort,
   initProducerId,
   markersWritten,
+  mayExpire,
   NO_IDENTITY,
   type TxnMetadata,
   type TxnOutcome,
@@ -18,7 +19,7 @@ import {
   timeoutError,
   VALID_PREVIOUS_STATES,
 } from '../parts/txn-coordinator.ts';
-import type { ActorId } from '../types.ts';
+import type { ActorId, Micros } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
 import type { CoordinatorLog } from './kafka-groups.ts';
 import { durationOf } from './kafka-options.ts';
@@ -39,6 +40,8 @@ interface Txn {
   metadata: TxnMetadata;
   /** Actor of the last producer that initialised the id, for the trace. */
   producer: ActorId;
+  /** When it was last written down. */
+  atUs: Micros;
   /** A step is being written; other requests are told to come again. */
   busy: boolean;
   /** Which of the coordinator's rounds of markers is its own; 0 before the first. */
@@ -78,9 +81,10 @@ export class TxnCoordinator {
   /** Takes in one record of the partition, in order, when this node becomes its leader. */
   learn(record: KafkaRecord): void {
     const value = record.value as CoordinatorRecord | null;
+    if (value?.type === 'txn-expired') this.#txns.delete(value.transactionalId);
     if (value?.type !== 'txn') return;
-    const { metadata, producer } = value;
-    this.#txns.set(metadata.transactionalId, { metadata, producer, busy: false, round: 0, unmarked: new Set() });
+    const { metadata, producer, atUs } = value;
+    this.#txns.set(metadata.transactionalId, { metadata, producer, atUs, busy: false, round: 0, unmarked: new Set() });
   }
 
   /** Everything is read: goes on with what was prepared. */
@@ -147,6 +151,22 @@ export class TxnCoordinator {
     }
   }
 
+  /**
+   * Forgets ids that nobody has used for `transactional.id.expiration.ms`: who still takes one for its own is told that it is not known, and gets another
+   * producer id with the next InitProducerId. Source: K44; apache/kafka: TransactionStateManager.scala#shouldExpire.
+   */
+  expireIds(out: Out): void {
+    const keptUs = durationOf(this.#node.cluster.options, 'transactional.id.expiration.ms');
+    for (const [transactionalId, txn] of this.#txns) {
+      if (txn.busy || !mayExpire(txn.metadata) || out.now - txn.atUs < keptUs) continue;
+      txn.busy = true;
+      this.#node.append([{ type: 'txn-expired', transactionalId }], -1, 0, out, (error) => {
+        txn.busy = false;
+        if (error === 'NONE') this.#txns.delete(transactionalId);
+      });
+    }
+  }
+
   #answer(from: ActorId, id: number, transactionalId: string, outcome: TxnOutcome, out: Out): void {
     if (this.#txns.get(transactionalId)?.busy) return plain(from, id, 'CONCURRENT_TRANSACTIONS', out);
     if (outcome.error === 'PRODUCER_FENCED') out.fact(F.fenced, 0, 0, from, outcome.epoch >= 0 ? outcome.epoch : 0);
@@ -167,7 +187,8 @@ export class TxnCoordinator {
     if (known !== undefined && !VALID_PREVIOUS_STATES[metadata.state].includes(known.metadata.state)) {
       throw new Error(`invariant: ${transactionalId} goes from ${known.metadata.state} to ${metadata.state}`);
     }
-    const txn = known ?? { metadata, producer, busy: false, round: 0, unmarked: new Set<PartitionIndex>() };
+    const atUs = out.now;
+    const txn = known ?? { metadata, producer, atUs, busy: false, round: 0, unmarked: new Set<PartitionIndex>() };
     const fencing = outcome.error !== 'NONE' || (known !== undefined && metadata.epoch !== known.metadata.epoch);
     const owner = metadata.state === 'Empty' ? producer : txn.producer;
     if (known === undefined) this.#txns.set(transactionalId, txn);
@@ -177,12 +198,14 @@ export class TxnCoordinator {
       metadata,
       producer: owner,
       coordinatorEpoch: this.#node.coordinatorEpoch(),
+      atUs,
     };
     this.#node.append([record], -1, 0, out, (error, later) => {
       txn.busy = false;
       if (error !== 'NONE') return done(error === 'NOT_LEADER_OR_FOLLOWER' ? 'NOT_COORDINATOR' : error, later);
       const before = txn.metadata;
       txn.metadata = metadata;
+      txn.atUs = atUs;
       if (fencing && before.epoch !== metadata.epoch && txn.producer !== producer && txn.producer !== 0) {
         later.fact(F.fenced, 0, 0, txn.producer, before.epoch);
       }
@@ -235,17 +258,20 @@ export class TxnCoordinator {
   #completeIfMarked(txn: Txn, out: Out): void {
     if (txn.unmarked.size > 0 || txn.busy || !txn.metadata.state.startsWith('Prepare')) return;
     const metadata = markersWritten(txn.metadata);
+    const atUs = out.now;
     txn.busy = true;
     const record: CoordinatorRecord = {
       type: 'txn',
       metadata,
       producer: txn.producer,
       coordinatorEpoch: this.#node.coordinatorEpoch(),
+      atUs,
     };
     this.#node.append([record], -1, 0, out, (error, later) => {
       txn.busy = false;
-      if (error === 'NONE') txn.metadata = metadata;
-      else this.#retryLater(txn, later);
+      if (error !== 'NONE') return this.#retryLater(txn, later);
+      txn.metadata = metadata;
+      txn.atUs = atUs;
     });
   }
 

@@ -54,7 +54,11 @@ export type CoordinatorRecord =
       readonly metadata: TxnMetadata;
       readonly producer: ActorId;
       readonly coordinatorEpoch: number;
-    };
+      /** When it was written down. */
+      readonly atUs: Micros;
+    }
+  /** Nobody has used the id for so long that nothing is known of it any more. */
+  | { readonly type: 'txn-expired'; readonly transactionalId: string };
 
 /** The value of a record: a message, or a coordinator's note in an internal topic. */
 export type RecordValue = Message | CoordinatorRecord;

@@ -37,6 +37,12 @@ interface DeliverTimer extends Wire {
 }
 
 const POLL: Wire = { type: 'kafka-consumer/poll' };
+/** Errors of a transaction after which nothing goes on with the producer that had begun it. Source: K43, K44. */
+const NEEDS_ANOTHER_PRODUCER: ReadonlySet<KafkaError> = new Set([
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+]);
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 export class KafkaConsumerPort implements ConsumerPort {
@@ -532,7 +538,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   /** What it wrote on in a transaction does not count: whoever owns the partitions now reads that again. */
   #aborted(error: KafkaError, covered: readonly Delivery[], out: Out): void {
     if (error === 'INVALID_TRANSACTION_TIMEOUT') this.#fail(out);
-    else if (error === 'PRODUCER_FENCED' || error === 'INVALID_PRODUCER_EPOCH') this.#beginAnew(out);
+    else if (NEEDS_ANOTHER_PRODUCER.has(error)) this.#beginAnew(out);
     else if (error === 'REBALANCE_IN_PROGRESS') this.#lose(out);
     else this.#groupError(error, out);
     // Who is a member still, and has only an older epoch, goes on with its partitions, and back to what was aborted.
@@ -544,7 +550,7 @@ export class KafkaConsumerPort implements ConsumerPort {
   }
 
   /**
-   * A newer instance, or the end of its transaction's time, has fenced its producer. As Kafka Streams does, it gives up what it owns, leaves, and joins again
+   * A newer instance, or the end of its transaction's time, has fenced its producer, or the coordinator has forgotten it. As Kafka Streams does, it gives up what it owns, leaves, and joins again
    * with a producer that is initialised anew; what the aborted transaction covered is read again. Source: K43, K44, K47.
    */
   #beginAnew(out: Out): void {

@@ -294,8 +294,8 @@ export class KafkaLink {
       }
       const pending = this.#take(id);
       if (pending === undefined) continue;
-      // As the real client does, the connection is given up with the request.
-      this.#connected.delete(to);
+      // As the real client does, the connection is given up with the request, and all that waits for an answer by it fails with it.
+      if (this.#connected.has(to)) this.#disconnected(to, out);
       pending.onAnswer(undefined, out);
     }
     if (next < this.#watchingUntilUs) {

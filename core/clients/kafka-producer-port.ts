@@ -929,10 +929,25 @@ export class KafkaProducerPort implements ProducerPort {
         for (const index of partitions) txn.added.add(index);
         return this.#send(later);
       }
+      if (error === 'INVALID_PRODUCER_ID_MAPPING') return this.#failOpenTxn(later);
       if (!isRetriable(error)) return this.#fence(later);
       if (error !== 'CONCURRENT_TRANSACTIONS') this.#link.refresh(later);
       this.#wake(later.now + CONCURRENT_RETRY_US, later);
     });
+  }
+
+  /**
+   * Nobody used its transactional id for so long that the coordinator has forgotten it: the transaction fails, and the next one has another producer id.
+   * Source: K44; apache/kafka: TransactionManager.java#abortableErrorIfPossible.
+   */
+  #failOpenTxn(out: Out): void {
+    this.#gap = true;
+    for (const partition of this.#partitions.values()) {
+      for (const batch of partition.queue.splice(0)) {
+        for (const entry of batch.entries)
+          this.#entryFailed(entry, R['refused by the broker'], !batch.maybeStored, out);
+      }
+    }
   }
 
   #endTxnWhenDone(txn: Transaction, out: Out): void {

@@ -40,7 +40,7 @@ export interface LogRecord<V> {
 export interface PartitionLogOptions {
   /** `segment.bytes`: the active segment is rolled before it would grow beyond this. Source: K79. */
   readonly segmentBytes: number;
-  /** `segment.ms`: and when this much record time has passed in it. Source: K79. */
+  /** `segment.ms`: and when this much record time has passed in it, by the youngest record of its first batch and of the one that comes. Source: K79; apache/kafka: LogSegment.java#shouldRoll. */
   readonly segmentUs: Micros;
   /** `retention.ms`; -1: no limit. Source: K78. */
   readonly retentionUs: Micros;
@@ -70,6 +70,7 @@ export interface Segment<V> {
   records: LogRecord<V>[];
   bytes: number;
   largestTimestampUs: Micros;
+  /** The largest of its first batch. */
   firstTimestampUs: Micros;
 }
 
@@ -141,19 +142,23 @@ export class PartitionLog<V> {
 
   /** Appends the records of one batch, whose offsets ascend from the log end or beyond. The high watermark stays. Source: K2, K5. */
   append(batch: readonly LogRecord<V>[]): void {
-    let batchBytes = 0;
-    for (const record of batch) batchBytes += record.sizeBytes;
     const first = batch[0];
     if (first === undefined) return;
+    let batchBytes = 0;
+    let timestampUs = first.timestampUs;
+    for (const record of batch) {
+      batchBytes += record.sizeBytes;
+      if (record.timestampUs > timestampUs) timestampUs = record.timestampUs;
+    }
     if (first.offset < this.end)
       throw new Error(`an append at offset ${first.offset} lies below the log end ${this.end}`);
-    if (this.shouldRoll(batchBytes, first.timestampUs)) this.roll();
+    if (this.shouldRoll(batchBytes, timestampUs)) this.roll();
     const active = this.active();
-    if (active.records.length === 0) active.firstTimestampUs = first.timestampUs;
+    if (active.records.length === 0) active.firstTimestampUs = timestampUs;
+    if (timestampUs > active.largestTimestampUs) active.largestTimestampUs = timestampUs;
     for (const record of batch) {
       if (record.leaderEpoch > this.latestEpoch) this.beginEpoch(record.leaderEpoch, record.offset);
       active.records.push(record);
-      if (record.timestampUs > active.largestTimestampUs) active.largestTimestampUs = record.timestampUs;
       this.end = record.offset + 1;
     }
     active.bytes += batchBytes;

@@ -210,6 +210,11 @@ export function timedOut(known: TxnMetadata, now: Micros): boolean {
   return known.state === 'Ongoing' && now - known.startedUs > known.timeoutUs;
 }
 
+/** Whether the id may be forgotten when nobody has used it for long: nothing is open or being ended. Source: K44. */
+export function mayExpire(known: TxnMetadata): boolean {
+  return VALID_PREVIOUS_STATES.Dead.includes(known.state);
+}
+
 /** Raises the epoch, so that the producer that has it is fenced, and begins to abort what is open. Source: K42, K44. */
 export function fenceAndAbort(known: TxnMetadata): TxnOutcome {
   const metadata: TxnMetadata = {

@@ -8,19 +8,15 @@ import type {
 } from '../../../core/brokers/kafka-wires.ts';
 import type { AcknowledgeType } from '../../../core/parts/share-partition.ts';
 import type { Message } from '../../../core/types.ts';
-import { type HandClient, KafkaBench, produce } from './kafka-bench.ts';
+import { type BenchOptions, type HandClient, KafkaBench, produce } from './kafka-bench.ts';
 
 const SECOND = 1_000_000;
 
 let bench: KafkaBench;
 let client: HandClient;
 
-beforeEach(() => {
-  bench = new KafkaBench({
-    nodes: 1,
-    broker: { 'group.share.partition.max.record.locks': 2 },
-    topics: { rides: { 'cleanup.policy': 'compact', 'segment.bytes': 150, 'min.cleanable.dirty.ratio': 0 } },
-  });
+function begin(options: BenchOptions): void {
+  bench = new KafkaBench({ nodes: 1, ...options });
   client = bench.client('worker');
   const spec = { name: 'worker', declared: 'worker', instance: 1, from: ['rides'], group: 'billing', prefetch: 1 };
   // A group exists for the cluster once a consumer of it is declared.
@@ -30,7 +26,14 @@ beforeEach(() => {
     bench.setup,
   );
   bench.start();
-});
+}
+
+beforeEach(() =>
+  begin({
+    broker: { 'group.share.partition.max.record.locks': 2 },
+    topics: { rides: { 'cleanup.policy': 'compact', 'segment.bytes': 150, 'min.cleanable.dirty.ratio': 0 } },
+  }),
+);
 
 function publish(...keys: string[]): void {
   for (const key of keys) client.ask('b1', produce(bench, [bench.message({ key })]));
@@ -116,6 +119,24 @@ it('leaves a fetch waiting while what it gave back was emptied and its window is
   expect(client.answer(waiting)).toBeUndefined();
   say('ACCEPT', 1, 1);
   expect(idsIn(client.answer<ShareFetchAnswer>(waiting))).toEqual([4]);
+});
+
+it('tells how far it has come when retention has overtaken it', () => {
+  begin({
+    broker: { 'log.retention.check.interval.ms': SECOND },
+    topics: { rides: { 'segment.bytes': 150, 'retention.bytes': 100 } },
+  });
+  publish('a');
+  acquire();
+  say('RELEASE', 0, 0);
+  publish('b', 'c');
+  bench.wait(2 * SECOND);
+  expect(bench.story('log-start-moved', 'committed')).toEqual([
+    'b1 committed rides/0 @0',
+    'b1 log-start-moved rides/0',
+  ]);
+  expect(acquire()).toEqual([3]);
+  expect(bench.story('committed')).toEqual(['b1 committed rides/0 @2']);
 });
 
 it('knows after a restart of its coordinator which epoch each member had come to (K100)', () => {

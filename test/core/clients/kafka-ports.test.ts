@@ -325,6 +325,34 @@ describe('a producer', () => {
     expect(read(other.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1]);
   });
 
+  it('gets another producer id when its transactional id was not used for so long that it is forgotten (K44)', () => {
+    const bench = new KafkaBench({
+      nodes: 1,
+      broker: {
+        'transaction.state.log.min.isr': 1,
+        'transactional.id.expiration.ms': 60 * SECOND,
+        'transaction.remove.expired.transaction.cleanup.interval.ms': 10 * SECOND,
+      },
+    });
+    const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger' });
+    const reader = bench.client('reader');
+    bench.start();
+    const publish = (seconds: number) => {
+      producer.port.publish(bench.message(), bench.say('app'));
+      bench.wait(seconds * SECOND);
+    };
+    publish(50);
+    publish(75);
+    // Its coordinator reads back that it has forgotten it.
+    bench.crash('b1');
+    bench.restart('b1');
+    bench.wait(SECOND);
+    publish(1);
+    publish(1);
+    expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @2', 'm3 failed', 'm4 confirmed @4']);
+    expect(read(reader.ask<FetchAnswer>('b1', fetch(bench, 0, 'read_committed')))).toEqual([1, 2, 4]);
+  });
+
   it('cannot have a longer transaction.timeout.ms than the broker allows (K44)', () => {
     const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.max.timeout.ms': 60 * SECOND } });
     const longest = new TestProducer(bench, 'app', { 'transactional.id': 'a', 'transaction.timeout.ms': 60 * SECOND });
