@@ -6,7 +6,8 @@
 
 import { consumerConfigErrors } from '../clients/kafka-consumer-config.ts';
 import { KafkaConsumerPort } from '../clients/kafka-consumer-port.ts';
-import { KafkaProducerPort, producerConfigError } from '../clients/kafka-producer-port.ts';
+import { producerConfigError } from '../clients/kafka-producer-config.ts';
+import { KafkaProducerPort } from '../clients/kafka-producer-port.ts';
 import { KafkaSharePort } from '../clients/kafka-share-port.ts';
 import type { Command } from '../machine.ts';
 import { numberOf, type OptionValues, textOf } from '../options.ts';

@@ -22,7 +22,7 @@ import { partitionForKey } from '../parts/partitioner.ts';
 import { sequenceAfter } from '../parts/producer-state.ts';
 import type { TxnResult } from '../parts/txn-coordinator.ts';
 import type { Message, MessageId, Micros } from '../types.ts';
-import { isStale, type KafkaLink } from './kafka-link.ts';
+import { isRetriable, isStale, type KafkaLink } from './kafka-link.ts';
 
 export interface ForwarderOptions {
   readonly transactionalId: string;
@@ -233,7 +233,7 @@ export class KafkaForwarder {
     this.#link.ask(node, hop, { ...request, id: this.#link.nextId() }, messages, out, (answer, later) => {
       const error = errorOf(answer);
       if (error === 'NONE' && answer !== undefined) return next(answer, later);
-      if (!mayPass(error)) return failed(error, later);
+      if (!isRetriable(error)) return failed(error, later);
       if (isStale(error) || error === 'NETWORK_EXCEPTION') this.#link.refresh(later);
       this.#later(again, later);
     });
@@ -249,15 +249,4 @@ function errorOf(answer: Answer | undefined): KafkaError {
   if (answer === undefined) return 'NETWORK_EXCEPTION';
   if (answer.type !== 'kafka/Produce.answer') return answer.error;
   return (answer as ProduceAnswer).results[0]?.error ?? 'NONE';
-}
-
-function mayPass(error: KafkaError): boolean {
-  return (
-    isStale(error) ||
-    error === 'NETWORK_EXCEPTION' ||
-    error === 'REQUEST_TIMED_OUT' ||
-    error === 'CONCURRENT_TRANSACTIONS' ||
-    error === 'NOT_ENOUGH_REPLICAS' ||
-    error === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'
-  );
 }

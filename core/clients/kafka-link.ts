@@ -314,3 +314,15 @@ export function isStale(error: KafkaError): boolean {
     error === 'COORDINATOR_NOT_AVAILABLE'
   );
 }
+
+/** Errors of a write or of a transaction's step that a later try may get past. Source: K16, K25, K42. */
+export function isRetriable(error: KafkaError): boolean {
+  return (
+    isStale(error) ||
+    error === 'NOT_ENOUGH_REPLICAS' ||
+    error === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND' ||
+    error === 'REQUEST_TIMED_OUT' ||
+    error === 'NETWORK_EXCEPTION' ||
+    error === 'CONCURRENT_TRANSACTIONS'
+  );
+}

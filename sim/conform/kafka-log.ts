@@ -4,7 +4,7 @@
  * case works on a `PartitionReplica` (or on the coordinator's functions) without a broker around it.
  */
 import { PRODUCER_OPTIONS } from '../../core/brokers/kafka-options.ts';
-import { producerConfig, producerConfigError } from '../../core/clients/kafka-producer-port.ts';
+import { producerConfig, producerConfigError } from '../../core/clients/kafka-producer-config.ts';
 import type { OptionValue } from '../../core/options.ts';
 import type { ControlType, LogRecord, PartitionLogOptions } from '../../core/parts/partition-log.ts';
 import { type AppendResult, type IsolationLevel, PartitionReplica } from '../../core/parts/partition-replica.ts';

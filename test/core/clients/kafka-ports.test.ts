@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClientRequest, ProduceRequest } from '../../../core/brokers/kafka-wires.ts';
 import { consumerConfigErrors } from '../../../core/clients/kafka-consumer-config.ts';
-import { producerConfig, producerConfigError } from '../../../core/clients/kafka-producer-port.ts';
+import { producerConfig, producerConfigError } from '../../../core/clients/kafka-producer-config.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import type { Delivery } from '../../../core/types.ts';
 import { type FetchAnswer, fetch, KafkaBench, read } from '../brokers/kafka-bench.ts';
