@@ -440,10 +440,7 @@ describe('a consumer group (K49-K57)', () => {
     } as Omit<ClientRequest, 'id'>);
     expect(enterSeat()).toMatchObject({ error: 'NONE', generation: 1 });
     bench.wait(11 * SECOND);
-    expect(bench.story('joined', 'left')).toEqual([
-      'b1 joined billing → c1',
-      'b1 left billing → c1 (session timeout)',
-    ]);
+    expect(bench.story('joined', 'left')).toEqual(['b1 joined billing → c1', 'b1 left billing → c1 (session timeout)']);
   });
 
   it('tells members of a rebalance in the answer to their heartbeat', () => {
@@ -559,8 +556,7 @@ describe('a transaction marker', () => {
         result: 'COMMIT',
         partitions: [bench.partition('rides')],
       } as unknown as Omit<ClientRequest, 'id'>)?.error;
-    const end = () =>
-      client.ask<FetchAnswer>('b1', fetch(bench, 0))?.partitions[0]?.nextOffset;
+    const end = () => client.ask<FetchAnswer>('b1', fetch(bench, 0))?.partitions[0]?.nextOffset;
     bench.crash('b2');
     bench.crash('b3');
     bench.wait(15 * SECOND);

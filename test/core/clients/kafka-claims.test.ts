@@ -81,11 +81,7 @@ describe('a member that joins again', () => {
     bench.wait(12 * SECOND);
     bench.cutOff('c1', false);
     bench.wait(12 * SECOND);
-    expect(joins.slice(0, 3)).toEqual([
-      'c1-0.1 #1 [rides-0 rides-1]',
-      'c1-0.1 #1 [rides-0 rides-1]',
-      'nobody #-1 []',
-    ]);
+    expect(joins.slice(0, 3)).toEqual(['c1-0.1 #1 [rides-0 rides-1]', 'c1-0.1 #1 [rides-0 rides-1]', 'nobody #-1 []']);
   });
 
   it('keeps its id when only its generation was too old', () => {
