@@ -322,7 +322,7 @@ export const FACTS = {
     sentence: (f) =>
       f.detail === 1
         ? `${f.peer} hid ${m(f)} again for ${seconds(f.value)}, with a receipt that was out of date.`
-        : `${f.peer} extended its lock on ${m(f)} by ${seconds(f.value)}.`,
+        : `${f.peer} extended its lock on ${m(f)}, which now ends in ${seconds(f.value)}.`,
   },
   'lock-expired': {
     tone: 'fault',
@@ -391,8 +391,9 @@ export const FACTS = {
     value: '0 ack, 1 requeue, 2 reject, 3 leave',
     detail: 'attempt',
     sentence: (f) => {
-      const verbs = f.placeKind === 'partition' ? LOG_VERBS : QUEUE_VERBS;
-      return `${f.actor} ${verbs[f.value] ?? 'settled'} ${m(f)}.`;
+      const isLog = f.placeKind === 'partition';
+      const verbs = isLog ? LOG_VERBS : QUEUE_VERBS;
+      return `${f.actor} ${verbs[f.value] ?? 'settled'} ${m(f)}${f.value === 3 && !isLog ? ' unacked' : ''}.`;
     },
   },
 
@@ -456,7 +457,7 @@ export const FACTS = {
   'isr-changed': {
     tone: 'notable',
     value: 'bit i is set when replica number i+1 of the cluster is in sync',
-    sentence: (f) => `The in-sync set of ${f.place} is now ${bits(f.value)}.`,
+    sentence: (f) => `The in-sync replicas (ISR) of ${f.place} are now ${bits(f.value)}.`,
   },
   truncated: {
     tone: 'fault',
@@ -512,7 +513,7 @@ export const FACTS = {
         ? `${f.actor} works at its usual speed again.`
         : `${f.actor} works ${f.value / 100} times as long.`,
   },
-  fixed: { tone: 'notable', sentence: (f) => `${f.actor} runs a new version that bears poison.` },
+  fixed: { tone: 'notable', sentence: (f) => `${f.actor} runs a new version that can process poison.` },
   'connection-lost': {
     tone: 'notable',
     sentence: (f) => `${f.actor} noticed that the connection to ${f.peer} is gone.`,
@@ -610,7 +611,8 @@ export const FACTS = {
     tone: 'fault',
     value: 'the offset at which they part',
     detail: 'place number of the group',
-    sentence: (f) => `What ${f.actor} had read of ${f.place} parts at offset ${f.value} from the new leader's log.`,
+    sentence: (f) =>
+      `What ${f.actor} had read of ${f.place} differs from the new leader's log from offset ${f.value} on.`,
   },
   'offset-expired': {
     tone: 'fault',
@@ -741,7 +743,7 @@ export function ordinal(n: number): string {
 function bits(mask: number): string {
   const names: string[] = [];
   for (let i = 0; i < 32; i++) if ((mask >>> i) & 1) names.push(`b${i + 1}`);
-  return names.length === 0 ? 'empty' : names.join(', ');
+  return names.length === 0 ? 'none' : names.join(', ');
 }
 
 function capital(text: string): string {

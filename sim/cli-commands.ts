@@ -513,6 +513,7 @@ function printGrade(result: Grade, file: string, sets: readonly string[]): void 
     print(`${mark(holds)} ${text}`);
     if (!holds) print(pc.dim(`    wanted ${expect}; came out: ${actual}`));
   }
+  if (result.reason !== '') print(result.reason);
   const won = result.hidden.filter(({ holds }) => holds).length;
   print(`hidden seeds: ${won} of ${result.hidden.length}`);
   const failing = result.hidden.find(({ holds }) => !holds);

@@ -9,9 +9,11 @@ import { judge } from './checks/index.ts';
 import type { Diagnostic } from './scenario/diagnostics.ts';
 import { setText } from './scenario/edit.ts';
 import { claimsIn, evaluateAll } from './scenario/expect.ts';
+import { startValues } from './scenario/knob-starts.ts';
 import { nearest } from './scenario/nearest.ts';
 import { parseScenario } from './scenario/parse.ts';
 import type { ExerciseSpec, Scenario } from './scenario/types.ts';
+import { reasonWhyNot, type Turned } from './scenario/wrong-answer.ts';
 import { type Ending, run } from './world.ts';
 
 export interface GradedGoal {
@@ -44,6 +46,8 @@ export interface Grade {
   readonly hidden: readonly GradedRun[];
   /** All goals hold on the shown seed and on each hidden one. */
   readonly won: boolean;
+  /** What the exercise has to say to a wrong answer that it knows; else ''. */
+  readonly reason: string;
 }
 
 export interface GradeOptions {
@@ -78,11 +82,28 @@ export function grade(text: string, sets: readonly string[], options: GradeOptio
   if (refusals.length > 0) return { grade: null, diagnostics: refusals };
   const { scenario, diagnostics } = parseScenario(text, { file: options.file, sets });
   if (scenario === null) return { grade: null, diagnostics };
-  return { grade: gradeScenario(scenario, exercise, options.onRun), diagnostics };
+  const graded = gradeScenario(scenario, exercise, options.onRun);
+  const reason = graded.won ? '' : reasonWhyNot(exercise, turnedBy(text, exercise, sets));
+  return { grade: { ...graded, reason }, diagnostics };
+}
+
+/** Each knob as the answer has it; where it names one twice, the last counts. */
+function turnedBy(text: string, exercise: ExerciseSpec, sets: readonly string[]): readonly Turned[] {
+  const starts = startValues(text, exercise);
+  return exercise.knobs.map(({ path, values }, i) => {
+    const named = sets.map(setOf).findLast((set) => set.path === path);
+    const at = starts[i] ?? -1;
+    const here = named === undefined ? at : values.findIndex((value) => setText(path, value) === named.text);
+    return { path, value: values[here], isStart: here === at };
+  });
 }
 
 /** The scenario has the knobs turned already. */
-function gradeScenario(scenario: Scenario, exercise: ExerciseSpec, onRun?: GradeOptions['onRun']): Grade {
+function gradeScenario(
+  scenario: Scenario,
+  exercise: ExerciseSpec,
+  onRun?: GradeOptions['onRun'],
+): Omit<Grade, 'reason'> {
   const all = exercise.hiddenSeeds + 1;
   const first = gradeRun(scenario, exercise, scenario.seed);
   onRun?.(1, all);
@@ -120,8 +141,7 @@ function gradeRun(
 /** An answer turns the exercise's knobs to values that they offer, and nothing else. */
 function refusal(exercise: ExerciseSpec, set: string): Diagnostic[] {
   const file = `--set ${set}`;
-  const split = set.indexOf('=');
-  const path = set.slice(0, Math.max(0, split)).trim();
+  const { path, text: wanted } = setOf(set);
   const paths = exercise.knobs.map((knob) => knob.path);
   const knob = exercise.knobs.find((one) => one.path === path);
   if (knob === undefined) {
@@ -129,11 +149,17 @@ function refusal(exercise: ExerciseSpec, set: string): Diagnostic[] {
     const hint = like === null ? '' : `Did you mean \`${like}\`?`;
     return [complaint(file, `\`${path}\` is not a knob of this exercise.`, `one of ${paths.join(', ')}`, hint)];
   }
-  const document = parseDocument(set.slice(split + 1));
-  const wanted = document.errors.length > 0 ? null : setText(path, document.toJS());
   const offered = knob.values.map((value) => setText(path, value));
   if (wanted !== null && offered.includes(wanted)) return [];
   return [complaint(file, `the knob \`${path}\` does not offer this value.`, `one of ${offered.join(', ')}`)];
+}
+
+/** `path=value` as read, and written again as `setText` writes it, so that two of them can be compared; null when the value is no YAML. */
+function setOf(set: string): { readonly path: string; readonly text: string | null } {
+  const split = set.indexOf('=');
+  const path = set.slice(0, Math.max(0, split)).trim();
+  const document = parseDocument(set.slice(split + 1));
+  return { path, text: document.errors.length > 0 ? null : setText(path, document.toJS()) };
 }
 
 function complaint(file: string, message: string, expected: string, hint = ''): Diagnostic {

@@ -31,7 +31,7 @@ export interface Outcome {
   readonly totals: LedgerTotals | null;
 }
 
-/** Futures of one kind that follow each other are one: who drags a knob or types a line wants no lane for each step. */
+/** Futures of one kind that follow each other are one: who drags a knob or types a line wants no future for each step. */
 export type ActKind = 'open' | 'line' | 'undo' | 'knob' | 'seed' | 'edit' | 'broker';
 
 export interface Future {

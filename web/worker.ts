@@ -5,6 +5,7 @@
 import type { Exported } from '../sim/exports/index.ts';
 import { type Divergence, divergenceOf } from '../sim/folds/divergence.ts';
 import { report as reportOf } from '../sim/report.ts';
+import { startValues } from '../sim/scenario/knob-starts.ts';
 import type { Scenario } from '../sim/scenario/types.ts';
 import type { Trace } from '../sim/trace.ts';
 import { World } from '../sim/world.ts';
@@ -23,7 +24,7 @@ import type {
   Request,
   RunRequest,
 } from './protocol.ts';
-import { lanesOf, readScenario, startValues } from './reading.ts';
+import { lanesOf, readScenario } from './reading.ts';
 import { gradeAnswer, judgeRun } from './referee.ts';
 import { blocksOf } from './share/blocks.ts';
 import { type Recorded, readRecorded } from './share/recorded.ts';

@@ -25,7 +25,7 @@ export const MEANINGS: Readonly<Record<ClaimName, string>> = {
   'delivery-bound': 'No message is handed out more often than the limit says.',
   'dead-letter-exactness':
     'A message is dead-lettered exactly when the rule says so, is not acked as well, and reaches the dead-letter queue.',
-  'poison-isolation': 'A message that no handler bears does not keep the healthy ones behind it from being done.',
+  'poison-isolation': 'A message that no handler can process does not keep the healthy ones behind it from being done.',
   'partition-order': 'First attempts follow the order of the log or queue; only a repeat steps back.',
   'key-order': 'Messages of one key have their first effects in the order in which their producer sent them.',
   'fifo-group-order': 'In a message group nothing is handed out while an earlier message of the group is unsettled.',

@@ -1,5 +1,5 @@
 /**
- * Poison isolation: a message that no handler bears does not keep the healthy ones behind it from being done. It falls when, at the end of the run,
+ * Poison isolation: a message that no handler can process does not keep the healthy ones behind it from being done. It falls when, at the end of the run,
  * a healthy message has waited longer than any that got through, while the poison was tried again and again or nothing moved at all. A poison message that is on the
  * way on which others were got rid of (not more tries than those took, and none overdue) blocks for a while, not for good: then the run was too short to tell.
  */

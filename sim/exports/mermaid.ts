@@ -123,7 +123,7 @@ function hopStep(trace: Trace, id: FactId): Step | null {
 /** Bars that begin in the stretch or last into it. */
 function barSteps(trace: Trace, scenario: Scenario, first: FactId, last: FactId): Step[] {
   const steps: Step[] = [];
-  const { count, kinds, actors, facts, ends, lanes } = holdingsOf(trace, scenario);
+  const { count, kinds, actors, facts, ends, slots } = holdingsOf(trace, scenario);
   const add = (fact: FactId, order: number, verb: string, actor: ActorId): void => {
     const timeUs = trace.time(fact);
     steps.push({ timeUs, fact, order, line: `${verb} ${ref(actor)}`, actors: [actor], counts: false });
@@ -131,7 +131,7 @@ function barSteps(trace: Trace, scenario: Scenario, first: FactId, last: FactId)
   for (let i = 0; i < count; i++) {
     const [begin, end, actor] = [facts[i] as FactId, ends[i] as FactId, actors[i] as ActorId];
     const isOver = end !== 0 && (end <= Math.max(begin, first) || trace.time(end) === trace.time(begin));
-    if (kinds[i] === HOLDINGS.waiting || (lanes[i] as number) >= BARS_MOST || begin > last || isOver) continue;
+    if (kinds[i] === HOLDINGS.waiting || (slots[i] as number) >= BARS_MOST || begin > last || isOver) continue;
     add(Math.max(begin, first), 3, 'activate', actor);
     if (end !== 0 && end <= last) add(end, 0, 'deactivate', actor);
   }

@@ -1,6 +1,6 @@
 /**
  * Who held which message from when to when: locks that a broker keeps for a consumer, and what a consumer has in hand, waiting or in work. One pass over
- * a trace, in the order of beginnings; each holding has a lane beside its actor's lifeline, so that those that overlap stand side by side.
+ * a trace, in the order of beginnings; each holding has a slot beside its actor's lifeline, so that those that overlap stand side by side.
  */
 import { F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId } from '../../core/types.ts';
@@ -9,8 +9,8 @@ import { Hands, type HandsScenario, type HandWatcher, type InHand } from './hand
 
 /** Codes of `HoldingColumns.kinds`. */
 export const HOLDINGS = { locked: 0, waiting: 1, working: 2 } as const;
-/** Lanes that are told apart; what comes beyond shares the last one. */
-export const LANES = 32;
+/** Slots that are told apart; what comes beyond shares the last one. */
+export const SLOTS = 32;
 
 export interface HoldingColumns {
   readonly count: number;
@@ -23,7 +23,7 @@ export interface HoldingColumns {
   /** The fact that ended it; 0 for what lasts until the end. */
   readonly ends: Uint32Array;
   /** 0 is nearest to the lifeline. */
-  readonly lanes: Uint8Array;
+  readonly slots: Uint8Array;
 }
 
 export function holdingsOf(trace: Trace, scenario: HandsScenario): HoldingColumns {
@@ -42,7 +42,7 @@ class Holder implements HandWatcher {
   readonly #messages: MessageId[] = [];
   readonly #facts: FactId[] = [];
   readonly #ends: FactId[] = [];
-  readonly #lanes: number[] = [];
+  readonly #slots: number[] = [];
   /** By message: its open locks, with the consumers they are for. */
   readonly #locks = new Map<MessageId, { readonly at: Index; readonly place: number; readonly consumer: ActorId }[]>();
   /** By consumer: what it has in hand. */
@@ -50,7 +50,7 @@ class Holder implements HandWatcher {
   readonly #hands: Hands;
   /** Holdings that are not over. */
   readonly #open = new Map<InHand, Index>();
-  /** By actor: bit i is set while lane i is taken. */
+  /** By actor: bit i is set while slot i is taken. */
   readonly #taken: number[] = [];
 
   constructor(trace: Trace, scenario: HandsScenario) {
@@ -92,7 +92,7 @@ class Holder implements HandWatcher {
       messages: Uint32Array.from(this.#messages),
       facts: Uint32Array.from(this.#facts),
       ends: Uint32Array.from(this.#ends),
-      lanes: Uint8Array.from(this.#lanes),
+      slots: Uint8Array.from(this.#slots),
     };
   }
 
@@ -145,15 +145,15 @@ class Holder implements HandWatcher {
 
   #begin(id: FactId, actor: ActorId, message: MessageId, kind: number): Index {
     const taken = this.#taken[actor] ?? 0;
-    let lane = 0;
-    while (lane < LANES - 1 && (taken & (1 << lane)) !== 0) lane++;
-    this.#taken[actor] = taken | (1 << lane);
+    let slot = 0;
+    while (slot < SLOTS - 1 && (taken & (1 << slot)) !== 0) slot++;
+    this.#taken[actor] = taken | (1 << slot);
     this.#kinds.push(kind);
     this.#actors.push(actor);
     this.#messages.push(message);
     this.#facts.push(id);
     this.#ends.push(0);
-    this.#lanes.push(lane);
+    this.#slots.push(slot);
     return this.#kinds.length - 1;
   }
 
@@ -161,6 +161,6 @@ class Holder implements HandWatcher {
     if (this.#ends[at] !== 0) return;
     this.#ends[at] = id;
     const actor = this.#actors[at] as ActorId;
-    this.#taken[actor] = (this.#taken[actor] ?? 0) & ~(1 << (this.#lanes[at] as number));
+    this.#taken[actor] = (this.#taken[actor] ?? 0) & ~(1 << (this.#slots[at] as number));
   }
 }

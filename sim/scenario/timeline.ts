@@ -184,7 +184,7 @@ export const VERBS = {
     poison: required(reference('producer'), 'upload-service', 'The next messages of this producer are poison.'),
     messages: defaulted(integer(1, 1_000_000), '1', '3', 'How many.'),
   }),
-  fix: verb('fix', { fix: required(reference('consumer'), 'resizer', 'Its handler bears poison from now on.') }),
+  fix: verb('fix', { fix: required(reference('consumer'), 'resizer', 'Its handler can process poison from now on.') }),
   burst: verb('burst', {
     burst: required(reference('producer'), 'upload-service', 'This producer makes messages at another rate.'),
     rate: required(perSecond, '50000/s', 'The rate; `0/s` is silence.'),

@@ -64,6 +64,35 @@ describe('grade', () => {
     expect(grade(CHANCE, sets, options).grade?.won).toBe(true);
   });
 
+  describe('of a wrong answer that the exercise knows', () => {
+    const known = CHANCE.replace(
+      '  debrief:',
+      `  wrong:
+    - set: { consumers.worker.settle: before-processing }
+      because: What is acked first is lost with its worker.
+  debrief:`,
+    );
+    const reasonOf = (...sets: readonly string[]) => grade(known, sets, options).grade?.reason;
+
+    it('says why it is wrong', () => {
+      expect(reasonOf('consumers.worker.settle=before-processing')).toBe(
+        'What is acked first is lost with its worker.',
+      );
+    });
+
+    it('says it of the untouched start as well', () => {
+      expect(reasonOf()).toBe('What is acked first is lost with its worker.');
+    });
+
+    it('says nothing of an answer that turns more', () => {
+      expect(reasonOf('queues.jobs.VisibilityTimeout=30s')).toBe('');
+    });
+
+    it('says nothing to the solution', () => {
+      expect(reasonOf('consumers.worker.settle=after-processing', 'queues.jobs.VisibilityTimeout=2s')).toBe('');
+    });
+  });
+
   it('counts its runs aloud', () => {
     const heard: string[] = [];
     grade(CHANCE, [], { ...options, onRun: (done, all) => heard.push(`${done}/${all}`) });

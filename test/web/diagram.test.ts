@@ -65,12 +65,12 @@ it('a lock lasts from the delivery to its ack or its end, and a crash empties th
   expect(crashed).toHaveLength(1);
 });
 
-it('holdings that overlap on one lifeline stand in lanes of their own', () => {
+it('holdings that overlap on one lifeline stand in slots of their own', () => {
   const { trace, scenario } = runOf('with-dlq');
-  const { count, facts, ends, actors, lanes } = holdingsOf(trace, scenario);
+  const { count, facts, ends, actors, slots } = holdingsOf(trace, scenario);
   for (let i = 0; i < count; i++) {
     for (let j = 0; j < i; j++) {
-      if (actors[i] !== actors[j] || lanes[i] !== lanes[j]) continue;
+      if (actors[i] !== actors[j] || slots[i] !== slots[j]) continue;
       const end = ends[j] as number;
       expect(end, `${j} ends before ${i} begins`).toBeGreaterThan(0);
       expect(end).toBeLessThanOrEqual(facts[i] as number);

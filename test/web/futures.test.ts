@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countWords, lanesOfFutures, outcomeWords, wayWords } from '../../web/futures/tree.ts';
+import { countWords, outcomeWords, rowsOfFutures, wayWords } from '../../web/futures/tree.ts';
 import { type Future, isReplacedBy, MOST_FUTURES, type Recipe, sameRecipe, withFuture } from '../../web/futures.ts';
 
 const recipe: Recipe = { source: 'title: a', seed: null, sets: [], changes: [], under: null };
@@ -64,8 +64,8 @@ describe('the tree of futures', () => {
   });
 
   it('has each future after the one that it came from, and leaves that one where something was done', () => {
-    const lanes = lanesOfFutures([ended(1, 0, 0), ended(2, 1, 10), ended(3, 1, 20), ended(4, 2, 15)]);
-    expect(lanes.map(({ future: { id }, row, parentRow, fromUs }) => [id, row, parentRow, fromUs])).toEqual([
+    const rows = rowsOfFutures([ended(1, 0, 0), ended(2, 1, 10), ended(3, 1, 20), ended(4, 2, 15)]);
+    expect(rows.map(({ future: { id }, row, parentRow, fromUs }) => [id, row, parentRow, fromUs])).toEqual([
       [1, 0, 0, 0],
       [2, 1, 0, 10],
       [4, 2, 1, 15],
@@ -74,8 +74,8 @@ describe('the tree of futures', () => {
   });
 
   it('lets one whose parent was forgotten stand by itself, and one that still runs go as far as the longest', () => {
-    const lanes = lanesOfFutures([ended(1, 0, 0), { ...future(5, 2), atUs: 12 }]);
-    expect(lanes.map(({ row, parentRow, fromUs, toUs }) => [row, parentRow, fromUs, toUs])).toEqual([
+    const rows = rowsOfFutures([ended(1, 0, 0), { ...future(5, 2), atUs: 12 }]);
+    expect(rows.map(({ row, parentRow, fromUs, toUs }) => [row, parentRow, fromUs, toUs])).toEqual([
       [0, 0, 0, 30],
       [1, 1, 12, 30],
     ]);

@@ -8,7 +8,8 @@ it.each([
   ['3/s', '3/s'],
   [5, '5'],
   [null, 'none'],
-  [{ set: 'photos' }, '{set:photos}'],
+  [{ set: 'photos' }, 'set: photos'],
+  [{ a: 1, b: 2 }, '{a:1,b:2}'],
 ])('a knob at %j is read as "%s"', (value, words) => {
   expect(valueWords(value)).toBe(words);
 });

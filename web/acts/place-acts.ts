@@ -1,22 +1,14 @@
 /** What can be done to a place: a queue, a partition, an exchange, a consumer group; and by it to those who fill and read it. */
 import type { Place, PlaceId } from '../../core/types.ts';
 import { formatDuration } from '../../sim/scenario/duration.ts';
-import type { Section } from '../../sim/scenario/settings.ts';
 import { F } from '../../sim/vocabulary.ts';
 import { deadLetterOf } from '../stage/dead-letters.ts';
+import { declaredAt, placeWord } from '../stage/places.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn } from './act.ts';
 import { consumerActs, processActs, producerActs } from './actor-acts.ts';
 import { brokerOf, type Here, kindOf, momentOf } from './here.ts';
 import { settingAct } from './knobs.ts';
 import { amount, choice, seconds, text, whole } from './params.ts';
-
-const KINDS: Readonly<Partial<Record<Place['kind'], string>>> = {
-  queue: 'Queue',
-  partition: 'Partition',
-  exchange: 'Exchange',
-  endpoint: 'Endpoint',
-  group: 'Consumer group',
-};
 
 /** Whose groups can be sent elsewhere, by the broker's kind; else why not. */
 const SEEKS: Readonly<Record<string, string>> = {
@@ -75,10 +67,10 @@ export function makesSnapshots(kind: string): boolean {
 
 export function placeActs(here: Here, id: PlaceId): ActsOfThing {
   const place = here.trace.places[id];
-  const kind = place === undefined ? undefined : KINDS[place.kind];
-  if (place === undefined || kind === undefined) return NOTHING_HERE;
+  const kind = place === undefined ? '' : placeWord(here.scenario, place);
+  if (place === undefined || kind === '') return NOTHING_HERE;
   return {
-    kind: place.deadLetter ? 'Dead-letter queue' : kind,
+    kind,
     name: place.name,
     acts: place.kind === 'group' ? groupActs(here, place) : storedActs(here, place),
   };
@@ -94,10 +86,10 @@ function groupActs(here: Here, { name }: Place): readonly Act[] {
 
 function storedActs(here: Here, place: Place): readonly Act[] {
   const { scenario, topology } = here;
-  const { name, parent, kind } = place;
+  const { name, kind } = place;
   const broker = brokerOf(here, place.id);
-  const section: Section = kind === 'partition' ? 'topics' : kind === 'exchange' ? 'exchanges' : 'queues';
-  const declared = scenario[section][parent] !== undefined ? parent : name;
+  const at = declaredAt(scenario, place);
+  const declared = kind === 'partition' ? (at?.[1] ?? name) : name;
   const isRead = (from: readonly string[]): boolean => from.includes(declared) || from.includes(name);
   const groups = [
     ...new Set(Object.values(scenario.consumers).flatMap((one) => (isRead(one.from) ? [one.group] : []))),
@@ -128,7 +120,7 @@ function storedActs(here: Here, place: Place): readonly Act[] {
     ...(kind === 'exchange'
       ? []
       : groups.flatMap((group, i) => seekActs(here, group, groups.length > 1 ? group : '', i))),
-    ...settingAct(here, [[section, declared]]),
+    ...settingAct(here, at === null ? [] : [at]),
   ];
 }
 

@@ -99,7 +99,7 @@ const SAMPLES = 30_000;
 export const DENSITY_STEP = 6;
 /** Between two labels of time. */
 const TIME_STEP = 16;
-const LANE = 6;
+const SLOT = 6;
 const BLOCK = 256;
 const HOP_DELIVERY = 2;
 const HOP_ACK = 3;
@@ -295,8 +295,8 @@ function barsOf(
   toUs: Micros,
   y: (time: Micros) => number,
 ): readonly HoldingBar[] {
-  const { kinds, actors, messages, facts, lanes } = holdings.columns;
-  const room = laneRoom(xs);
+  const { kinds, actors, messages, facts, slots } = holdings.columns;
+  const room = slotRoom(xs);
   const bars: HoldingBar[] = [];
   for (const i of holdings.within(fromUs, toUs, MOST_FACTS)) {
     const x = xs.get(actors[i] as ActorId);
@@ -305,7 +305,7 @@ function barsOf(
     const fact = facts[i] as FactId;
     const kind = kinds[i] as number;
     bars.push({
-      x: x + 4 + Math.min(lanes[i] as number, room) * LANE,
+      x: x + 4 + Math.min(slots[i] as number, room) * SLOT,
       y0: y(trace.time(fact)),
       y1: y(Math.min(holdings.endUs(i), trace.endedAtUs)),
       kind: kind === HOLDINGS.locked ? 'locked' : kind === HOLDINGS.waiting ? 'waiting' : 'working',
@@ -316,10 +316,10 @@ function barsOf(
   return bars;
 }
 
-/** How many lanes fit between two lifelines, less one. */
-function laneRoom(xs: ReadonlyMap<ActorId, number>): number {
+/** How many slots fit between two lifelines, less one. */
+function slotRoom(xs: ReadonlyMap<ActorId, number>): number {
   const [a = 0, b = a + 80] = [...xs.values()];
-  return Math.max(0, Math.floor((Math.abs(b - a) - 24) / LANE) - 1);
+  return Math.max(0, Math.floor((Math.abs(b - a) - 24) / SLOT) - 1);
 }
 
 function troublesOf(

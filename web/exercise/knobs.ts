@@ -9,7 +9,11 @@ export function valueWords(value: unknown): string {
     const us = /^\d/.test(value) ? parseDuration(value) : null;
     return us === null ? value : span(us);
   }
-  return typeof value === 'object' ? JSON.stringify(value).replaceAll('"', '') : String(value);
+  if (typeof value !== 'object') return String(value);
+  const entries = Object.entries(value);
+  return entries.length === 1 && !Array.isArray(value)
+    ? entries.map(([key, one]) => `${key}: ${valueWords(one)}`).join('')
+    : JSON.stringify(value).replaceAll('"', '');
 }
 
 /** `path=value`, with the value as YAML can read it. */

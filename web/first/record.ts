@@ -2,12 +2,13 @@
  * Makes the first runs while the page is built: what the worker would say of them, so that a newcomer sees the first one before the simulator has been loaded. A run is a
  * function of its scenario and seed, so these are the runs themselves, and whoever asks about one has it made again.
  */
+import { startValues } from '../../sim/scenario/knob-starts.ts';
 import { CHUNK, type TracePart } from '../../sim/trace.ts';
 import { World } from '../../sim/world.ts';
 import { seriesOf } from '../charts/charts.ts';
 import { TOUR } from '../guide/steps.ts';
 import type { RunReport } from '../protocol.ts';
-import { readScenario, startValues } from '../reading.ts';
+import { readScenario } from '../reading.ts';
 import { judgeRun } from '../referee.ts';
 import { type FirstRun, pack } from './packed.ts';
 

@@ -1,8 +1,8 @@
-/** The futures of a file as lanes on one clock: in which order they stand, where each leaves its parent, and how far it goes. Sums only, no drawing. */
+/** The futures of a file as rows on one clock: in which order they stand, where each leaves its parent, and how far it goes. Sums only, no drawing. */
 import type { Micros } from '../../core/types.ts';
 import type { Future } from '../futures.ts';
 
-export interface FutureLane {
+export interface FutureRow {
   readonly future: Future;
   /** Its row, from 0. */
   readonly row: number;
@@ -15,19 +15,19 @@ export interface FutureLane {
 }
 
 /** Each after the one that it came from, and before whatever came from an earlier one. */
-export function lanesOfFutures(futures: readonly Future[]): readonly FutureLane[] {
+export function rowsOfFutures(futures: readonly Future[]): readonly FutureRow[] {
   const ids = new Set(futures.map(({ id }) => id));
   const endUs = Math.max(1, ...futures.map(({ outcome }) => outcome?.endedAtUs ?? 0));
-  const lanes: FutureLane[] = [];
+  const rows: FutureRow[] = [];
   const add = (future: Future, parentRow: number): void => {
-    const row = lanes.length;
+    const row = rows.length;
     const toUs = future.outcome?.endedAtUs ?? endUs;
-    lanes.push({ future, row, parentRow: parentRow < 0 ? row : parentRow, fromUs: Math.min(future.atUs, toUs), toUs });
+    rows.push({ future, row, parentRow: parentRow < 0 ? row : parentRow, fromUs: Math.min(future.atUs, toUs), toUs });
     for (const child of futures) if (child.parent === future.id) add(child, row);
   };
   // One whose parent was forgotten stands by itself.
   for (const future of futures) if (!ids.has(future.parent)) add(future, -1);
-  return lanes;
+  return rows;
 }
 
 /** All that was done from the file as it was opened to a future: "the file was edited, then resizer-2 crashes". */

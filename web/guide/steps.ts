@@ -196,7 +196,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     tells:
-      'At least once holds. At most once does not, and the facts that prove it are named. Who packs twice charges twice: so a consumer of such a queue must bear a message that comes again.',
+      'At least once holds. At most once does not, and the facts that prove it are named. Who packs twice charges twice: so the consumer must be idempotent: a message that comes again may do no harm.',
     asks: 'That is the tour. Open the scenarios, and choose what to break next.',
     points: '.pick [aria-label="Scenarios"]',
     reveals: ['play', 'step', 'time', 'panels', 'head'],

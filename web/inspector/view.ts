@@ -9,11 +9,12 @@ import type { TimelineEntry } from '../../sim/scenario/types.ts';
 import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
-import { clock, count, seconds } from '../stage/describe.ts';
+import { clock, count, seconds, unsettledWord } from '../stage/describe.ts';
+import { declaredAt, placeWord } from '../stage/places.ts';
 import { replicaBit } from '../stage/tape-scene.ts';
 
 /** A message in a list, with what is to be said of it there. */
-export interface Held {
+export interface ListedMessage {
   readonly message: MessageId;
   readonly attempt: number;
   readonly words: string;
@@ -21,9 +22,9 @@ export interface Held {
 
 export interface Listed {
   readonly title: string;
-  /** All of them; `held` may be fewer. */
+  /** All of them; `messages` may be fewer. */
   readonly count: number;
-  readonly held: readonly Held[];
+  readonly messages: readonly ListedMessage[];
 }
 
 /** A thing that one can go on to. */
@@ -130,7 +131,7 @@ function actorView({ run, topology, timeUs }: Moment, id: ActorId): View | null 
           {
             title: 'In hand',
             count: hand.length,
-            held: hand.slice(0, SHOWN).map(({ message, attempt, step, sinceUs, endsUs, settled }) => ({
+            messages: hand.slice(0, SHOWN).map(({ message, attempt, step, sinceUs, endsUs, settled }) => ({
               message,
               attempt,
               words: handWords(step, sinceUs, endsUs, settled, timeUs),
@@ -212,27 +213,36 @@ function placeView(moment: Moment, id: PlaceId): View | null {
   const { trace } = run;
   const place = trace.places[id];
   if (place === undefined) return null;
-  const base = { name: place.name, status: '', isTrouble: false, rows: [] as View['rows'] };
+  const at = declaredAt(run.scenario, place);
+  const base = {
+    kind: placeWord(run.scenario, place),
+    name: place.name,
+    status: '',
+    isTrouble: false,
+    rows: [] as View['rows'],
+    declared: at === null ? [] : [at],
+  };
   switch (place.kind) {
     case 'queue': {
       const queue = topology.queues[id];
       const list = (name: QueueList, title: string): Listed => ({
         title,
         count: queue?.[name] ?? 0,
-        held: (queue?.entries(name, SHOWN) ?? []).map(({ message, attempt, holder, sinceUs, untilUs, receives }) => ({
-          message,
-          attempt: name === 'locked' ? attempt : attempt + 1,
-          words:
-            name === 'locked'
-              ? `by ${trace.actorName(holder)}${untilUs > 0 ? `, ${seconds(Math.max(0, untilUs - timeUs))} left` : ''}`
-              : receives > 0
-                ? `after ${receives} receives`
-                : `for ${seconds(Math.max(0, timeUs - sinceUs))}`,
-        })),
+        messages: (queue?.entries(name, SHOWN) ?? []).map(
+          ({ message, attempt, holder, sinceUs, untilUs, receives }) => ({
+            message,
+            attempt: name === 'locked' ? attempt : attempt + 1,
+            words:
+              name === 'locked'
+                ? `by ${trace.actorName(holder)}${untilUs > 0 ? `, ${seconds(Math.max(0, untilUs - timeUs))} left` : ''}`
+                : receives > 0
+                  ? `after ${receives} receives`
+                  : `for ${seconds(Math.max(0, timeUs - sinceUs))}`,
+          }),
+        ),
       });
       return {
         ...base,
-        kind: place.deadLetter ? 'Dead-letter queue' : 'Queue',
         counts: [
           counted('stored', queue?.appended ?? 0),
           counted('settled', queue?.settled ?? 0),
@@ -243,29 +253,30 @@ function placeView(moment: Moment, id: PlaceId): View | null {
           counted('lost', queue?.lost ?? 0, true),
           counted('bytes', queue?.bytes ?? 0),
         ],
-        lists: [list('ready', 'Ready'), list('locked', 'Locked'), list('delayed', 'Delayed')],
+        lists: [
+          list('ready', 'Ready'),
+          list('locked', capital(unsettledWord(run.scenario, place.name))),
+          list('delayed', 'Delayed'),
+        ],
         related: [],
-        declared: [['queues', place.name]],
       };
     }
     case 'partition': {
       const partition = topology.partitions[id];
-      if (partition === undefined)
-        return { ...base, kind: 'Partition', counts: [], lists: [], related: [], declared: [['topics', place.parent]] };
+      if (partition === undefined) return { ...base, counts: [], lists: [], related: [] };
       const { logStart, end, watermark, hasWatermark, leader, epoch, inSync, replicas, committed } = partition;
-      const held: Held[] = [];
-      for (let offset = end - 1; offset >= logStart && held.length < SHOWN; offset--) {
+      const messages: ListedMessage[] = [];
+      for (let offset = end - 1; offset >= logStart && messages.length < SHOWN; offset--) {
         const message = partition.records.get(offset, 0);
         const readBy = committed.filter((one) => one.offset > offset).map((one) => trace.placeName(one.group));
         const words = [`offset ${offset}`];
         if (message === 0) words.push('marker');
         if (hasWatermark && offset >= watermark) words.push('not yet replicated');
         if (readBy.length > 0) words.push(`committed by ${readBy.join(', ')}`);
-        held.push({ message, attempt: 1, words: words.join(', ') });
+        messages.push({ message, attempt: 1, words: words.join(', ') });
       }
       return {
         ...base,
-        kind: 'Partition',
         status:
           leader === 0 && replicas.length > 0
             ? 'no leader'
@@ -283,31 +294,27 @@ function placeView(moment: Moment, id: PlaceId): View | null {
           ]),
           counted('bytes', partition.bytes),
         ],
-        lists: [{ title: 'Records, newest first', count: end - logStart, held }],
+        lists: [{ title: 'Records, newest first', count: end - logStart, messages }],
         related: replicas.map(({ node, end: replicaEnd }) => ({
           to: { type: 'actor', id: node },
           name: trace.actorName(node),
           words: `${node === leader ? 'leader' : ((inSync >>> replicaBit(trace.actorName(node))) & 1) === 1 ? 'in sync' : 'behind'}, ends at ${count(replicaEnd)}`,
         })),
-        declared: [['topics', place.parent]],
       };
     }
     case 'exchange': {
       const exchange = topology.exchanges[id];
       return {
         ...base,
-        kind: 'Exchange',
         counts: [counted('routed', exchange?.routed ?? 0), counted('without a route', exchange?.unroutable ?? 0, true)],
         lists: [],
         related: [],
-        declared: [['exchanges', place.name]],
       };
     }
     case 'group': {
       const group = topology.groups[id];
       return {
         ...base,
-        kind: 'Group',
         status:
           group?.rebalancing === true
             ? 'rebalancing'
@@ -320,7 +327,6 @@ function placeView(moment: Moment, id: PlaceId): View | null {
           name: trace.placeName(partition),
           words: trace.actorName(consumer),
         })),
-        declared: [],
       };
     }
     default:
@@ -373,4 +379,8 @@ export function changedSettings(
     changed.set(path.slice(2).join('.'), `${entry.label}, at ${clock(run.trace.time(id))}`);
   }
   return changed;
+}
+
+function capital(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1);
 }

@@ -39,7 +39,7 @@ export interface QueueBox extends Rect {
   readonly about: string;
   readonly deadLetter: boolean;
   /** The word for what is handed out and not settled. */
-  readonly held: string;
+  readonly unsettled: string;
   /** Size of a message in it. The title stands above the box. */
   readonly cell: number;
   /** Room for the title: the broker's nodes may stand beside it. */

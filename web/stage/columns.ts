@@ -12,7 +12,7 @@ import {
   placeKey,
   type Rect,
 } from './boxes.ts';
-import { describeQueue, heldWord } from './describe.ts';
+import { describeQueue, unsettledWord } from './describe.ts';
 import type { Parts } from './links.ts';
 import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
 
@@ -222,7 +222,7 @@ function middleItems(
         name: place.name,
         about: describeQueue(scenario, place.name),
         deadLetter,
-        held: deadLetter ? '' : heldWord(scenario, place.name),
+        unsettled: deadLetter ? '' : unsettledWord(scenario, place.name),
         cell: deadLetter ? Math.min(sizes.cell, 24) : sizes.cell,
         titleW,
         ...rect,

@@ -90,11 +90,11 @@ export function describeQueue(scenario: Scenario, name: string): string {
 }
 
 /** What the broker's people say of messages that were handed out and are not settled yet. */
-export function heldWord(scenario: Scenario, place: string): string {
-  return HELD[kindOfPlace(scenario, place)] ?? 'locked';
+export function unsettledWord(scenario: Scenario, place: string): string {
+  return UNSETTLED[kindOfPlace(scenario, place)] ?? 'locked';
 }
 
-const HELD: Readonly<Record<string, string>> = {
+const UNSETTLED: Readonly<Record<string, string>> = {
   rabbitmq: 'unacked',
   pulsar: 'unacked',
   'google-pubsub': 'outstanding',

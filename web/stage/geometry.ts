@@ -113,7 +113,7 @@ export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
   if (layout.stacked) {
     for (const { link, from, to } of ways) {
       const isFar = to.type === 'queue' && to.deadLetter && layout.boxes.some((box) => liesBetween(box, from, to));
-      const straight = (): Path => pathOf([downwards(from, to, laneOf(ways, link, from, to))]);
+      const straight = (): Path => pathOf([downwards(from, to, trackOf(ways, link, from, to))]);
       paths.set(link.key, isFar ? alongEdge(from, to, layout.width) : straight());
     }
     return paths;
@@ -137,7 +137,7 @@ export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
   return paths;
 }
 
-/** From the lower edge of the stage to the lane that far links take. */
+/** From the lower edge of the stage to the way that far links take. */
 const FLOOR = 26;
 const BEND = 26;
 
@@ -304,7 +304,7 @@ function liesBetween(box: Box, upper: Box, lower: Box): boolean {
   return box.y >= upper.y + upper.h && box.y + box.h <= lower.y;
 }
 
-/** From the nearer edge of the stage so far to the lane between it and the boxes. */
+/** From the nearer edge of the stage so far to the way between it and the boxes. */
 const EDGE = 6;
 
 /** Down the nearer edge of the stage, where there is nothing. */
@@ -317,7 +317,7 @@ function alongEdge(from: Box, to: Box, width: number): Path {
 }
 
 /** −1 … 1: links that leave one box are fanned out. */
-function laneOf(
+function trackOf(
   ways: readonly { readonly link: Link; readonly from: Box; readonly to: Box }[],
   link: Link,
   from: Box,
@@ -340,13 +340,13 @@ function titleOver(box: Box): number {
   return isTitled ? Math.min(box.titleW, box.title.length * BOLD) + 16 : 0;
 }
 
-/** From below the one to above the other. `lane` moves the ends apart where many links meet. */
-function downwards(from: Box, to: Box, lane: number): Curve {
+/** From below the one to above the other. `track` moves the ends apart where many links meet. */
+function downwards(from: Box, to: Box, track: number): Curve {
   const down = from.y <= to.y;
   const x3 = to.x + to.w / 2;
   // Past what stands over the other, where that has the room.
   const free = down ? Math.min(to.x + titleOver(to), to.x + to.w - 20) : 0;
-  const x0 = Math.max(from.x + from.w / 2 + lane * from.w * 0.3, Math.min(free, from.x + from.w - 20));
+  const x0 = Math.max(from.x + from.w / 2 + track * from.w * 0.3, Math.min(free, from.x + from.w - 20));
   const y0 = down ? from.y + from.h : from.y;
   const y3 = down ? to.y : to.y + to.h;
   const bend = (y3 - y0) / 2;

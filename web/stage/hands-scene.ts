@@ -14,8 +14,8 @@ const WAITING = 10;
 export function drawHand(sheet: Sheet, box: ActorBox, topology: Topology, now: Micros, stacked: boolean): void {
   const actor = topology.actors[box.actor];
   if (actor === undefined || actor.hand.length === 0) return;
-  const working = actor.hand.filter((held) => held.step !== 'received');
-  const waiting = actor.hand.filter((held) => held.step === 'received');
+  const working = actor.hand.filter((inHand) => inHand.step !== 'received');
+  const waiting = actor.hand.filter((inHand) => inHand.step === 'received');
   if (box.compact > 0 || stacked) {
     drawCompact(sheet, box, [...working, ...waiting], now, stacked);
     return;
@@ -27,11 +27,11 @@ export function drawHand(sheet: Sheet, box: ActorBox, topology: Topology, now: M
   if (first === undefined) return;
   const abreast = Math.max(1, Math.floor((box.w - 58 - 26) / 28));
   const shownWorking = working.slice(1, 1 + abreast);
-  drawHeld(sheet, first, x, y, HAND, now);
+  drawInHand(sheet, first, x, y, HAND, now);
   if (shownWorking.length === 0) drawSteps(sheet, box.x + 62, y - 7, box.w - 62 - 18, first, actor, now);
   else {
-    shownWorking.forEach((held, i) => {
-      drawHeld(sheet, held, x + 2 + (i + 1) * 28, y, 22, now);
+    shownWorking.forEach((inHand, i) => {
+      drawInHand(sheet, inHand, x + 2 + (i + 1) * 28, y, 22, now);
     });
     const more = working.length - abreast - 1;
     if (more > 0) sheet.word(box.x + box.w - 6, y + 4, `+${short(more)}`, 'soft', 'right');
@@ -54,7 +54,7 @@ export function drawKeys(
   const status = topology.actors[box.actor]?.status;
   if (box.compact > 0 || keys.length === 0 || status === 'down' || status === 'stopped') return;
   const right = box.x + box.w - 12;
-  const taken = stacked ? HELD_WORDS : 34 + box.name.length * NAME_LETTER;
+  const taken = stacked ? MORE_WORDS : 34 + box.name.length * NAME_LETTER;
   const room = Math.max(1, Math.floor((box.w - 12 - taken) / KEY_STEP));
   const y = stacked ? box.y + box.h - 9 : box.y + 17;
   const shown = keys.length <= room ? keys : keys.slice(0, Math.max(1, room - 2));
@@ -70,30 +70,41 @@ export function drawKeys(
   });
 }
 
-/** What stands at the foot of a box on a narrow stage takes so much, px: "+12 held". */
-const HELD_WORDS = 58;
+/** What stands at the foot of a box on a narrow stage takes so much, px: "+12 more". */
+const MORE_WORDS = 58;
 /** A letter of a consumer's name is about so wide, px. */
 const NAME_LETTER = 7.6;
 
-function drawHeld(sheet: Sheet, held: InHand, x: number, y: number, size: number, now: Micros, label?: string): void {
-  const state: State = held.heldFor > 0 ? 'delayed' : 'solid';
-  const hint = stepWords(held, now);
-  sheet.cell(held.message, x, y, size, state, held.attempt, -1, label === undefined ? { hint } : { hint, label });
+function drawInHand(
+  sheet: Sheet,
+  inHand: InHand,
+  x: number,
+  y: number,
+  size: number,
+  now: Micros,
+  label?: string,
+): void {
+  const state: State = inHand.heldFor > 0 ? 'delayed' : 'solid';
+  const hint = stepWords(inHand, now);
+  sheet.cell(inHand.message, x, y, size, state, inHand.attempt, -1, label === undefined ? { hint } : { hint, label });
 }
 
 function drawWaiting(sheet: Sheet, box: ActorBox, rest: readonly InHand[]): void {
   const room = Math.floor((box.w - 84) / (WAITING + 3));
   const shown = rest.slice(0, room);
-  shown.forEach((held, i) => {
+  shown.forEach((inHand, i) => {
     const x = box.x + 14 + WAITING / 2 + i * (WAITING + 3);
-    const isHeld = held.heldFor > 0;
-    const hint = isHeld ? heldWords(held) : 'prefetched';
-    sheet.cell(held.message, x, box.y + box.h + 9, WAITING, isHeld ? 'delayed' : 'solid', 0, -1, { label: '', hint });
+    const isHeldBack = inHand.heldFor > 0;
+    const hint = isHeldBack ? heldBackWords(inHand) : 'prefetched';
+    sheet.cell(inHand.message, x, box.y + box.h + 9, WAITING, isHeldBack ? 'delayed' : 'solid', 0, -1, {
+      label: '',
+      hint,
+    });
   });
   const x = box.x + 14 + shown.length * (WAITING + 3) + 4;
-  const isHeld = rest.some(({ heldFor }) => heldFor > 0);
-  const words = rest.length > room ? `+${short(rest.length - room)}` : isHeld ? 'held back' : 'prefetched';
-  sheet.word(x, box.y + box.h + 13, words, isHeld ? 'fault' : 'soft', 'left');
+  const isHeldBack = rest.some(({ heldFor }) => heldFor > 0);
+  const words = rest.length > room ? `+${short(rest.length - room)}` : isHeldBack ? 'held back' : 'prefetched';
+  sheet.word(x, box.y + box.h + 13, words, isHeldBack ? 'fault' : 'soft', 'left');
 }
 
 function drawCompact(sheet: Sheet, box: ActorBox, all: readonly InHand[], now: Micros, stacked: boolean): void {
@@ -102,36 +113,44 @@ function drawCompact(sheet: Sheet, box: ActorBox, all: readonly InHand[], now: M
   if (stacked && box.compact === 0) {
     const size = 26;
     const y = box.y + 30 + size / 2;
-    drawHeld(sheet, first, box.x + 10 + size / 2, y, size, now);
+    drawInHand(sheet, first, box.x + 10 + size / 2, y, size, now);
     drawStepDots(sheet, box.x + 54, box.x + box.w - 14, y, first, false);
-    if (all.length > 1) sheet.word(box.x + 10, box.y + box.h - 5, `+${short(all.length - 1)} held`, 'soft', 'left');
+    if (all.length > 1) sheet.word(box.x + 10, box.y + box.h - 5, `+${short(all.length - 1)} more`, 'soft', 'left');
     return;
   }
   const size = box.compact === 2 ? 12 : 20;
   const room = Math.max(1, Math.floor((box.w * 0.36) / (size + 4)));
-  all.slice(0, room).forEach((held, i) => {
+  all.slice(0, room).forEach((inHand, i) => {
     const x = box.x + box.w - 8 - size / 2 - i * (size + 4);
-    const state: State = held.heldFor > 0 ? 'delayed' : held.step === 'received' ? 'faded' : 'solid';
-    const words = { hint: stepWords(held, now), ...(box.compact === 2 ? { label: '' } : {}) };
-    sheet.cell(held.message, x, box.y + box.h / 2, size, state, held.attempt, -1, words);
+    const state: State = inHand.heldFor > 0 ? 'delayed' : inHand.step === 'received' ? 'faded' : 'solid';
+    const words = { hint: stepWords(inHand, now), ...(box.compact === 2 ? { label: '' } : {}) };
+    sheet.cell(inHand.message, x, box.y + box.h / 2, size, state, inHand.attempt, -1, words);
   });
 }
 
-function drawSteps(sheet: Sheet, x: number, y: number, w: number, held: InHand, actor: ActorState, now: Micros): void {
-  drawStepDots(sheet, x, x + w, y, held, true);
-  if (held.step !== 'begun' || held.endsUs <= held.sinceUs || actor.status === 'paused') return;
+function drawSteps(
+  sheet: Sheet,
+  x: number,
+  y: number,
+  w: number,
+  inHand: InHand,
+  actor: ActorState,
+  now: Micros,
+): void {
+  drawStepDots(sheet, x, x + w, y, inHand, true);
+  if (inHand.step !== 'begun' || inHand.endsUs <= inHand.sinceUs || actor.status === 'paused') return;
   // The line between begun and applied fills as the work goes on.
   const [from, to] = [x + w / 3, x + (w * 2) / 3];
-  const share = clamp((now - held.sinceUs) / Math.max(1, held.endsUs - held.sinceUs), 0, 1);
+  const share = clamp((now - inHand.sinceUs) / Math.max(1, inHand.endsUs - inHand.sinceUs), 0, 1);
   sheet.bar(from + 5, y - 1, (to - from - 10) * share, 2, 'ink');
 }
 
-function drawStepDots(sheet: Sheet, left: number, right: number, y: number, held: InHand, lines: boolean): void {
-  const reached = held.step === 'received' ? 1 : held.step === 'begun' ? 2 : 3;
-  const isFailed = held.step === 'failed';
+function drawStepDots(sheet: Sheet, left: number, right: number, y: number, inHand: InHand, lines: boolean): void {
+  const reached = inHand.step === 'received' ? 1 : inHand.step === 'begun' ? 2 : 3;
+  const isFailed = inHand.step === 'failed';
   for (let i = 0; i < 4; i++) {
     const x = left + ((right - left) * i) / 3;
-    const isDone = i < reached || (i === 3 && held.settled);
+    const isDone = i < reached || (i === 3 && inHand.settled);
     const ink: Ink = isFailed && i === 2 ? 'fault' : isDone ? 'ink' : 'line';
     if (lines && i > 0) {
       const before = left + ((right - left) * (i - 1)) / 3;
@@ -152,7 +171,7 @@ export function drawSwarm(sheet: Sheet, box: SwarmBox, topology: Topology, now: 
     const x = left + (i % box.perLine) * box.step;
     const y = top + Math.floor(i / box.perLine) * box.step;
     const actor = topology.actors[id];
-    const held = actor?.hand.find(({ step }) => step !== 'received') ?? actor?.hand[0];
+    const inHand = actor?.hand.find(({ step }) => step !== 'received') ?? actor?.hand[0];
     const status = actor?.status ?? 'unstarted';
     if (status === 'down' || status === 'stopped' || status === 'paused') {
       off++;
@@ -160,14 +179,14 @@ export function drawSwarm(sheet: Sheet, box: SwarmBox, topology: Topology, now: 
       if (status !== 'paused') sheet.stroke(x + r, y - r, x - r, y + r, status === 'stopped' ? 'faint' : 'fault', 1.5);
       return;
     }
-    if (held === undefined) {
+    if (inHand === undefined) {
       sheet.dot(x, y, Math.min(3, r), status === 'unstarted' ? 'line' : 'faint', false);
       return;
     }
     busy++;
-    const state: State = held.step === 'received' ? 'faded' : 'solid';
-    const hint = `${sheet.run.trace.actorName(id)}: ${stepWords(held, now)}`;
-    sheet.cell(held.message, x, y, box.cell, state, 0, -1, { hint, label: '' });
+    const state: State = inHand.step === 'received' ? 'faded' : 'solid';
+    const hint = `${sheet.run.trace.actorName(id)}: ${stepWords(inHand, now)}`;
+    sheet.cell(inHand.message, x, y, box.cell, state, 0, -1, { hint, label: '' });
   });
   if (box.of === 'consumer') {
     const words = `${count(busy)} busy${off > 0 ? `, ${count(off)} off` : ''}`;
@@ -176,23 +195,23 @@ export function drawSwarm(sheet: Sheet, box: SwarmBox, topology: Topology, now: 
 }
 
 /** What a consumer's box says of the message in hand. */
-export function stepWords(held: InHand, now: Micros): string {
-  switch (held.step) {
+export function stepWords(inHand: InHand, now: Micros): string {
+  switch (inHand.step) {
     case 'received':
-      return held.heldFor > 0 ? heldWords(held) : 'received';
+      return inHand.heldFor > 0 ? heldBackWords(inHand) : 'received';
     case 'begun':
-      return now > held.endsUs
+      return now > inHand.endsUs
         ? 'work done'
-        : `${seconds(now - held.sinceUs).replace(' s', '')} of ${seconds(held.endsUs - held.sinceUs)}`;
+        : `${seconds(now - inHand.sinceUs).replace(' s', '')} of ${seconds(inHand.endsUs - inHand.sinceUs)}`;
     case 'applied':
-      return held.settled ? 'effect done' : 'effect done, ack next';
+      return inHand.settled ? 'effect done' : 'effect done, ack next';
     case 'failed':
       return 'failed';
     default:
-      return held.step satisfies never;
+      return inHand.step satisfies never;
   }
 }
 
-function heldWords({ heldFor }: InHand): string {
-  return `held, number ${heldFor} is missing`;
+function heldBackWords({ heldFor }: InHand): string {
+  return `held back: number ${heldFor} is missing`;
 }

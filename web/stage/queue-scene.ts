@@ -45,7 +45,7 @@ export function drawQueue(
   const counts = [
     `ready ${count(ready)}`,
     ...(delayed > 0 ? [`delayed ${count(delayed)}`] : []),
-    `${box.held} ${count(locked)}`,
+    `${box.unsettled} ${count(locked)}`,
   ];
   if (isNarrow) sheet.word(box.x + box.w / 2, box.y + box.h - 14, counts.join(', '), 'soft', 'center');
   else if (isLow) sheet.word(box.x + box.w - 2, box.y - 8, counts.join(', '), 'soft', 'right');

@@ -2,7 +2,7 @@
 import type { Actor, Place } from '../../core/types.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import type { ActorBox, Arranged, Box, Compact, NodeChip, Rect } from './boxes.ts';
-import { describeQueue, heldWord } from './describe.ts';
+import { describeQueue, unsettledWord } from './describe.ts';
 import type { Parts } from './links.ts';
 import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
 import { reads } from './reads.ts';
@@ -65,7 +65,7 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       name: place.name,
       about: describeQueue(scenario, place.name),
       deadLetter: true,
-      held: '',
+      unsettled: '',
       cell: 20,
       titleW: inner - 8,
       x: MARGIN,
@@ -105,6 +105,11 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
   // There is no room for words on the links: the keys of its bindings stand over the queue.
   const hasKeys = parts.queues.some((place) => bindingKeys(scenario, place) !== '');
   if (hasKeys && parts.queues.length > 1) y += 14;
+  const abouts = parts.queues.map((place) =>
+    hasKeys ? bindingKeys(scenario, place) : describeQueue(scenario, place.name),
+  );
+  // Over the next queues stand their names, and under these what is told of them.
+  const between = abouts.some((about) => about !== '') ? 42 : 26;
   parts.queues.forEach((place, i) => {
     const w = twoAbreast ? (inner - 8) / 2 : inner;
     const h = many ? 62 : 104;
@@ -112,9 +117,9 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       type: 'queue',
       place: place.id,
       name: place.name,
-      about: hasKeys ? bindingKeys(scenario, place) : describeQueue(scenario, place.name),
+      about: abouts[i] ?? '',
       deadLetter: false,
-      held: heldWord(scenario, place.name),
+      unsettled: unsettledWord(scenario, place.name),
       cell: many ? 20 : 26,
       titleW: twoAbreast ? w - 8 : titleW(i === 0),
       x: MARGIN + (twoAbreast && i % 2 === 1 ? w + 8 : 0),
@@ -122,7 +127,8 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
       w,
       h,
     });
-    if (!twoAbreast || i % 2 === 1 || i === parts.queues.length - 1) y += h + (hasKeys ? 42 : 26);
+    const isLast = i === parts.queues.length - 1;
+    if (!twoAbreast || i % 2 === 1 || isLast) y += h + (isLast && !hasKeys ? 26 : between);
   });
   const asLines = parts.partitions.length > PARTITIONS;
   for (const { topic, title, about, partitions } of tapesOf(scenario, parts.partitions)) {

@@ -17,7 +17,7 @@ interface Route {
   readonly path: Path;
   readonly backwards: boolean;
   /** Number of the link and direction among those of the layout. */
-  readonly lane: number;
+  readonly track: number;
 }
 
 /** Crosses of lost hops, and what has left, stay for so many times their journey. */
@@ -51,7 +51,7 @@ export class Traffic {
   readonly #paths: ReadonlyMap<string, Path>;
   /** By fact: where its hop runs; null for nowhere. Cleared when it is full. */
   readonly #routes = new Map<FactId, Route | null>();
-  readonly #lanes = new Map<string, number>();
+  readonly #tracks = new Map<string, number>();
   readonly #single = new Map<string, string>();
   /** By an actor's key: the one link between it and a broker, where there is only one; '' where there are more. */
   readonly #only = new Map<string, string>();
@@ -70,7 +70,7 @@ export class Traffic {
     this.#layout = layout;
     this.#paths = paths;
     for (const link of layout.links) {
-      this.#lanes.set(link.key, this.#lanes.size * 2);
+      this.#tracks.set(link.key, this.#tracks.size * 2);
       if (link.from.startsWith('actor') && !this.#single.has(link.from)) this.#single.set(link.from, link.key);
       for (const [end, other] of [
         [link.from, link.to],
@@ -112,7 +112,7 @@ export class Traffic {
       this.#facts.push(fact);
       this.#ways.push(route);
       this.#shares.push((now - departure) / Math.max(1, length));
-      this.#loads[route.lane] = (this.#loads[route.lane] ?? 0) + 1;
+      this.#loads[route.track] = (this.#loads[route.track] ?? 0) + 1;
       this.#busy.add(route.key);
     });
   }
@@ -127,28 +127,28 @@ export class Traffic {
       const fact = this.#facts[i] as FactId;
       const route = this.#ways[i] as Route;
       const t = clamp(this.#shares[i] as number, 0, 1);
-      const load = this.#loads[route.lane] as number;
+      const load = this.#loads[route.track] as number;
       const isBand = load > Math.max(SINGLE_MIN, route.path.length / SMALL);
       if (isBand) {
-        let band = bands.get(route.lane);
+        let band = bands.get(route.track);
         if (band === undefined) {
           const parts = Math.round(clamp(route.path.length / PART, 6, 60));
           band = { route, parts: new Array<number>(parts).fill(0), colours: [0, 0, 0, 0, 0, 0] };
-          bands.set(route.lane, band);
+          bands.set(route.track, band);
         }
         const at = Math.min(band.parts.length - 1, Math.floor((route.backwards ? 1 - t : t) * band.parts.length));
         band.parts[at] = (band.parts[at] as number) + 1;
         const { colour } = this.#run.keys.of(trace.messageOf(fact));
         band.colours[colour] = (band.colours[colour] ?? 0) + 1;
         const isLost = LOST[trace.detail(fact) >> 3] === true;
-        const losses = wrong.get(route.lane) ?? 0;
-        if (isLost) wrong.set(route.lane, losses + 1);
+        const losses = wrong.get(route.track) ?? 0;
+        if (isLost) wrong.set(route.track, losses + 1);
         if (!(isLost && losses < WRONG_MAX) && (selected === 0 || trace.messageOf(fact) !== selected)) continue;
       }
       this.#token(sheet, fact, route, t, isNumbered, load > Math.max(SINGLE_MIN, route.path.length / FULL));
     }
     for (const { route, parts, colours } of bands.values()) {
-      const load = this.#loads[route.lane] as number;
+      const load = this.#loads[route.track] as number;
       const most = Math.max(...colours);
       const kind = route.backwards ? 'answers' : 'messages';
       const colour = most >= load * 0.6 ? colours.indexOf(most) : -1;
@@ -342,7 +342,7 @@ export class Traffic {
     const only =
       isFromBroker === isToBroker ? '' : (this.#only.get(this.#keyOf(actorKey(isFromBroker ? to : from))) ?? '');
     // Where there is only one way, nobody need look for the place.
-    if (only !== '') route = this.#laneFor(only, only.startsWith('actor') === isFromBroker);
+    if (only !== '') route = this.#routeOn(only, only.startsWith('actor') === isFromBroker);
     else if (!isFromBroker || !isToBroker) {
       const place = isFromBroker || isToBroker ? this.#placeOf(fact) : { id: 0, isSure: true };
       isSure = place.isSure;
@@ -361,7 +361,7 @@ export class Traffic {
   #along(a: string, b: string): Route | null {
     const from = this.#keyOf(a);
     const to = this.#keyOf(b);
-    return this.#laneFor(`${from}→${to}`, false) ?? this.#laneFor(`${to}→${from}`, true);
+    return this.#routeOn(`${from}→${to}`, false) ?? this.#routeOn(`${to}→${from}`, true);
   }
 
   /** Several may stand in one box. */
@@ -370,17 +370,19 @@ export class Traffic {
     return box === undefined ? key : boxKey(box);
   }
 
-  #laneFor(key: string, backwards: boolean): Route | null {
+  #routeOn(key: string, backwards: boolean): Route | null {
     const path = this.#paths.get(key);
-    const lane = this.#lanes.get(key);
-    return path === undefined || lane === undefined ? null : { key, path, backwards, lane: lane + Number(backwards) };
+    const track = this.#tracks.get(key);
+    return path === undefined || track === undefined
+      ? null
+      : { key, path, backwards, track: track + Number(backwards) };
   }
 
   /** A producer's hop about a queue behind an exchange runs to the exchange. */
   #throughExchange(a: string, b: string): Route | null {
     const isOut = a.startsWith('actor');
     const key = this.#single.get(this.#keyOf(isOut ? a : b));
-    return key === undefined ? null : this.#laneFor(key, !isOut);
+    return key === undefined ? null : this.#routeOn(key, !isOut);
   }
 
   /** The queue or partition that a hop to or from a broker is about: its causes name it, or what the broker does next with the message. Not sure while facts may still come. */

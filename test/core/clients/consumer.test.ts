@@ -125,7 +125,7 @@ describe('a failing handler', () => {
     expect(bench.story()).toContain('1.000 failed m1 jobs (poison)');
   });
 
-  it('that was fixed bears poison', () => {
+  it('that was fixed can process poison', () => {
     const { bench, consumer, asked, deliver } = consumerOf();
     consumer.command({ type: 'fix' }, bench.out);
     deliver(bench.message({ poison: true }));

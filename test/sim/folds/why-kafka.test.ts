@@ -84,7 +84,7 @@ test('a replica that falls behind for good leaves the in-sync set because it cra
   const { trace, why } = till('all', '  - { at: 8s, crash: b3 }');
   const left = factsOf(trace, 'isr-changed').find(({ value }) => value === 3);
   expect(why(left?.id ?? 0).slice(0, 2)).toEqual([
-    'The in-sync set of payments/0 is now b1, b2: b3 had crashed.',
+    'The in-sync replicas (ISR) of payments/0 are now b1, b2: b3 had crashed.',
     'b3 crashed.',
   ]);
 });
