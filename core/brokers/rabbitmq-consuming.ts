@@ -153,7 +153,7 @@ export class Consuming {
   /** Whether the delivery tag is one that waits for an answer; 0 with multiple means all (R25, R26). */
   isOutstanding(channel: Channel, method: Settling): boolean {
     const all = method.type !== 'basic.reject' && method.multiple === true && method.deliveryTag === 0;
-    return all || channel.unacked.has(method.deliveryTag);
+    return all || channel.unacked.has(method.deliveryTag) || channel.overdue.has(method.deliveryTag);
   }
 
   /** `discard` is a nack or reject without requeue: dead-lettered or dropped (R31). */
@@ -164,7 +164,11 @@ export class Consuming {
     how: 'ack' | 'nack' | 'reject' | 'discard',
     out: Out,
   ): Refusal | undefined {
-    if (!(multiple && tag === 0) && !channel.unacked.has(tag)) return preconditionFailed(`unknown delivery tag ${tag}`);
+    const all = multiple && tag === 0;
+    if (!all && !channel.unacked.has(tag) && !channel.overdue.has(tag))
+      return preconditionFailed(`unknown delivery tag ${tag}`);
+    for (const late of channel.overdue)
+      if (late === tag || all || (multiple && late < tag)) channel.overdue.delete(late);
     if (!multiple) {
       const unacked = channel.unacked.get(tag);
       if (unacked === undefined) return undefined;
@@ -257,36 +261,42 @@ export class Consuming {
       for (const channel of connection.channels.values()) if (channel.unacked.size > 0) holding.push(channel);
     }
     for (const channel of holding) {
-      const overdue = this.#timeouts.overdue(channel, out.now);
-      if (overdue === undefined) {
-        for (const { queue, consumer } of channel.unacked.values()) {
-          this.#timeouts.watch(queue, consumer, out);
-          if (this.#timeouts.checking) break;
-        }
-      } else if (this.#host.features.since43 && overdue.consumer !== undefined && channel.connection.cancelNotify)
+      const cancels = this.#host.features.since43 && channel.connection.cancelNotify;
+      let overdue = this.#timeouts.overdue(channel, out.now);
+      while (overdue?.consumer !== undefined && cancels) {
         this.#cancelOverdue(overdue.consumer, out);
-      else {
+        overdue = this.#timeouts.overdue(channel, out.now);
+      }
+      if (overdue !== undefined) {
         const text = `delivery acknowledgement on channel ${channel.name} timed out`;
         refuse(channel, preconditionFailed(text));
+        continue;
+      }
+      for (const { queue, consumer } of channel.unacked.values()) {
+        this.#timeouts.watch(queue, consumer, out);
+        if (this.#timeouts.checking) break;
       }
     }
   }
 
   #cancelOverdue(consumer: Consumer, out: Out): void {
     const { channel, queue, tag } = consumer;
-    channel.consumers.delete(tag);
-    this.#removeConsumer(consumer, R['timed out'], out);
-    say(channel.connection, { type: 'basic.cancel', channel: channel.name, consumerTag: tag }, out);
+    // It may have been cancelled by its client, which kept what it had.
+    if (channel.consumers.get(tag) === consumer) {
+      channel.consumers.delete(tag);
+      this.#removeConsumer(consumer, R['timed out'], out);
+      say(channel.connection, { type: 'basic.cancel', channel: channel.name, consumerTag: tag }, out);
+    }
     for (const [each, unacked] of channel.unacked) {
       if (unacked.consumer !== consumer) continue;
       channel.unacked.delete(each);
+      channel.overdue.add(each);
       channel.held -= 1;
       const cluster = this.#host.clusterOf(queue);
       if (cluster === undefined) this.#keeper.giveBack(unacked, 'timeout', R['timed out'], out);
       else cluster.sessions.settle(channel, queue, [unacked.delivery], 'timeout', out);
     }
     if (!this.#deleteIfAbandoned(queue, out)) this.#keeper.settleQueue(queue, out);
-    if (channel.unacked.size > 0) this.#timeouts.watch(queue, consumer, out);
   }
 }
 

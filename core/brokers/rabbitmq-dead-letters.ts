@@ -30,7 +30,7 @@ export class DeadLetters {
   readonly #keeper: Keeper;
   /** Queues in which messages died since the last flush. */
   readonly #dying = new Set<Queue>();
-  /** Which targets have a message already that others have not taken. */
+  /** Which targets are done with a message that others have not taken: they have it, or their cycle was cut. */
   readonly #reached = new Map<QueuedMessage, Queue[]>();
 
   constructor(host: RabbitHost, keeper: Keeper) {
@@ -77,7 +77,12 @@ export class DeadLetters {
       const reached = this.#reached.get(entry) ?? [];
       let left = dead === undefined || targets.length === 0 ? 1 : 0;
       for (const target of targets) {
-        if (dead === undefined || reached.includes(target) || this.#closesCycle(queue, dead, target, out)) continue;
+        if (dead === undefined || reached.includes(target)) continue;
+        if (this.#closesCycle(queue, dead, target, out)) {
+          // Told once, however often the others are tried.
+          reached.push(target);
+          continue;
+        }
         if (target.contents.refuses(message.body.sizeBytes)) {
           left += 1;
           continue;
@@ -202,11 +207,15 @@ export class DeadLetters {
     const { ready } = queue.contents;
     const perSecond = command.perSecond ?? 0;
     for (let left = perSecond > 0 ? 1 : ready.length; left > 0; left -= 1) {
-      const [head] = ready.entries();
-      const to = command.to ?? head?.message.deaths?.last.queue;
+      const entry = ready.take();
+      if (entry === undefined) return;
+      const { message } = entry;
+      const to = command.to ?? message.deaths?.last.queue;
       const target = to === undefined ? undefined : this.#host.queues.get(to);
-      if (head === undefined || target === undefined || target === queue) return;
-      const { message } = ready.take() ?? head;
+      if (target === undefined || target === queue) {
+        ready.giveBack(entry, true);
+        return;
+      }
       out.fact(F.redriven, message.body.id, target.place);
       this.#keeper.enqueue(
         target,

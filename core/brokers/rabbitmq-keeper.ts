@@ -74,6 +74,7 @@ export class Keeper {
       this.dead.leave(queue, entry, 'maxlen', out);
     }
     this.dispatch(queue, out);
+    contents.watchLimit();
   }
 
   dispatch(queue: Queue, out: Out): void {

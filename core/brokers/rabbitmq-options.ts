@@ -233,7 +233,7 @@ export const QUEUE_OPTIONS: OptionTable = {
   'x-delivery-limit': {
     type: 'integer',
     min: -1,
-    doc: 'Quorum only: a message whose failed deliveries exceed this is dropped or dead-lettered. 20 by default since 4.0; −1 is no limit, and returned messages then go to the back.',
+    doc: 'Quorum only: a message whose failed deliveries exceed this is dropped or dead-lettered. 20 by default since 4.0; −1 is no limit there, and returned messages then go to the back.',
     source: 'R34, R62',
   },
   'x-delayed-retry-type': {
@@ -520,7 +520,7 @@ export function queueSpec(args: HeaderTable, features: Features): QueueSpec | st
     wholeNumber(args, 'x-max-length', 0) ??
     wholeNumber(args, 'x-max-length-bytes', 0) ??
     wholeNumber(args, 'x-max-priority', 1, 255) ??
-    wholeNumber(args, 'x-delivery-limit', -1) ??
+    wholeNumber(args, 'x-delivery-limit', features.unlimitedDeliveries ? -1 : 0) ??
     wholeNumber(args, 'x-consumer-timeout', 0) ??
     wholeNumber(args, 'x-delayed-retry-min', 1) ??
     wholeNumber(args, 'x-delayed-retry-max', 1) ??

@@ -272,7 +272,9 @@ export class Replica {
     this.#comeBack(atUs, effects);
     this.#command(command, atUs, effects);
     if (this.#isAbandoned(atUs)) this.#end(0, effects);
-    if (this.ending === undefined) this.#settleQueue(atUs, effects);
+    if (this.ending !== undefined) return;
+    this.#settleQueue(atUs, effects);
+    this.contents.watchLimit();
   }
 
   /** Answers a command that took effect before. */

@@ -57,6 +57,8 @@ export class Channel {
   readonly consumers = new Map<string, Consumer>();
   /** Outstanding deliveries by delivery tag, and so in the order of delivery. */
   readonly unacked = new Map<number, Unacked>();
+  /** Deliveries that were taken back for want of an ack: what their client says of them later is heard, and changes nothing (R37). */
+  readonly overdue = new Set<number>();
   lastTag = 0;
   /** Publisher confirms: the number of the last publish, or −1 while they are off. */
   published = -1;

@@ -115,10 +115,6 @@ export class ExchangeGraph {
     return this.#removeEdges((binding) => binding.to === 'queue' && binding.destination === name);
   }
 
-  hasQueue(name: string): boolean {
-    return this.#queues.has(name);
-  }
-
   /** Adds a binding from an existing exchange; the same binding twice is one binding. */
   bind(binding: Binding): void {
     const node = this.#nodes.get(binding.source);

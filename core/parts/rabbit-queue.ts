@@ -111,6 +111,16 @@ export class RabbitQueue<C extends Taker> {
     return this.#refusing;
   }
 
+  /**
+   * To be told when what was asked of the queue has been done: a quorum queue that is over its limit by then refuses what is published from now on, also if it
+   * is below again by the time that something is (R47).
+   */
+  watchLimit(): void {
+    const { rules } = this;
+    if (rules.type === 'quorum' && rules.overflow !== 'drop-head' && !this.#refusing)
+      this.#refusing = this.#isOverLimit();
+  }
+
   /** A record for a message that arrives now; the lower of the two TTLs counts from here (R38, R39). It is not yet ready. */
   admit(message: AmqpMessage, nowUs: Micros): QueuedMessage {
     const own = messageTtlUs(message);

@@ -3,6 +3,7 @@ import { headersOf } from '../../../core/parts/amqp-message.ts';
 import { RabbitBench } from './rabbitmq-bench.ts';
 
 const DEAD = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
+const QUORUM = { 'x-queue-type': 'quorum' };
 
 /** Labels of what the publisher was told, in order: `ack 1`, `nack 2`, `ack ..3` for all up to 3, `return m1`. */
 function told(bench: RabbitBench): string {
@@ -428,8 +429,6 @@ describe('declaring', () => {
 });
 
 describe('quorum queues', () => {
-  const QUORUM = { 'x-queue-type': 'quorum' };
-
   test('a poison message leaves at the failure after its limit (R62)', () => {
     const bench = new RabbitBench();
     bench.queue('dead');
@@ -549,6 +548,79 @@ describe('time limits of connections and deliveries', () => {
     expect([bench.depth('quorum'), bench.depth('classic')]).toEqual(['1+0', '0+1']);
     expect(bench.fetch('quorum')).toMatchObject({ redelivered: true, deliveryCount: undefined });
   });
+
+  test('since 4.3 what a client says of an overdue delivery is heard once and changes nothing (R25, R37)', () => {
+    const bench = new RabbitBench({ version: '4.3' });
+    bench.queue('jobs', QUORUM);
+    bench.publish('jobs', 'm1 m2 m3');
+    bench.consume('a', 'jobs');
+    bench.wait(31 * 60_000);
+    const ack = (deliveryTag: number, multiple = false): string[] =>
+      bench.say('a', { type: 'basic.ack', deliveryTag, multiple }).map(({ type }) => type);
+    expect([ack(2), ack(3, true), bench.depth('jobs')]).toEqual([[], [], '3+0']);
+    expect(ack(1)).toEqual(['channel.close']);
+  });
+
+  test('since 4.3 every overdue consumer of a channel is cancelled, except who was already (R29, R37)', () => {
+    const bench = new RabbitBench({ version: '4.3' });
+    for (const queue of ['q1', 'q2', 'q3']) {
+      bench.queue(queue, QUORUM);
+      bench.publish(queue, `${queue}-m`);
+      bench.consume(queue, queue, { channel: 'c' });
+    }
+    bench.say('c', { type: 'basic.cancel', consumerTag: 'q1' });
+    bench.take();
+    bench.facts();
+    bench.wait(31 * 60_000);
+    expect(bench.take().map(({ said }) => said)).toMatchObject([
+      { type: 'basic.cancel', consumerTag: 'q2' },
+      { type: 'basic.cancel', consumerTag: 'q3' },
+    ]);
+    expect(bench.facts().filter((fact) => fact.startsWith('cancelled'))).toHaveLength(2);
+    expect(['q1', 'q2', 'q3'].map((queue) => bench.depth(queue))).toEqual(['1+0', '1+0', '1+0']);
+  });
+});
+
+test('a quorum queue that was over its limit refuses until it is well below, also if nothing was published meanwhile (R47)', () => {
+  const bench = new RabbitBench();
+  bench.queue('jobs', { ...QUORUM, 'x-max-length': 5, 'x-overflow': 'reject-publish' });
+  bench.publish('jobs', 'm1 m2 m3 m4 m5 m6');
+  bench.get('jobs');
+  bench.publish('jobs', 'm7');
+  expect(bench.depth('jobs')).toBe('5+0');
+  bench.get('jobs');
+  bench.publish('jobs', 'm8');
+  expect(bench.drain('jobs')).toBe('m3 m4 m5 m6 m8');
+});
+
+test('no delivery limit can be asked for since 4.0 only (R62)', () => {
+  const declared = (version: string): string[] =>
+    new RabbitBench({ version })
+      .say('c', {
+        type: 'queue.declare',
+        queue: 'jobs',
+        durable: true,
+        arguments: { ...QUORUM, 'x-delivery-limit': -1 },
+      })
+      .map(({ type }) => type);
+  expect([declared('3.13'), declared('4.0')]).toEqual([['channel.close'], ['queue.declare-ok']]);
+});
+
+test('a cycle that is cut is told once, however often the other targets are tried (R54, R55)', () => {
+  const bench = new RabbitBench();
+  bench.say('admin', { type: 'exchange.declare', exchange: 'graves', exchangeType: 'fanout', durable: true });
+  bench.queue('full', { 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+  bench.queue('jobs', {
+    ...QUORUM,
+    'x-message-ttl': 1000,
+    'x-overflow': 'reject-publish',
+    'x-dead-letter-exchange': 'graves',
+    'x-dead-letter-strategy': 'at-least-once',
+  });
+  for (const queue of ['full', 'jobs']) bench.bind(queue, 'graves', '');
+  bench.publish('jobs', 'm1');
+  bench.wait(10 * 60_000);
+  expect(bench.facts().filter((fact) => fact.startsWith('evicted'))).toHaveLength(1);
 });
 
 test('a changed limit holds at once for what is there, and what cannot change stays (as by a policy)', () => {
@@ -571,6 +643,18 @@ test('redriving moves messages back to where they died, one by one at a rate', (
   expect([bench.depth('dead'), bench.drain('jobs')]).toEqual(['1+0', 'm1']);
   bench.wait(1000);
   expect([bench.depth('dead'), bench.drain('jobs')]).toEqual(['0+0', 'm2']);
+});
+
+test('redriving takes each message to where that one died, also where priorities mix (R57)', () => {
+  const bench = new RabbitBench({ version: '4.2' });
+  bench.queue('dead', QUORUM);
+  for (const queue of ['high', 'low']) bench.queue(queue, { ...DEAD, 'x-max-length': 0 });
+  bench.publish('high', 'h1 h2 h3', { priority: 9 });
+  bench.publish('low', 'l1', { priority: 1 });
+  for (const queue of ['high', 'low'])
+    bench.command({ type: 'set', path: ['queues', queue, 'x-max-length'], value: 10 });
+  bench.command({ type: 'redrive', queue: 'dead' });
+  expect([bench.drain('high'), bench.drain('low')]).toEqual(['h1 h2 h3', 'l1']);
 });
 
 test('frames that overtake each other are handled in order, a second copy once, and a hole breaks the connection', () => {
