@@ -42,6 +42,8 @@ interface Source {
   acks: AckedEntry[] | null;
   /** Cumulative: what is to be acked up to; null for nothing. */
   upTo: AckedEntry | null;
+  /** Of a reader: the last message that the application got; null before the first. There it goes on over another connection (P16, P58). */
+  last: ReceivedMessage | null;
 }
 
 /** An entry that this client was handed: one message, or a batch of which some are still open. */
@@ -90,6 +92,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
   readonly #receipts: boolean;
   readonly #cumulative: boolean;
   readonly #byIndex: boolean;
+  readonly #durable: boolean;
   readonly #ranges: readonly KeyRange[];
   readonly #limit: number;
   readonly #retries: boolean;
@@ -122,6 +125,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     this.#receipts = first || booleanOf(options, 'ackReceiptEnabled');
     this.#cumulative = booleanOf(options, 'cumulativeAck');
     this.#byIndex = booleanOf(options, 'acknowledgmentAtBatchIndexLevelEnabled');
+    this.#durable = textOf(options, 'subscriptionMode', 'Durable') === 'Durable';
     this.#ranges = rangesOf(options, spec);
     const policy = tableOf(options, 'deadLetterPolicy');
     this.#retries = booleanOf(options, 'enableRetry');
@@ -267,8 +271,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
   }
 
   seek(to: Position, out: Out): void {
-    for (const { session, id } of this.#sources)
+    for (const source of this.#sources) {
+      const { session, id } = source;
+      source.last = null;
       if (session !== null) this.#client.say(session, { type: 'Seek', consumerId: id, to }, 'control', out);
+    }
   }
 
   unsubscribe(out: Out): void {
@@ -348,8 +355,6 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const producer = this.#forwarder?.producerOf(session);
     if (producer !== undefined) return producer.open(session, out);
     const { options, name } = this.#spec;
-    const latest = textOf(options, 'subscriptionInitialPosition', 'Latest') === 'Latest';
-    const start: Position = { type: latest && session.topic !== this.#retryLetters?.topic ? 'latest' : 'earliest' };
     this.#client.say(
       session,
       {
@@ -360,8 +365,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
         subscriptionType: this.#type,
         consumerName: name,
         priorityLevel: numberOf(options, 'priorityLevel'),
-        start,
-        durable: textOf(options, 'subscriptionMode', 'Durable') === 'Durable',
+        start: this.#startOf(session),
+        durable: this.#durable,
         sticky: textOf(options, 'keySharedMode') === 'STICKY',
         ranges: this.#ranges,
         allowOutOfOrder: booleanOf(options, 'allowOutOfOrderDelivery'),
@@ -370,6 +375,17 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       'control',
       out,
     );
+  }
+
+  /** Where a new subscription begins. A reader's ended with its connection, and begins anew after what it got last; with all of a batch that it got in part. */
+  #startOf({ id, topic }: Session): Position {
+    const last = this.#sources[id - 1]?.last;
+    if (last != null) {
+      const { index, messages } = last.handle.entry;
+      return { type: 'message', index, inclusive: last.batchIndex < messages.length - 1 };
+    }
+    const latest = textOf(this.#spec.options, 'subscriptionInitialPosition', 'Latest') === 'Latest';
+    return { type: latest && topic !== this.#retryLetters?.topic ? 'latest' : 'earliest' };
   }
 
   /** What was prefetched is forgotten: the broker gives it out again. What the application has it goes on with, and its ack will count (P34). */
@@ -436,6 +452,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       epoch: 0,
       acks: null,
       upTo: null,
+      last: null,
     });
   }
 
@@ -445,7 +462,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const key = entry.index * this.#sources.length + source.id - 1;
     const done = acked === null ? null : new Set(acked);
     const held: Held = { source, entry, key, redeliveryCount, attempt, epoch: source.epoch, left: count, done };
-    if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount > this.#limit) {
+    if (this.#deadLetters !== null && redeliveryCount > this.#limit) {
       // Newer clients do not show it any more (P44).
       this.#give(source, count, out);
       return this.#bury(held, R['too many deliveries'], out);
@@ -466,6 +483,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       this.#room--;
       this.#redelivery.received(held.key, held, held.redeliveryCount, out);
       this.#give(held.source, 1, out);
+      if (!this.#durable) held.source.last = delivery;
       // An application that settles on delivery acks as soon as it has the message.
       if (this.#spec.settle === 'on-delivery') this.#ack(held, batchIndex, null, out);
       this.#host.deliver([delivery], out);
@@ -583,7 +601,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const touched = new Map<Source, number[]>();
     for (const held of items) {
       const { source, entry, redeliveryCount } = held;
-      if (this.#deadLetters !== null && this.#retryLetters === null && redeliveryCount >= this.#limit) {
+      if (this.#deadLetters !== null && redeliveryCount >= this.#limit) {
         this.#bury(held, R['too many deliveries'], out);
         continue;
       }
@@ -599,9 +617,11 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     // Without a session there is nothing to ask for: the broker has given everything back.
     if (session === null || session.state !== 'ready') return;
     const shares = this.#shares;
-    if (!shares) {
+    if (!shares) source.epoch++;
+    if (!shares || indexes === null) {
+      // All comes again: what lies here is dropped, and nothing is overdue any more.
       let dropped = 0;
-      source.epoch++;
+      this.#redelivery.forgetReceived((held) => held.source === source);
       this.#incoming.retain((one) => {
         if (heldOf(one).source !== source) return true;
         dropped++;

@@ -17,6 +17,8 @@ interface Watched<T> {
 }
 
 const NEVER = Number.MAX_SAFE_INTEGER;
+/** A shorter delay of negative acks counts as this, so that several go together (P37). */
+const LEAST_NACK_US: Micros = 100_000;
 
 /** Which timer of a port fired. */
 export type RedeliveryTimer = 'pulsar/nacks' | 'pulsar/ack-timeouts';
@@ -47,6 +49,17 @@ class Tracker<T> {
     if (former !== undefined) former.void = true;
     this.#due.push(out.now + afterUs, watched);
     this.#arm(out);
+  }
+
+  has(key: number): boolean {
+    return this.#byKey.has(key);
+  }
+
+  removeAll(which: (item: T) => boolean): void {
+    for (const key of this.#byKey.keys()) {
+      const watched = this.#byKey.get(key);
+      if (watched !== undefined && which(watched.item)) this.remove(key);
+    }
   }
 
   remove(key: number): void {
@@ -98,7 +111,7 @@ export class RedeliveryTracker<T> {
   readonly #unacked: Tracker<T>;
 
   constructor(options: OptionValues) {
-    this.#nackDelayUs = numberOf(options, 'negativeAckRedeliveryDelay', 60_000_000);
+    this.#nackDelayUs = Math.max(LEAST_NACK_US, numberOf(options, 'negativeAckRedeliveryDelay', 60_000_000));
     this.#nackBackoff = backoffOf(tableOf(options, 'negativeAckRedeliveryBackoff'));
     this.#ackTimeoutUs = numberOf(options, 'ackTimeout');
     this.#ackBackoff = backoffOf(tableOf(options, 'ackTimeoutRedeliveryBackoff'));
@@ -106,9 +119,9 @@ export class RedeliveryTracker<T> {
     this.#unacked = new Tracker('pulsar/ack-timeouts', numberOf(options, 'ackTimeoutTickTime', 1_000_000));
   }
 
-  /** The application has got something that was redelivered so often. */
+  /** The application has got something that was redelivered so often; of a batch, the time of the first of its messages counts (P33, P38). */
   received(key: number, item: T, redeliveries: number, out: Out): void {
-    if (this.#ackTimeoutUs <= 0) return;
+    if (this.#ackTimeoutUs <= 0 || this.#unacked.has(key)) return;
     const more =
       this.#ackBackoff !== null && redeliveries >= 0 ? backoffDelayUs(this.#ackBackoff, redeliveries + 1) : 0;
     this.#unacked.add(key, item, this.#ackTimeoutUs + more, out);
@@ -128,6 +141,11 @@ export class RedeliveryTracker<T> {
   /** What is to be asked for now. */
   take(timer: RedeliveryTimer, out: Out): T[] {
     return (timer === 'pulsar/nacks' ? this.#nacks : this.#unacked).take(out);
+  }
+
+  /** All of these are asked for again, so none of them is overdue. */
+  forgetReceived(which: (item: T) => boolean): void {
+    if (this.#ackTimeoutUs > 0) this.#unacked.removeAll(which);
   }
 
   forget(key: number): void {

@@ -255,3 +255,34 @@ it('lets a delay be a delay on Shared only: Exclusive has its message at once (P
     );
   expect([early('Exclusive'), early('Shared')]).toEqual([20, 0]);
 });
+
+it('asks for a batch again when its first message was handed over too long ago, though the others are worked on (P33, P38)', () => {
+  const trace = traceOf(`broker: pulsar\ntopics: { jobs: {} }
+producers: { maker: { to: jobs, send: [{ at: 1s, times: 3 }], batchingMaxPublishDelay: 10ms } }
+consumers: { worker: { from: jobs, process: 1500ms, subscriptionType: Shared, ackTimeout: 2s } }
+network: ideal\nduration: 5s`);
+  expect(count(trace, 'requeued', 3, 4.1)).toBe(3);
+});
+
+it('refuses a batch that is larger than a message may be (P8)', () => {
+  const trace = traceOf(`broker: pulsar\ntopics: { jobs: { subscriptions: [s] } }
+producers: { maker: { to: jobs, size: 2MB, send: [{ at: 1s, times: 3 }, { at: 2s, times: 2 }], batchingMaxPublishDelay: 10ms, batchingMaxBytes: 20MB } }
+network: ideal\nduration: 5s`);
+  expect([count(trace, 'gave-up'), count(trace, 'appended')]).toEqual([3, 2]);
+});
+
+it('keeps a producer out that lost the topic to another while it was cut off (P14)', () => {
+  const trace = traceOf(`broker: pulsar\ntopics: { jobs: { subscriptions: [s] } }
+producers:
+  first: { to: jobs, rate: 1/s, messages: 150, start: 1s, accessMode: ExclusiveWithFencing, sendTimeout: 0ms }
+  second: { to: jobs, rate: 1/s, messages: 150, start: 10s, accessMode: ExclusiveWithFencing, sendTimeout: 0ms }
+timeline: [{ at: 0s, crash: second, restart: 10s }, { at: 5500ms, split: [[first], [second, b1]], heal: 100s }]
+network: { latency: 1ms }\nduration: 200s`);
+  const confirmed = new Map<string, number>();
+  for (let id = 1; id <= trace.count; id++) {
+    if (FACT_NAMES[trace.kind(id)] !== 'confirmed') continue;
+    const name = trace.actors[trace.actor(id)]?.name ?? '';
+    confirmed.set(name, (confirmed.get(name) ?? 0) + 1);
+  }
+  expect([confirmed.get('first'), confirmed.get('second')]).toEqual([4, 150]);
+});
