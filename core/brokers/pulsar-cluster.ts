@@ -62,6 +62,8 @@ export interface TopicInfo {
   readonly declared: boolean;
   /** Grows with each new owner. */
   epoch: number;
+  /** Grows with each producer that gets the topic to itself; kept with the metadata (P14). */
+  exclusiveEpoch: number;
   /** The machine's part that serves the topic now, wherever that is. */
   live: PulsarTopic | null;
   /** Which bookies hold what: from an index on, this ensemble, as numbers of bookies from 0 (P10, P11). */
@@ -118,6 +120,7 @@ export class PulsarCluster {
         expected: this.#expectedOf(name),
         declared,
         epoch: 0,
+        exclusiveEpoch: 0,
         live: null,
         segments: [],
         get place() {

@@ -163,18 +163,19 @@ class SharedDispatcher implements Dispatcher {
   released(): void {}
 
   dispatch(out: Out): void {
-    const batch = this.#subscription.host.cluster.settings.roundRobinBatch;
-    while (!this.#subscription.isBlocked) {
+    const subscription = this.#subscription;
+    const batch = subscription.host.cluster.settings.roundRobinBatch;
+    while (!subscription.isBlocked) {
       const consumer = this.#next();
       if (consumer === undefined) return;
-      for (let i = 0; i < batch && consumer.canTake; i++) {
-        const entry = this.#subscription.next(out);
+      for (let i = 0; i < batch && consumer.canTake && !subscription.isBlocked; i++) {
+        const entry = subscription.next(out);
         if (entry === undefined) {
           // A turn that gave nothing is no turn.
           if (i === 0) this.#turn = this.#line.indexOf(consumer);
           return;
         }
-        this.#subscription.hand(entry, consumer, out);
+        subscription.hand(entry, consumer, out);
       }
     }
   }

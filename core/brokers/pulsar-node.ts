@@ -411,6 +411,7 @@ export class PulsarNode implements Machine, BookieView {
     this.#connections.delete(connection.id);
     if (connection.gapTimer !== 0) out.cancel(connection.gapTimer);
     if (isLost) out.fact(F['connection-lost'], 0, 0, connection.peer);
+    for (const topic of this.#topics.values()) topic.leaveLine(connection);
     for (const { topic, session } of connection.producers.values()) topic.removeProducer(session, out);
     for (const { topic, subscription, consumer } of connection.consumers.values())
       topic.leave(subscription, consumer, reason, out);
@@ -531,11 +532,8 @@ export class PulsarNode implements Machine, BookieView {
     const connection = session.voice as Connection;
     connection.producers.set(session.id, { topic, session });
     const lastSequence = topic.info.policies.dedup ? topic.info.dedup.last(session.name) : -1;
-    session.voice.say(
-      { type: 'ProducerSuccess', producerId: session.id, name: session.name, lastSequence },
-      'control',
-      out,
-    );
+    const { id: producerId, name, topicEpoch } = session;
+    connection.say({ type: 'ProducerSuccess', producerId, name, lastSequence, topicEpoch }, 'control', out);
   }
 
   #send(connection: Connection, send: Send, out: Out): void {

@@ -135,7 +135,7 @@ export class PulsarSubscription {
   /** Who was handed something that is not sent yet, and whether others were too. */
   #served: PulsarConsumer | null = null;
   #servedMore = false;
-  /** Redelivery requests by entry: the broker's memory, gone with it (P40). */
+  /** Redelivery requests by entry, of Shared and Key_Shared: the broker's memory, gone with it (P40). */
   readonly #redeliveries = new NumberMap<number>();
   /** Entries that were asked back while a transaction acked a message of them, with the reason. */
   readonly #askedBack = new Map<number, number>();
@@ -145,6 +145,8 @@ export class PulsarSubscription {
   readonly #delayed = new Heap<LedgerEntry>();
   #lastTickUs: Micros = Number.NEGATIVE_INFINITY;
   #wakeAtUs: Micros = Number.POSITIVE_INFINITY;
+  /** When its cursor was written down last (P31). */
+  writtenAtUs: Micros = Number.NEGATIVE_INFINITY;
   /** The facts that made entries ready again. */
   readonly #readyFacts = new NumberMap<FactId>();
 
@@ -169,6 +171,12 @@ export class PulsarSubscription {
 
   get name(): string {
     return this.record.name;
+  }
+
+  /** Whether several consumers get messages at a time; only then are redeliveries counted (P40). */
+  get #shares(): boolean {
+    const { type } = this.record;
+    return type === 'Shared' || type === 'Key_Shared';
   }
 
   // ── Consumers ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,6 +211,7 @@ export class PulsarSubscription {
     out.fact(F.cancelled, 0, this.place, consumer.voice.peer, 0, reason);
     const counts = this.host.cluster.settings.countDisconnects;
     for (const index of this.pending.keys(consumer)) this.giveBack(index, reason, counts, false, out);
+    this.#unblock();
     this.dispatcher?.remove(consumer, out);
     if (this.consumers.length === 0) {
       this.dispatcher = null;
@@ -300,7 +309,7 @@ export class PulsarSubscription {
     this.pending.set(index, consumer, ++this.#handed);
     consumer.unacked += count;
     this.unacked += count;
-    if (this.record.type === 'Shared' || this.record.type === 'Key_Shared') {
+    if (this.#shares) {
       const { maxUnackedPerConsumer, maxUnackedPerSubscription } = this.host.cluster.settings;
       if (maxUnackedPerConsumer > 0 && consumer.unacked >= maxUnackedPerConsumer) consumer.blocked = true;
       if (maxUnackedPerSubscription > 0 && this.unacked >= maxUnackedPerSubscription) this.#blocked = true;
@@ -345,11 +354,13 @@ export class PulsarSubscription {
     this.#armDelayed(out);
   }
 
-  /** Exclusive and Failover know no delays; otherwise up to a tick early, unless it is to be strict (P69). */
+  /**
+   * Exclusive and Failover know no delays, and what is not stored cannot wait (P7); otherwise up to a tick early, unless it is to be strict (P69).
+   */
   #isEarly({ deliverAtUs }: Pick<LedgerEntry, 'deliverAtUs'>, now: Micros): boolean {
-    const { type } = this.record;
-    const { delayedDelivery, delayTickUs, delayStrict } = this.host.cluster.settings;
-    if (!delayedDelivery || type === 'Exclusive' || type === 'Failover') return false;
+    const { cluster, info } = this.host;
+    const { delayedDelivery, delayTickUs, delayStrict } = cluster.settings;
+    if (!delayedDelivery || !this.#shares || !info.policies.persistent) return false;
     return deliverAtUs > now + (delayStrict ? 0 : delayTickUs);
   }
 
@@ -397,8 +408,8 @@ export class PulsarSubscription {
 
   /** Up to and including an entry; an error on Shared and Key_Shared (P30). */
   ackCumulative(index: number, peer: ActorId, out: Out): PulsarError | '' {
-    const { type, cursor } = this.record;
-    if (type === 'Shared' || type === 'Key_Shared') return 'NotAllowedError';
+    const { cursor } = this.record;
+    if (this.#shares) return 'NotAllowedError';
     const last = Math.min(index, this.host.info.ledger.end - 1);
     for (let i = cursor.markDelete + 1; i <= last; i++) this.#ackEntry(i, peer, out);
     this.#eased(out);
@@ -481,27 +492,30 @@ export class PulsarSubscription {
 
   /** After acks: consumers below half of their limit go on (P28), and so may keys that waited. */
   #eased(out: Out): void {
-    const { maxUnackedPerConsumer, maxUnackedPerSubscription } = this.host.cluster.settings;
+    const { maxUnackedPerConsumer } = this.host.cluster.settings;
     let goesOn = this.dispatcher?.waitsForAcks === true;
     for (const consumer of this.consumers) {
       if (!consumer.blocked || consumer.unacked > maxUnackedPerConsumer / 2) continue;
       consumer.blocked = false;
       goesOn = true;
     }
-    if (this.#blocked && this.unacked <= maxUnackedPerSubscription / 2) {
-      this.#blocked = false;
-      goesOn = true;
-    }
+    if (this.#unblock()) goesOn = true;
     this.host.acked(this, out);
     if (goesOn) this.dispatch(out);
+  }
+
+  /** The whole subscription stood still and is down to half of its limit: by acks, or because who held the messages is gone (P28). */
+  #unblock(): boolean {
+    if (!this.#blocked || this.unacked > this.host.cluster.settings.maxUnackedPerSubscription / 2) return false;
+    this.#blocked = false;
+    return true;
   }
 
   // ── Coming again ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A client asks for messages again: the named ones on Shared and Key_Shared, everything unacked on the others (P39). */
   redeliver(consumer: PulsarConsumer, indexes: readonly number[] | null, reason: number, out: Out): void {
-    const { type } = this.record;
-    if (type === 'Exclusive' || type === 'Failover') {
+    if (!this.#shares) {
       if (this.dispatcher?.isActive(consumer) !== false) this.rewind(reason, out);
     } else if (indexes === null) {
       for (const index of this.pending.keys(consumer)) this.#returnAsked(index, reason, out);
@@ -526,7 +540,7 @@ export class PulsarSubscription {
     if (holder === undefined || entry === undefined) return;
     const attempt = (attempts.get(index) ?? 0) + 1;
     attempts.set(index, attempt);
-    if (counts) this.#redeliveries.set(index, (this.#redeliveries.get(index) ?? 0) + 1);
+    if (counts && this.#shares) this.#redeliveries.set(index, (this.#redeliveries.get(index) ?? 0) + 1);
     this.#noteReturn(entry, holder.voice.peer, attempt, reason, byClient, out);
     this.#replay.push(index, entry);
   }
@@ -712,9 +726,17 @@ export class PulsarSubscription {
 
   /** The broker is gone, or owns the topic no more: nothing is in anybody's hands, and acks that were not written down are forgotten (P31). */
   abandon(reason: number, out: Out): void {
+    this.rewind(reason, out);
+    // What was never stored is not there to come again (P7).
+    if (this.host.info.policies.persistent) this.#forgetUnwritten(reason, out);
+    this.consumers.length = 0;
+    this.dispatcher = null;
+  }
+
+  /** The cursor is what was written down of it: acks since then are forgotten, and what they were for is owed again (P31). */
+  #forgetUnwritten(reason: number, out: Out): void {
     const { cursor } = this.record;
     const { ledger } = this.host.info;
-    this.rewind(reason, out);
     const before = new Set<number>();
     const acked = new Map<number, number[]>();
     const first = Math.max(ledger.start, 0);
@@ -741,8 +763,6 @@ export class PulsarSubscription {
       }
       this.#handedBefore(i);
     }
-    this.consumers.length = 0;
-    this.dispatcher = null;
   }
 }
 

@@ -22,6 +22,8 @@ export interface ProducerSession {
   readonly name: string;
   readonly accessMode: AccessMode;
   readonly epoch: number;
+  /** Which holder of exclusive access it is, counted over the life of the topic; −1 for one that shares. */
+  readonly topicEpoch: number;
   /** Thrown out by a newer one with ExclusiveWithFencing. */
   fenced: boolean;
 }
@@ -59,8 +61,9 @@ export class PulsarTopic implements SubscriptionHost {
   readonly #abortedTxns = new Set<string>();
   maxRead = Number.POSITIVE_INFINITY;
   #quotaExceeded = false;
-  #cursorsAtUs: Micros = Number.NEGATIVE_INFINITY;
   #flushArmed = false;
+  /** Bookies were told to drop what is before this. */
+  #trimmedTo: number;
   compactedTo = -1;
   #compacted = new Set<number>();
   #bytesAtCompaction = 0;
@@ -71,6 +74,7 @@ export class PulsarTopic implements SubscriptionHost {
     this.info = info;
     this.epoch = epoch;
     this.#writer = writer;
+    this.#trimmedTo = info.ledger.start;
   }
 
   /** A producer that waited for exclusive access is let in. */
@@ -160,7 +164,7 @@ export class PulsarTopic implements SubscriptionHost {
     }
     if (initialSubscription !== '' && !this.info.subscriptions.has(initialSubscription)) {
       if (!this.cluster.settings.autoSubscription) return 'NotAllowedError';
-      this.#create(initialSubscription, this.info.ledger.end);
+      this.#begin(initialSubscription, this.info.ledger.start, true, out);
     }
     const name = request.name === '' ? this.cluster.newProducerName() : request.name;
     const same = this.producers.get(name);
@@ -169,18 +173,41 @@ export class PulsarTopic implements SubscriptionHost {
       if (same.voice.peer !== voice.peer || epoch <= same.epoch) return 'ProducerBusy';
       this.producers.delete(name);
     }
+    // Another has had the topic to itself since this one lost it.
+    if (accessMode !== 'Shared' && request.topicEpoch >= 0 && request.topicEpoch < this.info.exclusiveEpoch)
+      return 'ProducerFenced';
     const others = [...this.producers.values()];
-    const exclusive = others.some((other) => other.accessMode !== 'Shared');
+    const exclusive = this.#waiting.length > 0 || others.some((other) => other.accessMode !== 'Shared');
     if (accessMode === 'ExclusiveWithFencing') {
       for (const other of others) this.#fence(other, out);
+      for (const { voice: line, request: waits } of this.#waiting) this.#tellFenced(line, waits, out);
+      this.#waiting = [];
     } else if (exclusive || (accessMode !== 'Shared' && others.length > 0)) {
       if (accessMode !== 'WaitForExclusive') return accessMode === 'Shared' ? 'ProducerBusy' : 'ProducerFenced';
-      this.#waiting.push({ voice, request: { ...request, name } });
+      this.#wait(voice, { ...request, name });
       return null;
     }
-    const session: ProducerSession = { voice, id: request.producerId, name, accessMode, epoch, fenced: false };
+    let topicEpoch = -1;
+    if (accessMode !== 'Shared') {
+      if (request.topicEpoch < 0) this.info.exclusiveEpoch++;
+      topicEpoch = this.info.exclusiveEpoch;
+    }
+    const { producerId: id } = request;
+    const session: ProducerSession = { voice, id, name, accessMode, epoch, topicEpoch, fenced: false };
     this.producers.set(name, session);
     return session;
+  }
+
+  /** It stands in line; once, however often it asks. */
+  #wait(voice: ClientVoice, request: OpenProducer): void {
+    const at = this.#waiting.findIndex((one) => one.voice === voice && one.request.producerId === request.producerId);
+    if (at < 0) this.#waiting.push({ voice, request });
+    else this.#waiting[at] = { voice, request };
+  }
+
+  /** A connection is gone: nobody waits on it for exclusive access any more (P14). */
+  leaveLine(voice: ClientVoice): void {
+    if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((one) => one.voice !== voice);
   }
 
   removeProducer(session: ProducerSession, out: Out): void {
@@ -188,10 +215,12 @@ export class PulsarTopic implements SubscriptionHost {
     this.#waiting = this.#waiting.filter(
       ({ voice, request }) => voice !== session.voice || request.producerId !== session.id,
     );
-    const [next] = this.#waiting;
+    const [next, ...others] = this.#waiting;
     if (next !== undefined && this.producers.size === 0) {
-      this.#waiting.shift();
+      // It is its turn: those behind it are not in its way.
+      this.#waiting = [];
       const entered = this.addProducer(next.voice, next.request, out);
+      this.#waiting = others;
       if (entered !== null && typeof entered === 'object') this.onWelcome(entered, out);
     }
     this.#armIdle(out);
@@ -200,8 +229,12 @@ export class PulsarTopic implements SubscriptionHost {
   #fence(session: ProducerSession, out: Out): void {
     session.fenced = true;
     this.producers.delete(session.name);
-    out.fact(F.fenced, 0, this.info.place, session.voice.peer, session.epoch);
-    session.voice.say({ type: 'ProducerError', producerId: session.id, error: 'ProducerFenced' }, 'control', out);
+    this.#tellFenced(session.voice, { producerId: session.id, epoch: session.epoch }, out);
+  }
+
+  #tellFenced(voice: ClientVoice, { producerId, epoch }: Pick<OpenProducer, 'producerId' | 'epoch'>, out: Out): void {
+    out.fact(F.fenced, 0, this.info.place, voice.peer, epoch);
+    voice.say({ type: 'ProducerError', producerId, error: 'ProducerFenced' }, 'control', out);
   }
 
   // ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,8 +244,7 @@ export class PulsarTopic implements SubscriptionHost {
     const { policies, dedup } = this.info;
     if (this.deposed) return this.#refuse(session, send, 'ServiceNotReady', R['leader moved'], out);
     if (session.fenced) return this.#refuse(session, send, 'ProducerFenced', R.fenced, out);
-    const largest = send.messages.length === 1 ? send.sizeBytes : 0;
-    if (largest > settings.maxMessageSize)
+    if (send.sizeBytes > settings.maxMessageSize)
       return this.#refuse(session, send, 'MessageTooLarge', R['refused by the broker'], out);
     if (this.#quotaExceeded && policies.quotaPolicy !== 'consumer_backlog_eviction') {
       const hold = policies.quotaPolicy === 'producer_request_hold';
@@ -357,15 +389,8 @@ export class PulsarTopic implements SubscriptionHost {
     let subscription = this.subscriptions.get(name);
     if (subscription === undefined) {
       if (!this.cluster.settings.autoSubscription && durable) return 'SubscriptionNotFound';
-      const from = this.positionOf(request.start);
-      subscription = this.#create(name, from, durable);
-      for (let i = from; i < this.info.ledger.end; i++) {
-        const { messages, txn } = this.info.ledger.entry(i) ?? NO_ENTRY;
-        if (txn !== '' && this.isAborted(txn)) continue;
-        for (const { id } of messages)
-          out.fact(F.appended, id, subscription.place, 0, 0, this.#openTxns.has(txn) ? IN_TXN : 0);
-      }
-    }
+      subscription = this.#begin(name, this.positionOf(request.start), durable, out);
+    } else if (subscription.durable !== durable) return 'NotAllowedError';
     const consumer = new PulsarConsumer(voice, request);
     const refused = subscription.addConsumer(consumer, out);
     return refused === '' ? consumer : refused;
@@ -418,7 +443,19 @@ export class PulsarTopic implements SubscriptionHost {
     if (!subscription.durable && subscription.consumers.length === 0) this.unsubscribe(subscription.name, out);
   }
 
-  #create(name: string, from: number, durable = true): PulsarSubscription {
+  /** Makes a subscription; what is stored from there on is owed to it. */
+  #begin(name: string, from: number, durable: boolean, out: Out): PulsarSubscription {
+    const subscription = this.#create(name, from, durable);
+    for (let i = from; i < this.info.ledger.end; i++) {
+      const { messages, txn } = this.info.ledger.entry(i) ?? NO_ENTRY;
+      if (txn !== '' && this.isAborted(txn)) continue;
+      for (const { id } of messages)
+        out.fact(F.appended, id, subscription.place, 0, 0, this.#openTxns.has(txn) ? IN_TXN : 0);
+    }
+    return subscription;
+  }
+
+  #create(name: string, from: number, durable: boolean): PulsarSubscription {
     const record: SubscriptionRecord = this.cluster.subscribe(this.info, name, from);
     const subscription = new PulsarSubscription(this, record, durable);
     this.subscriptions.set(name, subscription);
@@ -426,13 +463,14 @@ export class PulsarTopic implements SubscriptionHost {
     return subscription;
   }
 
+  /** A cursor is written down at most so often, each by itself; else all are a while later (P31). */
   acked(subscription: PulsarSubscription, out: Out): void {
     const { cursor } = subscription.record;
     if (!cursor.dirty || !subscription.durable) return;
     const { markDeleteEveryUs, maxRangesToPersist } = this.cluster.settings;
-    if (out.now - this.#cursorsAtUs >= markDeleteEveryUs) {
+    if (out.now - subscription.writtenAtUs >= markDeleteEveryUs) {
       cursor.persist(maxRangesToPersist);
-      this.#cursorsAtUs = out.now;
+      subscription.writtenAtUs = out.now;
     } else if (!this.#flushArmed) {
       this.#flushArmed = true;
       out.timer(CURSOR_FLUSH_US, this.#timer('pulsar/flush-cursors'), 0);
@@ -440,7 +478,7 @@ export class PulsarTopic implements SubscriptionHost {
   }
 
   #persistCursors(out: Out): void {
-    this.#cursorsAtUs = out.now;
+    for (const subscription of this.subscriptions.values()) subscription.writtenAtUs = out.now;
     this.flush();
   }
 
@@ -468,7 +506,7 @@ export class PulsarTopic implements SubscriptionHost {
     this.trim(out);
   }
 
-  /** Deletes closed ledgers that no subscription and no retention holds (P49–P51); copies others to tiered storage (P72). */
+  /** Deletes closed ledgers that no subscription and no retention holds (P49–P51); copies others to tiered storage, and has bookies drop what was copied long ago (P72). */
   trim(out: Out): void {
     const { ledger, policies } = this.info;
     ledger.rollIfDue(out.now);
@@ -477,9 +515,13 @@ export class PulsarTopic implements SubscriptionHost {
     for (const subscription of this.subscriptions.values()) {
       if (subscription.durable && subscription.firstOwed < acked) acked = subscription.firstOwed;
     }
-    const before = ledger.start;
-    const start = ledger.trim(acked, policies.retention, out.now);
-    if (start > before) this.#writer.trim(start, out);
+    const start = Math.max(
+      ledger.trim(acked, policies.retention, out.now),
+      ledger.tieredUpTo(out.now, this.cluster.settings.offloadLagUs),
+    );
+    if (start <= this.#trimmedTo) return;
+    this.#trimmedTo = start;
+    this.#writer.trim(start, out);
   }
 
   /** A policy is changed from now on; values are as the option tables have them. */
@@ -570,13 +612,19 @@ export class PulsarTopic implements SubscriptionHost {
 
   // ── Compaction ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Finds the latest message of each key up to now; an empty one deletes its key. The backlog stays as it is (P59). */
+  /**
+   * Finds the latest message of each key up to now; an empty one deletes its key. The backlog stays as it is (P59). It reads as subscriptions do: not beyond an
+   * open transaction, and nothing of aborted ones (P66).
+   */
   compact(): void {
     const { ledger } = this.info;
     const latest = new Map<string, number>();
     const kept = new Set<number>();
-    for (let i = ledger.start; i < ledger.end; i++) {
-      for (const { key, sizeBytes } of ledger.entry(i)?.messages ?? []) {
+    const end = Math.min(ledger.end, this.maxRead);
+    for (let i = ledger.start; i < end; i++) {
+      const { messages, txn } = ledger.entry(i) ?? NO_ENTRY;
+      if (txn !== '' && this.isAborted(txn)) continue;
+      for (const { key, sizeBytes } of messages) {
         if (key === null) kept.add(i);
         else if (sizeBytes === 0) latest.delete(key);
         else latest.set(key, i);
@@ -584,7 +632,7 @@ export class PulsarTopic implements SubscriptionHost {
     }
     for (const index of latest.values()) kept.add(index);
     this.#compacted = kept;
-    this.compactedTo = ledger.end - 1;
+    this.compactedTo = end - 1;
     this.#bytesAtCompaction = ledger.bytes;
   }
 

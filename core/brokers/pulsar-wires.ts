@@ -100,6 +100,8 @@ export interface OpenProducer {
   readonly epoch: number;
   /** A subscription to be created with the topic (P46); '' for none. */
   readonly initialSubscription: string;
+  /** With which it held the topic before; −1 for one that did not. */
+  readonly topicEpoch: number;
 }
 
 /** Acks entries, or messages of batches, one by one or up to a place (P30). */
@@ -218,6 +220,8 @@ export interface ProducerSuccess {
   readonly producerId: number;
   readonly name: string;
   readonly lastSequence: number;
+  /** The how-manieth to have the topic to itself it is; −1 for one that shares. A later one fences it (P14). */
+  readonly topicEpoch: number;
 }
 
 /** The producer is not let in, or thrown out (P14). */

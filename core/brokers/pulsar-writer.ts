@@ -14,7 +14,7 @@ import type { BookieAnswer, BookieRequest, HeldEntry, Send } from './pulsar-wire
 
 export interface EntryWriter {
   write(entry: LedgerEntry, session: ProducerSession, send: Send, out: Out): void;
-  /** Everything before this entry is deleted. */
+  /** Bookies need nothing before this entry any more: it is deleted, or in tiered storage. */
   trim(start: number, out: Out): void;
   close(): void;
 }
@@ -212,12 +212,13 @@ export class BookieWriter implements EntryWriter {
   /** What the failed bookie held of this topic goes to another one, which stands for it from now on. */
   #copyTo(spare: number, failed: number, out: Out): void {
     const { segments, ledger, number } = this.#info;
+    const start = ledger.tieredUpTo(out.now, this.#cluster.settings.offloadLagUs);
     const entries: LedgerEntry[] = [];
     for (let s = 0; s < segments.length; s++) {
       const segment = segments[s];
       if (segment === undefined || !segment.ensemble.includes(failed) || segment.ensemble.includes(spare)) continue;
       const end = segments[s + 1]?.from ?? ledger.end;
-      for (let index = Math.max(segment.from, ledger.start); index < end; index++) {
+      for (let index = Math.max(segment.from, start); index < end; index++) {
         const entry = ledger.entry(index);
         if (entry !== undefined && this.#writeSet(index, segment.ensemble).includes(failed)) entries.push(entry);
       }

@@ -70,6 +70,7 @@ export class PulsarLetters {
         accessMode: 'Shared',
         epoch: this.#epoch,
         initialSubscription: this.#initialSubscription,
+        topicEpoch: -1,
       },
       'control',
       out,

@@ -46,8 +46,8 @@ interface Lane {
   place: PlaceId;
   /** The name that the broker gave, or the configured one. */
   name: string;
-  /** Counts the openings of this process. */
-  epoch: number;
+  /** With which it had the topic to itself last; −1 for never. Another may have had it since, and then this one is fenced (P14). */
+  topicEpoch: number;
   nextSequence: number;
   /** Unconfirmed, in order; the first `sent` of them are on their way over the present connection. */
   readonly pending: Fifo<Outgoing>;
@@ -140,7 +140,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
           session: null,
           place: 0,
           name: this.#name,
-          epoch: 0,
+          topicEpoch: -1,
           nextSequence: 0,
           pending: new Fifo(),
           batch: null,
@@ -332,6 +332,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
         accessMode: this.#accessMode,
         epoch: this.#epoch,
         initialSubscription: '',
+        topicEpoch: lane.topicEpoch,
       },
       'control',
       out,
@@ -353,6 +354,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
         return this.#refused(lane, session, command, out);
       case 'ProducerSuccess': {
         lane.name = command.name;
+        lane.topicEpoch = command.topicEpoch;
         if (command.lastSequence >= lane.nextSequence) lane.nextSequence = command.lastSequence + 1;
         this.#client.ready(session);
         const again = lane.pending.size;

@@ -151,6 +151,16 @@ export class ManagedLedger {
     }
   }
 
+  /** Bookies hold nothing before this index any more: it was copied so long ago (P72). */
+  tieredUpTo(now: Micros, lagUs: Micros): number {
+    let upTo = this.#base;
+    for (const { first, entries, offloadedAtUs } of this.ledgers) {
+      if (offloadedAtUs < 0 || now - offloadedAtUs < lagUs) break;
+      upTo = first + entries;
+    }
+    return upTo;
+  }
+
   /** The ledger that holds an index, or that would. */
   ledgerOf(index: number): Ledger {
     let low = 0;

@@ -138,6 +138,7 @@ export class LabProducer implements SessionHost {
   readonly #accessMode: 'Shared' | 'Exclusive' | 'WaitForExclusive' | 'ExclusiveWithFencing';
   #next = 0;
   #epoch = 0;
+  #topicEpoch = -1;
   readonly #results = new Map<number, SendResult>();
   readonly #txns = new Map<number, { readonly txn: string; readonly error: PulsarError | '' }>();
   #requests = 0;
@@ -212,6 +213,7 @@ export class LabProducer implements SessionHost {
         accessMode,
         epoch: this.#epoch,
         initialSubscription: '',
+        topicEpoch: this.#topicEpoch,
       },
       'control',
       out,
@@ -226,6 +228,7 @@ export class LabProducer implements SessionHost {
     if (command.type === 'ProducerSuccess') {
       this.#client.ready(session);
       this.isReady = true;
+      this.#topicEpoch = command.topicEpoch;
       this.error = '';
     } else if (command.type === 'ProducerError') {
       this.error = command.error;

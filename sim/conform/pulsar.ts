@@ -175,8 +175,13 @@ class Script {
       }
       case 'skip': {
         const subscription = this.#subscription(args);
-        const last = subscription.firstOwed + args.number('n') - 1;
-        subscription.passUpTo(last, F.evicted, R.purged, this.#out);
+        // What is acked already is none of them (P58).
+        let last = subscription.firstOwed - 1;
+        for (let left = args.number('n'); left > 0; left--) {
+          last++;
+          while (subscription.record.cursor.isAcked(last)) last++;
+        }
+        subscription.passUpTo(Math.min(last, subscription.host.info.ledger.end - 1), F.evicted, R.purged, this.#out);
         return this.#settled();
       }
       case 'clear-backlog':

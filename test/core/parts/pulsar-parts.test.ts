@@ -107,6 +107,14 @@ describe('managed ledger (P3, P4, P49–P51)', () => {
     expect(ledgerOf(5, 2).trim(5, { timeUs: 10 * SECOND, sizeBytes: 3 }, 5 * SECOND)).toBe(2);
     expect(ledgerOf(5, 2).trim(5, { timeUs: -1, sizeBytes: -1 }, 1e9)).toBe(0);
   });
+
+  it('tells when bookies need what was copied to tiered storage no longer (P72)', () => {
+    const ledger = ledgerOf(5, 2);
+    ledger.offload(3, 10 * SECOND);
+    ledger.offload(1, 20 * SECOND);
+    const lag = 30 * SECOND;
+    expect([39, 40, 49, 50].map((at) => ledger.tieredUpTo(at * SECOND, lag))).toEqual([0, 2, 2, 4]);
+  });
 });
 
 it('stores of the sequence ids 0, 1, 1, 3, 2 the first, second and fourth (P60, P61)', () => {
