@@ -32,7 +32,7 @@ export class Groups {
     const { stream } = live;
     if (stream.groups.has(name)) return refuse(from, token, ERRORS.busy, out);
     const lastId = id === '$' ? stream.lastId : id;
-    this.#host.share(key, live, stream.createGroup(name, lastId, entriesRead));
+    this.#host.share(key, live, stream.createGroup(name, lastId, this.#entriesRead(live, entriesRead)));
     sayOk(from, token, out);
   }
 
@@ -40,8 +40,14 @@ export class Groups {
     const found = this.#host.groupOfKey(from, token, key, name, out);
     if (found === null) return;
     const { live, share } = found;
-    this.#moveGroup(live, share, id === '$' ? live.stream.lastId : id, entriesRead, out);
+    const to = id === '$' ? live.stream.lastId : id;
+    this.#moveGroup(live, share, to, this.#entriesRead(live, entriesRead), out);
     sayOk(from, token, out);
+  }
+
+  /** Since 8.4 nobody has read more than was ever added (X17). */
+  #entriesRead({ stream }: Live, asked: number): number {
+    return this.#host.settings.version >= 804 ? Math.min(asked, stream.entriesAdded) : asked;
   }
 
   /** X15: what lies between is to be read again, or is passed over. Readers that block are not woken by it, but by the next entry. */

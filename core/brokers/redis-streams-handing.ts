@@ -55,12 +55,13 @@ export class Handing {
       const share = shareOf(live, request.group);
       if (live === undefined || share === undefined) continue;
       const limit = request.count > 0 ? request.count : NEVER;
-      const entries =
-        typeof after === 'object'
-          ? this.#takeHistory(from, request, live, share, after, limit, out)
-          : this.#takeNew(from, request, live, share, limit, out);
-      if (entries.length === 0 && typeof after !== 'object') continue;
-      const one: StreamRead = { key, place: share.place, entries };
+      const isHistory = typeof after === 'object';
+      const entries = isHistory
+        ? this.#takeHistory(from, request, live, share, after, limit, out)
+        : this.#takeNew(from, request, live, share, limit, out);
+      if (entries.length === 0 && !isHistory) continue;
+      const { place } = share;
+      const one: StreamRead = isHistory ? { key, place, entries, isHistory } : { key, place, entries };
       // Nearly always the only one: an array that grows takes room for more.
       if (read.length === 0) read = [one];
       else read.push(one);

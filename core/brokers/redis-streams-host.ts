@@ -47,6 +47,9 @@ export class RedisHost implements Journal {
   /** Keys that hold something else. */
   readonly others = new Set<string>();
   nodeMaxEntries: number;
+  /** For streams that are made from now on. */
+  idmpDurationMs: number;
+  idmpMaxSize: number;
   /** When the input came that is being handled. */
   nowUs: Micros = 0;
   readonly written: Written;
@@ -57,6 +60,8 @@ export class RedisHost implements Journal {
     this.settings = settings;
     this.places = places;
     this.nodeMaxEntries = settings.nodeMaxEntries;
+    this.idmpDurationMs = settings.idmpDurationMs;
+    this.idmpMaxSize = settings.idmpMaxSize;
     const { appendonly, appendfsync, replicaLagUs } = settings;
     this.written = new Written(replicaLagUs >= 0);
     this.loses = replicaLagUs >= 0 || !appendonly || appendfsync !== 'always';
@@ -69,8 +74,8 @@ export class RedisHost implements Journal {
 
   /** Makes a stream. */
   open(key: string): Live {
-    const { idmpDurationMs, idmpMaxSize, version } = this.settings;
-    const stream = new RedisStream(key, this, idmpDurationMs, idmpMaxSize, version >= 704);
+    const countsRest = this.settings.version >= 704;
+    const stream = new RedisStream(key, this, this.idmpDurationMs, this.idmpMaxSize, countsRest);
     const live: Live = { stream, place: this.places.stream(key), shares: [], sharesSince: 0 };
     this.streams.set(key, live);
     this.note({ type: 'created', live });

@@ -85,7 +85,7 @@ export class Info {
       }));
       return say(from, 'control', { type: 'groups-info', token, groups }, out);
     }
-    say(from, 'control', infoOf(live, token), out);
+    say(from, 'control', infoOf(live, token, this.#host.ms(out.now)), out);
   }
 
   infoFull(from: ActorId, { key, count, token }: XInfoFull, out: Out): void {
@@ -110,7 +110,8 @@ export class Info {
       })),
     }));
     const entries = stream.entries.range(LEAST_ID, GREATEST_ID, most, false).map(plainly);
-    say(from, 'control', { type: 'stream-full', token, info: infoOf(live, token), entries, groups }, out);
+    const info = infoOf(live, token, this.#host.ms(out.now));
+    say(from, 'control', { type: 'stream-full', token, info, entries, groups }, out);
   }
 
   infoConsumers(from: ActorId, { key, group: name, token }: XInfoConsumers, out: Out): void {
@@ -130,9 +131,9 @@ export class Info {
   }
 }
 
-function infoOf({ stream }: Live, token: number): StreamInfo {
+function infoOf({ stream }: Live, token: number, nowMs: number): StreamInfo {
   const { first, last } = stream.entries;
-  const { producers, ids } = stream.tracked;
+  const { producers, ids } = stream.tracked(nowMs);
   return {
     type: 'stream-info',
     token,

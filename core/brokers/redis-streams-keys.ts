@@ -96,6 +96,8 @@ export class Keys {
     if (live === undefined) return refuse(from, token, ERRORS.noKey, out);
     const { stream } = live;
     const last = stream.entries.last;
+    const isBelow = this.#host.settings.version >= 702 && compareIds(id, stream.maxDeleted) < 0;
+    if (isBelow) return refuse(from, token, ERRORS.setIdBelow, out);
     if (maxDeleted !== null && compareIds(id, maxDeleted) < 0) return refuse(from, token, ERRORS.setIdDeleted, out);
     if (last !== undefined && compareIds(id, last.id) < 0) return refuse(from, token, ERRORS.setIdTop, out);
     if (entriesAdded >= 0 && stream.length > entriesAdded) return refuse(from, token, ERRORS.setIdAdded, out);
@@ -114,8 +116,15 @@ export class Keys {
   }
 
   configure(from: ActorId, { values, token }: ConfigSet, out: Out): void {
-    const perNode = values['stream-node-max-entries'];
+    const {
+      'stream-node-max-entries': perNode,
+      'stream-idmp-duration': seconds,
+      'stream-idmp-maxsize': maxSize,
+    } = values;
     if (perNode !== undefined) this.#host.nodeMaxEntries = Number(perNode);
+    // Streams keep what they were made with (X20).
+    if (seconds !== undefined) this.#host.idmpDurationMs = Number(seconds) * 1000;
+    if (maxSize !== undefined) this.#host.idmpMaxSize = Number(maxSize);
     sayOk(from, token, out);
   }
 }

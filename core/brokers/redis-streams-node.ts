@@ -89,9 +89,11 @@ export class RedisStreamsNode implements Machine {
         break;
       case 'XCLAIM':
         this.#claiming.claim(from, request, out);
+        this.#reading.claimed(out);
         break;
       case 'XAUTOCLAIM':
         this.#claiming.autoClaim(from, request, out);
+        this.#reading.claimed(out);
         break;
       case 'XNACK':
         this.#settling.nack(from, request, out);

@@ -22,6 +22,8 @@ interface Blocked {
   readonly cause: FactId;
 }
 
+/** What would become old enough later than this, 139 years from the start, never does: CLAIM takes any number of 64 bits. */
+const LATEST_MS = 2 ** 42;
 const UNBLOCK: Timer = { type: 'unblock' };
 const CLAIMABLE: Timer = { type: 'claimable' };
 
@@ -31,6 +33,8 @@ export class Reading {
   #blocked: Blocked[] = [];
   #unblockAtUs = NEVER;
   #claimableAtUs = NEVER;
+  /** Somebody has waited with CLAIM. */
+  #knowsClaims = false;
   /** While a transaction runs: the keys that had something new, and those whose stream or group went. */
   #held: {
     readonly ready: Set<string>;
@@ -77,7 +81,11 @@ export class Reading {
       if (this.#host.settings.version >= 702) touch(live.stream, group, consumer, this.#host.ms(out.now));
     }
     const read = this.#handing.take(from, request, out);
-    if (read.length > 0 || blockMs < 0) return answer(from, request, read.length > 0 ? read : null, out);
+    if (read.length > 0 || blockMs < 0) {
+      answer(from, request, read.length > 0 ? read : null, out);
+      if (this.#knowsClaims) this.#armHanded(out);
+      return;
+    }
     this.#block(from, request, streams, out);
   }
 
@@ -85,7 +93,9 @@ export class Reading {
     const untilUs = request.blockMs > 0 ? out.now + request.blockMs * 1000 : NEVER;
     this.#blocked.push({ from, request, streams, untilUs, cause: out.cause });
     if (untilUs < this.#unblockAtUs) this.#armUnblock(untilUs, out);
-    if (request.type === 'XREADGROUP' && request.claimMs >= 0) this.#armClaimable(out);
+    if (request.type !== 'XREADGROUP' || request.claimMs < 0) return;
+    this.#knowsClaims = true;
+    this.#armClaimable(out);
   }
 
   /** From here on those that wait wait until `serveHeld`. */
@@ -141,6 +151,7 @@ export class Reading {
       else {
         this.#release(i);
         answer(from, request, read, out, cause);
+        if (this.#knowsClaims) this.#armHanded(out);
       }
     }
   }
@@ -218,9 +229,24 @@ export class Reading {
 
   /** Some pending entries are old enough now. */
   serveClaims(out: Out): void {
+    if (out.now < this.#claimableAtUs) return;
     this.#claimableAtUs = NEVER;
     this.serve(null, out);
     this.#armClaimable(out);
+  }
+
+  /** What is pending has changed hands: it may become old enough at another time than before. */
+  claimed(out: Out): void {
+    if (this.#knowsClaims) this.#armClaimable(out);
+  }
+
+  /** What was handed out just now becomes old enough for those that still wait with CLAIM. */
+  #armHanded(out: Out): void {
+    let leastMs = NEVER;
+    for (const { request } of this.#blocked) {
+      if (request.type === 'XREADGROUP' && request.claimMs >= 0) leastMs = Math.min(leastMs, request.claimMs);
+    }
+    this.#armClaimableAt(this.#host.ms(out.now) + leastMs, out);
   }
 
   /** Pending entries may become old enough for a reader that waits with CLAIM. */
@@ -236,8 +262,13 @@ export class Reading {
         }
       }
     }
-    if (atMs === NEVER) return;
-    const atUs = Math.max(out.now, (atMs - this.#host.settings.epochMs) * 1000);
+    this.#armClaimableAt(atMs, out);
+  }
+
+  #armClaimableAt(atMs: number, out: Out): void {
+    const runMs = atMs - this.#host.settings.epochMs;
+    if (runMs > LATEST_MS) return;
+    const atUs = Math.max(out.now, runMs * 1000);
     if (atUs >= this.#claimableAtUs) return;
     this.#claimableAtUs = atUs;
     out.timer(atUs - out.now, CLAIMABLE, out.cause);

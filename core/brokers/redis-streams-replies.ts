@@ -19,6 +19,7 @@ export const ERRORS = {
   destroyed: 'NOGROUP the consumer group this client was blocked on no longer exists',
   setIdTop: 'ERR The ID specified in XSETID is smaller than the target stream top item',
   setIdAdded: 'ERR The entries_added specified in XSETID is smaller than the target stream length',
+  setIdBelow: 'ERR The ID specified in XSETID is smaller than current max_deleted_entry_id',
   setIdDeleted: 'ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id',
 } as const;
 

@@ -322,13 +322,15 @@ export interface StreamRead {
   /** Where this group's share of the stream is shown; 0 for a read without group. */
   readonly place: PlaceId;
   readonly entries: readonly Handed[];
+  /** The reader asked by an id for its own pending entries, where CLAIM has no say; absent for a read of new ones. */
+  readonly isHistory?: true;
 }
 
 export interface ReadReply extends Reply {
   readonly type: 'read';
   /** Null: nothing to read. */
   readonly streams: readonly StreamRead[] | null;
-  /** CLAIM was asked for: each entry tells its idle time and count. */
+  /** CLAIM was asked for: each entry tells its idle time and count, save those of a history. */
   readonly claims: boolean;
   readonly sizeBytes: number;
 }

@@ -234,9 +234,8 @@ export class RedisStream {
     return found;
   }
 
-  /** Whether a group has still to read this entry or to ack it. Without any group nobody has acked it. Source: X4, [C xdelex]. */
+  /** Whether a group has still to read this entry or to ack it; without any group nobody has. Source: X4, [C xdelex]. */
   isReferenced(id: StreamId): boolean {
-    if (this.groups.size === 0) return true;
     for (const group of this.groups.values()) {
       if (compareIds(id, group.lastId) > 0 || group.pel.get(id) !== undefined) return true;
     }
@@ -289,11 +288,16 @@ export class RedisStream {
     this.idmpMaxSize = maxSize;
   }
 
-  /** Producers and ids that are remembered. */
-  get tracked(): { readonly producers: number; readonly ids: number } {
+  /** Producers and ids that are remembered now. */
+  tracked(nowMs: number): { readonly producers: number; readonly ids: number } {
+    let producers = 0;
     let ids = 0;
-    for (const one of this.#remembered.values()) ids += one.size;
-    return { producers: this.#remembered.size, ids };
+    for (const one of this.#remembered.values()) {
+      const before = ids;
+      for (const { atMs } of one.values()) if (nowMs - atMs < this.idmpDurationMs) ids++;
+      if (ids > before) producers++;
+    }
+    return { producers, ids };
   }
 
   // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,11 +23,18 @@ const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of 
 const SETTINGS: Readonly<Record<string, string>> = {
   'stream-node-max-entries': '100',
   'stream-node-max-bytes': '4096',
+  'stream-idmp-duration': '100',
+  'stream-idmp-maxsize': '100',
   appendonly: 'yes',
   appendfsync: 'always',
   save: '',
   databases: '16',
   'maxmemory-policy': 'noeviction',
+};
+/** Settings that take a number between two others. */
+const RANGES: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  'stream-idmp-duration': [1, 86_400],
+  'stream-idmp-maxsize': [1, 10_000],
 };
 /** Commands that write a key of another type, with that type. */
 const WRITERS: Readonly<Record<string, string>> = {
@@ -364,9 +371,17 @@ export class Aside {
 
   #config([first = '', ...rest]: readonly string[]): Json | undefined {
     switch (first.toUpperCase()) {
-      case 'SET':
-        for (let at = 0; at < rest.length; at += 2) this.#settings.set(rest[at] ?? '', rest[at + 1] ?? '');
+      case 'SET': {
+        const given = rest.flatMap((name, at) => (at % 2 === 0 ? [[name, rest[at + 1] ?? ''] as const] : []));
+        for (const [name, value] of given) {
+          const [least, most] = RANGES[name] ?? [];
+          if (least === undefined || most === undefined || (Number(value) >= least && Number(value) <= most)) continue;
+          const why = `argument must be between ${least} and ${most} inclusive`;
+          return failed(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`);
+        }
+        for (const [name, value] of given) this.#settings.set(name, value);
         return undefined;
+      }
       case 'GET':
         return rest.flatMap((name): Json[] => {
           const value = this.#settings.get(name) ?? SETTINGS[name];

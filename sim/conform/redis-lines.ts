@@ -106,11 +106,12 @@ class Words {
   subcommand(known: Readonly<Record<string, number>>): string {
     const word = this.next();
     const sub = word.toUpperCase();
-    const needs = known[sub];
+    const needs = sub === 'HELP' ? 0 : known[sub];
     if (needs === undefined) throw new Refusal(`ERR unknown subcommand '${word}'. Try ${this.name} HELP.`);
     this.name += `|${sub}`;
     const open = sub === 'CREATE' || sub === 'SETID' || sub === 'STREAM';
     if (this.left < needs || (this.left > needs && !open)) throw this.arity();
+    if (sub === 'HELP') throw new UnknownShape(`the text of ${this.name}`);
     return sub;
   }
 
@@ -120,8 +121,8 @@ class Words {
     return rest;
   }
 
-  integer(): number {
-    return integerOf(this.next());
+  integer(refusal = NOT_INTEGER): number {
+    return integerOf(this.next(), refusal);
   }
 
   /** An id as it stands; milliseconds alone mean sequence 0. */
@@ -274,8 +275,9 @@ function commandOf(words: Words, newMessage: NewMessage): Unsent {
     }
     case 'XCFGSET': {
       words.since(806);
-      words.atLeast(3);
+      words.atLeast(1);
       const key = words.next();
+      if (words.left === 0) throw new Refusal('ERR At least one parameter must be specified');
       let durationMs: number | null = null;
       let maxSize: number | null = null;
       while (words.left > 0) {
@@ -320,7 +322,8 @@ function xadd(words: Words, newMessage: NewMessage): Unsent {
       if (option === null) return false;
       if (idmp !== null) throw new Refusal('ERR IDMP/IDMPAUTO specified multiple times');
       idmp = { producer: words.next(), iid: option === 'IDMP' ? words.next() : null };
-      if (idmp.producer === '' || idmp.iid === '') throw new Refusal(`ERR ${option} requires a non-empty id`);
+      if (idmp.producer === '') throw new Refusal(`ERR ${option} requires a non-empty producer ID`);
+      if (idmp.iid === '') throw new Refusal(`ERR ${option} requires a non-empty idempotent ID`);
       return true;
     },
     () => {
@@ -344,10 +347,15 @@ function xadd(words: Words, newMessage: NewMessage): Unsent {
     message: newMessage(fields),
     nomkstream,
     ...(trim === null ? {} : { trim }),
-    ...(producer === null
-      ? {}
-      : { idmp: { producer: producer.producer, iid: producer.iid ?? `content ${JSON.stringify(fields)}` } }),
+    ...(producer === null ? {} : { idmp: { producer: producer.producer, iid: producer.iid ?? contentId(fields) } }),
   };
+}
+
+/** What IDMPAUTO knows an entry by: its fields and values, in whatever order they come. */
+function contentId(fields: readonly string[]): string {
+  const pairs: string[] = [];
+  for (let at = 0; at < fields.length; at += 2) pairs.push(JSON.stringify(fields.slice(at, at + 2)));
+  return `content ${pairs.sort().join()}`;
 }
 
 function newIdOf(text: string): '*' | { ms: StreamId['ms']; seq: '*' } | StreamId {
@@ -407,16 +415,16 @@ const REFERENCES = ['KEEPREF', 'DELREF', 'ACKED'] as const;
 
 /** `[KEEPREF | DELREF | ACKED] IDS numids id …`, in any order. */
 function referencesAndIds(words: Words): { references: References; ids: StreamId[] } {
-  let references: References = 'KEEPREF';
+  let references: References | null = null;
   let ids: StreamId[] | null = null;
   while (words.left > 0) {
     const option = words.option(...REFERENCES, 'IDS');
-    if (option === null) throw new Refusal(SYNTAX);
     if (option === 'IDS') ids = countedIds(words);
+    else if (option === null || references !== null) throw new Refusal(SYNTAX);
     else references = option as References;
   }
   if (ids === null) throw new Refusal(SYNTAX);
-  return { references, ids };
+  return { references: references ?? 'KEEPREF', ids };
 }
 
 /** `numids id …`: as many ids as were announced. */
@@ -449,29 +457,23 @@ function read(words: Words): Unsent {
     if (option === 'STREAMS' && words.left > 0) break;
     if (option === 'COUNT') count = Math.max(0, words.integer());
     else if (option === 'BLOCK') {
-      const text = words.next();
-      if (!/^-?\d{1,18}$/.test(text)) throw new Refusal('ERR timeout is not an integer or out of range');
-      blockMs = Number(text);
+      blockMs = words.integer('ERR timeout is not an integer or out of range');
       if (blockMs < 0) throw new Refusal('ERR timeout is negative');
     } else if (option === 'GROUP' && grouped) {
       group = words.next();
       consumer = words.next();
     } else if (option === 'NOACK' && grouped) noack = true;
     else if (option === 'CLAIM' && grouped) {
-      const text = words.next();
-      if (!/^-?\d{1,18}$/.test(text)) throw new Refusal('ERR min-idle-time is not an integer or out of range');
-      claimMs = Number(text);
+      claimMs = words.integer('ERR min-idle-time is not an integer or out of range');
       if (claimMs < 0) throw new Refusal('ERR min-idle-time must be a positive integer');
-    } else if (option === 'GROUP') {
-      throw new Refusal('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.');
-    } else if (option === 'NOACK') {
-      throw new Refusal('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.');
+    } else if (option === 'GROUP' || option === 'NOACK' || option === 'CLAIM') {
+      throw new Refusal(`ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`);
     } else throw new Refusal(SYNTAX);
   }
   const rest = words.rest();
   if (rest.length === 0 || rest.length % 2 === 1) {
     const name = words.version < 702 ? 'XREAD' : `'${words.name.toLowerCase()}'`;
-    const ids = words.version < 704 ? "an ID or '$'" : "an ID, '+', or '$'";
+    const ids = words.version < 704 ? "an ID or '$'" : grouped ? "an ID or '>'" : "an ID, '+', or '$'";
     throw new Refusal(`ERR Unbalanced ${name} list of streams: for each stream key ${ids} must be specified.`);
   }
   if (grouped && group === null) throw new Refusal('ERR Missing GROUP option for XREADGROUP');
@@ -610,10 +612,9 @@ function xclaim(words: Words): Unsent {
     else if (option === 'JUSTID') justId = true;
     else if (option === 'LASTID') lastId = words.id();
     else {
-      const text = words.next();
-      const value = /^-?\d{1,19}$/.test(text) ? Number(text) : Number.NaN;
-      const refused = Number.isNaN(value) || (option === 'RETRYCOUNT' && value < 0 && words.version >= 800);
-      if (refused) throw new Refusal(`ERR Invalid ${option} option argument for XCLAIM`);
+      const refusal = `ERR Invalid ${option} option argument for XCLAIM`;
+      const value = words.integer(refusal);
+      if (option === 'RETRYCOUNT' && value < 0 && words.version >= 800) throw new Refusal(refusal);
       if (option === 'IDLE') idleMs = Math.max(0, value);
       else if (option === 'TIME') timeMs = Math.max(0, value);
       else retryCount = Math.max(-1, value);
@@ -621,6 +622,9 @@ function xclaim(words: Words): Unsent {
   }
   return { type: 'XCLAIM', key, group, consumer, minIdleMs, ids, idleMs, timeMs, retryCount, force, justId, lastId };
 }
+
+/** XAUTOCLAIM makes room for so many ids at the most. */
+const COUNT_MAX = 2 ** 59;
 
 function xautoclaim(words: Words): Unsent {
   words.atLeast(5);
@@ -635,9 +639,8 @@ function xautoclaim(words: Words): Unsent {
     const option = words.option('COUNT', 'JUSTID');
     if (option === 'JUSTID') justId = true;
     else if (option === 'COUNT') {
-      const text = words.next();
-      count = /^-?\d{1,17}$/.test(text) ? Number(text) : 0;
-      if (count < 1) throw new Refusal('ERR COUNT must be > 0');
+      count = words.integer('ERR COUNT must be > 0');
+      if (count < 1 || count > COUNT_MAX) throw new Refusal('ERR COUNT must be > 0');
     } else throw new Refusal(SYNTAX);
   }
   return { type: 'XAUTOCLAIM', key, group, consumer, minIdleMs, start, count, justId };
@@ -660,13 +663,15 @@ function xinfo(words: Words): Unsent {
 }
 
 function minIdle(text: string, command: string): number {
-  if (!/^-?\d{1,18}$/.test(text)) throw new Refusal(`ERR Invalid min-idle-time argument for ${command}`);
-  return Number(text);
+  return integerOf(text, `ERR Invalid min-idle-time argument for ${command}`);
 }
 
-function integerOf(text: string): number {
-  if (!/^-?\d{1,19}$/.test(text)) throw new Refusal(NOT_INTEGER);
-  return Number(text);
+/** A number of 64 bits with its sign, written as the server itself would write it: no zeros before it, no plus. */
+function integerOf(text: string, refusal = NOT_INTEGER): number {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) throw new Refusal(refusal);
+  const value = BigInt(text);
+  if (value !== BigInt.asIntN(64, value)) throw new Refusal(refusal);
+  return Number(value);
 }
 
 function idOf(text: string): StreamId {

@@ -437,6 +437,8 @@ const SUMMED: ReadonlySet<string> = new Set(['EXISTS', 'DEL', 'UNLINK']);
 const CONFIGURABLE: readonly string[] = [
   'stream-node-max-entries',
   'stream-node-max-bytes',
+  'stream-idmp-duration',
+  'stream-idmp-maxsize',
   'appendonly',
   'appendfsync',
   'save',
@@ -566,10 +568,10 @@ function respOf(server: Server, reply: StreamsReply): Json {
       return [...reply.codes];
     case 'read':
       if (reply.streams === null) return null;
-      return reply.streams.map(({ key, entries }): Json => {
+      return reply.streams.map(({ key, entries, isHistory }): Json => {
         const rows = entries.map((entry): Json => {
           const [id, fields] = entryOf(server, entry) as [Json, Json];
-          return reply.claims ? [id, fields, entry.idleMs, countOf(entry.before)] : [id, fields];
+          return reply.claims && isHistory !== true ? [id, fields, entry.idleMs, countOf(entry.before)] : [id, fields];
         });
         return [key, rows];
       });
