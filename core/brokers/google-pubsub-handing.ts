@@ -24,7 +24,7 @@ export class Handing {
   dispatch(subscription: PubsubSubscription, out: Out): void {
     if (!subscription.exists) return;
     const { backlog, streams } = subscription;
-    if (subscription.push !== null) return this.#dispatchPushes(subscription, out);
+    if (subscription.pushes) return this.#dispatchPushes(subscription, out);
     if (backlog.ready === 0) return;
     this.#servePulls(subscription, out);
     if (streams.size === 0) return;

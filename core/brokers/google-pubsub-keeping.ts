@@ -1,13 +1,20 @@
 /**
- * How long Google Pub/Sub keeps subscriptions, and messages in them. Rules: G1, G14, G19.
+ * How Google Pub/Sub keeps subscriptions, until when, and for how long the messages in them. Rules: G1, G6, G13, G14, G19.
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
-import type { ActorId } from '../types.ts';
-import type { Handing } from './google-pubsub-handing.ts';
+import type { ActorId, Micros } from '../types.ts';
+import { type Handing, NO_MESSAGES } from './google-pubsub-handing.ts';
 import { armRetention, freed, type PubsubHost, tellDropped, timerOf } from './google-pubsub-host.ts';
-import type { PubsubSubscription } from './google-pubsub-subscription.ts';
-import { type DeleteResponse, type DeleteSubscription, PUBSUB_ERRORS } from './google-pubsub-verbs.ts';
+import { subscriptionMistake } from './google-pubsub-options.ts';
+import { isFixed, type PubsubSubscription } from './google-pubsub-subscription.ts';
+import {
+  type DeleteResponse,
+  type DeleteSubscription,
+  PUBSUB_ERRORS,
+  type UpdateResponse,
+  type UpdateSubscription,
+} from './google-pubsub-verbs.ts';
 
 export class Keeping {
   readonly #host: PubsubHost;
@@ -24,7 +31,33 @@ export class Keeping {
     subscription.wasMade = true;
     subscription.activeAtUs = out.now;
     this.#host.topics.get(subscription.topic)?.subscriptions.push(subscription);
-    if (subscription.ttlUs > 0) out.timer(subscription.ttlUs, timerOf('expire', subscription));
+    if (subscription.ttlUs > 0) armExpiry(subscription, subscription.ttlUs, out);
+  }
+
+  updateCall(from: ActorId, { token, subscription: name, settings }: UpdateSubscription, out: Out): void {
+    const subscription = this.#host.find(name);
+    let error = '';
+    if (subscription === undefined) error = PUBSUB_ERRORS.notFound;
+    else if (Object.keys(settings).some(isFixed)) error = PUBSUB_ERRORS.invalid;
+    else if (subscriptionMistake({ ...subscription.options, ...settings }) !== null) error = PUBSUB_ERRORS.invalid;
+    const response: UpdateResponse = { type: 'UpdateResponse', token, error };
+    out.send(from, 'control', response);
+    if (subscription === undefined || error !== '') return;
+    subscription.activeAtUs = out.now;
+    subscription.update(settings);
+    this.changed(subscription, out);
+  }
+
+  /** Its settings are others now. Whoever asks a subscription that pushes is turned away; what was handed out keeps its deadline (G6). */
+  changed(subscription: PubsubSubscription, out: Out): void {
+    const { streams, pulls } = subscription;
+    if (subscription.pushes) {
+      for (const stream of [...streams.all()]) streams.remove(stream);
+      for (let pull = pulls.shift(); pull !== undefined; pull = pulls.shift())
+        this.#handing.pulled(pull.from, pull.request, NO_MESSAGES, PUBSUB_ERRORS.precondition, out, pull.cause);
+    }
+    this.expire(subscription, out);
+    if (subscription.exists) this.retain(subscription, out);
   }
 
   /** G19: a subscription that nobody has used for so long is deleted with all that is in it. */
@@ -34,11 +67,8 @@ export class Keeping {
     dropSilent(subscription, out);
     if (streams.size > 0) subscription.activeAtUs = out.now;
     const leftUs = subscription.activeAtUs + ttlUs - out.now;
-    if (leftUs > 0) {
-      out.timer(leftUs, timerOf('expire', subscription));
-      return;
-    }
-    this.#delete(subscription, out);
+    if (leftUs > 0) armExpiry(subscription, leftUs, out);
+    else this.#delete(subscription, out);
   }
 
   deleteCall(from: ActorId, { token, subscription: name }: DeleteSubscription, out: Out): void {
@@ -76,6 +106,12 @@ export class Keeping {
     armRetention(subscription, out);
     this.#handing.dispatch(subscription, out);
   }
+}
+
+/** One look at a time is due: an earlier one replaces a later one. */
+function armExpiry(subscription: PubsubSubscription, inUs: Micros, out: Out): void {
+  subscription.expiresAtUs = out.now + inUs;
+  out.timer(inUs, timerOf('expire', subscription));
 }
 
 /** Streams whose clients have said nothing for too long are closed. */

@@ -91,6 +91,8 @@ export class PubsubNode implements Machine {
         return this.#seeking.seekCall(from, request, out);
       case 'DeleteSubscription':
         return this.#keeping.deleteCall(from, request, out);
+      case 'UpdateSubscription':
+        return this.#keeping.updateCall(from, request, out);
       default:
         return request satisfies never;
     }
@@ -110,7 +112,8 @@ export class PubsubNode implements Machine {
       case 'push':
         return this.#handing.dispatch(subscription, out);
       case 'expire':
-        return this.#keeping.expire(subscription, out);
+        if (out.now === subscription.expiresAtUs) this.#keeping.expire(subscription, out);
+        return;
       default:
         return type satisfies never;
     }
@@ -173,7 +176,7 @@ export class PubsubNode implements Machine {
     } else if (command.type === 'set' && command.path[0] === 'queues') {
       const subscription = this.#host.subscriptions.get(command.path[1] ?? '');
       subscription?.change(command.path.slice(2), command.value);
-      if (subscription?.exists === true) this.#keeping.retain(subscription, out);
+      if (subscription?.exists === true) this.#keeping.changed(subscription, out);
     }
   }
 }

@@ -36,7 +36,7 @@ export class Returning {
         continue;
       }
       this.#expired(subscription, entry, out);
-      if (push !== null) slowDown(subscription, out);
+      if (subscription.pushes) slowDown(subscription, out);
       this.comeBack(subscription, entry, R['lock expired'], out);
     }
     if (push !== null) {

@@ -150,7 +150,10 @@ export class PubsubSubscription {
   /** By client: the stream that it asked for last. An older one that the network held back is not opened any more. */
   readonly lastStreams = new Map<ActorId, number>();
   readonly pulls = new Fifo<WaitingPull>();
-  readonly push: PushPace | null;
+  /** It pushes, instead of being asked. */
+  pushes = false;
+  /** Of pushes now, and of those that are still to be answered; null while there was none yet. */
+  push: PushPace | null = null;
   #options: OptionValues;
   exactlyOnce = false;
   duplicateProbability = 0;
@@ -163,6 +166,8 @@ export class PubsubSubscription {
   exists = false;
   wasMade = false;
   activeAtUs: Micros = 0;
+  /** When it is to be looked at next whether anybody uses it. */
+  expiresAtUs: Micros = Number.POSITIVE_INFINITY;
   /** When the timers that are set will fire; Infinity when none is. */
   dueAtUs: Micros = Number.POSITIVE_INFINITY;
   retentionAtUs: Micros = Number.POSITIVE_INFINITY;
@@ -180,7 +185,6 @@ export class PubsubSubscription {
     if (parsed !== null && isFilterMistake(parsed)) throw new Error(`invariant: the filter of ${name} was checked`);
     this.filter = parsed;
     this.ordered = booleanOf(options, 'enable_message_ordering');
-    this.push = tableOf(options, 'push_config') === undefined ? null : new PushPace();
     this.backlog = new PubsubBacklog(
       this.ordered,
       booleanOf(options, 'enable_exactly_once_delivery'),
@@ -198,14 +202,21 @@ export class PubsubSubscription {
     const [name = '', part] = path;
     if (isFixed(name)) return;
     const given = value as OptionValues[string];
-    const options = part === undefined ? given : { ...(tableOf(this.#options, name) ?? {}), [part]: given };
-    this.#options = { ...this.#options, [name]: options };
+    this.update({ [name]: part === undefined ? given : { ...(tableOf(this.#options, name) ?? {}), [part]: given } });
+  }
+
+  /** Takes over new values of these settings; undefined for the default. */
+  update(settings: OptionValues): void {
+    this.#options = { ...this.#options, ...settings };
     this.#read();
   }
 
   #read(): void {
     const options = this.#options;
+    this.pushes = tableOf(options, 'push_config') !== undefined;
+    if (this.pushes) this.push ??= new PushPace();
     this.exactlyOnce = booleanOf(options, 'enable_exactly_once_delivery');
+    this.backlog.keep(this.exactlyOnce, booleanOf(options, 'retain_acked_messages'));
     this.duplicateProbability = this.exactlyOnce ? 0 : numberOf(options, 'duplicates');
     this.ackDeadlineUs = numberOf(options, 'ack_deadline_seconds') || 10 * SECOND;
     this.retentionUs = numberOf(options, 'message_retention_duration', 7 * DAY);
@@ -221,13 +232,5 @@ export function isFixed(name: string): boolean {
   return FIXED.includes(name);
 }
 
-/** Set when a subscription is made and never again (G10, G17). Here also what its backlog was built for. */
-const FIXED: readonly string[] = [
-  'topic',
-  'created_at',
-  'filter',
-  'enable_message_ordering',
-  'enable_exactly_once_delivery',
-  'retain_acked_messages',
-  'push_config',
-];
+/** Set when a subscription is made and never again (G10, G17). */
+const FIXED: readonly string[] = ['topic', 'created_at', 'filter', 'enable_message_ordering'];

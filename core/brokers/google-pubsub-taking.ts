@@ -35,7 +35,7 @@ export class Taking {
       ackDeadlineUs === 0 || (ackDeadlineUs >= STREAM_DEADLINE_US_MIN && ackDeadlineUs <= DEADLINE_US_MAX);
     let error = '';
     if (subscription === undefined) error = ERROR.notFound;
-    else if (subscription.push !== null) error = ERROR.precondition;
+    else if (subscription.pushes) error = ERROR.precondition;
     else if (!inRange) error = ERROR.invalid;
     const state: StreamState = { type: 'StreamState', token, error };
     out.send(from, 'control', state);
@@ -71,7 +71,7 @@ export class Taking {
     const { waitUs } = request;
     const subscription = this.#host.find(request.subscription);
     if (subscription === undefined) return this.#handing.pulled(from, request, NO_MESSAGES, ERROR.notFound, out);
-    if (subscription.push !== null) return this.#handing.pulled(from, request, NO_MESSAGES, ERROR.precondition, out);
+    if (subscription.pushes) return this.#handing.pulled(from, request, NO_MESSAGES, ERROR.precondition, out);
     if (request.maxMessages < 1) return this.#handing.pulled(from, request, NO_MESSAGES, ERROR.invalid, out);
     subscription.activeAtUs = out.now;
     if (this.#handing.answerPull(subscription, from, request, out)) return;

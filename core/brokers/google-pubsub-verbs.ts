@@ -4,6 +4,7 @@
  * is in `google-pubsub-node.ts` and its parts. Simplification: StreamingPull's acks travel as calls of their own, as today's client libraries send them.
  */
 import type { Wire } from '../machine.ts';
+import type { OptionValues } from '../options.ts';
 import type { Attributes } from '../parts/pubsub-filter.ts';
 import type { Delivery, Message, Micros } from '../types.ts';
 
@@ -149,6 +150,16 @@ export interface DeleteResponse extends Answer {
   readonly type: 'DeleteResponse';
 }
 
+/** UpdateSubscription: the settings of the field mask, undefined for the default. What a subscription is made with cannot be among them (G10, G17). */
+export interface UpdateSubscription extends OnSubscription {
+  readonly type: 'UpdateSubscription';
+  readonly settings: OptionValues;
+}
+
+export interface UpdateResponse extends Answer {
+  readonly type: 'UpdateResponse';
+}
+
 /** A push: the body of an HTTP request to the endpoint (G6). */
 export interface PushRequest extends Wire {
   readonly type: 'PushRequest';
@@ -177,6 +188,7 @@ export type PubsubRequest =
   | CreateSnapshot
   | Seek
   | DeleteSubscription
+  | UpdateSubscription
   | PushResponse;
 
 /** Status codes, and the two failures of a single ack id under exactly-once delivery (G13). */

@@ -31,6 +31,7 @@ export const googlePubsub: BrokerKind = {
   changeable: [
     'ack_deadline_seconds',
     'message_retention_duration',
+    'retain_acked_messages',
     'expiration_policy.ttl',
     'dead_letter_policy.max_delivery_attempts',
   ],
@@ -64,7 +65,7 @@ export const googlePubsub: BrokerKind = {
     'A seek takes effect at once; the real one may take a minute (G15). A snapshot that would live less than an hour is not made, and a seek to it does nothing (G16).',
     'Client libraries gather acks for some ten milliseconds and choose deadlines by how long recent work took; here each ack is sent at once and a stream keeps its deadline.',
     "A push window starts at 3, grows by each success and is halved by each failure; the real service's numbers are its own, and it knows of no load balancer (G6).",
-    'What a subscription was made with stays: beside its topic, ordering and filter, which nobody can change, here also its push endpoint, exactly-once delivery and whether it retains what is acked.',
+    'A scenario does not turn a subscription into one that pushes, or that delivers exactly once, while it runs: its clients would have to change with it. The service itself takes such updates.',
     'Export subscriptions (BigQuery, Cloud Storage), schemas, message transforms and quotas on throughput, except that of an ordering key, are left out (G10, G20).',
   ],
   check({ queues }) {

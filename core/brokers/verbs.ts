@@ -216,6 +216,7 @@ const GOOGLE: Sentences<Exclude<PubsubRequest['type'], 'StreamKeepAlive' | 'Push
   CreateSnapshot: 'Keeps what of a subscription is unacked now, to seek back to; refused where the name is taken.',
   Seek: 'Moves a subscription to a time or a snapshot: what comes after is unacked again, what comes before is acked.',
   DeleteSubscription: 'Deletes a subscription with all that is in it.',
+  UpdateSubscription: 'Gives some settings of a subscription other values, messages or not.',
   PushRequest: 'Pushed: one message for an endpoint; its HTTP status acks it or gives it back.',
 };
 

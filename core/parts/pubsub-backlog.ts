@@ -70,8 +70,8 @@ const NONE: readonly Entry[] = [];
 
 export class PubsubBacklog {
   readonly #ordered: boolean;
-  readonly #exactlyOnce: boolean;
-  readonly #retainsAcked: boolean;
+  #exactlyOnce: boolean;
+  #retainsAcked: boolean;
   /** Everything that is kept, by sequence. */
   readonly #all = new Numbered<Entry>();
   /** Without a key: ready for the first time, in order of publishing. */
@@ -93,6 +93,21 @@ export class PubsubBacklog {
     this.#ordered = ordered;
     this.#exactlyOnce = exactlyOnce;
     this.#retainsAcked = retainsAcked;
+  }
+
+  /** Both settings may change while there are messages: what is acked and no longer retained is forgotten, save what an earlier one of its key may bring back. */
+  keep(exactlyOnce: boolean, retainsAcked: boolean): void {
+    const forgets = this.#retainsAcked && !retainsAcked;
+    this.#exactlyOnce = exactlyOnce;
+    this.#retainsAcked = retainsAcked;
+    if (!forgets) return;
+    for (const [sequence, { state, row, published }] of this.#all.entries()) {
+      const unacked = row?.entries[row.first]?.published;
+      const isBehind = unacked !== undefined && unacked.messageId < published.messageId;
+      if (state === 'acked' && !isBehind) this.#all.take(sequence);
+    }
+    for (const row of [...this.#rows.values()])
+      if (row.first === row.entries.length && row.outstanding === 0) this.#rows.delete(row.key);
   }
 
   add(published: Published): Entry {

@@ -5,7 +5,6 @@
  */
 import { PubsubNode } from '../../core/brokers/google-pubsub-node.ts';
 import { SUBSCRIPTION_OPTIONS, subscriptionMistake, TOPIC_OPTIONS } from '../../core/brokers/google-pubsub-options.ts';
-import { isFixed } from '../../core/brokers/google-pubsub-subscription.ts';
 import type {
   AckResponse,
   DeleteResponse,
@@ -17,6 +16,7 @@ import type {
   SnapshotResponse,
   StreamingPullResponse,
   StreamState,
+  UpdateResponse,
 } from '../../core/brokers/google-pubsub-verbs.ts';
 import { type OptionSpec, type OptionTable, type OptionValue, type OptionValues, tableOf } from '../../core/options.ts';
 import {
@@ -56,6 +56,7 @@ type Response =
   | AckResponse
   | SeekResponse
   | DeleteResponse
+  | UpdateResponse
   | SnapshotResponse
   | StreamState
   | StreamingPullResponse;
@@ -117,7 +118,6 @@ class Script {
   readonly #last = new Map<string, { readonly message: ReceivedMessage; readonly subscription: string }>();
   readonly #answers = new Map<number, Response>();
   readonly #subscriptionOf = new Map<ReceivedMessage, string>();
-  readonly #node: PubsubNode;
   #tokens = 0;
   #stream = { token: 0, subscription: '', received: [] as ReceivedMessage[] };
   readonly #streamUnacked: ReceivedMessage[] = [];
@@ -141,7 +141,7 @@ class Script {
       topics.push({ name: deadLetters, options: {} });
       subscriptions.push({ name: `${deadLetters}-sub`, options: { topic: deadLetters } });
     }
-    this.#node = this.#driver.start(new PubsubNode(topics, subscriptions, this.#driver.setup));
+    this.#driver.start(new PubsubNode(topics, subscriptions, this.#driver.setup));
   }
 
   /** An open stream gives signs of life, as a client library's does. */
@@ -208,19 +208,13 @@ class Script {
   #update(subscription: string, settings: JsonTable): Result {
     for (const name of Object.keys(settings)) {
       if (IMMUTABLE.includes(name)) return { ...DONE, error: true };
-      if (isFixed(name)) throw new UnknownShape(`a later change of ${name}`);
     }
-    if (!isAccepted(settings) || !this.#alive(subscription)) return { ...DONE, error: true };
-    const cleared = Object.fromEntries(Object.keys(settings).map((name) => [name, undefined]));
-    for (const [name, value] of Object.entries({ ...cleared, ...optionsOf(settings) }))
-      this.#node.command({ type: 'set', path: ['queues', subscription, name], value }, this.#driver.out);
-    this.#hear();
-    return DONE;
-  }
-
-  #alive(subscription: string): boolean {
-    const request: Unsent = { type: 'ModifyAckDeadline', subscription, acks: [], deadlineUs: 0 };
-    return this.#ask(request).error === '';
+    if (!isAccepted(settings)) return { ...DONE, error: true };
+    const named = Object.keys(settings).filter((name) => !UNUSED.includes(name));
+    const cleared = Object.fromEntries(named.map((name) => [name, undefined]));
+    return failing(
+      this.#ask({ type: 'UpdateSubscription', subscription, settings: { ...cleared, ...optionsOf(settings) } }),
+    );
   }
 
   #subscription(step: Fields): string {
@@ -350,8 +344,9 @@ const UNUSED: readonly string[] = ['labels', 'name', 'state', 'detached', 'topic
 /** What an update may not name. */
 const IMMUTABLE: readonly string[] = ['name', 'topic', 'filter', 'enable_message_ordering'];
 
-/** 0 means the default here, and null everywhere. */
+/** 0 means the default here, and null everywhere; to an endpoint that is none nothing is pushed (G6). */
 function isUnset(name: string, value: Json): boolean {
+  if (name === 'push_config' && isTable(value)) return (value['push_endpoint'] ?? '') === '';
   return value === null || (value === 0 && (name === 'ack_deadline_seconds' || name === 'max_delivery_attempts'));
 }
 

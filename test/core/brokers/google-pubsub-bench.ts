@@ -11,6 +11,7 @@ import type {
   SnapshotResponse,
   StreamingPullResponse,
   StreamState,
+  UpdateResponse,
 } from '../../../core/brokers/google-pubsub-verbs.ts';
 import type { OptionValues } from '../../../core/options.ts';
 import { MachineBench } from '../machine-bench.ts';
@@ -19,7 +20,14 @@ const SECOND = 1_000_000;
 const CLIENT = 7;
 
 type Unsent<T = PubsubRequest> = T extends { readonly token: number } ? Omit<T, 'token'> : never;
-type Answer = PublishResponse | PullResponse | AckResponse | SeekResponse | SnapshotResponse | StreamState;
+type Answer =
+  | PublishResponse
+  | PullResponse
+  | AckResponse
+  | SeekResponse
+  | SnapshotResponse
+  | StreamState
+  | UpdateResponse;
 
 export class PubsubBench {
   readonly bench = new MachineBench();
@@ -114,6 +122,11 @@ export class PubsubBench {
     const { token, subscription } = request;
     this.bench.receive(8, { type: 'PushResponse', token, subscription, status } as PubsubRequest);
     this.#hear();
+  }
+
+  /** The error's name; '' for none. */
+  update(subscription: string, settings: OptionValues): string {
+    return this.ask({ type: 'UpdateSubscription', subscription, settings }).error;
   }
 
   takePushes(): PushRequest[] {

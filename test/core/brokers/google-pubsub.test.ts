@@ -352,6 +352,60 @@ describe('push', () => {
   });
 });
 
+describe('a subscription that is changed', () => {
+  const push = { push_config: { push_endpoint: 'https://x' } };
+  const days = (n: number) => ({ expiration_policy: { ttl: n * 86_400 * SECOND } });
+
+  it('to push closes its streams, turns away who waits and who asks, and pushes (G6)', () => {
+    const bench = new PubsubBench({ s: {} });
+    bench.node.endpoints.enter('s', 9);
+    bench.stream('s', 8);
+    expect(bench.update('s', push)).toBe('');
+    bench.publish('m');
+    expect(bench.streamed).toEqual([]);
+    expect(bench.takePushes().length).toBe(1);
+    expect(bench.received('s').error).toBe('FAILED_PRECONDITION');
+  });
+
+  it('back from push is asked again, and takes what is still answered (G6)', () => {
+    const bench = new PubsubBench({ s: push });
+    bench.node.endpoints.enter('s', 9);
+    bench.publish('1');
+    const [request] = bench.takePushes();
+    bench.update('s', { push_config: undefined });
+    bench.publish('2');
+    if (request !== undefined) bench.answerPush(request, 200);
+    expect([bench.takePushes().length, bench.at(20).pull('s')]).toEqual([0, ['2']]);
+  });
+
+  it('to exactly-once takes no ack id but the latest any more, and back again takes all (G13)', () => {
+    const bench = new PubsubBench({ s: {} });
+    bench.publish('m');
+    bench.pull('s');
+    const old = bench.lastOf('m');
+    bench.at(10).pull('s');
+    bench.update('s', { enable_exactly_once_delivery: true });
+    expect(bench.ack(old)).not.toBe('');
+    bench.update('s', { enable_exactly_once_delivery: undefined });
+    expect([bench.ack(old), bench.at(30).pull('s')]).toEqual(['', []]);
+  });
+
+  it('to a shorter time to live goes that much earlier (G19)', () => {
+    const bench = new PubsubBench({ s: days(31) });
+    bench.publish('m');
+    bench.update('s', days(1));
+    bench.at(86_400);
+    expect(bench.bench.story().at(-1)).toBe('86400.000 evicted m1 s (consumer gone)');
+  });
+
+  it('to what it may not be stays as it was', () => {
+    const bench = new PubsubBench({ s: push });
+    expect(bench.update('s', { enable_exactly_once_delivery: true })).toBe('INVALID_ARGUMENT');
+    expect(bench.update('s', { filter: 'attributes:a' })).toBe('INVALID_ARGUMENT');
+    expect(bench.update('none', {})).toBe('NOT_FOUND');
+  });
+});
+
 describe('what is kept', () => {
   it('is deleted by age, unacked or not (G14)', () => {
     const bench = new PubsubBench({ s: { message_retention_duration: 600 * SECOND } });

@@ -58,6 +58,16 @@ describe('a backlog', () => {
     };
     expect([kept(true), kept(false)]).toEqual([2, 0]);
   });
+
+  it('forgets what is acked once it is told not to retain it, save behind an earlier one of its key (G11, G14)', () => {
+    const backlog = new PubsubBacklog(true, false, true);
+    const [, second, other] = filled(backlog, ['k', 'k', '']) as [Entry, Entry, Entry];
+    for (const entry of backlog.entries()) backlog.lease(entry, holder(), 10);
+    backlog.ack(second);
+    backlog.ack(other);
+    backlog.keep(false, false);
+    expect(idsOf(backlog.entries())).toEqual([1, 2]);
+  });
 });
 
 type Step =
