@@ -281,7 +281,7 @@ export class RedisPubSubNode implements Machine {
         }
       }
     }
-    if (receivers === 0) out.fact(F.unroutable, message.id, this.#placeOf(request.topic));
+    if (receivers === 0) out.fact(F.unroutable, message.id, this.#placeOf(request.topic), 0, 0, R['no route']);
     this.#reply(from, { type: 'number', token, number: receivers }, out, message);
   }
 

@@ -260,7 +260,7 @@ export function policyOf(evidence: Evidence, end: FactId): string {
     case F['log-start-moved']:
       return 'retention';
     case F.unroutable:
-      return trace.detail(end) === R['filtered out'] ? 'FilterPolicy' : 'no binding that fits';
+      return UNWANTED[trace.detail(end)] ?? 'no binding that fits';
     case F['gave-up']:
       return 'the retries of the topic, without a dead-letter queue';
     case F.expired:
@@ -270,6 +270,12 @@ export function policyOf(evidence: Evidence, end: FactId): string {
       return 'a stated policy';
   }
 }
+
+/** Why nobody was to get it, by reason code. */
+const UNWANTED: Readonly<Record<number, string>> = {
+  [R['filtered out']]: 'FilterPolicy',
+  [R['no route']]: 'no subscriber',
+};
 
 /** Settings by reason code. */
 const POLICIES: Readonly<Record<number, string>> = {

@@ -127,6 +127,12 @@ describe('pub/sub', () => {
     ]);
   });
 
+  it('B1: say of a message that nobody heard that nobody was subscribed', () => {
+    const { bench, publish } = pubsub(1000);
+    publish(1);
+    expect(bench.story()).toContain('0.000 unroutable m1 news (no route)');
+  });
+
   it('B9: cut off who does not read, with all that lay in the output buffer', () => {
     const { bench, subscribe, publish } = pubsub(100);
     subscribe();
