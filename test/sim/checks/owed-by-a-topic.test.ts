@@ -18,6 +18,10 @@ consumers:
 timeline: [${timeline}]
 `;
 
+/** The queue takes nothing until somebody opens the door, and moves there what went to the dead-letter queue meanwhile. */
+const BROUGHT_IN = `
+  { at: 30s, set: { topics.orders.subscriptions.loyalty.queue-policy: true } }, { at: 31s, redrive: undelivered, to: loyalty }`;
+
 function outcome(loyalty: string, timeline = ''): { verdict: string; lost: number; deadLettered: number } {
   const scenario = scenarioOf(yaml(loyalty, timeline));
   const { trace } = run(scenario);
@@ -38,6 +42,13 @@ describe('at-least-once behind a topic', () => {
   it('holds for what went to the dead-letter queue of the subscription', () => {
     const locked = '{ queue-policy: false, RedrivePolicy: { deadLetterTargetArn: undelivered } }';
     expect(outcome(locked)).toMatchObject({ verdict: 'holds', deadLettered: 10 });
+  });
+
+  it('takes nothing for a dead letter that was also acked when it is brought in later', () => {
+    const locked = '{ queue-policy: false, RedrivePolicy: { deadLetterTargetArn: undelivered } }';
+    const scenario = scenarioOf(yaml(locked, BROUGHT_IN));
+    const [verdict] = judge(run(scenario).trace, scenario, [{ claim: 'dead-letter-exactness', scope: '' }]);
+    expect(verdict).toMatchObject({ verdict: 'holds', sentence: expect.stringContaining('10 times') });
   });
 
   it('is broken only by the stated policy when the topic discards what it cannot deliver', () => {
