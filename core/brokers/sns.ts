@@ -57,7 +57,7 @@ import {
   type TopicResult,
   type Unsubscribe,
 } from './sns-verbs.ts';
-import type { SendMessageResult } from './sqs-verbs.ts';
+import { type SendMessageResult, SQS_ERRORS } from './sqs-verbs.ts';
 
 const SECOND = 1_000_000;
 /** An id is recognised for five minutes, over the whole topic (N14). */
@@ -377,9 +377,10 @@ export class Sns implements Machine {
     const job = this.#open.close(token, out);
     if (job === undefined) return;
     job.asked = 0;
-    if (error === '') this.#finish(job, out);
-    // N12: no such queue, or one that does not take it.
-    else this.#undeliverable(job, R['refused by the broker'], true, out);
+    if (error === '') return this.#finish(job, out);
+    // N12: a queue that takes no more calls for now is the service's affair; no such queue, or one that does not take it, is the customer's.
+    if (error === SQS_ERRORS.throttled) return this.#failed(job, R['over capacity'], out);
+    this.#undeliverable(job, R['refused by the broker'], true, out);
   }
 
   #notify(job: Job, endpoint: Endpoint, out: Out): void {

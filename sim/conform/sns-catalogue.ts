@@ -59,6 +59,12 @@ export class SnsCatalogue {
     return this.#topics.has(name);
   }
 
+  /** Whether a topic that is there already has all these tags: it is not made again with others. */
+  hasTags(name: string, tags: readonly JsonTable[]): boolean {
+    const known = this.#topics.get(name)?.tags;
+    return known === undefined || tags.every(({ Key, Value }) => known.get(String(Key)) === String(Value));
+  }
+
   topics(): JsonTable {
     return { ok: true, Topics: [...this.#topics.keys()].map((TopicArn) => ({ TopicArn })) };
   }
@@ -96,7 +102,7 @@ export class SnsCatalogue {
   subscriptionAttributes(topic: string, endpoint: string): JsonTable | Unknown {
     const found = this.#find(topic, endpoint);
     if (found === undefined) return { error: 'NotFound' };
-    const filtered = found.attributes['FilterPolicy'] !== undefined;
+    const { FilterPolicy = '', FilterPolicyScope = 'MessageAttributes', ...others } = found.attributes;
     return withAttributes({
       SubscriptionArn: `${topic}:${endpoint}`,
       TopicArn: topic,
@@ -105,8 +111,9 @@ export class SnsCatalogue {
       PendingConfirmation: 'false',
       ConfirmationWasAuthenticated: 'true',
       RawMessageDelivery: 'false',
-      ...(filtered && { FilterPolicyScope: 'MessageAttributes' }),
-      ...found.attributes,
+      // The scope is told with a policy only, and a policy that was taken away is none.
+      ...(FilterPolicy !== '' && { FilterPolicy, FilterPolicyScope }),
+      ...others,
     });
   }
 

@@ -268,7 +268,7 @@ function act(pair: Pair, step: Fields, results: ReadonlyMap<string, Json>): Json
 function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string, Json>): Json {
   switch (op) {
     case 'Publish': {
-      const published = publishedOf(args.text('TopicArn'), args);
+      const published = publishedOf(args.text(args.has('TargetArn') ? 'TargetArn' : 'TopicArn'), args);
       const { token, ...request } = pair.publish(published, args.text('MessageGroupId', ''), idOf(args));
       const result = pair.ask(request) as PublishResult;
       published.result = result;
@@ -299,12 +299,14 @@ function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string,
     }
     case 'Unsubscribe': {
       const [topic, endpoint] = subscriptionOf(args, results);
+      if (topic === NO_ARN) return answerOf('InvalidParameter');
       pair.catalogue.unsubscribe(topic, endpoint);
       return answerOf((pair.ask({ type: 'Unsubscribe', topic, endpoint }) as TopicResult).error);
     }
     case 'SetSubscriptionAttributes': {
       const [topic, endpoint] = subscriptionOf(args, results);
       const [name, value] = [args.text('AttributeName'), args.get('AttributeValue') ?? null];
+      if (topic === NO_ARN) return answerOf('InvalidParameter');
       const isKnown = SUBSCRIPTION_OPTIONS[name] !== undefined;
       const attributes = isKnown ? optionsOf({ [name]: value }, SUBSCRIPTION_OPTIONS) : { [name]: String(value) };
       const { error } = pair.ask({ type: 'SetSubscriptionAttributes', topic, endpoint, attributes }) as TopicResult;
@@ -314,6 +316,7 @@ function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string,
     case 'CreateTopic': {
       const [topic, attributes] = [args.text('Name'), topicOptions(args.table('Attributes'))];
       const tags = args.has('Tags') ? args.rows('Tags').map(({ record }) => record) : [];
+      if (!pair.catalogue.hasTags(topic, tags)) return answerOf('InvalidParameter');
       const { error } = pair.ask({ type: 'CreateTopic', topic, attributes }) as TopicResult;
       if (error === '') pair.catalogue.addTopic(topic, args.table('Attributes'), tags);
       return error === '' ? { ok: true, TopicArn: topic } : answerOf(error);
@@ -343,12 +346,17 @@ function call(pair: Pair, op: string, args: Fields, results: ReadonlyMap<string,
       return asked(pair.catalogue.subscriptions(args.text('TopicArn')));
     case 'GetTopicAttributes':
       return asked(pair.catalogue.topicAttributes(args.text('TopicArn')));
-    case 'GetSubscriptionAttributes':
-      return asked(pair.catalogue.subscriptionAttributes(...subscriptionOf(args, results)));
+    case 'GetSubscriptionAttributes': {
+      const [topic, endpoint] = subscriptionOf(args, results);
+      return topic === NO_ARN
+        ? answerOf('InvalidParameter')
+        : asked(pair.catalogue.subscriptionAttributes(topic, endpoint));
+    }
     case 'TagResource': {
       const topic = args.text('ResourceArn');
       const tags = args.rows('Tags').map(({ record }) => record);
       if (!pair.catalogue.hasTopic(topic)) return { error: 'ResourceNotFound' };
+      if (new Set(tags.map(({ Key }) => Key)).size < tags.length) return answerOf('InvalidParameter');
       return answerOf(pair.catalogue.tag(topic, tags) ? '' : 'TagLimitExceeded');
     }
     case 'UntagResource':
@@ -389,10 +397,15 @@ function arnOf({ record }: Fields): string {
   return `${String(record['TopicArn'])}:${String(record['Endpoint'])}`;
 }
 
+/** In place of a topic: what was given is no ARN, which has six parts at the least. */
+const NO_ARN = ':';
+
 /** Topic and endpoint, given by their names or by the ARN that an earlier step got (`$s.SubscriptionArn`). */
 function subscriptionOf(args: Fields, results: ReadonlyMap<string, Json>): [topic: string, endpoint: string] {
   if (!args.has('SubscriptionArn')) return [args.text('TopicArn'), args.text('Endpoint')];
-  const [, name = ''] = /^\$(.+)\.SubscriptionArn$/.exec(args.text('SubscriptionArn')) ?? [];
+  const given = args.text('SubscriptionArn');
+  const [, name] = /^\$(.+)\.SubscriptionArn$/.exec(given) ?? [];
+  if (name === undefined) return [given.split(':').length < 6 ? NO_ARN : '', ''];
   const subscribed = results.get(name);
   const arn = isTable(subscribed) ? String(subscribed['SubscriptionArn'] ?? '') : '';
   const at = arn.indexOf(':');

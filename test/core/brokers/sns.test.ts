@@ -20,6 +20,7 @@ const SECOND = 1_000_000;
 const SHOP = 7;
 const QUEUES = 8;
 const HOOK = 9;
+const DEAD_FIFO = { RedrivePolicy: { deadLetterTargetArn: 'dead.fifo' } };
 const DEAD = { RedrivePolicy: { deadLetterTargetArn: 'dead' } };
 
 function queue(name: string): Elsewhere {
@@ -186,6 +187,15 @@ describe('retries to queues', () => {
       '0.000 gave-up m1 a (refused by the broker) surely not stored',
       '0.000 dead-lettered m1 dead → work (refused by the broker)',
     ]);
+  });
+
+  it('N12: a queue that takes no more calls for now is tried again, and nothing overtakes in its group', () => {
+    const desk = new Desk({ 'a.fifo': DEAD_FIFO }, 'news.fifo');
+    for (const dedupId of ['1', '2']) desk.publish({}, { group: 'g', dedupId }, 'news.fifo');
+    desk.queueAnswers('RequestThrottled').at(0.001);
+    expect(desk.waiting).toEqual(['a.fifo m1']);
+    desk.queueAnswers();
+    expect(desk.waiting).toEqual(['a.fifo m2']);
   });
 
   it('N2: without a queue policy the door is locked, and without a dead-letter queue the message is gone', () => {
