@@ -63,15 +63,27 @@ export function errorOfCreate(name: string, options: OptionValues, find: FindTar
   return errorOfAttributes(name, options, fifo, find);
 }
 
-/** Why attributes of a queue that exists cannot be changed so; '' when they can. What kind it is stays. */
-export function errorOfChange(name: string, options: OptionValues, fifo: boolean, find: FindTarget): string {
+/** Why attributes of a queue that exists cannot be changed so; '' when they can. What kind it is stays; `settings` are those that it has. */
+export function errorOfChange(
+  name: string,
+  options: OptionValues,
+  fifo: boolean,
+  settings: OptionValues,
+  find: FindTarget,
+): string {
   const kind = options['FifoQueue'];
   if (kind !== undefined && kind !== fifo) return fifo ? ERROR.attributeValue : ERROR.attributeName;
-  return errorOfAttributes(name, options, fifo, find);
+  return errorOfAttributes(name, options, fifo, find, settings);
 }
 
 /** Why attributes are refused on a queue of that kind; '' when they are not (S10, S24). */
-function errorOfAttributes(queue: string, options: OptionValues, fifo: boolean, find: FindTarget): string {
+function errorOfAttributes(
+  queue: string,
+  options: OptionValues,
+  fifo: boolean,
+  find: FindTarget,
+  settings: OptionValues = {},
+): string {
   for (const [name, value] of Object.entries(options)) {
     const spec = QUEUE_OPTIONS[name] ?? INERT_ATTRIBUTES[name];
     if (spec === undefined) return ERROR.attributeName;
@@ -79,11 +91,13 @@ function errorOfAttributes(queue: string, options: OptionValues, fifo: boolean, 
     if (value !== undefined && !fits(spec, value)) return spec.type === 'object' ? ERROR.invalid : ERROR.attributeValue;
     if (!fifo && FIFO_ONLY.includes(name)) return ERROR.attributeName;
   }
-  if (encryptsTwice(options)) return ERROR.attributeValue;
+  if (encryptsTwice(options)) return ERROR.attributeName;
   if (!isAllowPolicy(allowPolicyOf(options))) return ERROR.invalid;
   // S34: a throughput of its own for each group needs deduplication within the group.
-  const perGroup = textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId';
-  if (perGroup && textOf(options, 'DeduplicationScope') !== 'messageGroup') return ERROR.invalid;
+  const of = (name: string): string => textOf(options, name, textOf(settings, name));
+  const isTouched = options['FifoThroughputLimit'] !== undefined || options['DeduplicationScope'] !== undefined;
+  if (isTouched && of('FifoThroughputLimit') === 'perMessageGroupId' && of('DeduplicationScope') !== 'messageGroup')
+    return ERROR.invalid;
   const redrive = tableOf(options, 'RedrivePolicy');
   // A policy with an empty target takes an earlier one away.
   if (redrive === undefined || redrive['deadLetterTargetArn'] === '') return '';

@@ -3,6 +3,7 @@
  * keeps and tells it; whether somebody may call is not judged here, as there is one account (S10).
  */
 import type { OptionTable, OptionValue, OptionValues } from '../options.ts';
+import { isTable, parsed } from '../parts/filter-policy.ts';
 import type { Micros } from '../types.ts';
 import { SQS_ERRORS as ERROR } from './sqs-verbs.ts';
 
@@ -44,7 +45,8 @@ const ACTIONS_MAX = 7;
 
 export class QueueLabels {
   readonly #tags = new Map<string, string>();
-  readonly #permissions = new Set<string>();
+  /** By label: a statement of the queue's policy. */
+  readonly #permissions = new Map<string, Readonly<Record<string, unknown>>>();
   readonly #kept = new Map<string, OptionValue>();
   readonly #createdAtUs: Micros;
   #modifiedAtUs: Micros;
@@ -67,6 +69,8 @@ export class QueueLabels {
     };
     const key = this.#kept.get('KmsMasterKeyId');
     for (const [name, value] of this.#kept) if (value !== '') told[name] = value;
+    // Permissions are statements of the policy: the one that they were added to, or one of their own.
+    if (this.#permissions.size > 0) told['Policy'] = withStatements(told['Policy'], [...this.#permissions.values()]);
     // One kind of encryption at a time: the service's own is on until a key is named.
     told['SqsManagedSseEnabled'] ??= key === undefined || key === '';
     if (told['KmsMasterKeyId'] !== undefined) told['KmsDataKeyReusePeriodSeconds'] ??= 300 * SECOND;
@@ -80,6 +84,8 @@ export class QueueLabels {
       const value = attributes[name];
       if (value !== undefined) this.#kept.set(name, value);
     }
+    // A policy takes the place of the one before, with all that was added to it.
+    if (attributes['Policy'] !== undefined) this.#permissions.clear();
     if (attributes['SqsManagedSseEnabled'] === true) this.#kept.delete('KmsMasterKeyId');
     else if (textGiven(attributes['KmsMasterKeyId'])) this.#kept.set('SqsManagedSseEnabled', false);
   }
@@ -107,7 +113,14 @@ export class QueueLabels {
     if (actions.length > ACTIONS_MAX) return ERROR.overLimit;
     const fit = LABEL.test(label) && actions.every((action) => PERMITTED.has(action));
     if (!fit || this.#permissions.has(label)) return ERROR.invalid;
-    this.#permissions.add(label);
+    const principals = accounts.map((account) => `arn:aws:iam::${account}:root`);
+    const granted = actions.map((action) => `SQS:${action}`);
+    this.#permissions.set(label, {
+      Sid: label,
+      Effect: 'Allow',
+      Principal: { AWS: principals.length === 1 ? principals[0] : principals },
+      Action: granted.length === 1 ? granted[0] : granted,
+    });
     return '';
   }
 
@@ -120,6 +133,18 @@ export class QueueLabels {
 /** Whether both kinds of encryption are asked for at once, which is refused. */
 export function encryptsTwice(attributes: OptionValues): boolean {
   return attributes['SqsManagedSseEnabled'] === true && textGiven(attributes['KmsMasterKeyId']);
+}
+
+/** A policy, which is JSON, with these statements behind its own. */
+function withStatements(policy: OptionValue | undefined, statements: readonly object[]): string {
+  const own = jsonOf(typeof policy === 'string' ? policy : '');
+  const before = Array.isArray(own['Statement']) ? (own['Statement'] as readonly unknown[]) : [];
+  return JSON.stringify({ Version: '2008-10-17', ...own, Statement: [...before, ...statements] });
+}
+
+function jsonOf(text: string): Readonly<Record<string, unknown>> {
+  const value = parsed(text);
+  return isTable(value) ? value : {};
 }
 
 function textGiven(value: OptionValue | undefined): boolean {

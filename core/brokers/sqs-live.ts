@@ -54,11 +54,13 @@ export interface Live {
   allows: AllowPolicy;
   readonly labels: QueueLabels;
   readonly dedupPerGroup: boolean;
-  readonly fifoPerGroup: boolean;
+  /** What GetQueueAttributes tells of it: a later change of the scope is told, and recognises repeats as before (S30). */
+  scope: string;
+  throughput: string;
   /** Message ids by deduplication id, on FIFO queues. */
   readonly dedup: DedupWindow<number> | null;
   /** Null on standard queues, which take any number of calls. */
-  readonly quotas: SqsQuotas | null;
+  quotas: SqsQuotas | null;
   readonly polls: Fifo<Poll>;
   /** By ReceiveRequestAttemptId, in the order of asking; null until one comes. */
   attempts: Map<string, Attempt> | null;
@@ -97,7 +99,8 @@ export function liveQueue(name: string, options: OptionValues, setup: Setup, atU
     allows: allowPolicyOf(options),
     labels: new QueueLabels(atUs, options),
     dedupPerGroup: textOf(options, 'DeduplicationScope') === 'messageGroup',
-    fifoPerGroup: textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId',
+    scope: textOf(options, 'DeduplicationScope', 'queue'),
+    throughput: textOf(options, 'FifoThroughputLimit', 'perQueue'),
     dedup: fifo ? new DedupWindow(DEDUP_US) : null,
     quotas: fifo ? new SqsQuotas(textOf(options, 'FifoThroughputLimit') === 'perMessageGroupId') : null,
     polls: new Fifo(),
@@ -123,7 +126,7 @@ export function liveQueue(name: string, options: OptionValues, setup: Setup, atU
 
 /** What GetQueueAttributes tells of the settings, durations in µs. */
 export function settingsOf(live: Live): OptionValues {
-  const { deadLetter: deadLetterTargetArn, maxReceiveCount, dedupPerGroup, fifoPerGroup } = live;
+  const { deadLetter: deadLetterTargetArn, maxReceiveCount, scope, throughput } = live;
   return {
     VisibilityTimeout: live.visibilityUs,
     DelaySeconds: live.delayUs,
@@ -136,8 +139,8 @@ export function settingsOf(live: Live): OptionValues {
     ...(live.queue.fifo && {
       FifoQueue: true,
       ContentBasedDeduplication: live.contentDedup,
-      DeduplicationScope: dedupPerGroup ? 'messageGroup' : 'queue',
-      FifoThroughputLimit: fifoPerGroup ? 'perMessageGroupId' : 'perQueue',
+      DeduplicationScope: scope,
+      FifoThroughputLimit: throughput,
     }),
   };
 }
@@ -152,7 +155,11 @@ export function differs(live: Live, attributes: OptionValues): boolean {
     numberOf(attributes, 'ReceiveMessageWaitTimeSeconds', live.waitUs) !== live.waitUs ||
     numberOf(attributes, 'MaximumMessageSize', live.maxBytes) !== live.maxBytes ||
     booleanOf(attributes, 'ContentBasedDeduplication', live.contentDedup) !== live.contentDedup ||
-    (redrive !== undefined && textOf(redrive, 'deadLetterTargetArn') !== live.deadLetter)
+    textOf(attributes, 'DeduplicationScope', live.scope) !== live.scope ||
+    textOf(attributes, 'FifoThroughputLimit', live.throughput) !== live.throughput ||
+    (redrive !== undefined &&
+      (textOf(redrive, 'deadLetterTargetArn') !== live.deadLetter ||
+        numberOf(redrive, 'maxReceiveCount', live.maxReceiveCount) !== live.maxReceiveCount))
   );
 }
 
@@ -167,6 +174,10 @@ export function changeSettings(live: Live, attributes: QueueAttributes, now: Mic
   live.waitUs = ReceiveMessageWaitTimeSeconds ?? live.waitUs;
   live.maxBytes = attributes.MaximumMessageSize ?? live.maxBytes;
   live.contentDedup = attributes.ContentBasedDeduplication ?? live.contentDedup;
+  live.scope = attributes.DeduplicationScope ?? live.scope;
+  const throughput = attributes.FifoThroughputLimit ?? live.throughput;
+  if (throughput !== live.throughput) live.quotas = new SqsQuotas(throughput === 'perMessageGroupId');
+  live.throughput = throughput;
   live.deadLetter = attributes.RedrivePolicy?.deadLetterTargetArn ?? live.deadLetter;
   live.maxReceiveCount = attributes.RedrivePolicy?.maxReceiveCount ?? live.maxReceiveCount;
 }

@@ -54,13 +54,14 @@ function isTime(us: Micros, most: Micros): boolean {
   return us === -1 || (us >= 0 && us <= most);
 }
 
-/** Why a SendMessage is refused; '' when it is not (S16, S24). */
+/** Why a SendMessage is refused; '' when it is not (S16, S23, S24). */
 export function errorOfSend({ dedup, contentDedup, maxBytes }: Live, request: SendMessage): string {
   const { group, dedupId, delayUs, sizeBytes, body, badAttributes } = request;
   if (body !== undefined) return body === 'empty' ? ERROR.missing : ERROR.contents;
   if (badAttributes) return ERROR.invalid;
   if (sizeBytes > maxBytes || !isTime(delayUs, DELAY_US_MAX)) return ERROR.invalid;
-  if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
+  // S23: on a standard queue a group is taken too, if it is one.
+  if (dedup === null) return dedupId === null && (group === '' || ID.test(group)) ? '' : ERROR.invalid;
   if (group === '') return ERROR.missing;
   if (!ID.test(group) || delayUs > 0) return ERROR.invalid;
   const known = dedupId === null ? contentDedup : ID.test(dedupId);

@@ -750,7 +750,8 @@ export class Sqs implements Machine {
     const live = this.#queueNamed(request.queue);
     let error: string = ERROR.noQueue;
     if (live !== undefined) {
-      error = errorOfChange(live.name, request.attributes as OptionValues, live.queue.fifo, this.#targetOf);
+      const attributes = request.attributes as OptionValues;
+      error = errorOfChange(live.name, attributes, live.queue.fifo, settingsOf(live), this.#targetOf);
       if (error === '') this.#change(live, request.attributes, out);
     }
     this.#result(from, 0, request.token, error, out);
@@ -797,6 +798,9 @@ export class Sqs implements Machine {
       out.fact(F.evicted, entry.message.id, live.place, 0, 0, R.purged, entry.fact);
       live.queue.remove(entry);
     }
+    // S13: there is nothing left to be moved from it.
+    for (const task of this.#tasks.of(name))
+      if (isActive(task)) end(task, 'FAILED', 'AWS.SimpleQueueService.NonExistentQueue');
     this.#queues.delete(name);
     this.#recent = undefined;
     this.#deleted.set(name, out.now);

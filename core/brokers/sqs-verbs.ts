@@ -134,6 +134,8 @@ export interface QueueAttributes {
   readonly ReceiveMessageWaitTimeSeconds?: Micros;
   readonly MaximumMessageSize?: number;
   readonly ContentBasedDeduplication?: boolean;
+  readonly DeduplicationScope?: string;
+  readonly FifoThroughputLimit?: string;
   readonly RedrivePolicy?: { readonly deadLetterTargetArn: string; readonly maxReceiveCount: number };
   readonly RedriveAllowPolicy?: { readonly redrivePermission?: string; readonly sourceQueueArns?: readonly string[] };
 }

@@ -43,9 +43,9 @@ interface Asked {
 
 const EVERYTHING: Asked = { system: null, own: null };
 
-/** Whether an attribute is among those that were asked for, by its name, by a beginning of it before `.*`, or by `All`. */
+/** Whether an attribute is among those that were asked for, by its name, by a beginning of it before `.*`, or by `All` or `*`. */
 export function isAsked(name: string, names: readonly string[] | null): boolean {
-  if (names === null || names.includes('All') || names.includes(name)) return true;
+  if (names === null || names.includes('All') || names.includes('*') || names.includes(name)) return true;
   return names.some((one) => one.endsWith('.*') && name.startsWith(one.slice(0, -2)));
 }
 

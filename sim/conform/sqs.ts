@@ -6,7 +6,17 @@ import type { MoveTask } from '../../core/brokers/sqs-move-tasks.ts';
 import type { QueueAttributes } from '../../core/brokers/sqs-verbs.ts';
 import type { OptionValue, OptionValues } from '../../core/options.ts';
 import { utf8Length } from '../../core/parts/pubsub-filter.ts';
-import { caseOf, Fields, isTable, type Json, type JsonTable, type Runner, textOf, UnknownShape } from './case.ts';
+import {
+  caseOf,
+  Fields,
+  isList,
+  isTable,
+  type Json,
+  type JsonTable,
+  type Runner,
+  textOf,
+  UnknownShape,
+} from './case.ts';
 import { isGood } from './message-attributes.ts';
 import { type How, isAsked, type Result, SqsClient } from './sqs-client.ts';
 import { compareAll, compareResult } from './sqs-expectations.ts';
@@ -27,14 +37,16 @@ export const runLimits: Runner = (table, findings) => {
   const kind = input.text('queue_type');
   if (kind !== 'standard' && kind !== 'fifo') throw new UnknownShape(`the queue type ${kind}`);
   const queue = kind === 'fifo' ? 'q.fifo' : 'q';
-  const client = new SqsClient([{ name: 'dead', options: {} }]);
+  const dead = kind === 'fifo' ? 'dead.fifo' : 'dead';
+  const client = new SqsClient([{ name: dead, options: {} }]);
   const fifo: JsonTable = kind === 'fifo' ? { FifoQueue: 'true' } : {};
-  const given: JsonTable = input.has('value') ? withAttribute(attribute, input.get('value') ?? null) : {};
+  const given: JsonTable = input.has('value') ? withAttribute(attribute, input.get('value') ?? null, dead) : {};
   const { error } = client.call({ type: 'CreateQueue', queue, attributes: attributesIn({ ...fifo, ...given }) });
   if (input.has('value')) {
     findings.same('accepted', expected.flag('accepted'), error === '');
   } else {
-    const spec = QUEUE_ATTRIBUTES[attribute];
+    const redrive = QUEUE_ATTRIBUTES['RedrivePolicy'];
+    const spec = QUEUE_ATTRIBUTES[attribute] ?? (redrive?.type === 'object' ? redrive.fields[attribute] : undefined);
     if (spec === undefined) throw new UnknownShape(`the attribute ${attribute}`);
     // What is told only when there is something to tell has its default all the same.
     const told = attributesOf(client, queue)?.[attribute];
@@ -46,9 +58,9 @@ export const runLimits: Runner = (table, findings) => {
 };
 
 /** A part of the redrive policy may be meant by its own name. */
-function withAttribute(name: string, value: Json): JsonTable {
+function withAttribute(name: string, value: Json, dead: string): JsonTable {
   return name === 'maxReceiveCount'
-    ? { RedrivePolicy: { deadLetterTargetArn: 'dead', maxReceiveCount: value } }
+    ? { RedrivePolicy: { deadLetterTargetArn: dead, maxReceiveCount: value } }
     : { [name]: value };
 }
 
@@ -80,10 +92,20 @@ export const runScript: Runner = (table, findings) => {
   }
 };
 
-function act(client: SqsClient, op: string, args: Fields, results: ReadonlyMap<string, Result>): Result {
+function act(client: SqsClient, op: string, given: Fields, results: ReadonlyMap<string, Result>): Result {
+  const args = new Fields(resolved(given.record, results), `the arguments of ${op}`);
   const result = perform(client, op, args, results);
   args.end();
   return result;
+}
+
+/** A queue may also be named by a field of an earlier result: `$c.QueueUrl`, `$g.QueueArn`. */
+function resolved(args: JsonTable, results: ReadonlyMap<string, Result>): JsonTable {
+  const named = Object.entries(args).map(([name, value]) => {
+    const [, field = ''] = typeof value === 'string' ? (/^\$.+\.(QueueUrl|QueueArn)$/.exec(value) ?? []) : [];
+    return [name, field === '' ? value : (fieldOf(String(value), field, results) ?? value)] as const;
+  });
+  return Object.fromEntries(named);
 }
 
 function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyMap<string, Result>): Result {
@@ -176,7 +198,10 @@ function perform(client: SqsClient, op: string, args: Fields, results: ReadonlyM
     }
     case 'ListQueues': {
       const prefix = args.text('QueueNamePrefix', '');
-      return { type: 'done', error: '', attributes: page('QueueUrls', client.queueNames(prefix), args, results) };
+      const attributes = page('QueueUrls', client.queueNames(prefix), args, results);
+      // An empty list is not told.
+      const { QueueUrls: urls } = attributes;
+      return { type: 'done', error: '', attributes: isList(urls) && urls.length > 0 ? attributes : {} };
     }
     case 'StartMessageMoveTask': {
       const perSecond = args.number('MaxNumberOfMessagesPerSecond', 0);
