@@ -194,7 +194,8 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
         if (kind === redis.STREAMS) return redis.streamRisk(producer);
         if (kind === 'pulsar')
           return claim === 'duplicate' ? pulsar.resendRisk(scenario, producer) : pulsar.batchRisk(producer);
-        if (kind === 'rabbitmq') return resendRisk(scenario, producer);
+        if (kind === 'rabbitmq')
+          return resendRisk(scenario, producer) || (claim === 'nonmonotonic-send' ? moveRisk(scenario, producer) : '');
         return kind === 'kafka' && !isIdempotent(producer.options) ? 'enable.idempotence: false' : '';
       });
     case 'g0':
@@ -509,6 +510,14 @@ function isIdempotent(options: OptionValues): boolean {
 }
 
 /** Messages of one key may be stored in another order than they were sent, or be handed to several at a time. */
+/** A publisher in a cluster goes on to another node when its connection breaks; the former one may still pass on what it had taken (R21). */
+function moveRisk(scenario: Scenario, { broker }: ProducerSpec): Setting | '' {
+  const nodes = numberOf(scenario.brokers[broker]?.options ?? {}, 'nodes', 1);
+  return nodes > 1
+    ? `nodes: ${nodes} (order is per channel: what a former node held up comes after what is sent to the next)`
+    : '';
+}
+
 function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): Setting | '' {
   const kind = kindOf(scenario, producer.broker);
   if (producer.key === null) return 'a producer without a key';

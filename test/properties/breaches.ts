@@ -295,6 +295,15 @@ export const BREACHES: readonly Breach[] = [
     timeline: [{ at: '5s', lose: 'reply', from: 'rabbitmq', to: 'maker', for: '1s' }],
   },
   {
+    claims: ['nonmonotonic-send'],
+    setting: 'order is per channel',
+    system: stream({
+      broker: { nodes: 3, heartbeat: '10s' },
+      producers: { maker: { rate: '2/s', messages: 60, retries: 0, network_recovery_interval: '1s' } },
+    }),
+    timeline: [{ at: '5100ms', pause: 'b1', for: '11s' }],
+  },
+  {
     claims: [...UNDONE_LOG, 'lost-write', 'unseen'],
     setting: 'x-stream-offset: next',
     system: stream({
