@@ -244,16 +244,20 @@ export class Following {
     else this.follow(leader, out);
   }
 
-  /** Cuts the log, and remembers which messages went with that. Source: K24. */
+  /** Cuts the log, and remembers which messages went with that: of one that was sent again without idempotence another copy may stand below. Source: K24, K27. */
   cutBack(hosted: Hosted, offset: number, out: Out): void {
     const { replica, info } = hosted;
     const { log } = replica;
     if (offset >= log.endOffset) return log.truncateTo(offset);
-    const gone: MessageId[] = [];
+    const gone = new Set<MessageId>();
     if (info.place !== 0) {
       log.scan(offset, log.endOffset, (record) => {
-        if (record.value !== null && record.control === 'none') gone.push(idOf(record.value));
+        if (record.value !== null && record.control === 'none') gone.add(idOf(record.value));
         return true;
+      });
+      log.scan(log.startOffset, offset, (record) => {
+        if (record.value !== null) gone.delete(idOf(record.value));
+        return gone.size > 0;
       });
     }
     replica.truncateTo(offset, out.now);

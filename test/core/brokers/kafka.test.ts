@@ -142,6 +142,28 @@ describe('a leader crash (K21-K24)', () => {
     return { bench, client, confirmed };
   }
 
+  it('loses no message of which only the second copy is cut, as one that was sent again without idempotence (K27)', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    const message = bench.message();
+    client.ask('b1', produce(bench, [message]));
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    client.ask('b1', produce(bench, [message], { acks: 1 }));
+    bench.crash('b1');
+    bench.cutOff('b2', false);
+    bench.cutOff('b3', false);
+    bench.wait(12 * SECOND);
+    bench.restart('b1');
+    bench.wait(12 * SECOND);
+    expect(bench.story('appended', 'truncated', 'lost')).toEqual([
+      'b1 appended m1 rides/0 → app @0',
+      'b1 appended m1 rides/0 → app @1',
+      'b1 truncated rides/0 @1',
+    ]);
+  });
+
   it('loses a message that acks=1 had confirmed', () => {
     const { bench, client, confirmed } = crashAfter(1);
     expect(confirmed).toBe(true);
