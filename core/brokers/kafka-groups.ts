@@ -534,13 +534,15 @@ export class GroupCoordinator {
   }
 
   /**
-   * The commit is in force. One that was accepted in an older generation than the group has by now is nobody's own any more; under the consumer protocol,
+   * The commit is in force, which the first coordinator says that knows of it: one that slept and does not know of its end yet may find out later. One that was accepted in an older generation than the group has by now is nobody's own any more; under the consumer protocol,
    * one for a partition that the member has lost meanwhile.
    */
   #apply(group: Group, record: OffsetRecord, generation: number, because: FactId, out: Out): void {
     const { partition, offset, consumer } = record;
     group.offsets.set(partition, record);
-    this.#log.cluster.told.add(record);
+    const { told } = this.#log.cluster;
+    if (told.has(record)) return;
+    told.add(record);
     const { name, place } = this.#log.cluster.partition(partition);
     const isOwn =
       generation === EPOCHS ? this.#epochs.holds(group.name, consumer, name) : generation === group.state.generation;

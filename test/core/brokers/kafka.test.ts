@@ -8,7 +8,7 @@ import type {
   ProduceRequest,
   SyncGroupAnswer,
 } from '../../../core/brokers/kafka-wires.ts';
-import type { SeekTarget } from '../../../core/machine.ts';
+import type { SeekTarget, Wire } from '../../../core/machine.ts';
 import {
   type FetchAnswer,
   fetch,
@@ -559,6 +559,52 @@ describe('the offsets of a group without members (K72)', () => {
     expect(seek({ end: 'earliest' })).toEqual([0, 0, 0]);
     expect(seek({ offset: 2 })).toEqual([1, 2, 2]);
     expect(seek({ timeUs: 0 })).toEqual([0, 0, 0]);
+  });
+});
+
+describe('a coordinator that has not heard of its end', () => {
+  it('does not say of an offset that it is committed when another one has said so', () => {
+    const bench = new KafkaBench({
+      broker: { 'offsets.topic.replication.factor': 3, 'broker.session.timeout.ms': 2 * SECOND },
+    });
+    bench.cluster.consumerPort(
+      {
+        name: 'c1',
+        declared: 'c1',
+        instance: 1,
+        options: {},
+        from: ['rides'],
+        group: 'billing',
+        settle: 'after-processing',
+        prefetch: 1,
+      },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    const client = bench.client('hand');
+    bench.start();
+    const partition = bench.groupPartition('billing');
+    client.send('b1', {
+      type: 'kafka/OffsetCommit',
+      group: 'billing',
+      memberId: '',
+      instanceId: undefined,
+      generation: -1,
+      offsets: [{ partition: bench.partition('rides'), offset: 5 }],
+    } as Omit<ClientRequest, 'id'>);
+    // The followers have it, and what says so does not arrive.
+    bench.wait(2_500);
+    bench.cutOff('b1');
+    bench.wait(3 * SECOND);
+    expect(bench.story('committed')).toEqual(['b2 committed rides/0 → hand @5']);
+    bench.cutOff('b1', false);
+    for (const broker of [2, 3]) {
+      const partitions = [{ partition, offset: 1, leaderEpoch: 0, lastEpoch: 0 }];
+      const late = { type: 'kafka/ReplicaFetch', id: 99, broker, partitions };
+      bench.post(bench.actor(`b${broker}`), bench.actor('b1'), late as Wire);
+    }
+    bench.wait(1_000);
+    expect(bench.story('committed')).toEqual([]);
   });
 });
 
