@@ -37,6 +37,7 @@ const EXPIRE: Wire = { type: 'kafka-producer/expire' };
 /** What a producer that awaits no answer reports. Source: K15. */
 const UNKNOWN_OFFSET = -1;
 const NEVER = Number.MAX_SAFE_INTEGER;
+const SENT = -1;
 
 const FAILED_BECAUSE: Partial<Record<KafkaError, Reason>> = {
   NOT_ENOUGH_REPLICAS: 'not enough replicas',
@@ -218,7 +219,20 @@ export class KafkaProducerPort implements ProducerPort {
     this.#giveUpLate(out);
     if (this.#identity.isRenewing && this.#batches.areResolved) this.#identity.renew(out);
     this.#admitBlocked(out);
-    if (!this.#link.knowsLeaders || !this.#identity.maySend) return this.#wakeForDeadlines(out);
+    if (this.#link.knowsLeaders && this.#identity.maySend) {
+      let next: Micros;
+      do next = this.#sendHeads(out);
+      while (next === SENT);
+      if (next !== NEVER) this.#wake(next, out);
+    }
+    this.#wakeForDeadlines(out);
+  }
+
+  /**
+   * Sends the first batch of each partition where it may go. `SENT` when some went, behind which others may be ready; else when the first of those that wait
+   * for their time may go. Source: K26, K27; apache/kafka: RecordAccumulator.java#drainBatchesForOneNode takes one of each partition for a request.
+   */
+  #sendHeads(out: Out): Micros {
     const { idempotent, maxInFlight, lingerUs } = this.#config;
     const identity = this.#identity;
     let ready: Map<ActorId, Batch[]> | undefined;
@@ -248,11 +262,13 @@ export class KafkaProducerPort implements ProducerPort {
       else batches.push(batch);
     }
     identity.register(out);
+    let sent = false;
     for (const [node, batches] of ready ?? []) {
-      if ((this.#inFlight.get(node)?.length ?? 0) < maxInFlight) this.#request(node, batches, out);
+      if ((this.#inFlight.get(node)?.length ?? 0) >= maxInFlight) continue;
+      this.#request(node, batches, out);
+      sent = true;
     }
-    if (next !== NEVER) this.#wake(next, out);
-    this.#wakeForDeadlines(out);
+    return sent ? SENT : next;
   }
 
   #request(node: ActorId, batches: readonly Batch[], out: Out): void {

@@ -52,6 +52,26 @@ describe('a producer', () => {
     expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1', 'm3 confirmed @2']);
   });
 
+  it.each([
+    [5, 5],
+    [2, 2],
+  ])('sends what has gathered without waiting for answers in between, with %i in flight (K27)', (most, together) => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const options = { 'batch.size': 1, 'max.in.flight.requests.per.connection': most };
+    const producer = new TestProducer(bench, 'app', options);
+    const sentUs: number[] = [];
+    bench.watch((wire) => {
+      if (wire.type === 'kafka/Produce') sentUs.push(bench.nowUs);
+    });
+    const out = bench.say('app');
+    producer.port.start(out);
+    for (let i = 0; i < 6; i++) producer.port.publish(bench.message(), out);
+    bench.start();
+    bench.wait(SECOND);
+    expect(sentUs.filter((us) => us === sentUs[0])).toHaveLength(together);
+    expect(producer.told).toEqual([1, 2, 3, 4, 5, 6].map((id) => `m${id} confirmed @${id - 1}`));
+  });
+
   it('finds the new leader after a crash and stores nothing twice', () => {
     const bench = new KafkaBench();
     const producer = new TestProducer(bench, 'app');
