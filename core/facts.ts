@@ -186,6 +186,7 @@ const HIDDEN_UNTIL: Readonly<Record<number, string>> = {
 };
 
 const ABORTED = R['transaction aborted'];
+const DISK_FULL = R['disk full'];
 const FENCED = R.fenced;
 const FILTERED = R['filtered out'];
 const NO_ROUTE = R['no route'];
@@ -500,7 +501,12 @@ export const FACTS = {
 
   // actors, network, timeline
   started: { tone: 'quiet', sentence: (f) => `${f.actor} started.` },
-  crashed: { tone: 'fault', detail: 'reason', sentence: (f) => `${f.actor} crashed.` },
+  crashed: {
+    tone: 'fault',
+    detail: 'reason',
+    sentence: (f) =>
+      f.detail === DISK_FULL ? `${f.actor} halted: it could not write to its disk.` : `${f.actor} crashed.`,
+  },
   restarted: { tone: 'notable', sentence: (f) => `${f.actor} is up again.` },
   stopped: { tone: 'notable', sentence: (f) => `${f.actor} was shut down.` },
   paused: { tone: 'fault', value: 'ms', sentence: (f) => `${f.actor} stalled for ${seconds(f.value)}.` },
@@ -621,6 +627,19 @@ export const FACTS = {
     sentence: (f) =>
       `The committed offset ${f.value} of ${f.place} expired: its group has had no members for too long.`,
   },
+
+  // actors, and what ails the machines that they run on
+  skewed: {
+    tone: 'fault',
+    value: 'its clock runs this many hundredths as fast as time',
+    sentence: (f) =>
+      f.value === 100
+        ? `The clock of ${f.actor} runs right again.`
+        : `The clock of ${f.actor} runs too ${f.value > 100 ? 'fast' : 'slow'}: ${f.value / 100} s in a second.`,
+  },
+  'disk-filled': { tone: 'fault', sentence: (f) => `The disk of ${f.actor} is full.` },
+  'disk-freed': { tone: 'notable', sentence: (f) => `The disk of ${f.actor} has room again.` },
+  unblocked: { tone: 'notable', sentence: (f) => `${f.actor} may go on publishing.` },
 } as const satisfies Record<string, FactSpec>;
 
 export type FactName = keyof typeof FACTS;
@@ -719,6 +738,10 @@ export const F: Readonly<Record<FactName, FactKind>> = {
   healthy: 82,
   diverged: 83,
   'offset-expired': 84,
+  skewed: 85,
+  'disk-filled': 86,
+  'disk-freed': 87,
+  unblocked: 88,
 };
 
 /** What the page and the log say of a hop, by index of HOPS. */

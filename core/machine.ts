@@ -58,6 +58,7 @@ export const CONNECTION = 0x10000;
  * is caused by the requeue, not by the poll that happened to fetch it.
  */
 export interface Out {
+  /** What the process's own clock shows. It is the true time unless the timeline has skewed that clock; facts are recorded with the true time. */
   readonly now: Micros;
   /** The actor whose machine is being called. */
   readonly self: ActorId;
@@ -83,7 +84,9 @@ export interface Out {
   ): FactId;
   /** Sends one hop. `messages` says which messages travel in it, so that each can be seen on its way (0 for none). */
   send(to: ActorId, hop: HopKind, wire: Wire, messages?: MessageId | readonly MessageId[], because?: FactId): void;
-  /** Calls `Machine.timer(wire)` after `delayUs` (0: later in this instant) unless cancelled or the actor crashes first. */
+  /** Like `timer`, but by true time, however the process's own clock runs: for work, which takes as long as it takes. */
+  work(delayUs: Micros, wire: Wire, because?: FactId): TimerId;
+  /** Calls `Machine.timer(wire)` after `delayUs` by the process's own clock (0: later in this instant) unless cancelled or the actor crashes first. */
   timer(delayUs: Micros, wire: Wire, because?: FactId): TimerId;
   cancel(timer: TimerId): void;
   /**
@@ -97,8 +100,8 @@ export interface Out {
   choose(site: Site, n: number, key?: number): number;
   /** Makes a new message of this actor and records `produced`. Its number is 0 when the process has died in this very step. */
   produce(draft: Draft, because?: FactId): Message;
-  /** The machine's own process dies here and now: nothing said later in this call happens. Restarts after `restartUs` (omitted: never). */
-  crash(restartUs?: Micros): void;
+  /** The machine's own process dies here and now: nothing said later in this call happens. Restarts after `restartUs` (omitted: never). `reason`: a code of R; a fault from outside when absent. */
+  crash(restartUs?: Micros, reason?: number): void;
 }
 
 /**
@@ -126,7 +129,7 @@ export interface Machine {
  * `burst`: messages per second for a while, instead of the usual rate (`perSecond` 0: none at all). `redrive`: move a dead-letter queue's
  * messages back (to their source when `to` is absent). `purge`: empty a queue. `seek`: move a group's offsets. `snapshot`: keep what a group has not acked, and what comes after, under
  * a name; `restore`: go back to that. `set`: change one option from now on. `slow`: work
- * takes `factor` times as long, for `forUs` (absent: from now on).
+ * takes `factor` times as long, for `forUs` (absent: from now on). `disk`: the disk of a broker node is full from now on, or has room again.
  */
 export type Command =
   /** `key`: what each of them has for its key; without one it is drawn, as always. */
@@ -135,6 +138,7 @@ export type Command =
   | { readonly type: 'fix' }
   | { readonly type: 'burst'; readonly perSecond: number; readonly forUs: Micros }
   | { readonly type: 'slow'; readonly factor: number; readonly forUs?: Micros }
+  | { readonly type: 'disk'; readonly isFull: boolean }
   | { readonly type: 'redrive'; readonly queue: string; readonly to?: string; readonly perSecond?: number }
   | { readonly type: 'purge'; readonly queue: string }
   | { readonly type: 'seek'; readonly group: string; readonly to: SeekTarget }

@@ -8,8 +8,8 @@
 import type { Wire } from '../core/machine.ts';
 import type { ActorId, FactId, Micros } from '../core/types.ts';
 
-/** What kind of thing happens: a hop arrives, a timer fires, or the world itself is to do something. */
-export const EVENT = { hop: 0, timer: 1, world: 2 } as const;
+/** What kind of thing happens: a hop arrives, a timer fires, the world itself is to do something, or work is done (a timer by true time). */
+export const EVENT = { hop: 0, timer: 1, world: 2, work: 3 } as const;
 
 /** An event of this instant, or the one that was taken out: objects that later events use again. */
 export interface TakenEvent {
@@ -223,6 +223,32 @@ export class Agenda {
     event.cause = this.#alarmCauses[earliest] as FactId;
     event.wire = this.#alarmWires[earliest] as Wire;
     return true;
+  }
+
+  /** An actor's clock runs at another speed: its timers and alarms move to the times that `when` makes of theirs, and keep their order of setting. `actors`: which bits of an address are the actor. */
+  retime(actor: ActorId, actors: number, when: (time: Micros) => Micros): void {
+    const events: { readonly time: Micros; readonly slot: number }[] = [];
+    for (let i = 0; i < this.#size; i++) {
+      const slot = this.#slots[i] as number;
+      const at = slot * WORDS;
+      const isTheirs =
+        this.#words[at + KIND] === EVENT.timer && ((this.#words[at + ACTOR] as number) & actors) === actor;
+      const time = this.#times[i] as number;
+      events.push({ time: isTheirs ? when(time) : time, slot });
+    }
+    const order = (slot: number): number => this.#doubles[slot * DOUBLES + SEQUENCE] as number;
+    // What is in order is a heap.
+    events.sort((one, other) => one.time - other.time || order(one.slot) - order(other.slot));
+    events.forEach(({ time, slot }, i) => {
+      this.#times[i] = time;
+      this.#slots[i] = slot;
+    });
+    this.#alarmActors.forEach((address, alarm) => {
+      if ((address & actors) !== actor) return;
+      const time = when(this.#alarmTimes[alarm] as number);
+      this.#alarmTimes[alarm] = time;
+      if (time < this.#alarmUs) this.#alarmUs = time;
+    });
   }
 
   /** Reads a row and frees it. */

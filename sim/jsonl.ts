@@ -170,6 +170,7 @@ const LARGE: ReadonlySet<FactKind> = new Set([
   F.recorded,
   F.paused,
   F.slowed,
+  F.skewed,
   F['isr-changed'],
   F['txn-begun'],
   F['txn-committed'],

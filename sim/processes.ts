@@ -23,6 +23,8 @@ export interface Process {
   incarnation: number;
   /** It is down, and a restart is under way. */
   comesBack: boolean;
+  /** Why it crashed, a code of R; 0 while it is up, and when it was stopped. */
+  endedBy: number;
   /** What comes before it goes on is put off until then. */
   paused: boolean;
   resumesAtUs: Micros;
@@ -78,11 +80,13 @@ export class Processes {
     this.#host.finish(process);
   }
 
-  crash(process: Process, restartUs: Micros | null, cause: FactId, losesDisk = false): void {
+  /** `reason`: a code of R. */
+  crash(process: Process, restartUs: Micros | null, cause: FactId, losesDisk = false, reason: number = R.fault): void {
     if (!process.up) return;
     const voice = this.#voice;
     const { id } = process.actor;
-    const crashed = this.#trace.append(this.#agenda.now, F.crashed, id, 0, 0, 0, 0, R.fault, cause);
+    const crashed = this.#trace.append(this.#agenda.now, F.crashed, id, 0, 0, 0, 0, reason, cause);
+    process.endedBy = reason;
     voice.begin(id, crashed);
     voice.mute = true;
     process.machine.crash(voice, losesDisk);
@@ -127,6 +131,7 @@ export class Processes {
     process.comesBack = false;
     if (!process.up) {
       process.incarnation++;
+      process.endedBy = 0;
       return;
     }
     const { id } = process.actor;
@@ -143,6 +148,7 @@ export class Processes {
     if (process.up) return;
     process.up = true;
     process.comesBack = false;
+    process.endedBy = 0;
     const { id } = process.actor;
     const restarted = this.#trace.append(this.#agenda.now, F.restarted, id, 0, 0, 0, 0, 0, cause);
     this.#voice.begin(id, restarted);
@@ -212,13 +218,14 @@ function newProcess(actor: Actor, machine: Machine): Process {
     up: true,
     incarnation: 0,
     comesBack: false,
+    endedBy: 0,
     paused: false,
     resumesAtUs: 0,
     missed: [],
   };
 }
 
-/** A handler that was repaired, a machine that is fast again, a changed setting: true of the next process too. */
+/** A handler that was repaired, a machine that is fast again, a full disk, a changed setting: true of the next process too. */
 function lasts({ type }: Command): boolean {
-  return type === 'fix' || type === 'slow' || type === 'set';
+  return type === 'fix' || type === 'slow' || type === 'disk' || type === 'set';
 }

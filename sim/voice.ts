@@ -2,11 +2,12 @@
  * How machines speak: the `Out` that they are handed. It writes their facts into the trace, finds the cause of what they say, and has the world carry out the
  * rest.
  */
-import { F, type FactKind } from '../core/facts.ts';
+import { F, type FactKind, R } from '../core/facts.ts';
 import type { Draft, HopKind, Out, Wire } from '../core/machine.ts';
 import type { ActorId, AlarmId, FactId, Message, MessageId, Micros, PlaceId, TimerId } from '../core/types.ts';
 import type { Decider, DecisionSite } from './choice.ts';
 import type { Agenda } from './clock.ts';
+import type { Clocks } from './skew.ts';
 import type { Trace } from './trace.ts';
 
 /** Who carries out what is said: the world. Addresses are an actor and one of its connections. */
@@ -21,6 +22,7 @@ export interface Carrier {
   ): void;
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId;
   setAlarm(self: ActorId, alarm: AlarmId, delayUs: Micros, wire: Wire, cause: FactId): AlarmId;
+  setWork(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId;
   newMessage(producer: ActorId, draft: Draft, voice: Voice, because?: FactId): Message;
   /** Whether a line of the timeline waits for facts of this kind. */
   hasTrigger(kind: FactKind): boolean;
@@ -39,11 +41,16 @@ export class Voice implements Out {
   mute = false;
   crashAsked = false;
   restartUs: Micros | null = null;
+  crashReason = 0;
   /** Whether there is a `sent` fact in the trace; on an ideal network there is none, and causes need no look at the trace. */
   hopsLeaveFacts = false;
+  /** Clocks that are not right, or were not; null while there are none. */
+  clocks: Clocks | null = null;
   readonly fired: { readonly index: number; readonly cause: FactId }[] = [];
   #lastFact: FactId = 0;
   #lastMessage: MessageId = 0;
+  /** How far the clock of the one that speaks is ahead of the true time; below 0 when it is behind. */
+  #aheadUs: Micros = 0;
   readonly #trace: Trace;
   readonly #agenda: Agenda;
   readonly #decider: Decider;
@@ -65,10 +72,11 @@ export class Voice implements Out {
     this.crashAsked = false;
     this.#lastFact = 0;
     this.#lastMessage = 0;
+    if (this.clocks !== null) this.#aheadUs = this.clocks.read(self, this.#agenda.now) - this.#agenda.now;
   }
 
   get now(): Micros {
-    return this.#agenda.now;
+    return this.#agenda.now + this.#aheadUs;
   }
 
   fact(
@@ -100,6 +108,11 @@ export class Voice implements Out {
     return this.#world.setTimer(this.self | this.connection, delayUs, wire, because ?? this.causeOf(0));
   }
 
+  work(delayUs: Micros, wire: Wire, because?: FactId): TimerId {
+    if (this.silent || this.mute) return 0;
+    return this.#world.setWork(this.self | this.connection, delayUs, wire, because ?? this.causeOf(0));
+  }
+
   cancel(timer: TimerId): void {
     this.#agenda.cancel(timer);
   }
@@ -121,9 +134,10 @@ export class Voice implements Out {
     return this.#world.newMessage(this.self, draft, this, because);
   }
 
-  crash(restartUs?: Micros): void {
+  crash(restartUs?: Micros, reason: number = R.fault): void {
     this.silent = true;
     this.crashAsked = true;
+    this.crashReason = reason;
     this.restartUs = restartUs ?? null;
   }
 

@@ -29,6 +29,7 @@ import { ACTOR, type Process, Processes, type ProcessHost, type ProcessWire } fr
 import { Rules } from './rules.ts';
 import { elsewhere, isDeadLetter } from './scenario/places.ts';
 import type { Scenario, TimelineAction, When } from './scenario/types.ts';
+import { Clocks, RIGHT } from './skew.ts';
 import { Trace } from './trace.ts';
 import { type Carrier, Voice } from './voice.ts';
 
@@ -48,6 +49,12 @@ interface Trigger {
   readonly index: number;
   readonly when: Extract<When, { type: 'fact' }>;
   left: number;
+}
+
+/** What a line of the timeline does for a while to some processes. */
+interface Factor {
+  readonly ids: readonly ActorId[];
+  readonly factor: number;
 }
 
 type WorldWire =
@@ -83,8 +90,12 @@ export class World implements Carrier, ProcessHost {
   readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
   readonly #nameHashes: number[] = [];
-  /** By line of the timeline: whom it slows, and how much. */
-  readonly #slowed = new Map<number, { readonly ids: readonly ActorId[]; readonly factor: number }>();
+  /** By line of the timeline: whom it slows, or whose clock it skews, and how much. */
+  readonly #slowed = new Map<number, Factor>();
+  readonly #skewed = new Map<number, Factor>();
+  /** By line of the timeline: whose disks it has filled, and nobody has freed since; and all whose disks are full. */
+  readonly #filled = new Map<number, readonly ActorId[]>();
+  readonly #full = new Set<ActorId>();
   /** By line of the timeline: whom it has stopped, and as which incarnation. */
   readonly #stopped = new Map<number, readonly { readonly id: ActorId; readonly incarnation: number }[]>();
   readonly #voice: Voice;
@@ -339,8 +350,8 @@ export class World implements Carrier, ProcessHost {
   finish(process: Process | null): void {
     const voice = this.#voice;
     if (process !== null && voice.crashAsked) {
-      const restartUs = voice.restartUs;
-      this.#processes.crash(process, restartUs, voice.cause);
+      const { restartUs, crashReason } = voice;
+      this.#processes.crash(process, restartUs, voice.cause, false, crashReason);
     }
     while (voice.fired.length > 0) {
       const { index, cause } = voice.fired.shift() as { index: number; cause: FactId };
@@ -458,14 +469,29 @@ export class World implements Carrier, ProcessHost {
   setTimer(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {
     const process = this.#processes.all[self & ACTOR] as Process;
     const delay = delayUs > 0 ? Math.floor(delayUs) : 0;
-    return this.#agenda.schedule(this.#agenda.now + delay, EVENT.timer, self, 0, process.incarnation, cause, wire);
+    const time = this.#after(self & ACTOR, delay);
+    return this.#agenda.schedule(time, EVENT.timer, self, 0, process.incarnation, cause, wire);
+  }
+
+  /** Carries out `Out.work`. */
+  setWork(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId {
+    const process = this.#processes.all[self & ACTOR] as Process;
+    const time = this.#agenda.now + (delayUs > 0 ? Math.floor(delayUs) : 0);
+    return this.#agenda.schedule(time, EVENT.work, self, 0, process.incarnation, cause, wire);
+  }
+
+  /** The true time at which so much has passed by an actor's clock. */
+  #after(actor: ActorId, delayUs: Micros): Micros {
+    const { now } = this.#agenda;
+    const { clocks } = this.#voice;
+    return clocks === null ? now + delayUs : clocks.when(actor, clocks.read(actor, now) + delayUs);
   }
 
   /** Carries out `Out.alarm`. */
   setAlarm(self: ActorId, alarm: AlarmId, delayUs: Micros, wire: Wire, cause: FactId): AlarmId {
     const process = this.#processes.all[self & ACTOR] as Process;
     const number = alarm === 0 ? this.#agenda.newAlarm(self, wire) : alarm - 1;
-    this.#agenda.setAlarm(number, this.#agenda.now + delayUs, process.incarnation, cause);
+    this.#agenda.setAlarm(number, this.#after(self & ACTOR, delayUs), process.incarnation, cause);
     return number + 1;
   }
 
@@ -539,6 +565,23 @@ export class World implements Carrier, ProcessHost {
         const ids = this.#resolve(action.actors);
         this.#slowed.set(index, { ids, factor: action.factor });
         return this.#slow(ids, begun);
+      }
+      case 'skew': {
+        const ids = this.#resolve(action.actors);
+        this.#skewed.set(index, { ids, factor: action.factor });
+        return this.#skew(ids, begun);
+      }
+      case 'fill':
+        this.#filled.set(index, this.#resolve(action.actors));
+        return this.#fill(this.#resolve(action.actors), begun);
+      case 'free': {
+        const freed = this.#resolve(action.actors);
+        for (const [line, ids] of this.#filled)
+          this.#filled.set(
+            line,
+            ids.filter((id) => !freed.includes(id)),
+          );
+        return this.#fill(freed, begun);
       }
       case 'stop': {
         const processes = this.#resolve(action.actors).map((id) => this.#processes.all[id] as Process);
@@ -616,6 +659,14 @@ export class World implements Carrier, ProcessHost {
       const ids = this.#slowed.get(index)?.ids ?? [];
       this.#slowed.delete(index);
       this.#slow(ids, ended);
+    } else if (action.type === 'skew') {
+      const ids = this.#skewed.get(index)?.ids ?? [];
+      this.#skewed.delete(index);
+      this.#skew(ids, ended);
+    } else if (action.type === 'fill') {
+      const ids = this.#filled.get(index) ?? [];
+      this.#filled.delete(index);
+      this.#fill(ids, ended);
     } else if (action.type === 'stop') {
       for (const { id, incarnation } of this.#stopped.get(index) ?? []) {
         const process = this.#processes.all[id] as Process;
@@ -624,15 +675,42 @@ export class World implements Carrier, ProcessHost {
     } else if (action.type === 'interfere') this.#network.endInterference(index);
   }
 
-  /** Tells these how slow they are now: of several lines the last one that has begun counts, until it ends. */
+  /** Tells these how slow they are now. */
   #slow(ids: readonly ActorId[], cause: FactId): void {
     for (const id of ids) {
-      let factor = 1;
-      for (const one of this.#slowed.values()) if (one.ids.includes(id)) factor = one.factor;
+      const factor = lastFactor(this.#slowed, id);
       this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.floor(factor * 100), 0, cause);
       const process = this.#processes.all[id] as Process;
       if (process.actor.kind === 'broker') this.#network.slow(id, factor);
       else this.#processes.command([id], { type: 'slow', factor }, cause);
+    }
+  }
+
+  /** Lets the clocks of these run as fast as the timeline says now. What they wait for comes when their clocks show what they wait for. */
+  #skew(ids: readonly ActorId[], cause: FactId): void {
+    this.#voice.clocks ??= new Clocks();
+    const { clocks } = this.#voice;
+    const { now } = this.#agenda;
+    for (const id of ids) {
+      const hundredths = Math.round(lastFactor(this.#skewed, id) * RIGHT);
+      this.trace.append(now, F.skewed, id, 0, 0, 0, hundredths, 0, cause);
+      this.#agenda.retime(id, ACTOR, clocks.run(id, now, hundredths));
+    }
+  }
+
+  /** Tells these nodes whether their disks are full. Whoever halted for want of room is started again when there is some. */
+  #fill(ids: readonly ActorId[], cause: FactId): void {
+    const lines = [...this.#filled.values()];
+    for (const id of ids) {
+      const isFull = lines.some((line) => line.includes(id));
+      if (isFull === this.#full.has(id)) continue;
+      if (isFull) this.#full.add(id);
+      else this.#full.delete(id);
+      const kind = isFull ? F['disk-filled'] : F['disk-freed'];
+      const fact = this.trace.append(this.#agenda.now, kind, id, 0, 0, 0, 0, 0, cause);
+      this.#processes.command([id], { type: 'disk', isFull }, fact);
+      const process = this.#processes.all[id] as Process;
+      if (!isFull && process.endedBy === R['disk full']) this.#processes.restart(process, fact);
     }
   }
 
@@ -705,10 +783,19 @@ function beginFact(action: TimelineAction): FactKind {
   return F['fault-begun'];
 }
 
+/** Of several lines that lengthen or shorten something for an actor the last one that has begun counts, until it ends; 1 without any. */
+function lastFactor(lines: ReadonlyMap<number, Factor>, id: ActorId): number {
+  let factor = 1;
+  for (const line of lines.values()) if (line.ids.includes(id)) factor = line.factor;
+  return factor;
+}
+
 /** How long a line of the timeline lasts, where the world must end it; null otherwise. */
 function lengthOf(action: TimelineAction): Micros | null {
   switch (action.type) {
     case 'slow':
+    case 'skew':
+    case 'fill':
     case 'stop':
     case 'interfere':
       return action.forUs;

@@ -5,6 +5,7 @@
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../core/types.ts';
 import { harms, isLostHop } from '../sim/folds/told.ts';
 import type { TimelineAction, TimelineEntry } from '../sim/scenario/types.ts';
+import { RIGHT } from '../sim/skew.ts';
 import type { Trace } from '../sim/trace.ts';
 import { F, FACT_NAMES, FACTS } from '../sim/vocabulary.ts';
 
@@ -82,6 +83,9 @@ function lookOf(action: TimelineAction): LineLook['as'] {
     case 'restart':
     case 'pause':
     case 'slow':
+    case 'skew':
+    case 'fill':
+    case 'free':
     case 'stop':
     case 'heal':
       return 'nothing';
@@ -94,6 +98,9 @@ function lookOf(action: TimelineAction): LineLook['as'] {
       return 'moment';
   }
 }
+
+/** How the keys of open stretches begin that are about one process. */
+const OF_ACTORS = ['down', 'paused', 'slow', 'skewed', 'full'];
 
 const LOUD = 1;
 const NOTABLE = 2;
@@ -348,6 +355,16 @@ export class FactsIndex {
       case F.slowed:
         if (trace.value(id) === 100) return this.#end(`slow ${actor}`, time);
         return this.#begin(`slow ${actor}`, id, time, `${name} slow`);
+      case F.skewed:
+        // Another speed is another stretch.
+        this.#end(`skewed ${actor}`, time);
+        if (trace.value(id) !== RIGHT)
+          this.#begin(`skewed ${actor}`, id, time, `${name}’s clock ${trace.value(id) > RIGHT ? 'fast' : 'slow'}`);
+        return;
+      case F['disk-filled']:
+        return this.#begin(`full ${actor}`, id, time, `${name}’s disk full`);
+      case F['disk-freed']:
+        return this.#end(`full ${actor}`, time);
       case F.split:
         return this.#begin(`split ${trace.value(id)}`, id, time, this.#lines[trace.value(id)]?.label ?? 'split');
       case F.healed:
@@ -373,7 +390,7 @@ export class FactsIndex {
 
   #begin(key: string, fact: FactId, time: Micros, label: string, isFault = true): void {
     if (this.spans.length >= SPANS_MAX || this.#open.has(key)) return;
-    const isOfActor = key.startsWith('down') || key.startsWith('paused') || key.startsWith('slow');
+    const isOfActor = OF_ACTORS.some((state) => key.startsWith(state));
     const actor = isOfActor ? this.trace.actor(fact) : 0;
     const span: Span = { kind: 'stretch', isFault, fromUs: time, toUs: null, label, fact, actor };
     this.spans.push(span);

@@ -165,6 +165,7 @@ export const direct: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'reject',
   lacks: {
+    fill: 'A direct call stores nothing, on no disk.',
     VisibilityTimeout: 'A direct call has no lock: the caller waits, for `timeout` at the longest.',
     RedrivePolicy: 'A direct call has no dead-letter queue: what fails is the caller’s to deal with (`retries`).',
     partitions: 'A direct call has no partitions: each call goes to the next instance in turn.',

@@ -37,6 +37,7 @@ export const googlePubsub: BrokerKind = {
   ],
   commands: ['seek', 'snapshot'],
   lacks: {
+    fill: 'Pub/Sub is a managed service: it has no disk that its users could fill.',
     redrive:
       'Dead letters are messages of a topic like any other: a subscriber of that topic with `produces` to the first one publishes them again.',
     exchanges: 'Pub/Sub routes by topic: each subscription of a topic gets all of it, or what its filter lets pass.',

@@ -77,6 +77,7 @@ export class Appending {
     let sizeBytes = 0;
     for (const record of batch.records) sizeBytes += record.sizeBytes;
     if (sizeBytes > info.config.maxMessageBytes) return refuse('MESSAGE_TOO_LARGE');
+    if (this.#partitions.haltsForRoom(out)) return;
     const timed = info.config.logAppendTime
       ? { ...batch, records: batch.records.map((record) => ({ ...record, timestampUs: out.now })) }
       : batch;

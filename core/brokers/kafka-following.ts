@@ -230,6 +230,7 @@ export class Following {
         continue;
       }
       const before = replica.log.endOffset;
+      if (fetched.records.length > 0 && this.#partitions.haltsForRoom(out)) return;
       replica.appendAsFollower(fetched.records, out.now);
       replica.log.setHighWatermark(Math.max(replica.log.highWatermark, fetched.highWatermark));
       replica.log.followLogStart(fetched.logStart);

@@ -160,6 +160,7 @@ export class KafkaNode implements Machine {
 
   command(command: Command, out: Out): void {
     if (command.type === 'set') setTopicOption(this.#partitions, command.path, command.value, out);
+    else if (command.type === 'disk') this.#partitions.isDiskFull = command.isFull;
     else if (command.type === 'seek') this.#resets.begin(command.group, command.to, out);
   }
 

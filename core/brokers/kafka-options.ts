@@ -818,6 +818,7 @@ export const CONSUMER_OPTIONS: OptionTable = {
 
 /** What is said when somebody asks Kafka for something that it does not have: no count of deliveries, no nack, no dead letters in a consumer group. Source: K90. */
 export const LACKS: Readonly<Record<string, string>> = {
+  fill: 'The controller keeps no records, and its own log is always safe here.',
   redrive:
     'Dead letters are records of a topic like any other: a consumer of that topic with `produces` to the first one sends them again.',
   VisibilityTimeout:
@@ -839,6 +840,7 @@ export const LACKS: Readonly<Record<string, string>> = {
 };
 
 export const SIMPLIFICATIONS: readonly string[] = [
+  'A node has one log directory. When its disk is full (`fill` of the timeline), the next write ends the process, as a broker halts that has lost all of its directories; a supervisor starts it again when there is room. What is stored fills no disk.',
   'A consumer asks a new leader whether its log holds what was read (KIP-320) only where it could differ: a record read in the leader’s own epoch says enough (K24).',
   'Committed offsets of a topic to which no member subscribes any more expire only when the whole group is without members (K71); Kafka looks at each topic.',
   'Consumers fetch from leaders only (K77): from a follower they would read the same records in the same order, no further than its own high watermark.',

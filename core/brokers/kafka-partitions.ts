@@ -3,7 +3,7 @@
  * leads is what the controller says (`kafka-node.ts` obeys); what is written and read is in `kafka-appending.ts`, `kafka-fetching.ts` and
  * `kafka-following.ts`, which all stand on this.
  */
-import { F } from '../facts.ts';
+import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
 import { PartitionReplica } from '../parts/partition-replica.ts';
 import type { BrokerNumber, ReplicaSet } from '../parts/replica-set.ts';
@@ -64,6 +64,8 @@ export class HostedPartitions {
   readonly all: (Hosted | undefined)[] = [];
   /** What the controller last said, for all partitions. */
   states: readonly PartitionState[] = [];
+  /** Nothing more can be written. */
+  isDiskFull = false;
   readonly #readable: (index: PartitionIndex, out: Out) => void;
 
   /** `readable` hears of each partition of which more can be read than before. */
@@ -71,6 +73,15 @@ export class HostedPartitions {
     this.cluster = cluster;
     this.number = number;
     this.#readable = readable;
+  }
+
+  /**
+   * Something is to be written. Without room for it the log directory fails, and a broker that has lost all of its directories halts; this one has a single
+   * one. True when it does. Source: KIP-112, "Log directory failure".
+   */
+  haltsForRoom(out: Out): boolean {
+    if (this.isDiskFull) out.crash(undefined, R['disk full']);
+    return this.isDiskFull;
   }
 
   led(): readonly Hosted[] {

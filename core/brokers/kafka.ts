@@ -49,6 +49,7 @@ export const kafka: BrokerKind = {
     'delete.retention.ms',
   ],
   commands: ['seek'],
+  hasDisk: (node) => !node.endsWith('controller'),
   lacks: LACKS,
   simplifications: SIMPLIFICATIONS,
   check({ producers, consumers }) {

@@ -86,6 +86,8 @@ export interface BrokerKind {
   readonly changeable?: readonly string[];
   /** Which commands of the timeline its nodes carry out; absent for none of these. */
   readonly commands?: readonly ('redrive' | 'purge' | 'seek' | 'snapshot')[];
+  /** Whether a node, by its name, has a disk that may be full (`fill` of the timeline); absent where none has, and `lacks.fill` says why. */
+  hasDisk?(node: string): boolean;
   /** What a consumer does with a delivery whose handler failed, unless its `on-failure` says otherwise. */
   readonly defaultOnFailure: 'leave' | 'requeue' | 'reject' | 'skip';
   /** The one way to settle, where there are no acks; absent where the consumer's `settle` says. */

@@ -647,6 +647,7 @@ export const CONSUMER_OPTIONS: OptionTable = {
 };
 
 export const LACKS: Readonly<Record<string, string>> = {
+  fill: 'A bookie whose disk is full takes no more writes, and ledgers go on with other bookies; that is not modelled. A bookie that crashes shows as much.',
   redrive:
     'Dead letters are messages of a topic like any other: a consumer of that topic with `produces` to the first one sends them again.',
   queues:

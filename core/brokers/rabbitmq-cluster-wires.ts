@@ -40,12 +40,13 @@ export type NodeWire = Wire &
     | { readonly type: 'rabbitmq/catalogue'; readonly message: RaftMessage<Entry> }
     /** A change of the shared definitions that a node wants. */
     | { readonly type: 'rabbitmq/define'; readonly request: Request }
-    /** `asks`: nothing was heard of the other, so it is to answer. `sent`: how many other messages went to it before this one. */
+    /** `asks`: nothing was heard of the other, so it is to answer. `sent`: how many other messages went to it before this one. `isDiskFull`: of the sender's disk. */
     | {
         readonly type: 'rabbitmq/ping';
         readonly incarnation: number;
         readonly asks: boolean;
         readonly sent: number;
+        readonly isDiskFull: boolean;
       }
   );
 

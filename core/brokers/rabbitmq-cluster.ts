@@ -204,6 +204,18 @@ export class RabbitCluster {
     this.#run(out);
   }
 
+  /** Whether the disk of another node is full. */
+  get hasAlarm(): boolean {
+    return this.#peers.hasAlarm;
+  }
+
+  /** The others hear at once of this node's disk. */
+  tellOfDisk(isFull: boolean, out: Out): void {
+    this.#peers.isDiskFull = isFull;
+    for (const { node } of this.#peers.all())
+      if (node !== this.#peers.self && this.#peers.isUp(node)) this.#peers.answer(node, out);
+  }
+
   /** What this node had written is on disk. */
   flush(out: Out): void {
     this.#catalogue.flush();
@@ -269,6 +281,7 @@ export class RabbitCluster {
   #handle(from: MemberNumber, wire: NodeWire, out: Out): void {
     switch (wire.type) {
       case 'rabbitmq/ping':
+        this.#peers.saysOfDisk(from, wire.isDiskFull);
         if (this.#elections.pinged(from, wire, out)) this.#catalogue.reborn(from);
         return;
       case 'rabbitmq/catalogue':

@@ -50,6 +50,8 @@ export class RabbitHost {
   cluster: RabbitCluster | undefined;
   /** Written and not flushed. */
   unflushed: QueuedMessage[] = [];
+  /** Of this node's own disk. */
+  isDiskFull = false;
   #flushArmed = false;
 
   constructor(settings: NodeSettings, placeOf: (name: string) => PlaceId) {
@@ -68,6 +70,11 @@ export class RabbitHost {
   /** The flush happens now, or its timer died with the process. */
   disarmFlush(): void {
     this.#flushArmed = false;
+  }
+
+  /** Whether a disk is full, of this node or of another that is up: one is enough to block publishing in the whole cluster. */
+  get hasAlarm(): boolean {
+    return this.isDiskFull || this.cluster?.hasAlarm === true;
   }
 
   /** The cluster, which keeps a shared queue; none for one that is gone. */

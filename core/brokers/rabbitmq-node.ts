@@ -69,6 +69,8 @@ export class RabbitNode implements Machine {
   readonly #definitions: Definitions;
   readonly #publishing: Publishing;
   readonly #consuming: Consuming;
+  /** Connections of which nothing is read until no disk is full any more. */
+  readonly #blocked = new Set<Connection>();
   #lastConnection = 0;
 
   /** `placeOf` numbers queues and exchanges for the facts; 0 for one that the scenario does not know. */
@@ -170,6 +172,7 @@ export class RabbitNode implements Machine {
         if (!unacked.queue.shared) this.#keeper.giveBack(unacked, 'lost', R['connection lost'], out);
     }
     this.#host.connections.clear();
+    this.#blocked.clear();
     this.#host.unflushed = [];
     this.#host.disarmFlush();
     this.#keeper.dead.forget();
@@ -221,7 +224,10 @@ export class RabbitNode implements Machine {
 
   timer(wire: Wire, out: Out): void {
     const { cluster } = this.#host;
-    if (cluster?.isTimer(wire)) return cluster.timer(wire, out);
+    if (cluster?.isTimer(wire)) {
+      cluster.timer(wire, out);
+      return this.#unblock(out);
+    }
     const timer = wire as Timer;
     switch (timer.type) {
       case 'rabbitmq/flush':
@@ -273,6 +279,7 @@ export class RabbitNode implements Machine {
   }
 
   command(command: Command, out: Out): void {
+    if (command.type === 'disk') return this.#diskChanged(command.isFull, out);
     if (command.type === 'redrive') return this.#keeper.dead.redrive(command, out);
     if (command.type === 'purge') return this.#definitions.purgeNow(command.queue, out);
     if (command.type !== 'set' || command.path[0] !== 'queues') return;
@@ -283,7 +290,7 @@ export class RabbitNode implements Machine {
   }
 
   receive(from: ActorId, wire: Wire, out: Out): void {
-    if (this.#host.cluster?.receive(from, wire, out)) return;
+    if (this.#host.cluster?.receive(from, wire, out)) return this.#unblock(out);
     if (!isFrame(wire)) {
       const opening = wire as Opening;
       if (opening.type === 'connection.open') return this.#open(from, opening, out);
@@ -375,9 +382,39 @@ export class RabbitNode implements Machine {
 
   #heartbeat(connection: Connection, out: Out): void {
     const { heartbeatUs } = this.#host.settings;
+    // Of a blocked connection nothing is read, so that nobody can say whether it is silent.
+    if (connection.blocked !== undefined) connection.lastHeardUs = out.now;
     if (out.now - connection.lastHeardUs >= heartbeatUs) return this.#giveUp(connection, out);
     if (out.now - connection.lastSentUs >= Math.floor(heartbeatUs / 2)) say(connection, { type: 'heartbeat' }, out);
     this.#armHeartbeat(connection, out);
+  }
+
+  #diskChanged(isFull: boolean, out: Out): void {
+    this.#host.isDiskFull = isFull;
+    this.#host.cluster?.tellOfDisk(isFull, out);
+    this.#unblock(out);
+  }
+
+  /** Nothing more is read of a connection that publishes under an alarm. Source: RabbitMQ, "Memory and Disk Alarms". */
+  #block(connection: Connection, publish: ClientFrame, out: Out): void {
+    connection.blocked = [publish];
+    this.#blocked.add(connection);
+    say(connection, { type: 'connection.blocked', reason: 'low on disk' }, out);
+  }
+
+  /** Once no alarm is left, connections are read again where reading stopped. */
+  #unblock(out: Out): void {
+    if (this.#blocked.size === 0 || this.#host.hasAlarm) return;
+    const connections = [...this.#blocked];
+    this.#blocked.clear();
+    for (const connection of connections) {
+      const frames = connection.blocked ?? [];
+      connection.blocked = undefined;
+      connection.lastHeardUs = out.now;
+      say(connection, { type: 'connection.unblocked' }, out);
+      for (const frame of frames)
+        if (this.#host.connections.get(connection.id) === connection) this.#handle(connection, frame, out);
+    }
   }
 
   #watchGap(connection: Connection, out: Out): void {
@@ -399,6 +436,7 @@ export class RabbitNode implements Machine {
 
   #endConnection(connection: Connection, reason: number, out: Out): void {
     this.#host.connections.delete(connection.id);
+    this.#blocked.delete(connection);
     if (connection.heartbeatTimer !== 0) out.cancel(connection.heartbeatTimer);
     if (connection.gapTimer !== 0) out.cancel(connection.gapTimer);
     this.#consuming.endChannels([...connection.channels.values()], reason, out);
@@ -408,6 +446,8 @@ export class RabbitNode implements Machine {
   }
 
   #handle(connection: Connection, frame: ClientFrame, out: Out): void {
+    if (connection.blocked !== undefined) return void connection.blocked.push(frame);
+    if (frame.type === 'basic.publish' && this.#host.hasAlarm) return this.#block(connection, frame, out);
     switch (frame.type) {
       case 'heartbeat':
         return;

@@ -20,6 +20,8 @@ interface NodeState {
   /** The newest one heard of. */
   incarnation: number;
   suspectedUs: Micros;
+  /** As it says itself. */
+  isDiskFull: boolean;
   /** What was sent to it; what came from it since its last pulse; what it had sent by then, −1 before the first. */
   sent: number;
   came: number;
@@ -30,6 +32,8 @@ export class Peers {
   readonly self: MemberNumber;
   /** Tells this process from those of the node that died before. */
   incarnation = 1;
+  /** Of this node's own disk; the others are told with each pulse. */
+  isDiskFull = false;
   /** What this node says to itself, in order: handled when the present step is done. */
   own: NodeWire[] = [];
   readonly #plan: ClusterPlan;
@@ -50,6 +54,7 @@ export class Peers {
       lastHeardUs: now,
       incarnation: 1,
       suspectedUs: 0,
+      isDiskFull: false,
       sent: 0,
       came: 0,
       told: -1,
@@ -76,6 +81,17 @@ export class Peers {
 
   isUp(node: MemberNumber): boolean {
     return node === this.self || this.#states[node - 1]?.status === 'up';
+  }
+
+  /** Whether the disk of another node that is up is full. */
+  get hasAlarm(): boolean {
+    return this.#states.some(({ status, isDiskFull }) => isDiskFull && status === 'up');
+  }
+
+  /** What another node says of its disk. */
+  saysOfDisk(node: MemberNumber, isFull: boolean): void {
+    const state = this.#states[node - 1];
+    if (state !== undefined) state.isDiskFull = isFull;
   }
 
   /** Whether the process that opened a session is gone, or cannot be heard. */
@@ -182,7 +198,8 @@ export class Peers {
 
   #ping(node: MemberNumber, asks: boolean, out: Out): void {
     const sent = this.#states[node - 1]?.sent ?? 0;
-    const wire: NodeWire = { type: 'rabbitmq/ping', incarnation: this.incarnation, asks, sent };
+    const { incarnation, isDiskFull } = this;
+    const wire: NodeWire = { type: 'rabbitmq/ping', incarnation, asks, sent, isDiskFull };
     out.send(this.actorOf(node), 'control', wire);
   }
 }

@@ -41,6 +41,8 @@ export class Connection {
   sent = 0;
   gapTimer: TimerId = 0;
   heartbeatTimer: TimerId = 0;
+  /** Under an alarm, since it was to publish something: that, and what came after it. Nothing more is read of it until the alarm is over. */
+  blocked: ClientFrame[] | undefined;
 
   constructor(id: number, peer: ActorId, nowUs: Micros, cancelNotify: boolean) {
     this.cancelNotify = cancelNotify;

@@ -119,6 +119,9 @@ export type ServerMethod =
   /** The node closed the connection, over an error or because it knows no such connection. */
   | { readonly type: 'connection.close'; readonly code: number; readonly name: string; readonly text: string }
   | { readonly type: 'connection.close-ok' }
+  /** Nothing that is published is taken until further notice: a disk is full. */
+  | { readonly type: 'connection.blocked'; readonly reason: string }
+  | { readonly type: 'connection.unblocked' }
   /** The node closed the channel over an error. */
   | (OnChannel & {
       readonly type: 'channel.close';

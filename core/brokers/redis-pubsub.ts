@@ -100,6 +100,7 @@ export const redisPubSub: BrokerKind = {
   defaultOnFailure: 'skip',
   settles: 'on-delivery',
   lacks: {
+    fill: 'Nothing is kept, on no disk.',
     redrive: 'Nothing is kept, so nothing can be sent again. Redis Streams keep what was added.',
     purge: 'Nothing is kept, so there is nothing that could be purged.',
     'auto.offset.reset': 'Nothing is kept, so nothing can be read again. Redis Streams keep what was added.',

@@ -33,6 +33,7 @@ export const redisStreams: BrokerKind = {
   defaultOnFailure: 'leave',
   commands: ['seek'],
   lacks: {
+    fill: 'Redis answers MISCONF to writes while it cannot write to its disk; that is not modelled.',
     redrive:
       'Redis has no dead-letter queue (X14): a consumer of the stream that holds them, with `produces` to the first one, adds them again.',
     queues: 'In Redis a stream is declared under `topics:`; a consumer group makes a queue of it.',

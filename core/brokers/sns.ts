@@ -710,6 +710,7 @@ export const sns: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
   lacks: {
+    fill: 'SNS is a managed service: it has no disk that its users could fill.',
     redrive:
       'SNS keeps nothing itself: redrive the queue that its dead letters went to, with `to:` the queue that did not get them.',
     purge: 'SNS keeps nothing itself: purge a queue that it feeds.',

@@ -59,6 +59,7 @@ export const sqs: BrokerKind = {
   ],
   commands: ['redrive', 'purge'],
   lacks: {
+    fill: 'SQS is a managed service: it has no disk that its users could fill.',
     partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.',
     acks: 'SQS answers SendMessage when the message is stored; there is no acks setting.',
     'x-message-ttl': 'SQS has MessageRetentionPeriod, 60 s at the least.',

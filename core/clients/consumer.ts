@@ -369,7 +369,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     }
     const { heartbeat } = this.#settings;
     if (heartbeat !== null) out.timer(heartbeat.everyUs, { type: 'client/heartbeat', job } as Heartbeat, job.fact);
-    out.timer(work, job, job.fact);
+    out.work(work, job, job.fact);
   }
 
   #worked(job: Job, out: Out): void {

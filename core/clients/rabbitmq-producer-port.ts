@@ -4,7 +4,7 @@
  * While there is no connection, messages wait in the client's memory. Source: rules R7, R17–R20.
  */
 import type { ClientMethod, ServerMethod } from '../brokers/rabbitmq-verbs.ts';
-import { R } from '../facts.ts';
+import { F, R } from '../facts.ts';
 import type { Out, Setup, Site, Wire } from '../machine.ts';
 import { booleanOf, numberOf, textOf } from '../options.ts';
 import type { Properties } from '../parts/amqp-message.ts';
@@ -67,6 +67,9 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   /** What waits for a connection. */
   #waiting: Sending[] = [];
   #channelOpen = false;
+  /** The node takes nothing that is published; what waits meanwhile is told of once. */
+  #isBlocked = false;
+  #toldOfBlock = false;
   readonly #destinations: Destinations;
 
   /** `declarations`: what the client declares on each connection, because a restart of the node may have removed it. */
@@ -143,6 +146,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
 
   crash(): void {
     this.#link.crash();
+    this.#isBlocked = false;
     this.#unanswered.clear();
     this.#waiting = [];
     this.#channelOpen = false;
@@ -157,9 +161,20 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
     this.#recovery.works(out);
     this.#base = this.#published;
     this.#answered = this.#published;
+    this.#sendWaiting(out);
+  }
+
+  #sendWaiting(out: Out): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const sending of waiting) this.#send(sending, out);
+  }
+
+  /** A message is held up by a full disk: the first of those that are. */
+  #tellOfBlock({ id }: Message, out: Out): void {
+    if (this.#toldOfBlock) return;
+    this.#toldOfBlock = true;
+    out.fact(F.blocked, id, 0, 0, 0, R['disk full']);
   }
 
   said(method: ServerMethod, out: Out): void {
@@ -176,6 +191,17 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
           return;
         }
         return;
+      case 'connection.blocked': {
+        const [first] = this.#unanswered.items();
+        this.#isBlocked = true;
+        this.#toldOfBlock = false;
+        if (first !== undefined) this.#tellOfBlock(first.message, out);
+        return;
+      }
+      case 'connection.unblocked':
+        this.#isBlocked = false;
+        if (this.#toldOfBlock) out.fact(F.unblocked, 0);
+        return this.#sendWaiting(out);
       case 'channel.close':
         this.#channelOpen = false;
         this.#recall(out);
@@ -188,6 +214,7 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
 
   lost(out: Out): void {
     this.#channelOpen = false;
+    this.#isBlocked = false;
     this.#recall(out);
   }
 
@@ -202,7 +229,8 @@ export class RabbitProducerPort implements ProducerPort, LinkHost {
   }
 
   #send(sending: Sending, out: Out): void {
-    if (!this.#channelOpen) {
+    if (!this.#channelOpen || this.#isBlocked) {
+      if (this.#isBlocked) this.#tellOfBlock(sending.message, out);
       this.#waiting.push(sending);
       return;
     }

@@ -142,7 +142,7 @@ export class Store implements Machine {
     const takes = Math.floor(draw(this.#settings.write, out, this.#sites.write, number) * this.#factor);
     if (takes === 0) return this.#write(from, request, number, out);
     this.#busy++;
-    out.timer(takes, { type: 'store/done', from, request, number } as WriteDone);
+    out.work(takes, { type: 'store/done', from, request, number } as WriteDone);
   }
 
   #write(from: ActorId, request: WriteRequest, number: number, out: Out): void {

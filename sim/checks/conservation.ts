@@ -4,8 +4,7 @@
  */
 import { F } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
-import type { FactId, MessageId } from '../../core/types.ts';
-import type { Trace } from '../trace.ts';
+import type { FactId, MessageId, Micros } from '../../core/types.ts';
 import { couldLose } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -105,8 +104,12 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
  * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, its sender
  * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence.
  */
-function neverRead(trace: Trace, sent: FactId): boolean {
+function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
   const node = trace.peer(sent);
+  const sender = trace.actor(sent);
+  // Both wait by their own clocks.
+  const waited = (fromUs: Micros, toUs: Micros): Micros =>
+    Math.min(...[node, sender].map((actor) => clocks.read(actor, toUs) - clocks.read(actor, fromUs)));
   const arrivesUs = trace.time(sent) + trace.value(sent);
   let readUs = arrivesUs;
   let isUp = true;
@@ -114,14 +117,14 @@ function neverRead(trace: Trace, sent: FactId): boolean {
   for (let id = 1; id <= trace.count; id++) {
     const isLater = trace.time(id) > arrivesUs;
     if (isLater && !isUp) return true;
-    if (isLater && !isPaused && trace.time(id) > readUs + NOTICED_US) return false;
+    if (isLater && !isPaused && waited(readUs, trace.time(id)) > NOTICED_US) return false;
     const kind = trace.kind(id);
     if (kind === F['connection-lost'] && id > sent) {
       const ends = [trace.actor(id), trace.peer(id)];
-      if (ends.includes(trace.actor(sent)) && ends.includes(node)) return true;
+      if (ends.includes(sender) && ends.includes(node)) return true;
     }
     const isOver = kind === F.crashed || kind === F.stopped;
-    if (isOver && id > sent && !isLater && trace.actor(id) === trace.actor(sent)) return true;
+    if (isOver && id > sent && !isLater && trace.actor(id) === sender) return true;
     if (trace.actor(id) !== node) continue;
     if (isOver) {
       if (isLater && isPaused) return true;
@@ -160,7 +163,7 @@ function vanishedRequest(evidence: Evidence): FactId {
     if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
     if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs)
       continue;
-    if (!neverRead(trace, id)) return id;
+    if (!neverRead(evidence, id)) return id;
   }
   return 0;
 }

@@ -10,6 +10,7 @@ import { F, type FactName, R } from '../../core/facts.ts';
 import { HOPS, type HopKind } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { ConsumerSpec, Scenario, TimelineAction } from '../scenario/types.ts';
+import { Clocks, RIGHT } from '../skew.ts';
 import type { Trace } from '../trace.ts';
 import { type Arrivals, arrivalsOf } from './arrivals.ts';
 import { LogHistory } from './log-history.ts';
@@ -56,7 +57,9 @@ export class Evidence {
   crashHolding: FactId = 0;
   brokerCrash: FactId = 0;
   producerCrash: FactId = 0;
-  /** The last fault that had not ended when the run did: a process that is down, paused or slow, an open split, interference that lasts, a burst. */
+  /** What the clocks of processes showed that the timeline has skewed. */
+  readonly clocks = new Clocks();
+  /** The last fault that had not ended when the run did: a process that is down, paused, slow or has a skewed clock or a full disk, an open split, interference that lasts, a burst. */
   openFault: FactId = 0;
   /** The last thing that happened to processes, network or settings from outside: that a fault began or ended, or that the timeline did anything at all. */
   lastFault: FactId = 0;
@@ -553,6 +556,17 @@ export class Evidence {
           if (trace.value(id) === USUAL_SPEED) openFaults.delete(`slow ${trace.actor(id)}`);
           else openFaults.set(`slow ${trace.actor(id)}`, id);
           break;
+        case F.skewed:
+          this.clocks.run(trace.actor(id), trace.time(id), trace.value(id));
+          if (trace.value(id) === RIGHT) openFaults.delete(`skew ${trace.actor(id)}`);
+          else openFaults.set(`skew ${trace.actor(id)}`, id);
+          break;
+        case F['disk-filled']:
+          openFaults.set(`disk ${trace.actor(id)}`, id);
+          break;
+        case F['disk-freed']:
+          openFaults.delete(`disk ${trace.actor(id)}`);
+          break;
         case F.split:
           openFaults.set(`line ${trace.value(id)}`, id);
           break;
@@ -686,6 +700,9 @@ for (const name of [
   'fault-ended',
   'stopped',
   'slowed',
+  'skewed',
+  'disk-filled',
+  'disk-freed',
   'changed',
 ] as const)
   FAULTS[F[name]] = 1;

@@ -15,6 +15,7 @@ const ROUNDING_US: Micros = 1000;
 interface Locks {
   /** The delivery that holds the lock; 0 for none. */
   readonly holder: Uint32Array;
+  /** When the lock ends by the clock of the node that granted it. */
   readonly until: Float64Array;
   /** How often the message stands there now; all share groups of a partition see the same. */
   readonly copies: Uint8Array;
@@ -80,10 +81,10 @@ function walk(evidence: Evidence, scope: string, watch: Watch): Walked {
       case F.delivered:
         if ((locks.copies[message] as number) <= 1) breach = watch.delivered?.(locks, message, id);
         locks.holder[message] = id;
-        locks.until[message] = trace.time(id) + trace.value(id) * 1000;
+        locks.until[message] = endOfLock(evidence, id);
         break;
       case F.extended:
-        locks.until[message] = trace.time(id) + trace.value(id) * 1000;
+        locks.until[message] = endOfLock(evidence, id);
         break;
       case F.acked:
         if ((locks.copies[message] as number) <= 1) breach = watch.acked?.(locks, message, id);
@@ -114,6 +115,18 @@ function walk(evidence: Evidence, scope: string, watch: Watch): Walked {
     if (breach !== null && breach !== undefined) return { breach, met };
   }
   return { breach: [], met };
+}
+
+/** By the clock of the node that grants or extends it: its length is recorded as that clock has it. */
+function endOfLock({ trace, clocks }: Evidence, granted: FactId): Micros {
+  return clocks.read(trace.actor(granted), trace.time(granted)) + trace.value(granted) * 1000;
+}
+
+/** Whether a lock had not ended at a fact, by the clock of the node that granted it. */
+function isBeforeEnd({ trace, clocks }: Evidence, locks: Locks, message: MessageId, at: FactId): boolean {
+  const holder = locks.holder[message] as number;
+  if (holder === 0 || trace.value(holder) === 0) return false;
+  return clocks.read(trace.actor(holder), trace.time(at)) + ROUNDING_US < (locks.until[message] as number);
 }
 
 function freeLocks(evidence: Evidence, copies: Uint8Array): Locks {
@@ -217,13 +230,9 @@ export const lockExclusivity = defineCheck<Found>({
   claim: 'lock-exclusivity',
   idle: 'no lock ran out and nothing was handed out a second time',
   find(evidence, scope) {
-    const { trace } = evidence;
     const walked = walk(evidence, scope, {
       delivered(locks, message, id) {
-        const holder = locks.holder[message] as number;
-        return holder > 0 && trace.value(holder) > 0 && trace.time(id) + ROUNDING_US < (locks.until[message] as number)
-          ? [holder, id]
-          : null;
+        return isBeforeEnd(evidence, locks, message, id) ? [locks.holder[message] as number, id] : null;
       },
     });
     const broken = walked.breach.length > 0;
@@ -238,7 +247,8 @@ export const lockExclusivity = defineCheck<Found>({
     const { trace } = evidence;
     let last = second - 1;
     while (last > first && !isExtension(trace, last, first)) last--;
-    const ends = seconds(trace.time(last) + trace.value(last) * 1000);
+    const granter = trace.actor(last);
+    const ends = seconds(evidence.clocks.when(granter, endOfLock(evidence, last)));
     return `Message ${trace.messageOf(second)} was handed to ${evidence.peerOf(second)} at ${evidence.at(second)}, while the lock of ${evidence.peerOf(first)}, granted at ${evidence.at(first)}, ran until ${ends}.`;
   },
 });
@@ -248,17 +258,13 @@ export const noEarlyRedelivery = defineCheck<Found>({
   claim: 'no-early-redelivery',
   idle: 'nothing was handed out a second time',
   find(evidence, scope) {
-    const { trace } = evidence;
     const walked = walk(evidence, scope, {
       delivered(locks, message, id) {
         const holder = locks.holder[message] as number;
         return holder > 0 ? [holder, id] : null;
       },
       expired(locks, message, id) {
-        const holder = locks.holder[message] as number;
-        return holder > 0 && trace.value(holder) > 0 && trace.time(id) + ROUNDING_US < (locks.until[message] as number)
-          ? [holder, id]
-          : null;
+        return isBeforeEnd(evidence, locks, message, id) ? [locks.holder[message] as number, id] : null;
       },
     });
     const broken = walked.breach.length > 0;

@@ -72,6 +72,7 @@ export class Bench {
       send(to, _hop, wire) {
         if (bench.carries(wire)) bench.#schedule(to, self, 0, wire, false);
       },
+      work: (delayUs, wire) => bench.#schedule(self, self, delayUs, wire, true),
       timer: (delayUs, wire) => bench.#schedule(self, self, delayUs, wire, true),
       cancel: (timer) => void bench.#cancelled.add(timer),
       alarm(alarm, delayUs, wire) {

@@ -60,6 +60,9 @@ export class MachineDriver {
       connection: 0,
       fact: () => ++facts,
       send: (to, _hop, wire) => void driver.#sent.push({ to, wire, atUs: driver.nowUs }),
+      work(delayUs, wire) {
+        return this.timer(delayUs, wire);
+      },
       timer(delayUs, wire) {
         driver.#timerCount += 1;
         driver.#timers.push({ id: driver.#timerCount, atUs: driver.nowUs + delayUs, wire });

@@ -49,6 +49,8 @@ export function harms({ type }: TimelineAction): boolean {
     case 'crash':
     case 'pause':
     case 'slow':
+    case 'skew':
+    case 'fill':
     case 'split':
     case 'interfere':
     case 'poison':
@@ -57,6 +59,7 @@ export function harms({ type }: TimelineAction): boolean {
       return true;
     case 'send':
     case 'restart':
+    case 'free':
     case 'stop':
     case 'heal':
     case 'fix':

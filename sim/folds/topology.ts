@@ -7,6 +7,7 @@
 import { APPLIED, F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { Scenario } from '../scenario/types.ts';
+import { RIGHT } from '../skew.ts';
 import type { Trace } from '../trace.ts';
 import { Hands, type HandsScenario, type InHand } from './hands.ts';
 import { Pages } from './pages.ts';
@@ -38,6 +39,10 @@ export interface ActorState {
   untilUs: Micros;
   /** Hundredths of its usual working time; 100 unless slow. */
   pace: number;
+  /** Its clock runs so many hundredths as fast as time; 100 unless skewed. */
+  clock: number;
+  /** Of a broker node: its disk is full. */
+  isFull: boolean;
   /** What a consumer holds, in the order received. */
   hand: InHand[];
   /** A producer waits because it may not send. */
@@ -223,11 +228,11 @@ export class Topology {
         const lockMs = trace.value(id);
         const queue = this.#queue(trace, place);
         queue?.servedBy(actorId);
-        queue?.deliver(message, peer, trace.detail(id), time, lockMs > 0 ? time + lockMs * 1000 : 0);
+        queue?.deliver(message, peer, trace.detail(id), time, lockMs > 0 ? time + trueUs(actor, lockMs) : 0);
         return;
       }
       case F.extended:
-        this.#queue(trace, place)?.extend(message, peer, time + trace.value(id) * 1000);
+        this.#queue(trace, place)?.extend(message, peer, time + trueUs(actor, trace.value(id)));
         return;
       case F.acked: {
         const queue = this.#queue(trace, place);
@@ -295,7 +300,7 @@ export class Topology {
         return;
       }
       case F['breaker-opened']:
-        actor.breaker = { state: 'open', place, untilUs: time + trace.value(id) * 1000, sinceUs: time };
+        actor.breaker = { state: 'open', place, untilUs: time + trueUs(actor, trace.value(id)), sinceUs: time };
         return;
       case F['breaker-half-opened']:
         actor.breaker = { state: 'half-open', place, untilUs: 0, sinceUs: time };
@@ -458,6 +463,16 @@ export class Topology {
         actor.pace = trace.value(id);
         if (actor.status === 'up' || actor.status === 'slow')
           setStatus(actor, actor.pace === 100 ? 'up' : 'slow', time, id);
+        return;
+      case F.skewed:
+        actor.clock = trace.value(id);
+        return;
+      case F['disk-filled']:
+      case F['disk-freed']:
+        actor.isFull = kind === F['disk-filled'];
+        return;
+      case F.unblocked:
+        actor.blocked = false;
         return;
       case F['connection-lost']:
       case F['channel-closed']:
@@ -688,7 +703,7 @@ export class Topology {
   /** Whether a line of the timeline is over at once: a crash is, since its outcome shows in the actor's status. */
   #lasts(entry: number): boolean {
     const type = this.#scenario.timeline[entry]?.action.type;
-    return type === 'split' || type === 'interfere' || type === 'burst' || type === 'slow' || type === 'stop';
+    return ['split', 'interfere', 'burst', 'slow', 'skew', 'fill', 'stop'].includes(type ?? '');
   }
 
   #ended(entry: number, kind: ActiveFault['kind']): void {
@@ -711,6 +726,8 @@ function newActor(id: ActorId): ActorState {
     statusFact: 0,
     untilUs: 0,
     pace: 100,
+    clock: RIGHT,
+    isFull: false,
     hand: [],
     blocked: false,
     breaker: null,
@@ -724,6 +741,11 @@ function newActor(id: ActorId): ActorState {
     settled: 0,
     failed: 0,
   };
+}
+
+/** How long it really takes until an actor's clock has gone so far, at the speed that it has. */
+function trueUs({ clock }: ActorState, byItsClockMs: number): Micros {
+  return clock === RIGHT ? byItsClockMs * 1000 : Math.ceil((byItsClockMs * 1000 * RIGHT) / clock);
 }
 
 function setStatus(actor: ActorState, status: ActorStatus, time: Micros, fact: FactId): void {

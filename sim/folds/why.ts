@@ -6,6 +6,7 @@
 import { F, FATES, R } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
+import { RIGHT } from '../skew.ts';
 import type { Trace } from '../trace.ts';
 import { indexOf } from './message-story.ts';
 import { type ToldScenario, toldSentence } from './told.ts';
@@ -128,8 +129,14 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       return { note: '', next: lastAtPlace(trace, id, trace.detail(id), [F['rebalance-begun']]) };
     case F['rebalance-begun']:
       return { note: '', next: lastAtPlace(trace, id, trace.place(id), [F.joined, F.left]) };
+    case F.requeued:
+      return trace.detail(id) === R.claimed ? whyClaimed(trace, scenario, id) : NOTHING;
+    case F.crashed:
+      return whyHalted(trace, id);
+    case F.blocked:
+      return whyBlocked(trace, id);
     case F.left:
-      return whyLeft(trace, id);
+      return whyLeft(trace, scenario, id);
     case F['ack-refused']:
       return whyStale(trace, id);
     case F.applied:
@@ -214,6 +221,9 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       next: paused,
     };
   }
+  const early = skewOf(trace, scenario, trace.actor(id), id);
+  if (early.next > 0 && trace.value(early.next) > RIGHT && trace.time(delivered) >= trace.time(early.next))
+    return early;
   if (failed > 0 && settled === 0)
     return { note: `its handler at ${name} had failed, and nothing was said to the broker`, next: failed };
   if (settled > 0)
@@ -224,9 +234,11 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
     const already = span(trace.time(id) - trace.time(begun));
     if (applied > 0)
       return { note: `${name} had made the effect at ${clock(trace, applied)} and had not acked yet`, next: applied };
+    const late = skewOf(trace, scenario, consumer, id);
+    const isLate = late.next > 0 && trace.value(late.next) < RIGHT;
     return {
-      note: `${name} was still at work; it takes ${work}${slow.note}, and ${already} had passed since it began`,
-      next: slow.next > 0 ? slow.next : begun,
+      note: `${name} was still at work; it takes ${work}${slow.note}, and ${already} had passed since it began${isLate ? `; ${late.note}` : ''}`,
+      next: slow.next > 0 ? slow.next : isLate ? late.next : begun,
     };
   }
   if (received > 0) return { note: `${name} held it and had not begun; other messages came first`, next: received };
@@ -495,8 +507,8 @@ function stillDown(trace: Trace, at: FactId): FactId {
   return crashed > 0 && downSince(trace, trace.actor(crashed), at) > 0 ? crashed : 0;
 }
 
-/** Why a member is out of its group: it was down or stalled. */
-function whyLeft(trace: Trace, id: FactId): Reason {
+/** Why a member is out of its group: it was down or stalled, or a clock is not right, its own or that of the node that waited for it. */
+function whyLeft(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
   const member = trace.peer(id);
   const name = trace.actorName(member);
   const down = downSince(trace, member, id);
@@ -506,8 +518,44 @@ function whyLeft(trace: Trace, id: FactId): Reason {
     .findLast(
       (fact) => trace.actor(fact) === member && (trace.kind(fact) === F.paused || trace.kind(fact) === F.resumed),
     );
-  if (paused === undefined || trace.kind(paused) === F.resumed) return NOTHING;
-  return { note: `${name} was paused from ${clock(trace, paused)}`, next: paused };
+  if (paused !== undefined && trace.kind(paused) === F.paused)
+    return { note: `${name} was paused from ${clock(trace, paused)}`, next: paused };
+  if (trace.detail(id) !== R['session timeout']) return NOTHING;
+  const late = skewOf(trace, scenario, member, id);
+  if (late.next > 0 && trace.value(late.next) < RIGHT) return late;
+  const early = skewOf(trace, scenario, trace.actor(id), id);
+  return early.next > 0 && trace.value(early.next) > RIGHT ? early : NOTHING;
+}
+
+/** Why somebody could claim what another still had: by the clock of the broker, which is not right, that had lain idle for long enough. */
+function whyClaimed(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
+  const early = skewOf(trace, scenario, trace.actor(id), id);
+  return early.next > 0 && trace.value(early.next) > RIGHT ? early : NOTHING;
+}
+
+/** Why a node halted: since when its disk has been full. */
+function whyHalted(trace: Trace, id: FactId): Reason {
+  if (trace.detail(id) !== R['disk full']) return NOTHING;
+  const filled = fullSince(trace, id, trace.actor(id));
+  return filled === 0 ? NOTHING : { note: `it has been full since ${clock(trace, filled)}`, next: filled };
+}
+
+/** Why a producer waits: the disk of some node is full. */
+function whyBlocked(trace: Trace, id: FactId): Reason {
+  const filled = trace.detail(id) === R['disk full'] ? fullSince(trace, id, 0) : 0;
+  if (filled === 0) return NOTHING;
+  return { note: `that of ${trace.actorName(trace.actor(filled))}, since ${clock(trace, filled)}`, next: filled };
+}
+
+/** Since which fact a disk has been full, of one node or (0) of any. */
+function fullSince(trace: Trace, before: FactId, node: ActorId): FactId {
+  const freed = new Set<ActorId>();
+  for (const id of indexOf(trace).mishaps(0, before).reverse()) {
+    const actor = trace.actor(id);
+    if (trace.kind(id) === F['disk-freed']) freed.add(actor);
+    else if (trace.kind(id) === F['disk-filled'] && !freed.has(actor) && (node === 0 || actor === node)) return id;
+  }
+  return 0;
 }
 
 /** The last fact of some kinds at a place before another; 0 when there is none. */
@@ -600,6 +648,20 @@ function slowness(trace: Trace, scenario: WhyScenario, consumer: ActorId, at: Fa
   const cause = trace.cause(slowed);
   const line = cause > 0 && trace.kind(cause) === F['fault-begun'] ? ` by ${lineOf(trace, scenario, cause)}` : '';
   return { note: ` (${trace.value(slowed) / 100} times as long${line})`, next: slowed };
+}
+
+/** That an actor's clock is not right at a fact, and the fact since which. */
+function skewOf(trace: Trace, scenario: WhyScenario, actor: ActorId, at: FactId): Reason {
+  const skewed = indexOf(trace)
+    .mishaps(0, at)
+    .findLast((id) => trace.kind(id) === F.skewed && trace.actor(id) === actor);
+  if (skewed === undefined || trace.value(skewed) === RIGHT) return NOTHING;
+  const cause = trace.cause(skewed);
+  const line = cause > 0 && trace.kind(cause) === F['fault-begun'] ? ` (${lineOf(trace, scenario, cause)})` : '';
+  return {
+    note: `the clock of ${trace.actorName(actor)} ran ${trace.value(skewed) / RIGHT} times as fast as time${line}`,
+    next: skewed,
+  };
 }
 
 /** The crash or shutdown since which an actor is down; 0 when it is up. */

@@ -626,6 +626,9 @@ function renameAction(action: TimelineAction, names: ReadonlyMap<string, string>
     case 'restart':
     case 'pause':
     case 'slow':
+    case 'skew':
+    case 'fill':
+    case 'free':
     case 'stop':
       return { ...action, actors: action.actors.map(one) };
     case 'split':
@@ -715,6 +718,8 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
     snapshots.set(name, Math.min(madeAtUs, snapshots.get(name) ?? madeAtUs));
   }
   for (const { action, spot, when } of file.timeline) {
+    if (action?.type === 'fill' || action?.type === 'free')
+      checkDisks(source, scenario, action.actors, source.child(spot, action.type));
     if (action?.type === 'redrive' || action?.type === 'purge')
       checkQueueCommand(source, scenario, action.type, action.queue, source.child(spot, action.type));
     if (action?.type === 'send' && action.key !== null && scenario.producers[action.producer]?.key === null) {
@@ -751,6 +756,24 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
         source.error(to, `the snapshot \`${name}\` of ${group} is made later than this.`, '', 'Seek after it is made.');
     }
   }
+}
+
+/** Only the disk of a broker's own node is full. Names that nobody has are reported elsewhere. */
+function checkDisks(source: Source, scenario: Scenario, names: readonly string[], spot: Spot): void {
+  const spots = source.isList(spot) ? source.items(spot) : [spot];
+  const kinds = Object.entries(scenario.brokers).flatMap(([broker, { options }]) => {
+    const kind = kindOf(source, scenario, broker);
+    return kind === null ? [] : [{ kind, nodes: nodesOf(kind, broker, options) }];
+  });
+  const full = kinds.flatMap(({ kind, nodes }) => nodes.filter((node) => kind.hasDisk?.(node) === true));
+  names.forEach((name, i) => {
+    if (full.includes(name)) return;
+    const home = kinds.find(({ nodes }) => nodes.includes(name));
+    const isOther = [scenario.producers, scenario.consumers, scenario.stores].some((some) => Object.hasOwn(some, name));
+    if (home === undefined && !isOther) return;
+    const hint = home?.kind.lacks['fill'] ?? '';
+    source.error(spots[i] ?? spot, `\`${shown(name)}\` has no disk here that could be full.`, listed(full), hint);
+  });
 }
 
 /** Dead letters are moved back from a queue, or a queue is emptied, by a broker that does such a thing. */

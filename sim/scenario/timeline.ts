@@ -62,6 +62,15 @@ const split: Shape<readonly (readonly string[])[]> = {
   },
 };
 
+/** How fast a clock may run. What is told of it in the trace has two decimals, so it has no more. */
+const skewing: Shape<number> = {
+  ...number(0.01, 100),
+  read(spot) {
+    const factor = number(0.01, 100).read(spot);
+    return factor === undefined ? undefined : Math.round(factor * 100) / 100;
+  },
+};
+
 type Place = SeekTarget | { readonly snapshot: string };
 
 /** Where a group is sent; a relative time is kept as text until the moment is known. */
@@ -149,6 +158,28 @@ export const VERBS = {
     ),
     for: forWhile,
   }),
+  skew: verb('skew', {
+    skew: required(
+      actors,
+      'resizer-1',
+      'The clocks of these run fast or slow. All that a process times itself comes early or late then: its polls, timeouts and heartbeats, the locks and limits that a broker keeps, the pace of a producer. Work and writes take as long as ever, and what a message says of when it was made is true. When the line is over, a clock runs right again, as far ahead or behind as it is by then.',
+    ),
+    factor: required(
+      skewing,
+      '0.5',
+      'The clock runs this many times as fast as time, to two decimals: `2` lets a lock of 30 s end after 15 s, `0.5` after 60 s. Of several lines the one that began last counts, until it ends.',
+    ),
+    for: forWhile,
+  }),
+  fill: verb('fill', {
+    fill: required(
+      actors,
+      'b1',
+      'The disks of these broker nodes are full. A node of Kafka halts when it is to write something, and is started again when there is room; while the disk of any node of RabbitMQ is full, connections that publish are blocked, and consumers go on.',
+    ),
+    for: forWhile,
+  }),
+  free: verb('free', { free: required(actors, 'b1', 'The disks of these broker nodes have room again.') }),
   stop: verb('stop', {
     stop: required(actors, 'resizer-3', 'These are shut down in good order, and their connections are closed.'),
     for: forWhile,
@@ -356,6 +387,28 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
         action,
         `${some(entry.slow, 'works', 'work')} ${entry.factor} times as long${span(entry.for)}`,
       );
+    }
+    case 'skew': {
+      const entry = VERBS.skew.read(spot);
+      if (entry?.skew === undefined || entry.factor === undefined) return undefined;
+      const action = { type: 'skew', actors: entry.skew, factor: entry.factor, forUs: entry.for ?? null } as const;
+      return plain(
+        entry,
+        action,
+        `${ofAll('clock', entry.skew, 'runs', 'run')} ${entry.factor} times as fast${span(entry.for)}`,
+      );
+    }
+    case 'fill': {
+      const entry = VERBS.fill.read(spot);
+      if (entry?.fill === undefined) return undefined;
+      const action = { type: 'fill', actors: entry.fill, forUs: entry.for ?? null } as const;
+      return plain(entry, action, `${ofAll('disk', entry.fill, 'is', 'are')} full${span(entry.for)}`);
+    }
+    case 'free': {
+      const entry = VERBS.free.read(spot);
+      if (entry?.free === undefined) return undefined;
+      const action = { type: 'free', actors: entry.free } as const;
+      return plain(entry, action, `${ofAll('disk', entry.free, 'has', 'have')} room again`);
     }
     case 'stop': {
       const entry = VERBS.stop.read(spot);
@@ -566,6 +619,14 @@ function targetWords(to: Place): string {
 function some(names: readonly string[], one: string, many: string): string {
   const last = names[names.length - 1] ?? '';
   return names.length === 1 ? `${last} ${one}` : `${names.slice(0, -1).join(', ')} and ${last} ${many}`;
+}
+
+/** "the clock of b1 runs", "the disks of b1 and b2 are". */
+function ofAll(thing: string, names: readonly string[], one: string, many: string): string {
+  const last = names[names.length - 1] ?? '';
+  return names.length === 1
+    ? `the ${thing} of ${last} ${one}`
+    : `the ${thing}s of ${names.slice(0, -1).join(', ')} and ${last} ${many}`;
 }
 
 function span(us: number | undefined): string {

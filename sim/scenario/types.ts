@@ -261,6 +261,16 @@ export type TimelineAction =
       readonly factor: number;
       readonly forUs: Micros | null;
     }
+  | {
+      readonly type: 'skew';
+      readonly actors: readonly string[];
+      /** Their clocks run so many times as fast as time; in whole hundredths. */
+      readonly factor: number;
+      readonly forUs: Micros | null;
+    }
+  /** Broker nodes whose disks are full, or have room again. */
+  | { readonly type: 'fill'; readonly actors: readonly string[]; readonly forUs: Micros | null }
+  | { readonly type: 'free'; readonly actors: readonly string[] }
   | { readonly type: 'stop'; readonly actors: readonly string[]; readonly forUs: Micros | null }
   | {
       readonly type: 'split';

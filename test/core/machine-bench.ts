@@ -68,6 +68,9 @@ export class MachineBench {
       send(to, hop, wire) {
         if (!bench.crashed) bench.sent.push({ to, hop, wire, atUs: bench.nowUs });
       },
+      work(delayUs, wire) {
+        return this.timer(delayUs, wire);
+      },
       timer(delayUs, wire) {
         bench.#timers.push({ id: ++bench.#timerCount, atUs: bench.nowUs + delayUs, wire });
         return bench.#timerCount;

@@ -3,6 +3,7 @@
  * that is repaired, and a schedule of faults. A broker's file adds its places and its clients' options.
  */
 import fc from 'fast-check';
+import { BROKERS } from '../../core/brokers/index.ts';
 import type { Document } from './document.ts';
 import { type Cast, type Fault, faults, lineOf } from './faults.ts';
 
@@ -105,7 +106,9 @@ const REPAIRED = '45s';
 export function systemOf(drawn: Common, own: Particular): Document {
   const makers = instances('maker', drawn.makers);
   const workers = instances('worker', drawn.workers);
-  const cast: Cast = { makers, workers, nodes: own.nodes, nodeSteps: own.nodeSteps };
+  const kind = String(typeof own.broker === 'string' ? own.broker : own.broker['kind']);
+  const haveDisks = own.nodes.every((node) => BROKERS[kind]?.hasDisk?.(node) === true);
+  const cast: Cast = { makers, workers, nodes: own.nodes, haveDisks, nodeSteps: own.nodeSteps };
   const poison: Document[] =
     drawn.poison === 0
       ? []

@@ -11,6 +11,8 @@ export interface Cast {
   readonly workers: readonly string[];
   /** Empty where there is no broker process. */
   readonly nodes: readonly string[];
+  /** Their disks may be full. */
+  readonly haveDisks?: boolean;
   /** Facts of a broker node at which it may die. */
   readonly nodeSteps: readonly string[];
 }
@@ -32,7 +34,7 @@ type Moment = { readonly at: number } | { readonly nth: number; readonly step: n
 /** One fault, before it is known whom it strikes. Times are in ms. */
 export type Fault =
   | {
-      readonly type: 'crash' | 'pause' | 'stop' | 'slow';
+      readonly type: 'crash' | 'pause' | 'stop' | 'slow' | 'fast-clock' | 'slow-clock' | 'full-disk';
       readonly role: Role;
       readonly which: number;
       readonly moment: Moment;
@@ -102,7 +104,16 @@ export const fault: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant('crash' as const), role, which, moment, forMs }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('pause' as const), role, which, moment, forMs }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('stop' as const), role, which, moment, forMs }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('slow' as const), role, which, moment, forMs }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constantFrom('slow' as const, 'fast-clock' as const, 'slow-clock' as const, 'full-disk' as const),
+      role,
+      which,
+      moment,
+      forMs,
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -154,6 +165,17 @@ export function lineOf(fault: Fault, cast: Cast): Document {
     case 'slow': {
       const { who, when } = struck(fault, cast);
       return { ...when, slow: who, factor: 8, for: ms(fault.forMs) };
+    }
+    case 'fast-clock':
+    case 'slow-clock': {
+      const { who, when } = struck(fault, cast);
+      return { ...when, skew: who, factor: fault.type === 'fast-clock' ? 2 : 0.5, for: ms(fault.forMs) };
+    }
+    case 'full-disk': {
+      // Clients have no disk that matters, and not every broker has one.
+      const { who, when, isNode } = struck({ ...fault, role: 'node' }, cast);
+      const hit = isNode && cast.haveDisks === true ? { fill: who } : { slow: who, factor: 8 };
+      return { ...when, ...hit, for: ms(fault.forMs) };
     }
     case 'split': {
       const { who, when } = struck(fault, cast);

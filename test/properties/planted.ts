@@ -101,6 +101,9 @@ class Overheard implements Out {
     if (this.#words.send === undefined) this.#out.send(...args);
     else this.#words.send(...args);
   }
+  work(...args: Parameters<Out['work']>) {
+    return this.#words.work === undefined ? this.#out.work(...args) : this.#words.work(...args);
+  }
   timer(...args: Parameters<Out['timer']>) {
     return this.#words.timer === undefined ? this.#out.timer(...args) : this.#words.timer(...args);
   }

@@ -10,6 +10,7 @@ import { parseScenario } from '../../sim/scenario/parse.ts';
 import { settingsOf } from '../../sim/scenario/settings.ts';
 import { type Run, run } from '../../sim/world.ts';
 import { type Act, problemIn } from '../../web/acts/act.ts';
+import { hasDisk } from '../../web/acts/actor-acts.ts';
 import { actsOf } from '../../web/acts/acts.ts';
 import { type Here, momentOf, nameOf } from '../../web/acts/here.ts';
 import {
@@ -237,8 +238,8 @@ describe.each(NAMES)('in %s', (name) => {
   });
 });
 
-/** They change what is to come, if it comes; a group may be at the end already, and of a snapshot nothing comes by itself. */
-const CONDITIONAL = /^(set|fix|seek-end|snapshot)/;
+/** They change what is to come, if it comes; a group may be at the end already, by a clock somebody must wait for something, and of a snapshot nothing comes by itself. */
+const CONDITIONAL = /^(set|fix|skew|seek-end|snapshot)/;
 
 describe.each(Object.keys(PLAIN))('under %s', (name) => {
   const { text, done } = open(name);
@@ -517,6 +518,8 @@ describe('what a broker cannot do', () => {
       const { commands = [] } = BROKERS[kind] ?? {};
       expect(refusesSeek(kind) === '', `seek of ${kind}`).toBe(commands.includes('seek'));
       expect(makesSnapshots(kind), `snapshot of ${kind}`).toBe(commands.includes('snapshot'));
+      for (const node of ['b1', 'controller'])
+        expect(hasDisk(kind, node), `disk of ${kind}`).toBe(BROKERS[kind]?.hasDisk?.(node) === true);
       expect(canPurge(kind), `purge of ${kind}`).toBe(commands.includes('purge'));
       expect(refusesRedrive(kind) === '', `redrive of ${kind}`).toBe(commands.includes('redrive'));
     }

@@ -6,7 +6,7 @@ import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
 import { aheadOf, isInstant, usualSpan } from './ahead.ts';
-import { actorOf, type Here, momentOf, nameOf } from './here.ts';
+import { actorOf, type Here, kindOf, momentOf, nameOf } from './here.ts';
 import { settingAct } from './knobs.ts';
 import { amount, choice, seconds, text, whole } from './params.ts';
 
@@ -15,6 +15,7 @@ const KINDS = { world: '', producer: 'Producer', consumer: 'Consumer', broker: '
 const MOST_BY_MENU = 100;
 /** A burst is so many times the usual rate. */
 const BURST = 10;
+const FASTEST_CLOCK = 100;
 /** A slow node is one whose hops take longer. */
 const INSTANT = 'hops take no time here, and so none takes longer';
 const NO_MORE = 'it makes no more messages';
@@ -40,13 +41,13 @@ function actsOfKind(here: Here, actor: Actor): readonly Act[] {
         ...settingAct(here, [['producers', group]], isSpent(here, group) ? ['rate'] : []),
       ];
     case 'broker':
-      return [...processActs(here, id), ...healActs(here)];
+      return [...processActs(here, id), ...diskActs(here, actor), ...healActs(here)];
     default:
       return [...processActs(here, id), ...settingAct(here, [['stores', actor.name]])];
   }
 }
 
-/** What any process suffers: it dies, comes back, stalls, works slowly, is shut down, is cut off. */
+/** What any process suffers: it dies, comes back, stalls, works slowly, has a clock that is not right, is shut down, is cut off. */
 export function processActs(here: Here, id: ActorId): readonly Act[] {
   const { trace } = here;
   const name = nameOf(trace, id);
@@ -101,6 +102,28 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
             },
           ),
         ]),
+    ...(kind === 'store'
+      ? []
+      : [
+          act(
+            'skew',
+            'Skew its clock',
+            (values) => ({
+              ...at(),
+              skew: name,
+              factor: numberIn(values, 'factor'),
+              ...lasting(spanOf(values, 'for')),
+            }),
+            {
+              params: [
+                amount('factor', 'runs', 0.5, 'times as fast', FASTEST_CLOCK),
+                seconds('for', 'for', 60, 'from now on'),
+              ],
+              refusal: gone,
+              remark: 'What it times itself comes early or late.',
+            },
+          ),
+        ]),
     act(
       'isolate',
       isNode ? 'Isolate' : 'Cut off from the network',
@@ -122,6 +145,26 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
           ),
         ]),
   ];
+}
+
+/** What befalls a broker node's disk, where it has one that may be full. */
+function diskActs(here: Here, { id, name, group }: Actor): readonly Act[] {
+  const broker = here.scenario.brokers[group] === undefined ? 'broker' : group;
+  if (!hasDisk(kindOf(here, broker), name)) return [];
+  const isFull = here.topology.actors[id]?.isFull === true;
+  const at = (): TimelineLine => momentOf(here);
+  return [
+    act('fill', 'Fill its disk', (values) => ({ ...at(), fill: name, ...lasting(spanOf(values, 'for')) }), {
+      params: [seconds('for', 'for', 30, 'from now on')],
+      refusal: isFull ? 'it is full' : '',
+    }),
+    act('free', 'Free its disk', () => ({ ...at(), free: name }), { refusal: isFull ? '' : 'it is not full' }),
+  ];
+}
+
+/** Whether a node of a kind of broker has a disk that may be full. */
+export function hasDisk(kind: string, node: string): boolean {
+  return kind === 'rabbitmq' || (kind === 'kafka' && !node.endsWith('controller'));
 }
 
 function goneWords(status: ActorStatus, unstarted = 'it has not started'): string {

@@ -9,7 +9,7 @@ import type { TimelineEntry } from '../../sim/scenario/types.ts';
 import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
-import { clock, count, seconds, unsettledWord } from '../stage/describe.ts';
+import { clock, count, machineWords, seconds, unsettledWord } from '../stage/describe.ts';
 import { declaredAt, placeWord } from '../stage/places.ts';
 import { replicaBit } from '../stage/tape-scene.ts';
 
@@ -96,8 +96,13 @@ function actorView({ run, topology, timeUs }: Moment, id: ActorId): View | null 
   const since = state === undefined ? '' : seconds(Math.max(0, timeUs - state.sinceUs));
   const base = {
     name: actor.name,
-    status: STATUS[status](since, seconds(Math.max(0, (state?.untilUs ?? 0) - timeUs)), (state?.pace ?? 100) / 100),
-    isTrouble: !['up', 'unstarted'].includes(status),
+    status: [
+      STATUS[status](since, seconds(Math.max(0, (state?.untilUs ?? 0) - timeUs)), (state?.pace ?? 100) / 100),
+      machineWords(state),
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
+    isTrouble: !['up', 'unstarted'].includes(status) || machineWords(state) !== '',
     lists: [] as readonly Listed[],
     related: [] as readonly Related[],
     rows: [] as View['rows'],

@@ -15,7 +15,10 @@ function among(...names: readonly FactName[]): (name: FactName) => boolean {
 export const KINDS: readonly Kind[] = [
   { name: 'faults and refusals', has: (name) => FACTS[name].tone === 'fault' },
   { name: 'notable', has: (name) => FACTS[name].tone === 'fault' || FACTS[name].tone === 'notable' },
-  { name: 'producing', has: among('produced', 'confirmed', 'retried', 'gave-up', 'shed', 'blocked', 'returned') },
+  {
+    name: 'producing',
+    has: among('produced', 'confirmed', 'retried', 'gave-up', 'shed', 'blocked', 'unblocked', 'returned'),
+  },
   { name: 'storing', has: among('routed', 'unroutable', 'appended', 'became-visible', 'deduplicated', 'rejected') },
   { name: 'delivering', has: among('delivered', 'received', 'extended', 'lock-expired', 'requeued', 'nacked') },
   { name: 'working', has: among('begun', 'applied', 'failed', 'skipped') },

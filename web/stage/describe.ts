@@ -1,8 +1,10 @@
 /** What stands in small print beside things on the stage: their settings, in few words. */
 import type { OptionValues } from '../../core/options.ts';
 import type { Micros } from '../../core/types.ts';
+import type { ActorState } from '../../sim/folds/topology.ts';
 import { durationWords } from '../../sim/scenario/duration.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
+import { RIGHT } from '../../sim/skew.ts';
 import type { LineValue, TimelineLine } from '../protocol.ts';
 import { deadLetterOf, nested } from './dead-letters.ts';
 
@@ -19,6 +21,13 @@ export function seconds(us: Micros): string {
   if (s < 180) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   return `${Math.round(s / 3600)} h`;
+}
+
+/** What to say of a process that runs on an ailing machine: "clock runs 0.5 times as fast", "disk full"; '' of all others. */
+export function machineWords(state: Pick<ActorState, 'clock' | 'isFull'> | undefined): string {
+  if (state === undefined) return '';
+  const clock = state.clock === RIGHT ? '' : `clock runs ${state.clock / RIGHT} times as fast`;
+  return [clock, state.isFull ? 'disk full' : ''].filter((part) => part !== '').join(', ');
 }
 
 /** A clock reading as the time line shows it: "0:19.400", "1:02:03.000"; to the nearest millisecond, as the log has it. */

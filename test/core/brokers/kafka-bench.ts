@@ -260,6 +260,7 @@ export class KafkaBench {
         return ++bench.#factCount;
       },
       send: (to, _hop, wire) => bench.post(self, to, wire),
+      work: (delayUs, wire) => bench.#schedule(delayUs, self, 0, wire, true),
       timer: (delayUs, wire) => bench.#schedule(delayUs, self, 0, wire, true),
       cancel(timer) {
         bench.#events = bench.#events.filter(({ id }) => id !== timer);

@@ -42,6 +42,7 @@ describe('a message that waits for ever', () => {
     ['a pause that a crash ended', ['1 paused c-1 - - - 99000', '2 crashed c-1', '3 restarted c-1'], crash],
     ['a pause that a stop ended', ['1 paused c-1 - - - 99000', '2 scaled - - - - 0', '2 stopped c-1'], crash],
     ['a slow process that is fast again', ['1 slowed c-1 - - - 300', '2 slowed c-1 - - - 100'], crash],
+    ['a clock that runs right again', ['1 skewed c-1 - - - 50', '2 skewed c-1 - - - 100'], crash],
     ['interference that took its hop', ['1 fault-begun'], lose(1, null)],
     ['interference that ended', ['1 fault-begun', '2 fault-ended'], lose(0, 1)],
     ['a split that was healed', ['1 split', '2 healed'], crash],
@@ -54,6 +55,7 @@ describe('a message that waits for ever', () => {
     ['stopped', ['1 fault-begun', '1 stopped c-1'], crash],
     ['paused', ['1 paused c-1 - - - 99000'], crash],
     ['slow', ['1 slowed c-1 - - - 300'], crash],
+    ['skewed', ['1 skewed c-1 - - - 50'], crash],
     ['disturbed', ['1 fault-begun'], lose(0, null)],
     ['split off', ['1 split'], crash],
   ])('may go on when somebody is %s no longer', (_, lines, parts) => {

@@ -66,12 +66,16 @@ export const KINDS: Readonly<Record<string, BrokerKind>> = {
     consumers: {
       WaitTimeSeconds: { type: 'duration', unit: 's', default: 20 * S, max: 20 * S, doc: 'Poll.', source: 'S7' },
     },
-    lacks: { partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.' },
+    lacks: {
+      fill: 'SQS has no disk that its users could fill.',
+      partitions: 'SQS has no partitions; a FIFO queue orders each message group by itself.',
+    },
   }),
   kafka: kind('kafka', 'Kafka', {
     options: { nodes: { type: 'integer', min: 1, max: 9, default: 1, doc: 'Nodes.', source: 'K14' } },
     topics: kafkaTopics,
     commands: ['seek'],
+    hasDisk: (node) => !node.endsWith('controller'),
     producers: {
       acks: { type: 'enum', values: ['all', 0, 1], default: 'all', doc: 'Who must have it.', source: 'K16' },
     },

@@ -52,6 +52,7 @@ timeline:
   - { at: 61s, restart: resizer-1 }
   - { at: 62s, pause: resizer-3, for: 40s }
   - { at: 63s, slow: resizer, factor: 5, for: 10s }
+  - { at: 63s, skew: [resizer-1, sqs], factor: 0.5, for: 10s }
   - { at: 64s, stop: resizer-3, for: 5s }
   - { at: 65s, split: [[resizer, upload-service], [sqs]], heal: 10s, one-way: true }
   - { at: 66s, split: [resizer, sqs] }
@@ -131,6 +132,8 @@ timeline:
   - { at: 91m, seek: bills, to: earliest }
   - { at: 92m, seek: bills, to: { offset: 100 } }
   - { at: 93m, crash: b2, restart: 1m }
+  - { at: 95m, fill: [b1, b2], for: 5m }
+  - { at: 96m, free: b2 }
 exercise:
   question: How many consumers have work?
   predict: Which one is idle?
