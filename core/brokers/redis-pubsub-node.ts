@@ -117,12 +117,9 @@ export class RedisPubSubNode implements Machine {
     if (request.type === 'WINDOW') return this.#window(from, request, out);
     const client = this.#clientOf(from, request.connection, out);
     if (request.token > 0 && !client.heard.isNew(request.token)) return;
-    const subscribed = client.channels.size + client.patterns.size + client.shards.size > 0;
-    const name = request.type === 'PUBSUB' ? `PUBSUB|${request.about}` : request.type;
-    if (subscribed && client.protocol === 2 && !ALLOWED.has(name)) {
-      const text = `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
-      return this.#reply(from, { type: 'error', token: request.token, text }, out);
-    }
+    const subscribed = isSubscribed(client);
+    const text = this.refusal(from, request.type === 'PUBSUB' ? `PUBSUB|${request.about}` : request.type);
+    if (text !== '') return this.#reply(from, { type: 'error', token: request.token, text }, out);
     switch (request.type) {
       case 'PUBLISH':
       case 'SPUBLISH':
@@ -155,6 +152,15 @@ export class RedisPubSubNode implements Machine {
       default:
         request satisfies never;
     }
+  }
+
+  /** B8: the server's error where a client may not say this now, as a subscriber by RESP2; '' where it may. */
+  refusal(actor: ActorId, name: string): string {
+    const client = this.#clients.get(actor);
+    const isBound = client !== undefined && client.protocol === 2 && isSubscribed(client);
+    return isBound && !ALLOWED.has(name)
+      ? `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
+      : '';
   }
 
   timer(wire: Wire, out: Out): void {
@@ -363,7 +369,7 @@ export class RedisPubSubNode implements Machine {
 
   /** Ends a connection; what was in its output buffer is lost. */
   #drop(client: Client, reason: number, out: Out): void {
-    if (client.channels.size + client.patterns.size + client.shards.size > 0) {
+    if (isSubscribed(client)) {
       this.#tell(F.cancelled, client, reason, out);
     }
     this.#forget(client, reason, out);
@@ -454,6 +460,10 @@ export class RedisPubSubNode implements Machine {
 }
 
 const NOBODY: readonly Client[] = [];
+
+function isSubscribed({ channels, patterns, shards }: Client): boolean {
+  return channels.size + patterns.size + shards.size > 0;
+}
 
 /** Channels and patterns count together; sharded channels by themselves. */
 function count({ channels, patterns, shards }: Client, type: (Subscribe | Unsubscribe)['type']): number {

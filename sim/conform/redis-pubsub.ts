@@ -45,8 +45,10 @@ class Server {
   readonly #texts = new Map<number, string>();
   /** Messages that were published to a shard channel. */
   readonly #sharded = new Set<number>();
-  /** By client: what it has said since MULTI. */
-  readonly queued = new Map<string, (readonly string[])[]>();
+  /** By client: what it has said since MULTI; null when some of it was refused. */
+  readonly queued = new Map<string, (readonly string[])[] | null>();
+  /** By client: whether its commands are not answered at all, or how many more are not (CLIENT REPLY). */
+  readonly silent = new Map<string, number>();
   #replies: PubSubReply[] = [];
   #received: Received[] = [];
   #tokens = 0;
@@ -74,16 +76,19 @@ class Server {
 
   disconnect(client: string): void {
     this.#node.peerLost(this.#actorOf(client), this.#driver.out);
-    this.#connections.set(client, (this.#connections.get(client) ?? 1) + 1);
+    this.#newConnection(client);
     this.#hear();
   }
 
   restart(): void {
     this.#driver.restart();
-    for (const client of this.#actors.keys()) {
-      this.#connections.set(client, (this.#connections.get(client) ?? 1) + 1);
-    }
+    for (const client of this.#actors.keys()) this.#newConnection(client);
     this.#hear();
+  }
+
+  /** Why a client may not say this now; '' where it may. */
+  refusal(client: string, name: string): string {
+    return this.#node.refusal(this.#actorOf(client), name);
   }
 
   advance(ms: number): void {
@@ -94,6 +99,13 @@ class Server {
   /** Takes what was pushed since the last time. */
   take(): Received[] {
     return this.#received.splice(0);
+  }
+
+  /** What belonged to the connection goes with it. */
+  #newConnection(client: string): void {
+    this.#connections.set(client, (this.#connections.get(client) ?? 1) + 1);
+    this.queued.delete(client);
+    this.silent.delete(client);
   }
 
   #actorOf(client: string): number {
@@ -133,14 +145,46 @@ const LEAST: Readonly<Record<string, number>> = {
   EXISTS: 1,
 };
 
+/** And at the most, where there is a most. */
+const MOST: Readonly<Record<string, number>> = { PUBLISH: 2, SPUBLISH: 2, GET: 1, PING: 1, SELECT: 1 };
+
 /** The server's error where a command has too few words or too many; '' where it has as many as it takes. */
 function arityError(name: string, rest: readonly string[]): string {
-  const wrong =
-    rest.length < (LEAST[name] ?? 0) ||
-    (name.endsWith('PUBLISH') && rest.length > 2) ||
-    (name === 'GET' && rest.length > 1);
-  return wrong ? `ERR wrong number of arguments for '${name.toLowerCase()}' command` : '';
+  const [about = ''] = rest;
+  const most = name === 'PUBSUB' ? MOST_ASKED[about.toUpperCase()] : MOST[name];
+  const isAsked = name === 'PUBSUB' && most !== undefined;
+  const isWrong = rest.length < (LEAST[name] ?? 0) || rest.length > (most ?? Number.POSITIVE_INFINITY);
+  const whole = isAsked ? `pubsub|${about}` : name;
+  return isWrong ? `ERR wrong number of arguments for '${whole.toLowerCase()}' command` : '';
 }
+
+/** Words behind PUBSUB, its question among them. */
+const MOST_ASKED: Readonly<Record<string, number>> = { NUMPAT: 1, CHANNELS: 2, SHARDCHANNELS: 2 };
+
+/** There are 16 databases where nothing else is said. */
+const DATABASES = 16;
+
+/** The server's error where a word cannot be what it is to be; '' where all can. */
+function valueError(name: string, [first = '']: readonly string[]): string {
+  const isNumber = /^-?\d{1,18}$/.test(first);
+  switch (name) {
+    case 'SELECT':
+      if (!isNumber) return 'ERR value is not an integer or out of range';
+      return Number(first) < 0 || Number(first) >= DATABASES ? 'ERR DB index is out of range' : '';
+    case 'HELLO':
+      if (first === '' || first === '2' || first === '3') return '';
+      return isNumber
+        ? 'NOPROTO unsupported protocol version'
+        : 'ERR Protocol version is not an integer or out of range';
+    case 'PUBSUB':
+      return ASKED.has(first.toUpperCase()) ? '' : `ERR unknown subcommand '${first}'. Try PUBSUB HELP.`;
+    default:
+      return '';
+  }
+}
+
+/** What PUBSUB tells, and the help that is for people. */
+const ASKED: ReadonlySet<string> = new Set(['CHANNELS', 'NUMSUB', 'NUMPAT', 'SHARDCHANNELS', 'SHARDNUMSUB', 'HELP']);
 
 /** A command in words; null for one that is not known here. */
 function commandOf(words: readonly string[]): Unsent | null {
@@ -259,13 +303,34 @@ function perform(server: Server, step: Json, index: number): Json | undefined {
     return String(word);
   });
   const [client = '', ...command] = words;
-  return transact(server, client, command);
+  return answered(server, client, command);
 }
+
+/** A command, and nothing when its client wants no answers: what is pushed to it comes all the same, and so do confirmations of subscriptions. */
+function answered(server: Server, client: string, words: readonly string[]): Json | undefined {
+  const [name, about, mode] = words.map((word) => word.toUpperCase());
+  const left = server.silent.get(client) ?? 0;
+  if (name === 'CLIENT' && about === 'REPLY') {
+    if (mode !== 'ON' && mode !== 'OFF' && mode !== 'SKIP') return { $error: 'ERR syntax error' };
+    const refusal = server.refusal(client, 'CLIENT|REPLY');
+    if (refusal !== '') return { $error: refusal };
+    if (mode !== 'SKIP' || left === 0) server.silent.set(client, SILENT[mode]);
+    return mode === 'ON' ? 'OK' : undefined;
+  }
+  if (left > 0) server.silent.set(client, left - 1);
+  const reply = transact(server, client, words);
+  return left === 0 || name?.endsWith('SUBSCRIBE') === true ? reply : undefined;
+}
+
+/** How many of the commands behind CLIENT REPLY are not answered. */
+const SILENT = { ON: 0, SKIP: 1, OFF: Number.POSITIVE_INFINITY } as const;
 
 /** MULTI and what follows it up to EXEC or DISCARD, a script, or a command by itself. */
 function transact(server: Server, client: string, words: readonly string[]): Json {
   const name = (words[0] ?? '').toUpperCase();
   const queued = server.queued.get(client);
+  const refusal = ['MULTI', 'EXEC', 'DISCARD', 'EVAL'].includes(name) ? server.refusal(client, name) : '';
+  if (refusal !== '') return { $error: refusal };
   if (name === 'MULTI') {
     if (queued !== undefined) return { $error: 'ERR MULTI calls can not be nested' };
     server.queued.set(client, []);
@@ -274,12 +339,20 @@ function transact(server: Server, client: string, words: readonly string[]): Jso
   if (name === 'EXEC' || name === 'DISCARD') {
     server.queued.delete(client);
     if (queued === undefined) return { $error: `ERR ${name} without MULTI` };
-    return name === 'EXEC' ? queued.map((command) => performOne(server, client, command)) : 'OK';
+    if (name === 'DISCARD') return 'OK';
+    if (queued === null) return { $error: 'EXECABORT Transaction discarded because of previous errors.' };
+    return queued.map((command) => performOne(server, client, command));
   }
-  if (queued !== undefined) {
-    queued.push(words);
+  if (queued !== undefined && name !== 'RESET' && name !== 'QUIT') {
+    const wrong = arityError(name, words.slice(1));
+    if (wrong !== '') {
+      server.queued.set(client, null);
+      return { $error: wrong };
+    }
+    queued?.push(words);
     return 'QUEUED';
   }
+  server.queued.delete(client);
   if (name !== 'EVAL') return performOne(server, client, words);
   const { commands, returns } = readScript(words.slice(1));
   const replies = commands.map((command) => performOne(server, client, command));
@@ -288,7 +361,7 @@ function transact(server: Server, client: string, words: readonly string[]): Jso
 
 function performOne(server: Server, client: string, [name = '', ...rest]: readonly string[]): Json {
   const verb = name.toUpperCase();
-  const wrong = arityError(verb, rest);
+  const wrong = arityError(verb, rest) || valueError(verb, rest);
   if (wrong !== '') return { $error: wrong };
   if (verb === 'PUBLISH' || verb === 'SPUBLISH') {
     return respOf(server.publish(client, verb, rest[0] ?? '', rest[1] ?? ''));
