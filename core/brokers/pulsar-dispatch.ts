@@ -326,6 +326,7 @@ class KeyedDispatcher implements Dispatcher {
     if (owner === undefined) this.#unownedAgain(entry, true);
     else if (
       owner.parked.size > 0 ||
+      this.#subscription.isBlocked ||
       !this.#canTake(owner, entry) ||
       this.#isHeldElsewhere(hash, owner) ||
       this.#draining.has(hash)

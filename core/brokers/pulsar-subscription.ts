@@ -226,8 +226,8 @@ export class PulsarSubscription {
 
   dispatch(out: Out): void {
     const { dispatcher } = this;
-    if (dispatcher === null || this.#blocked) return;
-    dispatcher.dispatch(out);
+    if (dispatcher === null) return;
+    if (!this.#blocked) dispatcher.dispatch(out);
     const served = this.#served;
     if (served === null) return;
     this.#served = null;
