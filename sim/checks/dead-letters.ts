@@ -3,7 +3,7 @@ import { F, R } from '../../core/facts.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type GroupId, inScope, many, witness } from './evidence.ts';
+import { type GroupId, inScope, many, oneMore, witness } from './evidence.ts';
 import { type Limit, Limits } from './limits.ts';
 import { END, isQueue } from './queue-fates.ts';
 
@@ -37,7 +37,9 @@ export const deliveryBound = defineCheck<PastLimit>({
           if (trace.detail(id) === BY_A_FOLLOWER) break;
           tries.stored(trace.place(id), trace.messageOf(id));
           const before = graves.stored(id);
-          if (before !== null) return broken(before.limit, before.fact, id);
+          // Of several copies in its source each may die of the limit.
+          if (before !== null && tries.copiesIn(before.source, trace.messageOf(id)) <= 1)
+            return broken(before.limit, before.fact, id);
           break;
         }
         case F.restored:
@@ -132,7 +134,7 @@ class Tries {
       copies = new Uint8Array(this.#trace.messageCount + 1);
       this.#copies.set(place, copies);
     }
-    copies[message] = (copies[message] as number) + 1;
+    oneMore(copies, message);
   }
 
   copiesIn(place: PlaceId, message: MessageId): number {
@@ -166,6 +168,8 @@ class Tries {
 
 interface Grave {
   readonly limit: Limit;
+  /** The queue in which it died. */
+  readonly source: PlaceId;
   /** How many dead letters are still to come. */
   due: number;
   /** The last that came. */
@@ -190,7 +194,7 @@ class Graves {
     this.#from.set(from, id);
     const to = this.#key(message, this.#trace.place(id));
     const grave = this.#to.get(to);
-    if (grave === undefined) this.#to.set(to, { limit, due: 1, fact: id });
+    if (grave === undefined) this.#to.set(to, { limit, source, due: 1, fact: id });
     else grave.due++;
     return before;
   }

@@ -38,6 +38,12 @@ export interface Ledger {
 /** A client lets what has arrived lie at most so long while a frame before it is missing; then it gives the connection up. */
 const LIES_US: Micros = 2_000_000;
 
+/** One more of a small count; beyond 255 it stays there, as nobody tells so many apart. */
+export function oneMore(counts: Uint8Array, message: MessageId): void {
+  const count = counts[message] as number;
+  if (count < 255) counts[message] = count + 1;
+}
+
 /** When a hop with a message arrives, and at whom. */
 interface Arrival {
   readonly arrivesUs: Micros;
@@ -232,7 +238,7 @@ export class Evidence {
     return new Uint32Array(this.trace.messageCount + 1);
   }
 
-  /** A small count for each message, such as of its copies. */
+  /** A small count for each message, such as of its copies; `oneMore` counts on. */
   perCopy(): Uint8Array {
     return new Uint8Array(this.trace.messageCount + 1);
   }

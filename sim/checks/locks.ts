@@ -6,7 +6,7 @@ import { F, R } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, type GroupId, inScope, isMeant, many, seconds, witness } from './evidence.ts';
+import { type Evidence, type GroupId, inScope, isMeant, many, oneMore, seconds, witness } from './evidence.ts';
 
 /** A lock's length is recorded in whole milliseconds. */
 const ROUNDING_US: Micros = 1000;
@@ -75,7 +75,7 @@ function walk(evidence: Evidence, scope: string, watch: Watch): Walked {
     let breach: readonly FactId[] | null | undefined = null;
     switch (kind) {
       case F.appended:
-        locks.copies[message] = (locks.copies[message] as number) + 1;
+        oneMore(locks.copies, message);
         locks.endedAttempt[message] = 0;
         break;
       case F.delivered:
@@ -170,7 +170,7 @@ class Shares {
     const { copies, byGroup } = this.#at(place);
     const kind = trace.kind(id);
     if (kind === F.appended) {
-      if (trace.detail(id) !== COPY_OF_A_FOLLOWER) copies[message] = (copies[message] as number) + 1;
+      if (trace.detail(id) !== COPY_OF_A_FOLLOWER) oneMore(copies, message);
       return;
     }
     // What was given back, or whose lock ended, was told before this together with whose it was.

@@ -381,6 +381,140 @@ timeline:
     for: 6s
 `,
   },
+  {
+    fault:
+      'of more than 255 copies of a message, which Pulsar’s retry letters brought to one place, two in hand counted as one that was handed out too early',
+    yaml: `
+title: More retry letters of one message than a byte counts
+broker:
+  kind: pulsar
+  brokerDeduplicationEnabled: true
+  messageExpiryCheckIntervalInMinutes: 10s
+seed: 0
+duration: 300s
+topics:
+  jobs:
+    subscriptions:
+      - worker
+    messageTTL: 20s
+    retentionTime: 60min
+    retentionSizeInMB: -1
+producers:
+  maker:
+    to: jobs
+    rate: 2/s
+    messages: 3
+    start: 5s
+    batchingEnabled: false
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect:
+      insert: results
+    concurrency: 4
+    dedup:
+      window: 10m
+      durable: true
+    on-failure: reject
+    subscriptionType: Shared
+    negativeAckRedeliveryDelay: 1s
+    enableRetry: true
+    reconsumeLaterDelay: 2s
+network:
+  latency: 1ms..5ms
+timeline:
+  - at: 6s
+    poison: maker
+    messages: 1
+  - at: 45s
+    fix: worker
+  - at: 5s
+    lose: request
+    probability: 30%
+    for: 10s
+`,
+  },
+  {
+    fault:
+      'a message that its publisher had sent twice, and that died twice of its limit towards two queues, counted as dead-lettered twice for one delivery too many',
+    yaml: `
+title: Two copies that die, each towards two queues
+broker:
+  kind: rabbitmq
+  nodes: 3
+  version: "4.0"
+  heartbeat: 10s
+  flush: 5ms
+seed: 0
+duration: 300s
+exchanges:
+  graves:
+    type: fanout
+queues:
+  jobs:
+    x-queue-type: quorum
+    x-dead-letter-exchange: graves
+    x-dead-letter-routing-key: failed
+    x-delivery-limit: 2
+    x-message-ttl: 5s
+  failed:
+    x-queue-type: quorum
+    x-queue-leader-locator: balanced
+    bindings:
+      - exchange: graves
+  file:
+    bindings:
+      - exchange: graves
+producers:
+  maker:
+    to: jobs
+    rate: 10/s
+    messages: 17
+    start: 5s
+    confirms: true
+    node: 1
+    delivery_mode: 2
+    retries: 5
+    confirm_timeout: 1s
+    network_recovery_interval: 1s
+    network_recovery_jitter: full
+    retry_jitter: full
+consumers:
+  worker:
+    from: jobs
+    count: 2
+    process: 200ms
+    effect:
+      insert: results
+    concurrency: 2
+    on-failure: leave
+    crash:
+      probability: 10%
+      step: begun
+      restart: 2s
+    prefetch: 10
+    node: 1
+    network_recovery_interval: 1s
+    network_recovery_jitter: full
+network:
+  latency: 20ms..80ms
+timeline:
+  - at: 0s
+    lose: request
+    times: 1
+    for: 20s
+  - when: appended
+    nth: 1
+    pause: b2
+    for: 1100ms
+  - at: 10600ms
+    isolate:
+      - worker-1
+      - worker-2
+    heal: 5s
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
