@@ -150,8 +150,8 @@ export class KafkaNode implements Machine {
   }
 
   peerLost(peer: ActorId, out: Out): void {
-    // Of what waits there behind a lost request nobody will hear any more (K15).
-    if (this.#connections.get(peer)?.watched === true) out.fact(F['connection-lost'], 0, 0, peer);
+    // Of what waits there behind a lost request nobody will hear any more.
+    if ((this.#connections.get(peer)?.inbound.missing ?? 0) > 0) out.fact(F['connection-lost'], 0, 0, peer);
     this.#connections.delete(peer);
     this.#shares.peerLost(peer, out);
     this.#fetching.peerLost(peer, out);

@@ -274,6 +274,26 @@ describe('a producer', () => {
     expect(producer.told).toEqual(['m1 confirmed @-1', 'm2 confirmed @-1', 'm3 confirmed @-1', 'm4 confirmed @-1']);
   });
 
+  it('leaves behind what waited for a lost request when it dies, which the node says', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const producer = new TestProducer(bench, 'app');
+    bench.start();
+    const publish = () => producer.port.publish(bench.message(), bench.say('app'));
+    publish();
+    bench.wait(SECOND);
+    bench.cutOff('app');
+    publish();
+    bench.wait(100_000);
+    bench.cutOff('app', false);
+    publish();
+    bench.wait(100_000);
+    bench.crash('app');
+    expect(bench.story('appended', 'connection-lost')).toEqual([
+      'b1 appended m1 rides/0 → app @0',
+      'b1 connection-lost → app',
+    ]);
+  });
+
   it('keeps a transaction invisible until it is committed', () => {
     const bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
     const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'transaction.size': 2 });
