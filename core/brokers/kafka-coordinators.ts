@@ -187,8 +187,9 @@ export class Coordinators {
       transactional: producerId >= 0,
       records: values.map((value) => ({ key: null, value, timestampUs: out.now, sizeBytes: NOTE_BYTES })),
     };
+    // Who leads no more coordinates no more: that is what clients are told, in the words of coordinators.
     this.#appending.append(hosted.info.index, batch, -1, INTERNAL_TIMEOUT_US, 0, out, (error, _, later) =>
-      done(error, later),
+      done(error === 'NOT_LEADER_OR_FOLLOWER' ? 'NOT_COORDINATOR' : error, later),
     );
   }
 }

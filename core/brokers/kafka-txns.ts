@@ -202,7 +202,7 @@ export class TxnCoordinator {
     };
     this.#node.append([record], -1, 0, out, (error, later) => {
       txn.busy = false;
-      if (error !== 'NONE') return done(error === 'NOT_LEADER_OR_FOLLOWER' ? 'NOT_COORDINATOR' : error, later);
+      if (error !== 'NONE') return done(error, later);
       const before = txn.metadata;
       txn.metadata = metadata;
       txn.atUs = atUs;
