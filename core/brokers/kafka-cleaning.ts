@@ -40,8 +40,9 @@ export function cleanLogs(cluster: KafkaCluster, led: readonly Led[], out: Out):
     const { firstDirty, end } = cleanable;
     const { removed } = replica.clean(firstDirty, end, Math.floor(capacity / BYTES_PER_KEY), out.now);
     for (const { offset, control, value } of removed) {
-      if (control !== 'none' || value === null || !cluster.countCompacted(info.index, offset)) continue;
-      out.fact(F.evicted, (value as Message).id, info.place, 0, 0, R.compaction);
+      if (control !== 'none' || value === null) continue;
+      const { id } = value as Message;
+      if (cluster.countCompacted(info.index, offset, id)) out.fact(F.evicted, id, info.place, 0, 0, R.compaction);
     }
   }
 }

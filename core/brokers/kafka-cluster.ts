@@ -57,8 +57,9 @@ export class KafkaCluster {
   readonly #deliveries = new Map<PlaceId, Map<PlaceId, Map<MessageId, number>>>();
   /** Messages that were lost and not stored again. */
   readonly #lost = new Map<PartitionIndex, Set<MessageId>>();
-  /** Offsets that compaction removed. */
+  /** Offsets that compaction removed, and the messages that stood there. */
   readonly #compacted = new Map<PartitionIndex, Set<number>>();
+  readonly #superseded = new Map<PartitionIndex, Set<MessageId>>();
 
   constructor(options: OptionValues, setup: Setup) {
     this.options = options;
@@ -150,8 +151,12 @@ export class KafkaCluster {
     return attempt;
   }
 
-  /** A replica gives a message up that its leader does not have. True the first time since it was stored: several replicas may have to cut it. */
+  /**
+   * A replica gives a message up that its leader does not have. True the first time since it was stored: several replicas may have to cut it. Not when the leader had
+   * it too and compaction removed that copy meanwhile.
+   */
   countLoss(index: PartitionIndex, message: MessageId): boolean {
+    if (this.#superseded.get(index)?.has(message)) return false;
     let lost = this.#lost.get(index);
     if (lost === undefined) {
       lost = new Set();
@@ -162,15 +167,19 @@ export class KafkaCluster {
     return true;
   }
 
-  /** A leader's cleaner removed the record. True the first time: a later leader may have to remove its own copy of it. */
-  countCompacted(index: PartitionIndex, offset: number): boolean {
+  /** A leader's cleaner removed the message at this offset. True the first time: a later leader may have to remove its own copy of it. */
+  countCompacted(index: PartitionIndex, offset: number, message: MessageId): boolean {
     let compacted = this.#compacted.get(index);
-    if (compacted === undefined) {
+    let superseded = this.#superseded.get(index);
+    if (compacted === undefined || superseded === undefined) {
       compacted = new Set();
+      superseded = new Set();
       this.#compacted.set(index, compacted);
+      this.#superseded.set(index, superseded);
     }
     if (compacted.has(offset)) return false;
     compacted.add(offset);
+    superseded.add(message);
     return true;
   }
 

@@ -164,6 +164,31 @@ describe('a leader crash (K21-K24)', () => {
     ]);
   });
 
+  it('loses no message that was stored again and then compacted, while the replica with its first copy was down (K82)', () => {
+    const bench = new KafkaBench({
+      topics: { rides: { 'cleanup.policy': 'compact', 'segment.bytes': 150, 'min.cleanable.dirty.ratio': 0 } },
+    });
+    const client = bench.client('app');
+    bench.start();
+    const message = bench.message({ key: 'a' });
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    client.ask('b1', produce(bench, [message], { acks: 1 }));
+    bench.crash('b1');
+    bench.cutOff('b2', false);
+    bench.cutOff('b3', false);
+    bench.wait(12 * SECOND);
+    for (const one of [message, bench.message({ key: 'a' }), bench.message({ key: 'a' })])
+      client.ask('b2', produce(bench, [one]));
+    bench.wait(20 * SECOND);
+    bench.restart('b1');
+    bench.wait(12 * SECOND);
+    expect(bench.story('evicted', 'truncated', 'lost')).toEqual([
+      'b2 evicted m1 rides/0 (compaction)',
+      'b1 truncated rides/0 @0',
+    ]);
+  });
+
   it('loses a message that acks=1 had confirmed', () => {
     const { bench, client, confirmed } = crashAfter(1);
     expect(confirmed).toBe(true);
@@ -563,6 +588,39 @@ describe('the offsets of a group without members (K72)', () => {
 });
 
 describe('a coordinator that has not heard of its end', () => {
+  it('refuses what it could not write any more in the words of coordinators', () => {
+    const bench = new KafkaBench({
+      broker: { 'offsets.topic.replication.factor': 3, 'broker.session.timeout.ms': 2 * SECOND },
+    });
+    const consumer = { name: 'c1', declared: 'c1', instance: 1, options: {}, from: ['rides'], group: 'billing' };
+    bench.cluster.consumerPort(
+      { ...consumer, settle: 'after-processing', prefetch: 1 },
+      { deliver() {}, settled() {}, revoked() {}, disconnected() {} },
+      bench.setup,
+    );
+    const client = bench.client('hand');
+    bench.start();
+    bench.cutOff('b2');
+    bench.cutOff('b3');
+    bench.cutOff('controller');
+    const commit = client.send('b1', {
+      type: 'kafka/OffsetCommit',
+      group: 'billing',
+      memberId: '',
+      instanceId: undefined,
+      generation: -1,
+      offsets: [{ partition: bench.partition('rides'), offset: 5 }],
+    } as Omit<ClientRequest, 'id'>);
+    bench.wait(SECOND / 2);
+    bench.cutOff('b1');
+    for (const name of ['b2', 'b3', 'controller']) bench.cutOff(name, false);
+    bench.wait(2.2 * SECOND);
+    bench.cutOff('b1', false);
+    bench.wait(1.8 * SECOND);
+    expect(client.answer<Answer>(commit)?.error).toBe('NOT_COORDINATOR');
+    expect(bench.story('commit-refused')).toEqual(['b1 commit-refused rides/0 → hand @5 (leader moved)']);
+  });
+
   it('does not say of an offset that it is committed when another one has said so', () => {
     const bench = new KafkaBench({
       broker: { 'offsets.topic.replication.factor': 3, 'broker.session.timeout.ms': 2 * SECOND },
