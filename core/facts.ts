@@ -175,9 +175,9 @@ const at = (fact: NamedFact): string => (fact.place === '' ? '' : ` in ${fact.pl
 const seconds = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`);
 const attempt = (n: number): string => (n <= 1 ? '' : `, ${ordinal(n)} time`);
 
-const QUEUE_VERBS = ['acked', 'gave back', 'rejected', 'left'] as const;
-/** In a log nothing is acked one by one: what a consumer is done with, it commits past later. */
-const LOG_VERBS = ['is done with', 'will read again', 'skipped', 'will read again'] as const;
+const QUEUE_VERBS: Readonly<Record<number, string>> = { 0: 'acked', 1: 'gave back', 2: 'rejected' };
+/** In a log nothing is acked one by one: what a consumer is done with, it commits past later; what it failed on, it reads again. */
+const LOG_VERBS: Readonly<Record<number, string>> = { 0: 'is done with', 2: 'skipped' };
 
 /** By `detail` of `appended`. */
 const HIDDEN_UNTIL: Readonly<Record<number, string>> = {
@@ -226,7 +226,9 @@ export const FACTS = {
     sentence: (f) =>
       f.placeKind === 'endpoint'
         ? `${f.actor} got the answer to ${m(f)} from ${f.place}.`
-        : `${f.actor} was told that ${m(f)} is stored${at(f)}.`,
+        : f.placeKind === 'exchange' && f.place !== ''
+          ? `${f.actor} was told that ${f.place} has taken ${m(f)}.`
+          : `${f.actor} was told that ${m(f)} is stored${at(f)}.`,
   },
   retried: {
     tone: 'notable',
@@ -393,8 +395,9 @@ export const FACTS = {
     detail: 'attempt',
     sentence: (f) => {
       const isLog = f.placeKind === 'partition';
-      const verbs = isLog ? LOG_VERBS : QUEUE_VERBS;
-      return `${f.actor} ${verbs[f.value] ?? 'settled'} ${m(f)}${f.value === 3 && !isLog ? ' unacked' : ''}.`;
+      if (isLog && (f.value === 1 || f.value === 3)) return `${f.actor} will read ${m(f)} again.`;
+      if (f.value === 3) return `${f.actor} left ${m(f)} unacked.`;
+      return `${f.actor} ${(isLog ? LOG_VERBS : QUEUE_VERBS)[f.value] ?? 'settled'} ${m(f)}.`;
     },
   },
 
@@ -561,7 +564,7 @@ export const FACTS = {
     detail: 'reason; none when a seek asked for it',
     sentence: (f) =>
       f.detail === 0
-        ? `A seek brought ${m(f)} back to ${f.place}.`
+        ? `A seek made ${m(f)} unacked in ${f.place}.`
         : `${f.place} takes ${m(f)} back, although it was acked: ${why(f)}.`,
   },
 

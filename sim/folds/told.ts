@@ -4,7 +4,7 @@ import type { FactId } from '../../core/types.ts';
 import type { Scenario, TimelineAction } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 
-export type ToldScenario = Pick<Scenario, 'timeline' | 'consumers'>;
+export type ToldScenario = Pick<Scenario, 'timeline' | 'consumers' | 'brokers'>;
 
 export function toldSentence(trace: Trace, scenario: ToldScenario, id: FactId): string {
   const kind = trace.kind(id);
@@ -12,18 +12,37 @@ export function toldSentence(trace: Trace, scenario: ToldScenario, id: FactId): 
     const group = trace.placeName(trace.place(id));
     return `Group ${group} is at ${epochWord(scenario, group)} ${trace.value(id)}.`;
   }
+  if (kind === F.acked) return ackedSentence(trace, scenario, id);
+  if (kind === F.committed && isShareGroup(scenario, trace.placeName(trace.detail(id))))
+    return `Share group ${trace.placeName(trace.detail(id))} is done with ${trace.placeName(trace.place(id))} below offset ${trace.value(id)}.`;
   const { timeline } = scenario;
   const label = OF_A_LINE.has(kind) ? (timeline[trace.value(id)]?.label ?? '') : '';
   if (label === '') return trace.sentence(id);
   return kind === F['fault-ended'] || kind === F.healed ? `Over: ${label}.` : `Timeline: ${label}.`;
 }
 
+/** Where no ack is awaited, nobody acked; and from a stream of Redis an ack removes nothing. */
+function ackedSentence(trace: Trace, { consumers, brokers }: ToldScenario, id: FactId): string {
+  const message = trace.messageOf(id);
+  const place = trace.placeName(trace.place(id));
+  const cause = trace.cause(id);
+  if (cause > 0 && trace.kind(cause) === F.delivered && trace.messageOf(cause) === message)
+    return `${place} forgot message ${message} as soon as it had handed it out.`;
+  const consumer = trace.actors[trace.peer(id)];
+  const broker = consumers[consumer?.group ?? '']?.broker ?? '';
+  return brokers[broker]?.kind === 'redis-streams' && trace.places[trace.place(id)]?.kind === 'queue'
+    ? `${consumer?.name} acked message ${message}: it is no longer pending in ${place}.`
+    : trace.sentence(id);
+}
+
+function isShareGroup({ consumers }: Pick<Scenario, 'consumers'>, group: string): boolean {
+  return Object.values(consumers).some((one) => one.group === group && one.options['group.type'] === 'share');
+}
+
 /** What the number is called by which a group's assignments are told apart: those that the coordinator makes (of KIP-848 and of share groups) have epochs, those on which members agree at a barrier generations. */
 export function epochWord({ consumers }: Pick<Scenario, 'consumers'>, group: string): 'generation' | 'epoch' {
   const spec = Object.values(consumers).find((one) => one.group === group);
-  return spec?.options['group.type'] === 'share' || spec?.options['group.protocol'] === 'consumer'
-    ? 'epoch'
-    : 'generation';
+  return isShareGroup({ consumers }, group) || spec?.options['group.protocol'] === 'consumer' ? 'epoch' : 'generation';
 }
 
 /** How loud a fact is told: as its kind says, but a hop that was lost is a fault although hops are quiet, and a line of the timeline that harms nobody is none. */

@@ -112,6 +112,10 @@ describe.each(files)('$path', ({ path, text, lesson }) => {
     for (const { when } of [...scenario.captions, ...scenario.timeline]) {
       expect(occasions(trace, when), JSON.stringify(when)).toBeGreaterThanOrEqual(when.type === 'fact' ? when.nth : 1);
     }
+    // What is said after the last fact is said of nothing that moves.
+    for (const { when, text } of scenario.captions) {
+      if (when.type === 'at') expect(when.atUs, text).toBeLessThanOrEqual(trace.time(trace.count));
+    }
   });
 });
 

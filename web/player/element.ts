@@ -8,6 +8,7 @@ import '../ui/tokens.css';
 import { mount, unmount } from 'svelte';
 import { prefersReducedMotion } from 'svelte/motion';
 import type { Micros } from '../../core/types.ts';
+import { toldSentence } from '../../sim/folds/told.ts';
 import type { Live } from '../obey.ts';
 import type { ShownVerdict } from '../protocol.ts';
 import { readClock } from '../stage/describe.ts';
@@ -422,7 +423,7 @@ export class QueuelabPlayer extends HTMLElement {
     const { live } = this.#embed;
     if (live === null || live.lab.run === null) return;
     const { timeUs, fact, run } = live.lab;
-    const sentence = fact > 0 && fact <= run.trace.count ? run.trace.sentence(fact) : '';
+    const sentence = fact > 0 && fact <= run.trace.count ? toldSentence(run.trace, run.scenario, fact) : '';
     this.#dispatch('queuelab-moment', { timeUs, fact, sentence, playing: live.player.playing } satisfies MomentDetail);
   }
 

@@ -10,7 +10,11 @@ export interface ShownCaption {
 }
 
 export interface PlacedCaption extends ShownCaption {
+  /** It appears with this fact, or, where it is of a time, at that time already, for nothing happens between the two; 0 when nothing happens after it either. */
   readonly fact: FactId;
+  readonly timeUs: Micros;
+  /** It is of a time and not of a fact. */
+  readonly isTimed: boolean;
 }
 
 /** A caption gives way to nothing but the next one; the story stays until something has happened. */
@@ -22,7 +26,7 @@ export function captionAt(
 ): ShownCaption | null {
   let last: ShownCaption | null = null;
   for (const caption of captions) {
-    if (caption.fact > fact) break;
+    if (caption.isTimed ? caption.timeUs > timeUs : caption.fact > fact) break;
     last = caption;
   }
   if (last !== null) return last;
@@ -32,14 +36,13 @@ export function captionAt(
 /** All that are shown between two times, in order: the one that is there already, and those that come. */
 export function captionsBetween(
   captions: readonly PlacedCaption[],
-  timeOf: (fact: FactId) => Micros,
   story: string,
   fromUs: Micros,
   toUs: Micros,
 ): ShownCaption[] {
-  const before = captions.filter(({ fact }) => timeOf(fact) <= fromUs).at(-1);
+  const before = captions.filter(({ timeUs }) => timeUs <= fromUs).at(-1);
   const first = captionAt(before === undefined ? [] : [before], before?.fact ?? 0, story, fromUs);
-  const coming = captions.filter(({ fact }) => timeOf(fact) > fromUs && timeOf(fact) <= toUs);
+  const coming = captions.filter(({ timeUs }) => timeUs > fromUs && timeUs <= toUs);
   return first === null ? coming : [first, ...coming];
 }
 
@@ -78,11 +81,27 @@ export class CaptionFinder {
     }));
   }
 
-  /** Captions that have appeared up to a fact, in order. */
-  upTo(known: FactId): readonly PlacedCaption[] {
+  /** Captions that have appeared up to a fact, in order. `isWhole`: the trace will not grow any more. */
+  upTo(known: FactId, isWhole: boolean): readonly PlacedCaption[] {
     for (let id = this.#seen + 1; id <= known && this.#sought.length > 0; id++) this.#see(id);
     this.#seen = Math.max(this.#seen, known);
+    if (isWhole && known === this.#trace.count && known > 0) this.#seeSilence();
     return this.#placed;
+  }
+
+  /** Nothing happens any more after the times of these. */
+  #seeSilence(): void {
+    const isSilent = ({ caption: { when } }: Sought): boolean =>
+      when.type === 'at' && when.atUs <= this.#trace.endedAtUs;
+    for (const { caption } of this.#sought.filter(isSilent)) this.#place(caption, 0);
+    this.#sought = this.#sought.filter((one) => !isSilent(one));
+  }
+
+  #place({ when, text, question }: Scenario['captions'][number], fact: FactId): void {
+    const isTimed = when.type === 'at';
+    const timeUs = isTimed ? when.atUs : this.#trace.time(fact);
+    const placed = [...this.#placed, { fact, timeUs, isTimed, text, question }];
+    this.#placed = placed.sort((a, b) => a.timeUs - b.timeUs);
   }
 
   #see(id: FactId): void {
@@ -90,7 +109,7 @@ export class CaptionFinder {
       if (!matches(one.caption.when, this.#trace, id)) continue;
       one.left--;
       if (one.left > 0) continue;
-      this.#placed = [...this.#placed, { fact: id, text: one.caption.text, question: one.caption.question }];
+      this.#place(one.caption, id);
       this.#sought = this.#sought.filter((other) => other !== one);
     }
   }

@@ -42,12 +42,16 @@ export function drawQueue(
     })),
   ];
   const ends = waiting.flatMap(({ untilUs }) => (untilUs > now ? [untilUs] : []));
+  // What waits for no time waits for the end of its transaction.
+  const late = waiting.filter(({ isLate }) => isLate);
+  const isHidden = late.length > 0 && late.every(({ untilUs }) => untilUs === 0);
   const counts = [
     `ready ${count(ready)}`,
-    ...(delayed > 0 ? [`delayed ${count(delayed)}`] : []),
+    ...(delayed > 0 ? [`${isHidden ? 'hidden' : 'delayed'} ${count(delayed)}`] : []),
     `${box.unsettled} ${count(locked)}`,
   ];
-  if (isNarrow) sheet.word(box.x + box.w / 2, box.y + box.h - 14, counts.join(', '), 'soft', 'center');
+  if (isNarrow)
+    sheet.word(box.x + box.w / 2, box.y + box.h - (box.h < 50 ? 5 : 14), counts.join(', '), 'soft', 'center');
   else if (isLow) sheet.word(box.x + box.w - 2, box.y - 8, counts.join(', '), 'soft', 'right');
   else {
     sheet.stroke(split, box.y + 10, split, box.y + box.h - 10, 'line', 1, true);
@@ -55,7 +59,8 @@ export function drawQueue(
     const next = ends.length === 0 ? here : `${here}, next in ${seconds(Math.min(...ends) - now)}`;
     const fits = widthOf(next) < split - box.x - pad - 8;
     sheet.word(box.x + pad, box.y + 17, fits ? next : here, 'soft', 'left');
-    sheet.word(split + 12, box.y + 17, counts.at(-1) ?? '', 'soft', 'left');
+    const last = counts.at(-1) ?? '';
+    sheet.word(Math.min(split + 12, box.x + box.w - 8 - widthOf(last)), box.y + 17, last, 'soft', 'left');
   }
   drawWaiting(sheet, box, waiting, ready + delayed, now, {
     left: box.x + pad,
@@ -99,14 +104,17 @@ function drawWaiting(
     const y = top + cell / 2 + Math.floor(i / columns) * step;
     const attempt = entry.attempt > 0 ? entry.attempt + 1 : 0;
     const left = untilUs - now;
-    const late = left > 0 ? `delayed for ${seconds(left)} more` : 'delayed, not to be had yet';
+    const late = left > 0 ? `delayed for ${seconds(left)} more` : 'hidden until its transaction is committed';
     const hint = isLate ? late : `ready since ${seconds(now - entry.sinceUs)}`;
     const share = left > 0 ? clamp(left / (untilUs - entry.sinceUs), 0, 1) : -1;
     sheet.cell(entry.message, x, y, isLate ? cell - 4 : cell, isLate ? 'delayed' : 'solid', attempt, share, { hint });
   });
   if (!isMany) return;
-  const y = top + lines * step - gap + (isSmall ? 5 : 14);
-  const h = isSmall ? 4 : 8;
+  const foot = top + lines * step - gap;
+  // In a box that is hardly higher than its messages all moves up.
+  const isTight = !isSmall && bottom - foot < 40;
+  const y = foot + (isSmall ? 3 : isTight ? 7 : 14);
+  const h = isSmall ? 3 : isTight ? 6 : 8;
   const w = right - left;
   const peak = niceCeiling(total);
   sheet.bar(left, y, w, h, 'line');
@@ -114,8 +122,9 @@ function drawWaiting(
   if (isSmall) return;
   const words = `${count(total)} waiting`;
   const scale = `of ${short(peak)}`;
-  sheet.word(right, y + 22, words, 'ink', 'right', true);
-  if (widthOf(words) + widthOf(scale) + 16 < w) sheet.word(left, y + 22, scale, 'soft', 'left');
+  const line = y + h + (isTight ? 12 : 14);
+  sheet.word(right, line, words, 'ink', 'right', true);
+  if (widthOf(words) + widthOf(scale) + 16 < w) sheet.word(left, line, scale, 'soft', 'left');
 }
 
 /** Its place stays, with a ring that unwinds; what has no clock stands closer. Where they are too many, those that end first, and how many more. */

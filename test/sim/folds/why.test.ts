@@ -59,7 +59,7 @@ const begin = (made: Stage): void => {
 };
 
 const sentences = ([made, fact]: [Stage, number]): string[] =>
-  explainWhy(made.trace, { timeline, consumers: {} }, fact).map(({ sentence }) => sentence);
+  explainWhy(made.trace, { timeline, consumers: {}, brokers: {} }, fact).map(({ sentence }) => sentence);
 
 test('a redelivery is explained back to the production, with the work that outlasted the lock', () => {
   expect(sentences(redelivered(begin))).toEqual([
