@@ -554,18 +554,15 @@ export class PulsarTopic implements SubscriptionHost {
   checkQuota(out: Out): void {
     const { policies } = this.info;
     if (!this.#hasQuota) return;
+    let slowest = this.#slowest();
+    const over = slowest !== undefined && this.#isOver(slowest, out.now, 1);
     if (policies.quotaPolicy === 'consumer_backlog_eviction') {
-      for (
-        let slowest = this.#slowest();
-        slowest !== undefined && this.#isOver(slowest, out.now);
-        slowest = this.#slowest()
-      ) {
+      if (!over) return;
+      // Down to nine tenths of the quota, so that not every check finds it over.
+      for (; slowest !== undefined && this.#isOver(slowest, out.now, EVICTS_TO); slowest = this.#slowest())
         slowest.passUpTo(slowest.firstOwed, F.evicted, R['queue full'], out);
-      }
       return;
     }
-    const slowest = this.#slowest();
-    const over = slowest !== undefined && this.#isOver(slowest, out.now);
     if (over && !this.#quotaExceeded) {
       for (const { voice, id } of this.producers.values())
         voice.say({ type: 'CloseProducer', producerId: id }, 'control', out);
@@ -583,9 +580,11 @@ export class PulsarTopic implements SubscriptionHost {
     return slowest;
   }
 
-  #isOver({ firstOwed }: PulsarSubscription, now: Micros): boolean {
+  /** Whether the backlog is above this part of its quota. */
+  #isOver({ firstOwed }: PulsarSubscription, now: Micros, part: number): boolean {
     const { ledger, policies } = this.info;
-    const { quotaBytes, quotaAgeUs } = policies;
+    const quotaBytes = policies.quotaBytes * part;
+    const quotaAgeUs = policies.quotaAgeUs * part;
     const first = ledger.entry(firstOwed);
     if (first === undefined) return false;
     if (quotaAgeUs > 0 && now - first.publishedAtUs > quotaAgeUs) return true;
@@ -724,6 +723,8 @@ export class PulsarTopic implements SubscriptionHost {
   }
 }
 
+/** A backlog above its quota is evicted down to this part of it (P54). */
+const EVICTS_TO = 0.9;
 const NO_ENTRY: Pick<LedgerEntry, 'messages' | 'txn'> = { messages: [], txn: '' };
 const NO_ID = { ledgerId: -1, entryId: -1 };
 

@@ -311,9 +311,12 @@ export class Definitions {
     return undefined;
   }
 
+  /** Drops what is ready, and what has died and waits for its targets (R55); how many that were. */
   #evictAll(queue: Queue, out: Out): number {
-    const entries = queue.contents.ready.entries();
-    queue.contents.ready.clear();
+    const { contents } = queue;
+    const entries = [...contents.ready.entries(), ...contents.dying.keys()];
+    contents.ready.clear();
+    contents.buryAll();
     for (const { message } of entries) out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
     return entries.length;
   }
@@ -321,9 +324,8 @@ export class Definitions {
   /** Deleting a queue discards its messages, unacked ones too, without dead-lettering them, and cancels its consumers. */
   deleteQueue(queue: Queue, reason: number, out: Out): void {
     this.#evictAll(queue, out);
-    for (const held of [queue.contents.delayed, queue.contents.dying]) {
-      for (const { message } of held.keys()) out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
-    }
+    for (const { message } of queue.contents.delayed.keys())
+      out.fact(F.evicted, message.body.id, queue.place, 0, 0, R.purged);
     if (queue.stream !== undefined) out.fact(F['log-start-moved'], 0, queue.place, 0, queue.stream.log.end);
     for (const connection of this.#host.connections.values()) {
       for (const channel of connection.channels.values()) {

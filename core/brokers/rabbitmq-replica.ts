@@ -390,10 +390,8 @@ export class Replica {
     const { contents, stream, held } = this;
     const messages = this.depth;
     this.#empty(effects);
-    for (const kept of [contents.delayed, contents.dying]) {
-      for (const entry of kept.keys()) effects.purged(entry);
-      kept.clear();
-    }
+    for (const entry of contents.delayed.keys()) effects.purged(entry);
+    contents.delayed.clear();
     if (stream === undefined) for (const { entry } of held.values()) effects.purged(entry);
     else effects.startMoved(stream.log.end);
     held.clear();
@@ -403,10 +401,12 @@ export class Replica {
     effects.ended();
   }
 
-  /** Drops what is ready; how many that were. */
+  /** Drops what is ready, and what has died and waits for its targets (R55); how many that were. */
   #empty(effects: Effects): number {
-    const entries = this.contents.ready.entries();
-    this.contents.ready.clear();
+    const { contents } = this;
+    const entries = [...contents.ready.entries(), ...contents.dying.keys()];
+    contents.ready.clear();
+    contents.buryAll();
     for (const entry of entries) effects.purged(entry);
     return entries.length;
   }

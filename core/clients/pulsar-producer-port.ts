@@ -453,7 +453,13 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     if (next < Number.POSITIVE_INFINITY) this.#armTimeout(next - out.now, out);
   }
 
+  /** All that is unconfirmed, and what gathers for the next batch. */
   #failAll(lane: Lane, reason: number, out: Out): void {
+    const { batch, keyed, pending } = lane;
+    if (batch !== null) pending.push(batch);
+    lane.batch = null;
+    for (const one of keyed.values()) pending.push(one);
+    keyed.clear();
     for (let outgoing = lane.pending.shift(); outgoing !== undefined; outgoing = lane.pending.shift()) {
       this.#fail(outgoing, reason, outgoing.sendings === 0, out);
     }

@@ -143,6 +143,12 @@ export class RabbitQueue<C extends Taker> {
     if (this.dying.delete(entry)) this.#dyingBytes -= entry.message.body.sizeBytes;
   }
 
+  /** Nothing that is dying is to go anywhere any more. */
+  buryAll(): void {
+    this.dying.clear();
+    this.#dyingBytes = 0;
+  }
+
   /** With `drop-head`: takes the head while the queue is over its limit (R45, R46). A requeue may do that too (R36 is for the others). */
   takeOverflow(): QueuedMessage | undefined {
     return this.rules.overflow === 'drop-head' && this.#isOverLimit() ? this.ready.take() : undefined;

@@ -286,3 +286,11 @@ network: { latency: 1ms }\nduration: 200s`);
   }
   expect([confirmed.get('first'), confirmed.get('second')]).toEqual([4, 150]);
 });
+
+it('gives up what gathers for the next batch, too, when the messages before it have timed out (P12)', () => {
+  const trace = traceOf(`broker: pulsar\ntopics: { jobs: { subscriptions: [s] } }
+producers: { maker: { to: jobs, send: [{ at: 1s, times: 2 }, { at: 2800ms, times: 2 }], batchingMaxPublishDelay: 500ms, sendTimeout: 2s } }
+timeline: [{ at: 0s, crash: b1, restart: 30s }]
+network: ideal\nduration: 60s`);
+  expect([count(trace, 'gave-up', 2.9, 3.2), count(trace, 'gave-up'), count(trace, 'appended')]).toEqual([4, 4, 0]);
+});

@@ -593,6 +593,28 @@ test('a quorum queue that was over its limit refuses until it is well below, als
   expect(bench.drain('jobs')).toBe('m3 m4 m5 m6 m8');
 });
 
+test('a purge takes what has died and waits for its targets, too (R55)', () => {
+  const bench = new RabbitBench();
+  bench.queue('full', { 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+  bench.queue('jobs', {
+    ...QUORUM,
+    'x-overflow': 'reject-publish',
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': 'full',
+    'x-dead-letter-strategy': 'at-least-once',
+  });
+  bench.publish('jobs', 'm1 m2');
+  bench.consume('a', 'jobs', { prefetch: 1 });
+  bench.say('a', { type: 'basic.reject', deliveryTag: 1, requeue: false });
+  bench.drop('a');
+  bench.take();
+  const [purged] = bench.say('admin', { type: 'queue.purge', queue: 'jobs' });
+  expect(purged).toMatchObject({ type: 'queue.purge-ok', messageCount: 2 });
+  bench.command({ type: 'set', path: ['queues', 'full', 'x-max-length'], value: 10 });
+  bench.wait(10 * 60_000);
+  expect(bench.depth('full')).toBe('0+0');
+});
+
 test('no delivery limit can be asked for since 4.0 only (R62)', () => {
   const declared = (version: string): string[] =>
     new RabbitBench({ version })
