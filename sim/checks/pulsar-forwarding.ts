@@ -49,6 +49,8 @@ export function acksApart(evidence: Evidence): Apart | null {
   const left = new Map<number, FactId>();
   /** What a seek, or whoever asks for it, brought back: it may be done again. */
   const brought = new Set<number>();
+  /** What has a dead letter: an original that came back is acked for that, whatever became of what was made of it meanwhile. */
+  const buried = new Set<MessageId>();
   const groupOf = (actor: ActorId): string => trace.actors[actor]?.group ?? '';
   for (let id: FactId = 1; id <= trace.count; id++) {
     const message = trace.messageOf(id);
@@ -89,9 +91,12 @@ export function acksApart(evidence: Evidence): Apart | null {
         left.set(at, id);
         break;
       }
+      case F['dead-lettered']:
+        buried.add(message);
+        left.set(at, id);
+        break;
       case F.acked:
       case F.expired:
-      case F['dead-lettered']:
         left.set(at, id);
         break;
     }
@@ -103,7 +108,8 @@ export function acksApart(evidence: Evidence): Apart | null {
     if (shownAgain > 0) return { lacks: 'once', witness: witness(shown, shownAgain) };
     const ended = left.get(at) ?? 0;
     if (shown > 0 && ended === 0 && isOver(shown)) return { lacks: 'ack', witness: witness(shown) };
-    const acked = ended > 0 && trace.kind(ended) === F.acked && forwards[trace.peer(ended)] === true;
+    const acked =
+      ended > 0 && trace.kind(ended) === F.acked && forwards[trace.peer(ended)] === true && !buried.has(message);
     if (acked && shown === 0 && gone > 0 && isOver(ended)) return { lacks: 'made', witness: witness(gone, ended) };
   }
   return null;

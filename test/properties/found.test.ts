@@ -515,6 +515,71 @@ timeline:
     heal: 5s
 `,
   },
+  {
+    fault:
+      'an original that came back to Pulsar after its dead letter, and was acked for that, counted as acked without what was made of it',
+    yaml: `
+title: An original that comes back, and whose dead letter is there already
+broker:
+  kind: pulsar
+  nodes: 2
+  metadataStoreSessionTimeoutMillis: 6s
+  brokerDeduplicationEnabled: true
+  subscriptionKeySharedUseClassicPersistentImplementation: true
+  transactionCoordinatorEnabled: true
+  messageExpiryCheckIntervalInMinutes: 10s
+seed: 0
+duration: 300s
+topics:
+  jobs:
+    subscriptions:
+      - worker
+  done:
+    subscriptions:
+      - reader
+producers:
+  maker:
+    to: jobs
+    rate: 2/s
+    messages: 3
+    start: 5s
+    batchingEnabled: false
+    deliverAfter: 3s
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect:
+      insert: results
+    concurrency: 2
+    on-failure: leave
+    subscriptionType: Shared
+    acknowledgmentGroupTime: 0ms
+    ackReceiptEnabled: true
+    negativeAckRedeliveryDelay: 1s
+    deadLetterPolicy:
+      maxRedeliverCount: 1
+      initialSubscriptionName: graves
+    forward.to: done
+    transactionTimeout: 10s
+  reader:
+    from: done
+    effect:
+      insert: read
+network:
+  latency: 1ms..5ms
+timeline:
+  - when: appended
+    nth: 4
+    of: b1
+    crash: b1
+    restart: 100ms
+  - at: 6600ms
+    lose: request
+    times: 2
+    for: 20s
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
