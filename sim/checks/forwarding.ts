@@ -1,7 +1,7 @@
 /**
  * A consumer that forwards in transactions: what it wrote and the offset of what it had read become visible together or not at all. The inputs of a
  * transaction are what the consumer was done with since the one before; the group's committed offset tells the rest. When that was forgotten, what was made
- * already is made again (K71). Of a consumer that works on several
+ * already is made again (K71), and a group that has committed nothing yet may begin anew behind what was aborted (K70). Of a consumer that works on several
  * messages at once, or acks before it works, nobody recorded which of them a transaction covers: it is left out.
  */
 import { F } from '../../core/facts.ts';
@@ -88,6 +88,9 @@ export function offsetsApart(evidence: Evidence): Apart | null {
         break;
       }
       case F.assigned:
+        offsets.assigned(id);
+        done.delete(trace.peer(id));
+        break;
       case F.revoked:
       case F['commit-refused']:
         // What it was done with when it was no member any more is in none of its transactions.
@@ -134,9 +137,22 @@ class Offsets {
 
   /** The offset that a group had committed when that was forgotten, as nobody had been in it for too long. */
   readonly #forgotten = new Map<number, number>();
+  /** Where groups that have committed nothing may begin at the end of the log: the last time when somebody of one began to read. */
+  readonly #begun = new Map<number, FactId>();
+  readonly #beginsAtEnd: boolean;
 
   constructor(evidence: Evidence) {
     this.#evidence = evidence;
+    this.#beginsAtEnd = Object.values(evidence.scenario.consumers).some(
+      ({ options }) =>
+        textOf(options, 'forward.to') !== '' && textOf(options, 'auto.offset.reset', 'latest') !== 'earliest',
+    );
+  }
+
+  assigned(id: FactId): void {
+    const { trace } = this.#evidence;
+    const key = this.#key(trace.detail(id), trace.place(id));
+    if (this.#beginsAtEnd && !this.#last.has(key)) this.#begun.set(key, id);
   }
 
   forgotten(id: FactId): void {
@@ -199,7 +215,13 @@ class Offsets {
     const key = this.#key(trace.detail(id) || this.#evidence.groupOf(trace.peer(id)), trace.place(id));
     this.#last.set(key, id);
     for (const [offset, abort] of this.#undone.get(key) ?? [])
-      if (offset >= 0 && offset < trace.value(id) && this.#isThere(trace.place(id), offset, id)) return abort;
+      if (
+        abort > (this.#begun.get(key) ?? 0) &&
+        offset >= 0 &&
+        offset < trace.value(id) &&
+        this.#isThere(trace.place(id), offset, id)
+      )
+        return abort;
     return 0;
   }
 

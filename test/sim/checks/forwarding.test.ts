@@ -60,6 +60,14 @@ describe('a transaction that forwards', () => {
     expect(judged.sentence).toContain('aborted');
   });
 
+  it('may be passed by a group that has committed nothing and begins anew at the end of the log (K70)', () => {
+    const begins = '4.5 assigned b - rides/0 c-1 2 team';
+    expect(told([...read, ...writes(2, 3), aborted, begins, offset]).verdict).toBe('holds');
+    // Where it had committed, it goes on there.
+    const before = '1.5 committed b - rides/0 c-1 0 team';
+    expect(told([before, ...read, ...writes(2, 3), aborted, begins, offset]).verdict).toBe('violated');
+  });
+
   it('may pass what compaction removed before it was read again', () => {
     const removed = ['4.5 evicted b 1 rides/0 - 0 R:compaction', offset];
     expect(told([...read, ...writes(2, 3), aborted, ...removed]).verdict).toBe('holds');
