@@ -4,7 +4,7 @@
  */
 import { F } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
-import type { FactId, MessageId, Micros } from '../../core/types.ts';
+import type { ActorId, FactId, MessageId, Micros } from '../../core/types.ts';
 import { couldLose } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -102,7 +102,8 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
 
 /**
  * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, its sender
- * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence.
+ * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence; or
+ * it reads nothing of who publishes, because a disk is full, and the connection ended before there was room.
  */
 function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
   const node = trace.peer(sent);
@@ -111,18 +112,23 @@ function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
   const waited = (fromUs: Micros, toUs: Micros): Micros =>
     Math.min(...[node, sender].map((actor) => clocks.read(actor, toUs) - clocks.read(actor, fromUs)));
   const arrivesUs = trace.time(sent) + trace.value(sent);
+  const brokerOf = (actor: ActorId): string => trace.actors[actor]?.group ?? '';
+  // Of who publishes nothing is read while a disk of the broker is full.
+  const full = new Set<ActorId>();
   let readUs = arrivesUs;
   let isUp = true;
   let isPaused = false;
   for (let id = 1; id <= trace.count; id++) {
     const isLater = trace.time(id) > arrivesUs;
     if (isLater && !isUp) return true;
-    if (isLater && !isPaused && waited(readUs, trace.time(id)) > NOTICED_US) return false;
+    if (isLater && !isPaused && full.size === 0 && waited(readUs, trace.time(id)) > NOTICED_US) return false;
     const kind = trace.kind(id);
     if (kind === F['connection-lost'] && id > sent) {
       const ends = [trace.actor(id), trace.peer(id)];
       if (ends.includes(sender) && ends.includes(node)) return true;
     }
+    if (kind === F['disk-filled'] && !isLater && brokerOf(trace.actor(id)) === brokerOf(node)) full.add(trace.actor(id));
+    if (kind === F['disk-freed'] && full.delete(trace.actor(id)) && isLater) readUs = trace.time(id);
     const isOver = kind === F.crashed || kind === F.stopped;
     if (isOver && id > sent && !isLater && trace.actor(id) === sender) return true;
     if (trace.actor(id) !== node) continue;

@@ -117,6 +117,13 @@ describe('RabbitMQ with a full disk', () => {
   });
 });
 
+it('what a blocked connection has not read, and never reads because it ends, is no message that its broker forgot', () => {
+  const line = '{ at: 10500ms, fill: rabbitmq, for: 20s }, { at: 15s, crash: till, restart: 1s }';
+  const scenario = scenarioOf(rabbit(line).replace('confirms: true, confirm_timeout: 60s', 'confirms: false'));
+  const [found] = judge(run(scenario).trace, scenario, [{ claim: 'conservation', scope: '' }]);
+  expect(found?.verdict, found?.sentence).toBe('not exercised');
+});
+
 it('a disk that two lines fill is full until both are over', () => {
   const trace = traceOf(rabbit('{ at: 1s, fill: rabbitmq, for: 9s }, { at: 5s, fill: rabbitmq, for: 20s }'));
   expect(storyOf(trace, 'disk-filled', 'disk-freed')).toEqual([
