@@ -75,6 +75,8 @@ export class Network {
   readonly #alike = new Map<string, number>();
   /** Nothing splits, slows or interferes now. */
   #calm = true;
+  /** Until then something is on a link that had to do with a line of the timeline: nothing may overtake it. */
+  #lateUntilUs: Micros = 0;
 
   constructor(spec: NetworkSpec, actors: readonly Actor[], decider: Decider) {
     this.#spec = spec;
@@ -83,8 +85,8 @@ export class Network {
   }
 
   /** Whether hops of this link simply happen now: nothing to judge, no latency. */
-  isIdeal(from: ActorId, to: ActorId): boolean {
-    if (!this.#calm) return false;
+  isIdeal(from: ActorId, to: ActorId, now: Micros): boolean {
+    if (!this.#calm || now < this.#lateUntilUs) return false;
     const side = this.#side;
     const known = from < side && to < side ? this.#ideals[from * side + to] : 0;
     return known === 0 ? this.#learn(from, to) : known === 1;
@@ -114,7 +116,7 @@ export class Network {
     judgement.fate = FATE.passed;
     judgement.latencyUs = 0;
     const link = this.#links[from]?.[to] ?? this.#link(from, to);
-    if (link.ideal && this.#calm) return;
+    if (link.ideal && this.#calm && now >= link.lastArrivalUs) return;
 
     const key = ++link.sent;
     let latency = draw(link.latency, this.#decider, link.latencySite, key);
@@ -148,7 +150,10 @@ export class Network {
     else {
       const arrival = now + judgement.latencyUs;
       if (arrival < link.lastArrivalUs) judgement.latencyUs = link.lastArrivalUs - now;
-      else link.lastArrivalUs = arrival;
+      else {
+        link.lastArrivalUs = arrival;
+        if (link.ideal && arrival > this.#lateUntilUs) this.#lateUntilUs = arrival;
+      }
     }
   }
 

@@ -409,7 +409,7 @@ export class World implements Carrier, ProcessHost {
     if (target === undefined)
       throw new Error(`invariant: ${this.trace.actorName(from)} sends ${wire.type} to no actor ${to}`);
     const many = typeof messages !== 'number' && messages.length > 1;
-    if (!many && this.#network.isIdeal(from & ACTOR, to & ACTOR)) {
+    if (!many && this.#network.isIdeal(from & ACTOR, to & ACTOR, this.#agenda.now)) {
       this.#agenda.scheduleNow(EVENT.hop, to, from, target.incarnation, cause, wire);
       return;
     }
@@ -679,7 +679,7 @@ export class World implements Carrier, ProcessHost {
   #slow(ids: readonly ActorId[], cause: FactId): void {
     for (const id of ids) {
       const factor = lastFactor(this.#slowed, id);
-      this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.floor(factor * 100), 0, cause);
+      this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.round(factor * 100), 0, cause);
       const process = this.#processes.all[id] as Process;
       if (process.actor.kind === 'broker') this.#network.slow(id, factor);
       else this.#processes.command([id], { type: 'slow', factor }, cause);

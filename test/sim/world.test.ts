@@ -231,9 +231,22 @@ describe('the network', () => {
     );
   });
 
+  it('tells how slow somebody is as the line says it, to two decimals', () => {
+    const trace = traceOf(jobs('{ at: 0s, slow: worker, factor: 1.15 }'));
+    expect(factsOf(trace, 'slowed').map(({ id }) => trace.sentence(id))).toEqual(['worker works 1.15 times as long.']);
+  });
+
   it('can lose an ack: the work is done twice, once settled', () => {
     const trace = traceOf(jobs('{ at: 0s, lose: ack, times: 4 }'));
     expect([countOf(trace, 'applied'), countOf(trace, 'acked')]).toEqual([2, 1]);
+  });
+
+  it('that is ideal keeps the order on a link, too: what comes after a late hop waits for it', () => {
+    const timeline = '{ at: 0s, delay: request, by: 1500ms }';
+    const stored = (latency: string) =>
+      storyOf(traceOf(jobs(timeline, { send: '{ at: 1s }, { at: 2s }' }).replace('latency: 0ms', latency)), 'appended');
+    expect(stored('latency: 1ms').map((line) => line.split(' ')[2])).toEqual(['m1', 'm2']);
+    expect(stored('latency: 0ms')).toEqual(['2.500 appended m1 sqs', '2.500 appended m2 sqs']);
   });
 
   it('that is ideal writes no hops into the trace', () => {
