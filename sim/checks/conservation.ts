@@ -101,7 +101,8 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
 }
 
 /**
- * Whether a node never read what was sent to it: it was down when that arrived, went down before it went on from a pause, its sender
+ * Whether a node never read what was sent to it: it was down when that arrived, had been down just before it was sent, so that it came by a connection of
+ * which only the sender did not know that it had ended, went down before it went on from a pause, its sender
  * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence; or
  * it reads nothing of who publishes, because a disk is full, and the connection ended before there was room.
  */
@@ -127,10 +128,13 @@ function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
       const ends = [trace.actor(id), trace.peer(id)];
       if (ends.includes(sender) && ends.includes(node)) return true;
     }
-    if (kind === F['disk-filled'] && !isLater && brokerOf(trace.actor(id)) === brokerOf(node)) full.add(trace.actor(id));
+    if (kind === F['disk-filled'] && !isLater && brokerOf(trace.actor(id)) === brokerOf(node))
+      full.add(trace.actor(id));
     if (kind === F['disk-freed'] && full.delete(trace.actor(id)) && isLater) readUs = trace.time(id);
     const isOver = kind === F.crashed || kind === F.stopped;
     if (isOver && id > sent && !isLater && trace.actor(id) === sender) return true;
+    if (isOver && id < sent && trace.actor(id) === node && waited(trace.time(id), trace.time(sent)) <= NOTICED_US)
+      return true;
     if (trace.actor(id) !== node) continue;
     if (isOver) {
       if (isLater && isPaused) return true;

@@ -79,6 +79,11 @@ describe('a request of which nothing more is heard', () => {
     expect(heard('4 paused b', ...request, '9 resumed b', '9 connection-lost b - - p')).not.toBe('violated');
   });
 
+  it('may have come by a connection that its node had lost with a crash, of which its sender did not know yet', () => {
+    expect(heard('4 crashed b', '4 restarted b', ...request)).not.toBe('violated');
+    expect(heard('1 crashed b', '1 restarted b', ...request)).toBe('violated');
+  });
+
   it('may have come after the end of the connection, if its sender died while it was on its way', () => {
     const slow = ['5 produced p 1 - - 100 0', '5 sent p 1 - b 2000000 0'];
     expect(heard(...slow, '6 crashed p', '8 restarted p')).not.toBe('violated');
