@@ -112,7 +112,7 @@ export class PubsubNode implements Machine {
       case 'push':
         return this.#handing.dispatch(subscription, out);
       case 'expire':
-        if (out.now === subscription.expiresAtUs) this.#keeping.expire(subscription, out);
+        if (out.now >= subscription.expiresAtUs) this.#keeping.expire(subscription, out);
         return;
       default:
         return type satisfies never;

@@ -66,6 +66,18 @@ describe('a broker whose clock runs fast', () => {
     expect(storyOf(trace, 'lock-expired')[0]).toBe('3.500 lock-expired m1 sqs');
   });
 
+  it('deletes a subscription that nobody uses, though its clock leaps over the moment that it waits for', () => {
+    const trace = traceOf(`
+title: Unused
+broker: google-pubsub
+duration: 20h
+topics: { news: {} }
+queues: { unused: { topic: news, message_retention_duration: 30d, expiration_policy: { ttl: 1d } } }
+producers: { web: { to: news, send: [{ at: 1s }] } }
+timeline: [{ at: 1h, skew: google-pubsub, factor: 7 }]`);
+    expect(storyOf(trace, 'evicted').length).toBe(1);
+  });
+
   it('ends one early that it had given before', () => {
     const trace = traceOf(jobs('{ at: 5s, skew: sqs, factor: 4, for: 20s }'));
     // Four seconds had passed when the clock went wrong; the six that were left took a second and a half.
