@@ -678,6 +678,8 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'Chunking, schemas, geo-replication, subscription expiry and readers that start in the middle of a batch are left out: one that lost its connection there gets the batch whole (P8, P16, P57).',
   'Key_Shared reads ahead over at most 20,000 entries of keys that wait (P21).',
   'A compacted batch is kept whole when one of its messages is the latest of its key. What is compacted lies where it was published, and is deleted with its ledger: the real compacted ledger outlives that (P59).',
+  'The first consumer of a Failover subscription is served at once; the real broker lets it wait activeConsumerFailoverDelayTimeMillis like one that takes over (P19).',
+  'Every dead letter tells by RECONSUMETIMES how often it was redelivered; the real client adds that to messages that went through the retry topic only (P47).',
   'Custom message routers and the consistent-hash choice of a Failover consumer (PIP-392) are left out (P6, P19).',
   'A dead letter is told to have left its subscription when its copy is stored; if the ack that follows is lost and the original is handed out again, it is told to be taken back (P45).',
   'All read what is committed: transactionIsolationLevel is not there (P66).',
