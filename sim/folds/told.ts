@@ -2,6 +2,7 @@
 import { F, FACTS, type Tone } from '../../core/facts.ts';
 import type { FactId } from '../../core/types.ts';
 import type { Scenario, TimelineAction } from '../scenario/types.ts';
+import { RIGHT } from '../skew.ts';
 import type { Trace } from '../trace.ts';
 
 export type ToldScenario = Pick<Scenario, 'timeline' | 'consumers' | 'brokers'>;
@@ -53,6 +54,8 @@ export function toneOf(trace: Trace, { timeline }: Pick<Scenario, 'timeline'>, i
     const line = timeline[trace.value(id)];
     return line === undefined || harms(line.action) ? tone : 'notable';
   }
+  // Who is as fast as usual again, or has a clock that is right again, is well.
+  if ((kind === F.slowed || kind === F.skewed) && trace.value(id) === RIGHT) return 'notable';
   return kind === F.sent && isLostHop(trace, id) ? 'fault' : tone;
 }
 

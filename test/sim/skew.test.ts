@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Agenda, EVENT } from '../../sim/clock.ts';
+import { toneOf } from '../../sim/folds/told.ts';
 import { Clocks } from '../../sim/skew.ts';
-import { factsOf, storyOf, traceOf } from './runs.ts';
+import { run } from '../../sim/world.ts';
+import { factsOf, scenarioOf, storyOf, traceOf } from './runs.ts';
 
 const jobs = (timeline: string, consumer = '', send = '{ at: 1s }') => `
 title: Jobs
@@ -106,6 +108,12 @@ describe('a consumer whose clock runs slow', () => {
       '11.000 lock-expired m1 sqs',
     );
   });
+});
+
+it('a clock that is right again is told as no fault', () => {
+  const scenario = scenarioOf(jobs('{ at: 2s, skew: worker, factor: 2, for: 3s }'));
+  const { trace } = run(scenario);
+  expect(factsOf(trace, 'skewed').map(({ id }) => toneOf(trace, scenario, id))).toEqual(['fault', 'notable']);
 });
 
 it('of several lines the one that began last counts until it ends, then the one before', () => {

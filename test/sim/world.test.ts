@@ -249,6 +249,21 @@ describe('the network', () => {
     expect(stored('latency: 0ms')).toEqual(['2.500 appended m1 sqs', '2.500 appended m2 sqs']);
   });
 
+  it('that is ideal leaves a fact for each message of a hop with several: so that each is seen on its way', () => {
+    const trace = traceOf(`
+title: A batch
+broker: kafka
+duration: 10s
+topics: { jobs: { partitions: 1 } }
+producers: { web: { to: jobs, send: [{ at: 1s, times: 3 }], linger.ms: 100ms } }
+consumers: { worker: { from: jobs, auto.offset.reset: earliest } }
+network: { latency: 0ms }`);
+    const requests = factsOf(trace, 'sent').filter(
+      ({ actor, detail }) => detail === 0 && trace.actorName(actor) === 'web',
+    );
+    expect(requests.map(({ message }) => message)).toEqual([1, 2, 3]);
+  });
+
   it('that is ideal writes no hops into the trace', () => {
     expect(countOf(traceOf(jobs('')), 'sent')).toBe(0);
     expect(countOf(traceOf(jobs('').replace('latency: 0ms', 'latency: 1ms')), 'sent')).toBeGreaterThan(5);
@@ -294,6 +309,23 @@ describe('a run', () => {
     const replay = tapeDecider(tape, seedDecider('something else'));
     expect(traceOf(noisy(), { decider: replay }).digest).toBe(first.digest);
     expect([replay.mismatch(), first.digest]).toEqual([null, traceOf(noisy(), { seed: '7' }).digest]);
+  });
+
+  it('draws work for each message and attempt, whichever instance of a consumer gets it', () => {
+    const work = (count: number) => {
+      const trace = traceOf(`
+title: Work
+broker: sqs
+duration: 5m
+queues: { jobs: {} }
+producers: { web: { to: jobs, rate: 2/s, messages: 20 } }
+consumers: { worker: { from: jobs, count: ${count}, process: 200ms..2s } }`);
+      return factsOf(trace, 'begun')
+        .map(({ message, value }) => `m${message} ${value} ms`)
+        .sort();
+    };
+    expect(work(1)).toHaveLength(20);
+    expect(work(3)).toEqual(work(1));
   });
 
   it("draws the same for everybody when an actor is added: a newcomer shifts nobody's chance", () => {
