@@ -38,7 +38,7 @@ it('a consumer is inspected from its menu: what it holds, and what it did last, 
   const said = await last.innerText();
   await last.click();
   await expect.poll(async () => said.includes(((await at(page)).timeUs / 1_000_000).toFixed(3))).toBe(true);
-  const inHand = inspector.locator('.held button');
+  const inHand = inspector.locator('.listed button');
   await inHand.click();
   await expect.poll(() => inHand.getAttribute('aria-pressed')).toBe('true');
   expect(complaints).toEqual([]);

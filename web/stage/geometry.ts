@@ -114,7 +114,8 @@ export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
     for (const { link, from, to } of ways) {
       const isFar = to.type === 'queue' && to.deadLetter && layout.boxes.some((box) => liesBetween(box, from, to));
       const straight = (): Path => pathOf([downwards(from, to, trackOf(ways, link, from, to))]);
-      paths.set(link.key, isFar ? alongEdge(from, to, layout.width) : straight());
+      const past = (): Path | null => betweenBoxes(from, to, layout.boxes);
+      paths.set(link.key, isFar ? alongEdge(from, to, layout.width) : (past() ?? straight()));
     }
     return paths;
   }
@@ -314,6 +315,30 @@ function alongEdge(from: Box, to: Box, width: number): Path {
   const start = portAt({ box: from, side, towards: 0 }, 0.7);
   const end = portAt({ box: to, side, towards: 0 }, 0.5);
   return upright(start, end, isLeft ? EDGE : width - EDGE, 10);
+}
+
+/** From the edge of a box to the way beside it, px: boxes of a row stand that close to each other. */
+const BESIDE = 3;
+
+/** Past a row of boxes that stands between, where one of them is in the way: down beside the narrower end, which has its fellows over it or under it. Null where nothing is, or where there is no way. */
+function betweenBoxes(from: Box, to: Box, boxes: readonly Box[]): Path | null {
+  if (from.w === to.w || from.y > to.y) return null;
+  const isDown = from.w > to.w;
+  const [narrow, broad] = isDown ? [to, from] : [from, to];
+  const between = boxes.filter((box) => liesBetween(box, from, to));
+  const isInWay = (x: number): boolean => between.some((box) => x > box.x - 1 && x < box.x + box.w + 1);
+  // The first of a row has its fellows on its right only.
+  const isFirst = narrow.x < broad.x + 2 * BESIDE;
+  const edge = isFirst ? narrow.x + narrow.w : narrow.x;
+  const x = isFirst ? edge + BESIDE : edge - BESIDE;
+  const isOver = x > broad.x && x < broad.x + broad.w;
+  if (!isInWay(narrow.x + narrow.w / 2) || isInWay(x) || !isOver) return null;
+  const y = narrow.y + narrow.h * (isDown ? 0.5 : 0.75);
+  const side = { x: edge, y };
+  const turn = { x, y };
+  return isDown
+    ? pathOf([line({ x, y: from.y + from.h }, { x, y: y - BESIDE }), corner({ x, y: y - BESIDE }, turn, side)])
+    : pathOf([corner(side, turn, { x, y: y + BESIDE }), line({ x, y: y + BESIDE }, { x, y: to.y })]);
 }
 
 /** −1 … 1: links that leave one box are fanned out. */

@@ -95,6 +95,8 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
   const hasMiddle = parts.queues.length + parts.partitions.length > 0;
   const chipsW = sum(parts.nodes, (node) => chipWidth(node) + 6);
   const isBeside = chipsW < inner - 160;
+  // What an exchange could not route is told under it.
+  if (isBeside && parts.exchanges.length > 0) y += 12;
   if (hasMiddle) {
     const lines = chipLines(parts.nodes, inner);
     if (!isBeside) y += (lines.length - 1) * CHIP_LINE + 24;
