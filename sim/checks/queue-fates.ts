@@ -12,11 +12,11 @@ export const END = { acked: 1, deadLettered: 2, policy: 4, lost: 8, redriven: 16
 
 /** One queue's table; arrays by message number. */
 export interface QueueFate {
-  readonly ready: Uint8Array;
-  readonly inFlight: Uint8Array;
+  readonly ready: Uint16Array;
+  readonly inFlight: Uint16Array;
   readonly ends: Uint8Array;
   /** How many copies were stored in all. */
-  readonly copies: Uint8Array;
+  readonly copies: Uint16Array;
   /** The first time that another broker was to send it here; the first time it was stored here; what was last recorded of it here. Fact numbers. */
   readonly owed: Uint32Array;
   readonly stored: Uint32Array;
@@ -85,10 +85,10 @@ export class QueueFates {
     if (fate === undefined) {
       const n = this.trace.messageCount + 1;
       fate = {
-        ready: new Uint8Array(n),
-        inFlight: new Uint8Array(n),
+        ready: new Uint16Array(n),
+        inFlight: new Uint16Array(n),
         ends: new Uint8Array(n),
-        copies: new Uint8Array(n),
+        copies: new Uint16Array(n),
         owed: new Uint32Array(n),
         stored: new Uint32Array(n),
         last: new Uint32Array(n),

@@ -272,6 +272,13 @@ const cases: readonly Case[] = [
     '9 started b2',
   ]),
   queue('conservation', 'holds', 'a redelivery adds up', crashedAndDone),
+  queue('conservation', 'holds', 'more copies than a byte counts are in hand, and given back', [
+    '1 produced p 1 - - 100 0',
+    ...Array.from({ length: 300 }, (): Line => '1 appended b 1 jobs - 0 0'),
+    ...Array.from({ length: 300 }, (): Line => '2 delivered b 1 jobs c-1 3000 1'),
+    '3 crashed c-1',
+    ...Array.from({ length: 300 }, (): Line => '4 requeued b 1 jobs - 0 R:lock_expired'),
+  ]),
   queue('conservation', 'not exercised', 'all went straight through', smooth),
 
   log('replay-fidelity', 'violated', 'the second reading skips a record', [
