@@ -82,7 +82,10 @@ export interface BrokerKind {
   readonly exchanges?: OptionTable;
   readonly producers: OptionTable;
   readonly consumers: OptionTable;
-  /** Options of a queue or a topic that may change while it is in use, here by a `set` line of the timeline; absent where none may. */
+  /**
+   * Options of a queue or a topic that may change while it is in use, here by a `set` line of the timeline; absent where none may. A table is named where it may be given
+   * anew as a whole, its fields (`RedrivePolicy.maxReceiveCount`) where each may by itself; `*` stands for any name of a map.
+   */
   readonly changeable?: readonly string[];
   /** Which commands of the timeline its nodes carry out; absent for none of these. */
   readonly commands?: readonly ('redrive' | 'purge' | 'seek' | 'snapshot')[];

@@ -709,6 +709,13 @@ export const sns: BrokerKind = {
   producers: PRODUCER_OPTIONS,
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
+  changeable: [
+    'subscriptions.*.FilterPolicy',
+    'subscriptions.*.FilterPolicyScope',
+    'subscriptions.*.RawMessageDelivery',
+    'subscriptions.*.RedrivePolicy',
+    'subscriptions.*.queue-policy',
+  ],
   lacks: {
     fill: 'SNS is a managed service: it has no disk that its users could fill.',
     redrive:

@@ -55,6 +55,8 @@ export const sqs: BrokerKind = {
     'ReceiveMessageWaitTimeSeconds',
     'MaximumMessageSize',
     'ContentBasedDeduplication',
+    'RedrivePolicy',
+    'RedrivePolicy.deadLetterTargetArn',
     'RedrivePolicy.maxReceiveCount',
   ],
   commands: ['redrive', 'purge'],

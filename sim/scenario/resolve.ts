@@ -8,6 +8,7 @@ import { numberOf, type OptionValues, tableOf, textOf } from '../../core/options
 import type { Distribution } from '../../core/parts/distribution.ts';
 import type { Micros } from '../../core/types.ts';
 import { emptyTable } from './by-name.ts';
+import { whyFixed } from './changeable.ts';
 import { checkClients, consumerParts, producerParts } from './client-parts.ts';
 import { checkExpression, type Purpose } from './expect-check.ts';
 import { namesOf as expressionNames, scopeMistake } from './expect-names.ts';
@@ -85,7 +86,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     consumers: byName(file.consumers, (entry, name) => consumer(entry, name, brokerName(entry.broker, brokers))),
     stores: stores(file),
     network: network(file, names),
-    timeline: file.timeline.flatMap((line) => timelineEntries(source, line, names)),
+    timeline: file.timeline.flatMap((line) => timelineEntries(source, file, line, brokers, names)),
     claims: file.claims,
     expect: file.expect.map((text) => ({ text })),
     exercised: file.exercised,
@@ -319,7 +320,13 @@ function link(entry: Values<typeof LINK_FIELDS>, names: ReadonlyMap<string, stri
 }
 
 /** A `set:` line becomes one entry for each of its settings, with the value as the program has it (µs, bytes, distributions). */
-function timelineEntries(source: Source, line: Line, names: ReadonlyMap<string, string>): TimelineEntry[] {
+function timelineEntries(
+  source: Source,
+  file: ScenarioEntry,
+  line: Line,
+  brokers: Scenario['brokers'],
+  names: ReadonlyMap<string, string>,
+): TimelineEntry[] {
   const { label } = line;
   const when = renameWhen(line.when, names);
   if (line.action !== null) return [{ when, action: renameAction(line.action, names), label }];
@@ -328,6 +335,13 @@ function timelineEntries(source: Source, line: Line, names: ReadonlyMap<string, 
     const found = follow(source, path);
     if ('message' in found) {
       source.error({ ...spot, node: spot.keyNode }, found.message, 'the path of a setting in this file', found.hint);
+      continue;
+    }
+    const [section, name = ''] = found.path;
+    const home = section === 'queues' ? file.queues.get(name) : section === 'topics' ? file.topics.get(name) : undefined;
+    const fixed = whyFixed(found.path, kindIn(source, brokers, brokerName(home?.broker, brokers)));
+    if (fixed !== null) {
+      source.error({ ...spot, node: spot.keyNode }, fixed.message, fixed.expected, fixed.hint);
       continue;
     }
     const value = found.shape.read(spot);
@@ -928,8 +942,12 @@ function checkExpressions(source: Source, file: ScenarioEntry, scenario: Scenari
   });
 }
 
-function kindOf(source: Source, scenario: Scenario, broker: string): BrokerKind | null {
-  const kind = scenario.brokers[broker]?.kind ?? '';
+function kindOf(source: Source, { brokers }: Scenario, broker: string): BrokerKind | null {
+  return kindIn(source, brokers, broker);
+}
+
+function kindIn(source: Source, brokers: Scenario['brokers'], broker: string): BrokerKind | null {
+  const kind = brokers[broker]?.kind ?? '';
   return Object.hasOwn(source.kinds, kind) ? (source.kinds[kind] ?? null) : null;
 }
 

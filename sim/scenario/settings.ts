@@ -5,8 +5,8 @@
 import { parse } from 'yaml';
 import { BROKERS } from '../../core/brokers/index.ts';
 import type { BrokerKind } from '../../core/brokers/kind.ts';
-import { CONSUMER_CHANGES, PRODUCER_CHANGES, STORE_CHANGES } from '../../core/clients/changes.ts';
 import type { OptionTable } from '../../core/options.ts';
+import { changeableOf } from './changeable.ts';
 import { BROKER, CONSUMER_FIELDS, PRODUCER_FIELDS, QUEUE_FIELDS, STORE_FIELDS, TOPIC_FIELDS } from './grammar.ts';
 import { defaultText } from './options.ts';
 import type { Fields } from './shapes.ts';
@@ -49,16 +49,6 @@ const FIELDS: Readonly<Record<Section, Fields>> = {
   consumers: CONSUMER_FIELDS,
   stores: STORE_FIELDS,
 };
-/** Words of the file itself that may change while it runs. */
-const CHANGES: Readonly<Record<Section, readonly string[]>> = {
-  brokers: [],
-  queues: [],
-  topics: [],
-  exchanges: [],
-  producers: ['rate', ...Object.keys(PRODUCER_CHANGES)],
-  consumers: Object.keys(CONSUMER_CHANGES),
-  stores: Object.keys(STORE_CHANGES),
-};
 const SECTIONS = Object.keys(FIELDS) as readonly Section[];
 
 type Written = Readonly<Record<string, unknown>>;
@@ -71,14 +61,14 @@ export function settingsOf(text: string, scenario: Scenario): readonly SettingsO
       const broker = brokerOf(section, name, declared, scenario);
       const written = writtenOf(file, section, name);
       const table = broker === null ? {} : tableOf(broker, section);
-      const changeable = section === 'queues' || section === 'topics' ? (broker?.changeable ?? []) : [];
+      const changeable = changeableOf(section, broker);
       return {
         section,
         name,
         broker: broker?.title ?? '',
         settings: [
           ...optionSettings(table, written, '', changeable),
-          ...fieldSettings(FIELDS[section], written, CHANGES[section]),
+          ...fieldSettings(FIELDS[section], written, changeable),
         ],
       };
     }),
@@ -113,7 +103,8 @@ function optionSettings(
     const full = `${prefix}${name}`;
     const one = setting(full, written[name], otherwise, changeable.includes(full), spec.doc, spec.source);
     if (spec.type !== 'object') return [one];
-    if (!one.isSet) return [{ ...one, value: 'none' }];
+    // What can be given anew as a whole takes more than the one value of a setting.
+    if (!one.isSet) return [{ ...one, value: 'none', canChange: false }];
     return optionSettings(spec.fields, recordOf(written[name]), `${full}.`, changeable);
   });
 }

@@ -62,6 +62,7 @@ const rabbitQueues: OptionTable = {
 export const KINDS: Readonly<Record<string, BrokerKind>> = {
   sqs: kind('sqs', 'SQS', {
     queues: sqsQueues,
+    changeable: ['VisibilityTimeout', 'RedrivePolicy.maxReceiveCount'],
     commands: ['redrive'],
     consumers: {
       WaitTimeSeconds: { type: 'duration', unit: 's', default: 20 * S, max: 20 * S, doc: 'Poll.', source: 'S7' },
