@@ -14,7 +14,8 @@ import { type OutboxRow, OutboxTable, serveOutbox } from './outbox.ts';
 export interface StoreSettings {
   readonly write: Distribution;
   readonly concurrency: number;
-  readonly perSecondMax: number;
+  /** Writes beyond this many per second are refused; null for no limit, 0 refuses all. */
+  readonly perSecondMax: number | null;
   readonly failProbability: number;
   readonly floor: number | null;
   /** Writes that carry the same value of this attribute within `forUs` are one; null for no such keys. */
@@ -71,7 +72,7 @@ export class Store implements Machine {
   #waiting: Waiting[] = [];
   #busy = 0;
   #writes = 0;
-  /** The running one-second window of `perSecondMax`. */
+  /** When the present stretch of `perSecondMax` began, and how many writes it has taken. */
   #windowBeganUs: Micros = 0;
   #inWindow = 0;
   #factor = 1;
@@ -127,12 +128,15 @@ export class Store implements Machine {
 
   #admits(now: Micros): boolean {
     const { perSecondMax } = this.#settings;
-    if (perSecondMax === 0) return true;
-    if (now - this.#windowBeganUs >= 1_000_000) {
+    if (perSecondMax === null) return true;
+    if (perSecondMax === 0) return false;
+    // A stretch takes whole writes: of a rate that is no whole number it is shorter or longer than a second.
+    const most = Math.max(1, Math.floor(perSecondMax));
+    if ((now - this.#windowBeganUs) * perSecondMax >= most * 1_000_000) {
       this.#windowBeganUs = now;
       this.#inWindow = 0;
     }
-    if (this.#inWindow >= perSecondMax) return false;
+    if (this.#inWindow >= most) return false;
     this.#inWindow++;
     return true;
   }

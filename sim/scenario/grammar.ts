@@ -632,7 +632,11 @@ export const IDEMPOTENCY_FIELDS = {
 export const STORE_FIELDS = {
   write: defaulted(distribution, '1ms', '5ms', 'How long one write takes.'),
   concurrency: defaulted(integer(0, 1_000_000), '0', '10', 'Writes served at a time; 0 is no limit.'),
-  capacity: optional(perSecond, '100/s', 'Writes beyond this rate are refused; absent is no limit.'),
+  capacity: optional(
+    perSecond,
+    '100/s',
+    'Writes beyond this rate are refused, counted second by second; `0/s` refuses all, absent is no limit.',
+  ),
   fail: defaulted(probability, '0', '1%', 'Chance that a write fails.'),
   floor: optional(number(), '0', 'An increment that would take a row below this is refused.'),
   idempotency: optional(

@@ -58,6 +58,8 @@ import type {
 
 const MOST_ACTORS = 2_000;
 const MOST_PARTITIONS = 1_000;
+/** A trace tells so many places apart: partitions, and what their groups have of each, beside all else that has one. */
+const MOST_PLACES = 60_000;
 
 /** The scenario; it may be used only when nothing was reported as an error. */
 export function resolve(source: Source, file: ScenarioEntry): Scenario {
@@ -272,7 +274,7 @@ function store(entry: Values<typeof STORE_FIELDS>): StoreSpec {
   return {
     write: entry.write,
     concurrency: entry.concurrency,
-    perSecondMax: entry.capacity ?? 0,
+    perSecondMax: entry.capacity ?? null,
     failProbability: entry.fail,
     floor: entry.floor ?? null,
     idempotency:
@@ -338,7 +340,8 @@ function timelineEntries(
       continue;
     }
     const [section, name = ''] = found.path;
-    const home = section === 'queues' ? file.queues.get(name) : section === 'topics' ? file.topics.get(name) : undefined;
+    const home =
+      section === 'queues' ? file.queues.get(name) : section === 'topics' ? file.topics.get(name) : undefined;
     const fixed = whyFixed(found.path, kindIn(source, brokers, brokerName(home?.broker, brokers)));
     if (fixed !== null) {
       source.error({ ...spot, node: spot.keyNode }, fixed.message, fixed.expected, fixed.hint);
@@ -400,6 +403,7 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
       );
     }
   }
+  checkPlaces(source, scenario);
   if (Object.keys(scenario.brokers).length < 2) return;
   for (const section of [...SECTIONS, 'producers', 'consumers'] as const) {
     for (const entry of file[section].values()) {
@@ -412,6 +416,24 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
       );
     }
   }
+}
+
+/** Topics that are each of a fair size may be too many together. */
+function checkPlaces(source: Source, { topics, consumers }: Scenario): void {
+  let partitions = 0;
+  let places = 0;
+  for (const [name, { options }] of Object.entries(topics)) {
+    const groups = new Set(Object.values(consumers).flatMap(({ from, group }) => (from.includes(name) ? [group] : [])));
+    const own = numberOf(options, 'partitions', 1);
+    partitions += own;
+    places += own * (1 + groups.size);
+  }
+  if (places <= MOST_PLACES) return;
+  source.error(
+    source.child(source.root, 'topics'),
+    `the topics have ${partitions} partitions together.`,
+    `at most ${MOST_PLACES}, where each counts once more for every group that reads it`,
+  );
 }
 
 /** Combinations of settings that the broker or its client refuses. */
@@ -475,7 +497,6 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
   const places = new Map<string, string>();
   const actors = new Map<string, string>();
   let count = 0;
-  const nodes = nodeNames(source, scenario);
   const claimName = (taken: Map<string, string>, name: string, what: string, spot: Spot): void => {
     const other = taken.get(name);
     if (other === undefined) taken.set(name, what);
@@ -491,6 +512,7 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
     for (const [name, entry] of file[section])
       claimName(places, name, `${section === 'exchanges' ? 'an exchange' : `a ${section.slice(0, -1)}`}`, entry.spot);
   }
+  for (const node of nodeNames(source, scenario)) claimName(actors, node, 'a broker node', source.root);
   for (const name of Object.keys(scenario.stores)) {
     const spot =
       file.stores.get(name)?.spot ??
@@ -505,18 +527,10 @@ function checkNames(source: Source, file: ScenarioEntry, scenario: Scenario): vo
     ['consumers', 'a consumer'],
   ] as const) {
     for (const [name, entry] of file[section]) {
-      if (nodes.includes(name)) {
-        source.error(
-          { ...entry.spot, node: entry.spot.keyNode },
-          `\`${name}\` is the name of a broker node.`,
-          '',
-          'Rename it.',
-        );
-      }
       claimName(actors, name, what, entry.spot);
-      for (let i = 1; i <= entry.count; i++)
-        claimName(actors, `${name}-${i}`, `an instance of \`${name}\``, entry.spot);
-      count += entry.count;
+      const most = section === 'consumers' ? mostInstances(file, name, entry.count) : entry.count;
+      for (let i = 1; i <= most; i++) claimName(actors, `${name}-${i}`, `an instance of \`${name}\``, entry.spot);
+      count += most;
     }
   }
   if (count > MOST_ACTORS)
@@ -609,6 +623,14 @@ function isInstance(name: string, file: ScenarioEntry): boolean {
   const match = /^(.+)-(\d{1,4})$/.exec(name);
   const declared = match?.[1] ?? '';
   return file.consumers.has(declared) && scaled(file, declared);
+}
+
+/** How many instances a consumer may ever have; those that scaling adds have names like the others. */
+function mostInstances(file: ScenarioEntry, consumer: string, count: number): number {
+  let most = Math.max(count, file.autoscale.get(consumer)?.max ?? 0);
+  for (const { action } of file.timeline)
+    if (action?.type === 'scale' && action.consumer === consumer) most = Math.max(most, action.count);
+  return most;
 }
 
 /** Whether instances come and go, so that even a single one has a number. */

@@ -193,7 +193,8 @@ export const size: Shape<number> = measured(
 export const byteRate: Shape<number> = fromText(
   'a number of bytes per second such as `10MB/s`',
   { type: 'string' },
-  parseByteRate,
+  (value) => parseByteRate(value) || null,
+  (value) => (parseByteRate(value) === 0 ? 'Leave it out for no limit; nothing passes a link that is `split`.' : ''),
 );
 
 export const probability: Shape<number> = measured(

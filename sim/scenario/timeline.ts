@@ -490,6 +490,15 @@ function readVerb(verb: Verb, spot: Spot): Line | undefined {
     case 'redrive': {
       const entry = VERBS.redrive.read(spot);
       if (entry?.redrive === undefined) return undefined;
+      if (entry.rate === 0) {
+        const { source } = spot;
+        source.error(
+          source.child(spot, 'rate'),
+          'nothing would be moved back.',
+          'a rate above 0',
+          'Leave it out to move all at once.',
+        );
+      }
       const to = entry.to ?? null;
       const action = { type: 'redrive', queue: entry.redrive, to, perSecond: entry.rate ?? 0 } as const;
       return plain(entry, action, `${entry.redrive} is moved back${to === null ? '' : ` to ${to}`}`);

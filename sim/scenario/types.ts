@@ -185,8 +185,8 @@ export interface StoreSpec {
   readonly write: Distribution;
   /** Writes served at a time; 0 is no limit. */
   readonly concurrency: number;
-  /** Writes beyond this many per second are refused ("too many requests"); 0 is no limit. */
-  readonly perSecondMax: number;
+  /** Writes beyond this many per second are refused ("too many requests"); null is no limit, 0 refuses all. */
+  readonly perSecondMax: number | null;
   readonly failProbability: number;
   /** An increment that would take a row below this is refused; null for no such rule. */
   readonly floor: number | null;

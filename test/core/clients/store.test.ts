@@ -12,7 +12,7 @@ function storeOf(settings: Partial<StoreSettings> = {}) {
   const defaults: StoreSettings = {
     write: { type: 'constant', us: 0 },
     concurrency: 0,
-    perSecondMax: 0,
+    perSecondMax: null,
     failProbability: 0,
     floor: null,
     idempotency: null,
@@ -105,6 +105,27 @@ describe('a store', () => {
     bench.wait(1_000_000);
     write('set', bench.message());
     expect(answers()).toEqual([true, true, false, true]);
+  });
+
+  it('takes a rate below one a second at its word, and one of nothing', () => {
+    const { bench, write, answers } = storeOf({ perSecondMax: 0.5 });
+    for (let i = 0; i < 4; i++) {
+      write('set', bench.message());
+      bench.wait(1_000_000);
+    }
+    expect(answers()).toEqual([true, false, true, false]);
+    const none = storeOf({ perSecondMax: 0 });
+    none.write('set', none.bench.message());
+    expect(none.answers()).toEqual([false]);
+  });
+
+  it('takes no more in the long run than a rate that is no whole number', () => {
+    const { bench, write, answers } = storeOf({ perSecondMax: 1.5 });
+    for (let i = 0; i < 100; i++) {
+      write('set', bench.message());
+      bench.wait(100_000);
+    }
+    expect(answers().filter((ok) => ok)).toHaveLength(15);
   });
 
   it('loses in a crash the writes that are not done, and nothing else', () => {

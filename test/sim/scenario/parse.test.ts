@@ -129,7 +129,7 @@ describe('a default that depends on the rest:', () => {
       photos: {
         write: { type: 'constant', us: 1_000 },
         concurrency: 0,
-        perSecondMax: 0,
+        perSecondMax: null,
         failProbability: 0,
         floor: null,
         idempotency: null,
