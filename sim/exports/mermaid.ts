@@ -99,7 +99,7 @@ function stepsOf(trace: Trace, scenario: Scenario, stretch: Stretch): Step[] {
       steps.push({ timeUs, fact: id, order: 2, line, actors: actor === 0 ? [] : [actor], counts: true });
     }
   }
-  steps.push(...barSteps(trace, scenario, first, last));
+  addBars(steps, trace, scenario, first, last);
   return steps.sort((a, b) => a.timeUs - b.timeUs || a.fact - b.fact || a.order - b.order);
 }
 
@@ -120,9 +120,8 @@ function hopStep(trace: Trace, id: FactId): Step | null {
   return { timeUs, fact: id, order: 1, line, actors: [from, to], counts: true };
 }
 
-/** Bars that begin in the stretch or last into it. */
-function barSteps(trace: Trace, scenario: Scenario, first: FactId, last: FactId): Step[] {
-  const steps: Step[] = [];
+/** Bars that begin in the stretch or last into it: hundreds of thousands in a long run. */
+function addBars(steps: Step[], trace: Trace, scenario: Scenario, first: FactId, last: FactId): void {
   const { count, kinds, actors, facts, ends, slots } = holdingsOf(trace, scenario);
   const add = (fact: FactId, order: number, verb: string, actor: ActorId): void => {
     const timeUs = trace.time(fact);
@@ -135,7 +134,6 @@ function barSteps(trace: Trace, scenario: Scenario, first: FactId, last: FactId)
     add(Math.max(begin, first), 3, 'activate', actor);
     if (end !== 0 && end <= last) add(end, 0, 'deactivate', actor);
   }
-  return steps;
 }
 
 function ref(actor: ActorId): string {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { F } from '../../../core/facts.ts';
 import { cell, csvLines } from '../../../sim/exports/csv.ts';
 import { EXPORTS } from '../../../sim/exports/index.ts';
 import { label, mermaidLines } from '../../../sim/exports/mermaid.ts';
@@ -84,6 +85,23 @@ it('a diagram ends at its bound and says how much is missing', () => {
   const lines = [...mermaidLines(trace, scenario, WHOLE, 4)];
   expect(lines.filter((line) => /-(>>|x)a\d|Note over/.test(line))).toHaveLength(5);
   expect(lines.join('\n')).toMatch(/The diagram ends here\. \d+ more arrows/);
+});
+
+it('a diagram ends at its bound however many bars there are', () => {
+  const long = traceOf(YAML);
+  const id = Array.from({ length: long.count }, (_, i) => i + 1).find((one) => long.name(one) === 'delivered') ?? 0;
+  const { actor, message, place, peer } = {
+    actor: long.actor(id),
+    message: long.messageOf(id),
+    place: long.place(id),
+    peer: long.peer(id),
+  };
+  for (let i = 0, now = long.endedAtUs; i < 70_000; i++) {
+    long.append(++now, F.delivered, actor, message, place, peer, 1, 0, 0);
+    long.append(++now, F.acked, actor, message, place, peer, 0, 0, 0);
+  }
+  const stretch = { fromUs: 0, toUs: long.endedAtUs + 200_000 };
+  expect([...mermaidLines(long, scenario, stretch, 4)].join('\n')).toMatch(/The diagram ends here/);
 });
 
 it('on ideal links, where nothing is seen on its way, arrows follow the causes', () => {
