@@ -3,7 +3,7 @@
  * and the terminal are touched. Exit status: 0 all holds, 1 something claimed or expected does not hold, 2 bad input or usage, 3 a limit
  * was hit. People's output goes with colours and progress only to a terminal.
  */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type CAC, cac } from 'cac';
 import pc from 'picocolors';
 import type { Micros } from '../core/types.ts';
@@ -24,7 +24,7 @@ import { formatDuration, parseDuration } from './scenario/duration.ts';
 import { setInText } from './scenario/edit.ts';
 import { type Parsed, parseScenario } from './scenario/parse.ts';
 import type { Scenario } from './scenario/types.ts';
-import { type Run, World } from './world.ts';
+import { type Ending, type Run, World } from './world.ts';
 
 export const STATUS = { holds: 0, fails: 1, badInput: 2, limit: 3 } as const;
 const EVENTS_A_SLICE = 200_000;
@@ -159,15 +159,17 @@ function follow(words: readonly string[]): void {
 function runCommand(file: string, options: RunOptions): void {
   if (options.log !== undefined && options.log !== 'notable' && options.log !== 'all')
     throw new UsageError(`--log stands alone or with \`all\`, not with "${options.log}".`);
+  if (options.log !== undefined && options.json === true)
+    throw new UsageError('--log and --json are two ways to tell of a run: choose one of them.');
   const parsed = read(file, options, underOf(options)[0]);
   if (parsed === null) return;
   const lanes = parsed.under === null ? [] : underOf(options).length > 0 ? underOf(options) : parsed.under.lanes;
   if (lanes.length > 1) return runLanes(file, options, lanes);
   const { scenario } = parsed;
+  keepApart('--trace', options.trace, file);
   const run = simulate(scenario, options);
   if (options.trace !== undefined) writeLines(options.trace, traceLines(run.trace, aboutOf(file, parsed, options)));
-  if (options.log !== undefined && options.json !== true)
-    for (const line of logLines(run.trace, scenario, options.log === 'all')) print(line);
+  if (options.log !== undefined) for (const line of logLines(run.trace, scenario, options.log === 'all')) print(line);
   const result = report(run, seedOf(scenario, options));
   if (options.json === true) print(JSON.stringify(result));
   else printReport(result, runArguments(file, options));
@@ -239,7 +241,8 @@ function gradeCommand(file: string, options: CommonOptions): void {
   }
   if (options.json === true) print(JSON.stringify({ format: 'queuelab/grade@1', exercise: scenario.title, ...result }));
   else printGrade(result, file, sets);
-  process.exitCode = result.won ? STATUS.holds : STATUS.fails;
+  const isCut = [result.shown, ...result.hidden].some(({ ending }) => ending !== 'duration');
+  process.exitCode = result.won ? STATUS.holds : isCut ? STATUS.limit : STATUS.fails;
 }
 
 function exportCommand(file: string, options: ExportOptions): void {
@@ -249,27 +252,42 @@ function exportCommand(file: string, options: ExportOptions): void {
       `export wants --format with one of ${FORMATS.join(', ')}${format === '' ? '.' : `, not "${format}".`}`,
     );
   const text = readText(file);
-  const isTrace = /^\s*\{/.test(text);
+  const isTrace = isTraceText(text);
   if (isTrace && (options.seed !== undefined || options.set !== undefined || options.under !== undefined))
     throw new UsageError(`${file} is a trace, which is not run again: --seed, --set and --under are for scenarios.`);
+  if (format === 'yaml' && (options.from !== undefined || options.to !== undefined))
+    throw new UsageError('--from and --to cut a run out; --format yaml writes the scenario, which is whole.');
+  keepApart('--out', options.out, file);
+  if (format === 'yaml') {
+    const about = isTrace ? (exportedTrace(file, text)?.about ?? null) : exportedScenario(file, options);
+    if (about !== null) write(options, scenarioLines(about));
+    return;
+  }
   const what = isTrace ? exportedTrace(file, text) : exportedRun(file, options);
   if (what === null) return;
   const fromUs = unless(timeOf('--from', options.from, 0));
   const toUs = unless(timeOf('--to', options.to, Math.max(what.trace.endedAtUs, fromUs)));
   if (toUs < fromUs) throw new UsageError(`--from ${options.from ?? 0} is later than --to ${options.to}.`);
-  const lines =
-    format === 'yaml'
-      ? scenarioLines(what.about)
-      : EXPORTS[format as ExportFormat].lines({ ...what, stretch: { fromUs, toUs } });
-  if (options.out !== undefined) writeLines(options.out, lines);
+  write(options, EXPORTS[format as ExportFormat].lines({ ...what, stretch: { fromUs, toUs } }));
+}
+
+function write({ out }: ExportOptions, lines: Iterable<string>): void {
+  if (out !== undefined) writeLines(out, lines);
   else printLines(lines);
 }
 
 type ExportedRun = Omit<Exported, 'stretch'>;
 
+/** Reads a scenario, one in neutral words for the broker that was asked for, else for all that it names; null when it cannot be run, which has been said. */
+function exportedScenario(file: string, options: ExportOptions): TraceAbout | null {
+  const under = oneUnder(options, 'export');
+  const parsed = read(file, options, under);
+  return parsed === null ? null : { ...aboutOf(file, parsed, options), under: under ?? null };
+}
+
 /** Runs a scenario; null when it cannot be run, which has been said. */
 function exportedRun(file: string, options: ExportOptions): ExportedRun | null {
-  const parsed = read(file, options, oneUnder(options, 'export'));
+  const parsed = readOne(file, options, 'export');
   if (parsed === null) return null;
   const { trace, ending } = simulate(parsed.scenario, options);
   if (ending !== 'duration') {
@@ -321,7 +339,16 @@ function conformCommand(paths: readonly string[], options: CommonOptions): void 
 // ── Files and runs ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function load(file: string, options: CommonOptions): Scenario | null {
-  return read(file, options, oneUnder(options, 'why'))?.scenario ?? null;
+  return readOne(file, options, 'why')?.scenario ?? null;
+}
+
+/** Reads a file for a command that is about one run, which of several brokers is not chosen in silence. */
+function readOne(file: string, options: CommonOptions, command: string): (Parsed & { scenario: Scenario }) | null {
+  const under = oneUnder(options, command);
+  const parsed = read(file, options, under);
+  const lanes = parsed?.under?.lanes ?? [];
+  if (under === undefined && lanes.length > 1) throw new UsageError(ofOneRun(`${command} is`, lanes));
+  return parsed;
 }
 
 /** Reads a file, one in neutral words for the profile that is given; null when it cannot be run, which has been said. */
@@ -345,8 +372,11 @@ function aboutOf(file: string, parsed: Parsed & { scenario: Scenario }, options:
 
 /** Names of profiles that were asked for, each once. */
 function underOf({ under }: CommonOptions): readonly string[] {
-  const names = (under ?? '').split(',').map((name) => name.trim());
-  return [...new Set(names)].filter((name) => name !== '');
+  if (under === undefined) return [];
+  const names = new Set(under.split(',').map((name) => name.trim()));
+  names.delete('');
+  if (names.size === 0) throw new UsageError(`--under names no broker: "${under}".`);
+  return [...names];
 }
 
 /** The profile that was asked for, by a command that is about one run. */
@@ -391,10 +421,15 @@ function readText(file: string): string {
   return text;
 }
 
+/** A scenario may begin with a brace as well, as JSON does. */
+function isTraceText(text: string): boolean {
+  return text.startsWith('{"format":"queuelab/trace@');
+}
+
 /** A scenario's text. */
 function readScenarioText(file: string): string {
   const text = readText(file);
-  if (!text.startsWith('{"format":"queuelab/trace@')) return text;
+  if (!isTraceText(text)) return text;
   throw new UsageError(
     `${file} is a trace, which has been run already: \`queuelab open\` shows it, \`queuelab export\` writes it in another format.`,
   );
@@ -420,6 +455,15 @@ function printLines(lines: Iterable<string>): void {
     block = '';
   }
   process.stdout.write(block);
+}
+
+/** Refuses to write over the file that is read, also by another of its names. */
+function keepApart(option: string, target: string | undefined, file: string): void {
+  const [there, here] = [target ?? '', file].map((name) => statSync(name, { throwIfNoEntry: false }));
+  if (target === undefined || there?.isFile() !== true || there.ino !== here?.ino || there.dev !== here.dev) return;
+  throw new UsageError(
+    `${option} names the file that is read, ${target}, and would write over it; give it another name.`,
+  );
 }
 
 function writeLines(file: string, lines: Iterable<string>): void {
@@ -477,9 +521,7 @@ function printReport(result: RunReport, args: string): void {
   print(
     `${result.broker}, seed ${result.seed}, ${formatDuration(result.endedAtUs)} of virtual time, ${result.facts} facts, digest ${result.digest}`,
   );
-  if (result.ending !== 'duration') {
-    print(pc.yellow(`stopped early at the ${result.ending}; \`limits:\` in the file can raise it`));
-  }
+  if (result.ending !== 'duration') print(pc.yellow(stoppedAt(result.ending)));
   const counts = [
     `${messages.sent} sent`,
     `${messages.confirmed} confirmed`,
@@ -508,19 +550,24 @@ function printReport(result: RunReport, args: string): void {
   if (witness !== undefined) print(pc.dim(`\nqueuelab why ${args} ${witness}   tells how it came to that`));
 }
 
+function stoppedAt(ending: Ending): string {
+  return `stopped early at the ${ending}; \`limits:\` in the file can raise it`;
+}
+
 function printGrade(result: Grade, file: string, sets: readonly string[]): void {
   for (const { text, expect, holds, actual } of result.goals) {
     print(`${mark(holds)} ${text}`);
     if (!holds) print(pc.dim(`    wanted ${expect}; came out: ${actual}`));
   }
+  if (result.shown.ending !== 'duration') print(pc.yellow(stoppedAt(result.shown.ending)));
   if (result.reason !== '') print(result.reason);
   const won = result.hidden.filter(({ holds }) => holds).length;
   print(`hidden seeds: ${won} of ${result.hidden.length}`);
   const failing = result.hidden.find(({ holds }) => !holds);
   if (failing !== undefined) {
-    const what =
-      failing.firstFailure === null ? '' : `: ${failing.firstFailure.goal} fails at fact ${failing.firstFailure.fact}`;
-    print(pc.dim(`seed ${failing.seed}${what}`));
+    const { seed, firstFailure, ending } = failing;
+    const what = firstFailure === null ? stoppedAt(ending) : `${firstFailure.goal} fails at fact ${firstFailure.fact}`;
+    print(pc.dim(`seed ${seed}: ${what}`));
     print(pc.dim(`queuelab run ${quoted(file)}${setArguments(sets)} --seed ${quoted(failing.seed)} --log   shows it`));
   }
   print(result.won ? pc.green('solved') : pc.yellow('not solved yet'));

@@ -3,16 +3,25 @@ import type { Micros } from '../core/types.ts';
 import { EXPORTS } from './exports/index.ts';
 import type { TraceAbout } from './jsonl.ts';
 import { parseDuration } from './scenario/duration.ts';
-import { setInText } from './scenario/edit.ts';
+import { setInText, unsetInText } from './scenario/edit.ts';
 import { parseScenario } from './scenario/parse.ts';
 
 export const FORMATS: readonly string[] = [...Object.keys(EXPORTS), 'yaml'];
 
-/** The scenario's file as it ran, without line ends. A seed that is not the file's own is written into it. */
-export function scenarioLines({ scenario = '', seed }: TraceAbout): string[] {
+/** The scenario's file as it ran, without line ends. A seed that is not the file's own is written into it, and of several brokers only the one that it ran under is left. */
+export function scenarioLines({ scenario = '', seed, under = null }: TraceAbout): string[] {
   const isOwn = parseScenario(scenario, { file: 'scenario' }).scenario?.seed === seed;
-  const { text } = setInText(scenario, isOwn ? [] : [`seed=${JSON.stringify(seed)}`]);
+  const { text: seeded } = setInText(scenario, isOwn ? [] : [`seed=${JSON.stringify(seed)}`]);
+  const text = under === null ? seeded : onlyUnder(seeded, under);
   return text.replace(/\n$/, '').split('\n');
+}
+
+/** A file in neutral words for one broker, without what it states of the others. */
+function onlyUnder(text: string, under: string): string {
+  const lanes = parseScenario(text, { file: 'scenario' }).under?.lanes ?? [];
+  const others = lanes.filter((lane) => lane !== under);
+  const kept = others.reduce((left, lane) => unsetInText(left, `lanes.${lane}`).text, text);
+  return setInText(kept, [`under=[${under}]`]).text;
 }
 
 /** A time on the command line, such as 19.4s; or what is wrong with it. */
