@@ -55,7 +55,10 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** A call failed. True when that opened it; failures of calls that went out before it opened change nothing. */
+  /**
+   * A call failed. True when that opened it. While it is open, what is heard of calls that went out before changes nothing; half open, the first that is heard counts as
+   * the probe's, whichever it is: results carry no number, as in breakers that count them alone.
+   */
   failure(): boolean {
     if (this.state === 'open') return false;
     if (this.state === 'closed' && ++this.#failures < this.#settings.failures) return false;

@@ -312,7 +312,7 @@ export class Metrics {
     return head === undefined ? 0 : this.nowUs - this.#stored(place).get(head.message, 0);
   }
 
-  /** Records by which the slowest replica in sync is behind the leader. */
+  /** Records by which the slowest replica, in sync or not, is behind the leader. */
   replicationLag(place: PlaceId): number {
     const partition = this.topology.partitions[place];
     if (partition === undefined) return 0;

@@ -53,6 +53,12 @@ describe('a circuit breaker', () => {
     expect(opened().failure()).toBe(false);
   });
 
+  it('takes what it hears half open for the probe’s, also of an older call', () => {
+    const breaker = opened();
+    breaker.halfOpen();
+    expect([breaker.allows(), breaker.failure(), breaker.allows()]).toEqual([true, true, false]);
+  });
+
   it('begins closed after a crash', () => {
     const breaker = opened();
     breaker.clear();
