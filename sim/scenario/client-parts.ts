@@ -2,7 +2,7 @@
  * What producers, consumers and stores have beyond the plain path, from the file's words to the scenario's data, and what of it makes no sense together:
  * outputs, outboxes, retries, breakers, buffers.
  */
-import { textOf } from '../../core/options.ts';
+import { numberOf, textOf } from '../../core/options.ts';
 import type { CONSUMER_FIELDS, PRODUCER_FIELDS, PRODUCES_FIELDS, RETRY_FIELDS } from './grammar.ts';
 import type { ScenarioEntry } from './root.ts';
 import type { Entry, Values } from './shapes.ts';
@@ -107,6 +107,14 @@ export function checkClients(source: Source, file: ScenarioEntry, scenario: Scen
     } else if (given(spot, 'outbox') && entry.publish !== 'outbox') {
       say(spot, 'outbox', '`outbox` is the relay of `publish: outbox`.', '`publish: outbox` beside it');
     }
+    if (given(spot, 'when-full') && entry.buffer === 0) {
+      say(
+        spot,
+        'when-full',
+        '`when-full` says what a full `buffer` does, and it has no limit.',
+        'a `buffer:` beside it',
+      );
+    }
     if (entry.sequence && entry.attributes.has('sequence')) {
       say(
         spot,
@@ -127,6 +135,15 @@ export function checkClients(source: Source, file: ScenarioEntry, scenario: Scen
         if (given(spot, key))
           say(spot, key, `\`${key}\` is about the consumer’s store, and it writes to none.`, 'an `effect:` beside it');
       }
+    }
+    const prefetch = entry.prefetch ?? numberOf(entry.own.values, 'prefetch');
+    if (given(spot, 'prefetch') && prefetch > 0 && prefetch < spec.concurrency) {
+      source.warn(
+        source.child(spot, 'prefetch'),
+        `it works on ${spec.concurrency} at a time, and so it holds as many, not ${prefetch}.`,
+        '',
+        'Lower `concurrency` to hold fewer.',
+      );
     }
     if (entry.reorder !== undefined) {
       const at = source.child(spot, 'reorder');

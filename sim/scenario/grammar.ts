@@ -393,7 +393,7 @@ export const PRODUCER_FIELDS = {
     oneOf(['drop', 'wait']),
     'wait',
     'drop',
-    'What happens to the next message then: it is dropped, or the source waits.',
+    'What happens to the next message when the `buffer` is full: it is dropped, or the source waits.',
   ),
   send: defaulted(
     list(listed),
@@ -441,7 +441,7 @@ export const HEARTBEAT_FIELDS = {
   by: required(duration({ min: 1_000 }), '30s', 'How long the lock lasts from then.'),
 } satisfies Fields;
 export const DEDUP_FIELDS = {
-  window: required(duration(), '10m', 'How long settled message ids are remembered.'),
+  window: required(duration(), '10m', 'How long ids of applied messages are remembered.'),
   durable: defaulted(
     boolean,
     'false',
@@ -459,7 +459,12 @@ const dedup = either(
 export const BREAKER_FIELDS = {
   failures: defaulted(integer(1, 1_000_000), '5', '3', 'So many failed writes in a row open it.'),
   open: defaulted(duration({ min: 1_000 }), '10s', '30s', 'How long nothing is written then, before a write is tried.'),
-  probes: defaulted(integer(1, 1_000), '1', '3', 'How many of these must succeed, one after the other, to close it.'),
+  probes: defaulted(
+    integer(1, 1_000),
+    '1',
+    '3',
+    'How many of these must succeed, one after the other, to close it. An older call that is answered meanwhile counts like them.',
+  ),
   meanwhile: defaulted(
     oneOf(['wait', 'fail']),
     'wait',
@@ -560,7 +565,7 @@ export const CONSUMER_FIELDS = {
   prefetch: optional(
     integer(1, 100_000),
     '10',
-    'Messages that one instance holds at most, worked on and waiting; `concurrency` when absent.',
+    'Messages that one instance holds at most, worked on and waiting; `concurrency` when absent, and never fewer.',
   ),
   effect: defaulted(
     EFFECT,
@@ -590,7 +595,7 @@ export const CONSUMER_FIELDS = {
     '{ every: 10s, by: 30s }',
     'Extends the lock while it works.',
   ),
-  dedup: optional(dedup, '10m', 'Remembers settled messages so long and skips those seen before.'),
+  dedup: optional(dedup, '10m', 'Remembers so long what it has applied, and skips what comes again.'),
   'write-timeout': writeTimeout,
   retry,
   breaker: optional(
@@ -800,7 +805,12 @@ const verdictShape = oneOf(verdictWords);
 
 export const ALERT_FIELDS = {
   when: required(condition, '"depth(photo-jobs) > 100"', 'A condition over metrics.'),
-  for: defaulted(duration(), '0', '10s', 'How long it must hold before the alert is raised.'),
+  for: defaulted(
+    duration(),
+    '0',
+    '10s',
+    'How long it must hold before the alert is raised; it is looked at on whole seconds only.',
+  ),
 } satisfies Fields;
 
 export const AUTOSCALE_FIELDS = {
@@ -808,7 +818,12 @@ export const AUTOSCALE_FIELDS = {
   target: required(number(0.000_001), '50', 'Wanted instances are the metric divided by this, rounded up.'),
   min: defaulted(integer(0, MOST_INSTANCES), '1', '2', 'Fewest instances.'),
   max: required(integer(1, MOST_INSTANCES), '10', 'Most instances.'),
-  every: defaulted(duration({ min: 1_000 }), '10s', '30s', 'How often it looks.'),
+  every: defaulted(
+    duration({ min: 1_000 }),
+    '10s',
+    '30s',
+    'How often it looks; rules are looked at on whole seconds only.',
+  ),
   cooldown: defaulted(duration(), '30s', '1m', 'How long it does nothing after a change.'),
 } satisfies Fields;
 

@@ -55,6 +55,7 @@ import type {
   TimelineEntry,
   When,
 } from './types.ts';
+import { isInstant, VAIN_SLOWNESS, whyCopiesAreVain } from './vain.ts';
 
 const MOST_ACTORS = 2_000;
 const MOST_PARTITIONS = 1_000;
@@ -123,6 +124,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   checkDeadLetters(source, file, scenario);
   checkAmounts(source, file, scenario);
   checkClients(source, file, scenario);
+  checkVain(source, file, scenario);
   checkExpressions(source, file, scenario);
   return scenario;
 }
@@ -791,6 +793,29 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
       else if (when.type === 'at' && when.atUs < madeAtUs)
         source.error(to, `the snapshot \`${name}\` of ${group} is made later than this.`, '', 'Seek after it is made.');
     }
+  }
+}
+
+/** Warns of lines that would change nothing. */
+function checkVain(source: Source, file: ScenarioEntry, scenario: Scenario): void {
+  const kinds = Object.values(scenario.brokers).map(({ kind }) => kind);
+  const nodes = isInstant(scenario.network) ? nodeNames(source, scenario) : [];
+  const isProducer = (name: string): boolean => {
+    const declared = /^(.+)-\d{1,4}$/.exec(name)?.[1] ?? name;
+    return file.producers.has(name) || (file.producers.has(declared) && !file.consumers.has(name));
+  };
+  for (const { action, spot } of file.timeline) {
+    if (action?.type === 'interfere' && action.how === 'duplicate') {
+      const why = whyCopiesAreVain(action.hops, kinds);
+      if (why !== '') source.warn(source.child(spot, 'duplicate'), `this changes nothing: ${why}.`);
+    }
+    if (action?.type !== 'slow') continue;
+    const at = source.child(spot, 'slow');
+    action.actors.forEach((name, i) => {
+      const why = isProducer(name) ? VAIN_SLOWNESS.producer : nodes.includes(name) ? VAIN_SLOWNESS.instant : '';
+      const item = source.isList(at) ? (source.items(at)[i] ?? at) : at;
+      if (why !== '') source.warn(item, `${shown(name)} is no slower by this: ${why}.`);
+    });
   }
 }
 

@@ -154,7 +154,7 @@ export const VERBS = {
       number(0.01, 1_000_000),
       '10',
       '5',
-      'Their work takes this many times as long. Of several lines the one that began last counts, until it ends.',
+      'Their work takes this many times as long; of broker nodes, all that they send and receive. Of several lines the one that began last counts, until it ends.',
     ),
     for: forWhile,
   }),

@@ -2,10 +2,11 @@
 import type { Actor, ActorId } from '../../core/types.ts';
 import type { ActorStatus } from '../../sim/folds/topology.ts';
 import type { ProducerSpec } from '../../sim/scenario/types.ts';
+import { isInstant, VAIN_SLOWNESS } from '../../sim/scenario/vain.ts';
 import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 import { type Act, type ActsOfThing, act, NOTHING_HERE, numberIn, spanOf } from './act.ts';
-import { aheadOf, isInstant, usualSpan } from './ahead.ts';
+import { aheadOf, usualSpan } from './ahead.ts';
 import { actorOf, type Here, kindOf, momentOf, nameOf } from './here.ts';
 import { settingAct } from './knobs.ts';
 import { amount, choice, seconds, text, whole } from './params.ts';
@@ -16,8 +17,6 @@ const MOST_BY_MENU = 100;
 /** A burst is so many times the usual rate. */
 const BURST = 10;
 const FASTEST_CLOCK = 100;
-/** A slow node is one whose hops take longer. */
-const INSTANT = 'hops take no time here, and so none takes longer';
 const NO_MORE = 'it makes no more messages';
 /** Of more there is no list. */
 const MOST_KEYS = 20;
@@ -98,7 +97,8 @@ export function processActs(here: Here, id: ActorId): readonly Act[] {
                 amount('factor', 'takes', 10, 'times as long', 1_000_000),
                 seconds('for', 'for', 30, 'from now on'),
               ],
-              refusal: gone !== '' ? gone : kind === 'broker' && isInstant(here) ? INSTANT : '',
+              refusal:
+                gone !== '' ? gone : kind === 'broker' && isInstant(here.scenario.network) ? VAIN_SLOWNESS.instant : '',
             },
           ),
         ]),

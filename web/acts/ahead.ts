@@ -1,8 +1,8 @@
 /**
  * What still travels in the run as it is: a line that meddles with hops of which none comes any more would do nothing, and so would one that doubles what the other end takes once.
  */
-import type { Distribution } from '../../core/parts/distribution.ts';
 import type { Actor, ActorId, MessageId, Micros } from '../../core/types.ts';
+import { takesCopies, takesNone, VAIN_COPY } from '../../sim/scenario/vain.ts';
 import { F, HOPS } from '../../sim/vocabulary.ts';
 import { type Here, kindOf, momentOf } from './here.ts';
 
@@ -17,11 +17,6 @@ export interface Ahead {
   readonly firstUs: Micros;
 }
 
-const ONCE = 'a store takes each write once, whatever the network copies';
-const ANSWERED = 'whoever hears it takes it once, whatever the network copies';
-const CONNECTED = 'a connection hands on each frame once, whatever the network copies';
-/** Services that take whatever comes as another request; all others are spoken to by connections that hand on each frame once. */
-const TAKES_COPIES: ReadonlySet<string> = new Set(['sqs', 'sns', 'google-pubsub']);
 const KINDS = HOPS.length;
 /** The default of all lines that last. */
 const USUAL_S = 10;
@@ -59,16 +54,7 @@ function firstAfter(here: Here, message: MessageId): number {
 
 /** On some link hops take no time, so that nothing tells of them. */
 function isTimeless({ scenario: { network } }: Here): boolean {
-  return [network, ...network.links].some(takesNone);
-}
-
-/** No hop takes any time. */
-export function isInstant({ scenario: { network } }: Here): boolean {
-  return takesNone(network) && network.links.every((link) => link.latency === undefined || takesNone(link));
-}
-
-function takesNone({ latency }: { readonly latency?: Distribution }): boolean {
-  return latency?.type === 'constant' && latency.us === 0;
+  return [network, ...network.links].some(({ latency }) => takesNone(latency));
 }
 
 /** Why it makes no difference that such a hop comes twice; '' where it makes one. */
@@ -76,17 +62,17 @@ export function refusesCopy(here: Here, from: ActorId, to: ActorId, kind: HopNam
   const { actors } = here.trace;
   const [sender, receiver] = [actors[from], actors[to]];
   if (kind === 'effect' || kind === 'effect-reply' || sender?.kind === 'store' || receiver?.kind === 'store')
-    return ONCE;
+    return VAIN_COPY.store;
   if (receiver === undefined || receiver.kind !== 'broker')
-    return kind === 'reply' || TAKES_COPIES.has(brokerKind(here, sender)) ? ANSWERED : CONNECTED;
-  if (TAKES_COPIES.has(brokerKind(here, receiver))) return kind === 'reply' ? ANSWERED : '';
-  return kind === 'replication' && brokerKind(here, receiver) === 'pulsar' ? '' : CONNECTED;
+    return kind === 'reply' || takesCopies(brokerKind(here, sender)) ? VAIN_COPY.asker : VAIN_COPY.connection;
+  if (takesCopies(brokerKind(here, receiver))) return kind === 'reply' ? VAIN_COPY.asker : '';
+  return kind === 'replication' && brokerKind(here, receiver) === 'pulsar' ? '' : VAIN_COPY.connection;
 }
 
 /** Why no hop of a client makes a difference by coming twice; '' where one may. */
 export function refusesCopies(here: Here): string {
-  const takes = Object.values(here.scenario.brokers).some(({ kind }) => TAKES_COPIES.has(kind));
-  return takes ? '' : CONNECTED;
+  const takes = Object.values(here.scenario.brokers).some(({ kind }) => takesCopies(kind));
+  return takes ? '' : VAIN_COPY.connection;
 }
 
 /** The kind of the broker that an actor is a node of; '' for no node. */

@@ -21,6 +21,7 @@ describe('senseless together', () => {
     [', retry: {}', '', 'producers.web.retry'],
     [', effect: { insert: db }, outbox: { batch: 5 }', '', 'producers.web.outbox'],
     [', sequence: true, attributes: { sequence: 5 }', '', 'producers.web.sequence'],
+    [', when-full: drop', '', 'producers.web.when-full'],
     ['', ', breaker: {}', 'consumers.worker.breaker'],
     ['', ', write-timeout: 1s', 'consumers.worker.write-timeout'],
     ['', ', reorder: { window: 1s }', 'consumers.worker.reorder'],
