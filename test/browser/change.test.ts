@@ -65,9 +65,12 @@ it('an exercise is lost untouched, and won through the form on seeds that are no
   expect(await page.locator('.exercise li.missed').count(), 'nothing is told before the guess').toBe(0);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.locator('.exercise li.missed').first().waitFor();
+  const reason = page.getByText('Every third good photo is thrown away at its first mishap.');
+  await reason.waitFor();
   await page.getByLabel('Attempts before a message is put aside').selectOption({ label: '8' });
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.locator('.exercise li.met').nth(1).waitFor();
+  expect(await reason.count(), 'nothing is wrong any more').toBe(0);
   await page.getByRole('button', { name: 'Grade on 20 hidden seeds' }).click();
   await page.getByText(/^Solved: the goals hold/).waitFor();
   await page.getByText('The limit must be high enough').waitFor();
