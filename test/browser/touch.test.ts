@@ -80,7 +80,7 @@ it('a snapshot of a subscription is made in its menu, and gone back to: what was
   const first = await digestOf(page);
   const menu = page.getByRole('dialog', { name: /^What to do to tracking/ });
   const openMenu = async (): Promise<void> => {
-    await page.getByRole('button', { name: 'Inspect queue tracking' }).tap();
+    await page.getByRole('button', { name: 'Inspect subscription tracking' }).tap();
     await page
       .getByRole('region', { name: 'Inspector' })
       .getByRole('heading', { name: 'tracking', exact: true })
