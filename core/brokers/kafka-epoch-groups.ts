@@ -91,6 +91,11 @@ export class EpochGroups {
     return (this.#groups.get(name)?.state.size ?? 0) > 0;
   }
 
+  /** Whether the group has a member that reads the topic. */
+  subscribes(name: string, topic: string): boolean {
+    return this.#groups.get(name)?.state.subscribes(topic) === true;
+  }
+
   /** Whether a commit by a member of such a group is accepted; undefined when there is no such group. Source: K55, K59. */
   commitError(name: string, memberId: string, memberEpoch: number): EpochGroupError | undefined {
     return this.#groups.get(name)?.state.commitError(memberId, memberEpoch);
@@ -161,7 +166,7 @@ export class EpochGroups {
   tick(name: string, out: Out): void {
     const group = this.#groups.get(name);
     if (group === undefined) return;
-    group.armedUs = NEVER;
+    if (group.armedUs <= out.now) group.armedUs = NEVER;
     const { epoch } = group.state;
     group.state.tick(out.now, this.#news(group, out));
     if (group.state.epoch !== epoch) {

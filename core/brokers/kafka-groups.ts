@@ -341,14 +341,15 @@ export class GroupCoordinator {
     this.#armExpiry(name, out);
     const group = this.#groups.get(name);
     if (group === undefined) return;
-    group.armedUs = NEVER;
+    // A timer that was overtaken by an earlier one changes nothing about those that are set.
+    if (group.armedUs <= out.now) group.armedUs = NEVER;
     group.state.tick(out.now, this.#answers(group, out));
     this.#expire(group, out);
     this.#arm(group, out);
   }
 
   /**
-   * Forgets what has expired, unless a transaction is about to commit there anew. A group without members of which no offset is left is deleted: who still
+   * Forgets what has expired, unless a transaction is about to commit there anew, or somebody reads the topic. A group without members of which no offset is left is deleted: who still
    * takes itself for a member of it is unknown, and who joins begins with generation 1.
    * Source: K71; apache/kafka: OffsetMetadataManager.java#cleanupExpiredOffsets, GroupMetadataManager.java#maybeDeleteGroup.
    */
@@ -361,6 +362,7 @@ export class GroupCoordinator {
     const expired: OffsetRecord[] = [];
     for (const record of group.offsets.values()) {
       const { partition } = record;
+      if (this.#isRead(group, this.#log.cluster.partition(partition).topic)) continue;
       const isPending = [...group.pending.values()].some((held) =>
         held.some((one) => one.record.partition === partition),
       );
@@ -370,7 +372,7 @@ export class GroupCoordinator {
     const records = expired.map(
       ({ partition }): CoordinatorRecord => ({ type: 'offset-expired', group: name, partition }),
     );
-    const goes = expired.length === group.offsets.size && group.pending.size === 0;
+    const goes = !this.#hasMembers(group) && expired.length === group.offsets.size && group.pending.size === 0;
     if (goes) {
       records.push({ type: 'group-deleted', group: name });
       // Whoever commits or joins from now on stands behind that in the log, and makes another group.
@@ -393,34 +395,47 @@ export class GroupCoordinator {
     });
   }
 
+  #hasMembers(group: Group): boolean {
+    return group.state.state !== 'Empty' || this.#epochs.isActive(group.name);
+  }
+
+  /** Whether a member reads the topic: what is committed there is kept, however old it is. Source: K71; apache/kafka: ClassicGroup.java#isSubscribedToTopic. */
+  #isRead(group: Group, topic: string): boolean {
+    return group.state.subscribes(topic) || this.#epochs.subscribes(group.name, topic);
+  }
+
   /**
-   * From when on the time counts after which offsets expire: when the last member went, or, -1, when each was committed. NEVER while there are members.
+   * From when on the time counts after which offsets expire: when the last member went, or, -1, when each was committed, which is so of topics that no member
+   * reads. NEVER during a rebalance, in which it is not known who will read what.
    * Source: K71; apache/kafka: ClassicGroup.java#offsetExpirationCondition, and ConsumerGroup.java, where commits alone count.
    */
   #expiringSince(group: Group): Micros {
-    if (group.state.state !== 'Empty' || this.#epochs.isActive(group.name)) return NEVER;
+    if (this.#hasMembers(group)) return group.state.state === 'Stable' || group.state.state === 'Empty' ? -1 : NEVER;
     return group.state.generation > 0 && !this.#epochs.has(group.name) ? group.emptySinceUs : -1;
   }
 
-  /** When expired offsets are looked for next with the chance to find some; NEVER for most groups, and found out without looking at the offsets. */
+  /** When expired offsets are looked for next with the chance to find some. Of a group with members it is found out without looking at the offsets. */
   #nextExpiryUs(group: Group, now: Micros): Micros {
     let sinceUs = this.#expiringSince(group);
-    if (sinceUs === NEVER) return NEVER;
+    const isEmpty = group.offsets.size === 0;
+    const isActive = this.#hasMembers(group);
+    if (sinceUs === NEVER || (isActive && isEmpty)) return NEVER;
     const { options } = this.#log.cluster;
-    if (group.offsets.size === 0) sinceUs = 0;
+    if (isEmpty || isActive) sinceUs = 0;
     else if (sinceUs < 0) {
       sinceUs = NEVER;
       for (const { atUs } of group.offsets.values()) sinceUs = Math.min(sinceUs, atUs);
     }
-    const keptUs = group.offsets.size === 0 ? 0 : durationOf(options, 'offsets.retention.minutes');
+    const keptUs = isEmpty ? 0 : durationOf(options, 'offsets.retention.minutes');
     const dueUs = Math.max(now + 1, sinceUs + keptUs);
     const everyUs = durationOf(options, 'offsets.retention.check.interval.ms');
     return this.#sinceUs + Math.ceil((dueUs - this.#sinceUs) / everyUs) * everyUs;
   }
 
   #armExpiry(name: string, out: Out): void {
-    if (this.#epochs.isActive(name) || this.#epochs.kindOf(name) === 'share') return;
-    const group = this.#epochs.has(name) ? this.#group(name) : this.#groups.get(name);
+    if (this.#epochs.kindOf(name) === 'share') return;
+    const isKept = this.#epochs.has(name) && !this.#epochs.isActive(name);
+    const group = isKept ? this.#group(name) : this.#groups.get(name);
     if (group !== undefined) this.#arm(group, out);
   }
 

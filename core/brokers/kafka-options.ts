@@ -842,7 +842,6 @@ export const LACKS: Readonly<Record<string, string>> = {
 export const SIMPLIFICATIONS: readonly string[] = [
   'A node has one log directory. When its disk is full (`fill` of the timeline), the next write ends the process, as a broker halts that has lost all of its directories; a supervisor starts it again when there is room. What is stored fills no disk.',
   'A consumer asks a new leader whether its log holds what was read (KIP-320) only where it could differ: a record read in the leader’s own epoch says enough (K24).',
-  'Committed offsets of a topic to which no member subscribes any more expire only when the whole group is without members (K71); Kafka looks at each topic.',
   'Consumers fetch from leaders only (K77): from a follower they would read the same records in the same order, no further than its own high watermark.',
   'Nothing is moved to tiered storage (K87): what retention lets go is gone.',
   'There is no dead-letter topic: a consumer group has none (K90), Kafka Connect and Streams are left out (K92), and so is that of a share group (K93).',

@@ -163,6 +163,12 @@ export class ConsumerGroup<Ticket> {
     return [...this.members.keys()];
   }
 
+  /** Whether some member reads the topic. */
+  subscribes(topic: string): boolean {
+    for (const { topics } of this.members.values()) if (topics.includes(topic)) return true;
+    return false;
+  }
+
   member(memberId: string): GroupMember<Ticket> | undefined {
     return this.members.get(memberId);
   }

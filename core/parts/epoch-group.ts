@@ -134,6 +134,12 @@ export class EpochGroup {
     return this.#sessions.size;
   }
 
+  /** Whether some member reads the topic. */
+  subscribes(topic: string): boolean {
+    for (const { member } of this.#sessions.values()) if (member.topics.includes(topic)) return true;
+    return false;
+  }
+
   member(memberId: string): EpochMember | undefined {
     return this.#sessions.get(memberId)?.member;
   }

@@ -478,6 +478,30 @@ describe('committed offsets that expire (K71)', () => {
     expect(bench.story('offset-expired')).toEqual([]);
   });
 
+  it.each(['classic', 'consumer'])('go of a topic that no member reads, and of no other (%s)', (protocol) => {
+    bench = new KafkaBench({
+      nodes: 1,
+      broker: { 'offsets.retention.minutes': 60 * SECOND, 'offsets.retention.check.interval.ms': 10 * SECOND },
+      topics: { rides: {}, bills: {} },
+    });
+    const consumer = new TestConsumer(bench, 'c1', { ...options, 'group.protocol': protocol });
+    bench.start();
+    const partition = bench.partition('bills');
+    const nobody = { memberId: '', generation: -1 };
+    bench.crash('c1');
+    bench.wait(50 * SECOND);
+    expect(ask({ type: 'kafka/OffsetCommit', offsets: [{ partition, offset: 3 }], ...nobody })).toBe('NONE');
+    bench.restart('c1');
+    publish(1);
+    consumer.finish();
+    bench.wait(50 * SECOND);
+    bench.story();
+    bench.wait(25 * SECOND);
+    expect(bench.story('offset-expired')).toEqual(['b1 offset-expired bills/0 @3']);
+    bench.wait(300 * SECOND);
+    expect(bench.story('offset-expired')).toEqual([]);
+  });
+
   /** What the coordinator answers somebody who takes itself for a member. */
   function ask(request: Record<string, unknown>): string | undefined {
     const hand = bench.client(`hand-${bench.nowUs}`);
