@@ -13,6 +13,7 @@ import { FORMATS, scenarioLines, timeOf } from './cli-export.ts';
 import { type OpenOptions, openPage } from './cli-open.ts';
 import { insteadOf, meantWords, quoted, restoreWords, visible, wrongWords } from './cli-words.ts';
 import { conform, conforms } from './conform/index.ts';
+import { cutShort } from './ending.ts';
 import { EXPORTS, type Exported, type ExportFormat } from './exports/index.ts';
 import { explainWhy } from './folds/why.ts';
 import { type Grade, grade } from './grade.ts';
@@ -24,7 +25,7 @@ import { formatDuration, parseDuration } from './scenario/duration.ts';
 import { setInText } from './scenario/edit.ts';
 import { type Parsed, parseScenario } from './scenario/parse.ts';
 import type { Scenario } from './scenario/types.ts';
-import { type Ending, type Run, World } from './world.ts';
+import { type Run, World } from './world.ts';
 
 export const STATUS = { holds: 0, fails: 1, badInput: 2, limit: 3 } as const;
 const EVENTS_A_SLICE = 200_000;
@@ -291,7 +292,7 @@ function exportedRun(file: string, options: ExportOptions): ExportedRun | null {
   if (parsed === null) return null;
   const { trace, ending } = simulate(parsed.scenario, options);
   if (ending !== 'duration') {
-    complain(`the run was cut short at its ${ending}; \`limits:\` in the file can raise it.`);
+    complain(cutShort(ending).replace(/^T/, 't'));
     process.exitCode = STATUS.limit;
   }
   return { trace, scenario: parsed.scenario, about: aboutOf(file, parsed, options) };
@@ -521,7 +522,7 @@ function printReport(result: RunReport, args: string): void {
   print(
     `${result.broker}, seed ${result.seed}, ${formatDuration(result.endedAtUs)} of virtual time, ${result.facts} facts, digest ${result.digest}`,
   );
-  if (result.ending !== 'duration') print(pc.yellow(stoppedAt(result.ending)));
+  if (result.ending !== 'duration') print(pc.yellow(cutShort(result.ending)));
   const counts = [
     `${messages.sent} sent`,
     `${messages.confirmed} confirmed`,
@@ -550,23 +551,19 @@ function printReport(result: RunReport, args: string): void {
   if (witness !== undefined) print(pc.dim(`\nqueuelab why ${args} ${witness}   tells how it came to that`));
 }
 
-function stoppedAt(ending: Ending): string {
-  return `stopped early at the ${ending}; \`limits:\` in the file can raise it`;
-}
-
 function printGrade(result: Grade, file: string, sets: readonly string[]): void {
   for (const { text, expect, holds, actual } of result.goals) {
     print(`${mark(holds)} ${text}`);
     if (!holds) print(pc.dim(`    wanted ${expect}; came out: ${actual}`));
   }
-  if (result.shown.ending !== 'duration') print(pc.yellow(stoppedAt(result.shown.ending)));
+  if (result.shown.ending !== 'duration') print(pc.yellow(cutShort(result.shown.ending)));
   if (result.reason !== '') print(result.reason);
   const won = result.hidden.filter(({ holds }) => holds).length;
   print(`hidden seeds: ${won} of ${result.hidden.length}`);
   const failing = result.hidden.find(({ holds }) => !holds);
   if (failing !== undefined) {
     const { seed, firstFailure, ending } = failing;
-    const what = firstFailure === null ? stoppedAt(ending) : `${firstFailure.goal} fails at fact ${firstFailure.fact}`;
+    const what = firstFailure === null ? cutShort(ending) : `${firstFailure.goal} fails at fact ${firstFailure.fact}`;
     print(pc.dim(`seed ${seed}: ${what}`));
     print(pc.dim(`queuelab run ${quoted(file)}${setArguments(sets)} --seed ${quoted(failing.seed)} --log   shows it`));
   }

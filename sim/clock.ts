@@ -186,16 +186,21 @@ export class Agenda {
     }
   }
 
-  /** Puts the event that `next` has just taken out off to a later time, before anything else is scheduled: in the order of putting off, and under the ticket that it has had. */
+  /**
+   * Puts the event that `next` has just taken out off to a later time, before anything else is scheduled: in the order of putting off, and under the ticket that it has had. A timer that is put
+   * off has rung: it comes at that time, whatever its clock shows then.
+   */
   postpone(time: Micros): void {
     const event = this.taken;
+    const kind = event.kind === EVENT.timer ? EVENT.work : event.kind;
     if (event !== this.#read || time <= this.now) {
-      const { kind, actor, from, incarnation, cause, wire } = event;
+      const { actor, from, incarnation, cause, wire } = event;
       this.schedule(time, kind, actor, from, incarnation, cause, wire);
       return;
     }
     const slot = this.#free[--this.#freed] as number;
     const words = this.#words;
+    words[slot * WORDS + KIND] = kind;
     const at = slot * WORDS + GENERATION;
     const generation = words[at] as number;
     words[at] = generation > 0 ? generation - 1 : GENERATIONS - 1;

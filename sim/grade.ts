@@ -3,9 +3,11 @@
  * goals hold. A win is judged on the traces alone; which knob stands where decides nothing. Hidden seeds are derived from the shown one by name
  * (`7/hidden-1`, `7/hidden-2`, …), so everybody is graded on the same ones.
  */
+
 import { parseDocument } from 'yaml';
 import type { FactId } from '../core/types.ts';
 import { judge } from './checks/index.ts';
+import type { Ending } from './ending.ts';
 import type { Diagnostic } from './scenario/diagnostics.ts';
 import { setText } from './scenario/edit.ts';
 import { claimsIn, evaluateAll } from './scenario/expect.ts';
@@ -14,7 +16,7 @@ import { nearest } from './scenario/nearest.ts';
 import { parseScenario } from './scenario/parse.ts';
 import type { ExerciseSpec, Scenario } from './scenario/types.ts';
 import { reasonWhyNot, type Turned } from './scenario/wrong-answer.ts';
-import { type Ending, run } from './world.ts';
+import { run } from './world.ts';
 
 export interface GradedGoal {
   /** The goal as the learner reads it. */

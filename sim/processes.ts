@@ -7,8 +7,8 @@ import { CONNECTION, type Command, type Machine } from '../core/machine.ts';
 import type { Actor, ActorId, FactId, Micros } from '../core/types.ts';
 import { type Agenda, EVENT } from './clock.ts';
 import type { Network } from './network.ts';
-import type { Trace } from './trace.ts';
-import type { Carrier, Voice } from './voice.ts';
+import type { Voice } from './voice.ts';
+import type { Watch } from './watch.ts';
 
 /** An address is an actor and one of its connections; this many bits of it are the actor. */
 export const ACTOR = CONNECTION - 1;
@@ -38,7 +38,7 @@ export type ProcessWire =
   | { readonly type: 'world/peer-lost'; readonly actor: ActorId; readonly peer: ActorId };
 
 /** The world, as far as processes need it. */
-export interface ProcessHost extends Pick<Carrier, 'hasTrigger' | 'watched'> {
+export interface ProcessHost {
   /** A machine was called: what it asked for about its own process is carried out. */
   finish(process: Process): void;
 }
@@ -46,17 +46,17 @@ export interface ProcessHost extends Pick<Carrier, 'hasTrigger' | 'watched'> {
 export class Processes {
   /** By actor. */
   readonly all: Process[] = [];
-  readonly #trace: Trace;
   readonly #agenda: Agenda;
   readonly #network: Network;
   readonly #voice: Voice;
+  readonly #watch: Watch;
   readonly #host: ProcessHost;
 
-  constructor(trace: Trace, agenda: Agenda, network: Network, voice: Voice, host: ProcessHost) {
-    this.#trace = trace;
+  constructor(agenda: Agenda, network: Network, voice: Voice, watch: Watch, host: ProcessHost) {
     this.#agenda = agenda;
     this.#network = network;
     this.#voice = voice;
+    this.#watch = watch;
     this.#host = host;
   }
 
@@ -75,7 +75,7 @@ export class Processes {
 
   start(process: Process): void {
     const voice = this.#voice;
-    voice.begin(process.actor.id, this.#trace.append(this.#agenda.now, F.started, process.actor.id, 0, 0, 0, 0, 0, 0));
+    voice.begin(process.actor.id, this.#watch.record(this.#agenda.now, F.started, process.actor.id, 0, 0, 0));
     process.machine.start(voice);
     this.#host.finish(process);
   }
@@ -85,7 +85,7 @@ export class Processes {
     if (!process.up) return;
     const voice = this.#voice;
     const { id } = process.actor;
-    const crashed = this.#trace.append(this.#agenda.now, F.crashed, id, 0, 0, 0, 0, reason, cause);
+    const crashed = this.#watch.record(this.#agenda.now, F.crashed, id, 0, 0, cause, reason);
     process.endedBy = reason;
     voice.begin(id, crashed);
     voice.mute = true;
@@ -98,7 +98,6 @@ export class Processes {
       const { incarnation } = process;
       this.#at(this.#agenda.now + restartUs, { type: 'world/restart', actor: id, incarnation }, crashed);
     }
-    if (this.#host.hasTrigger(F.crashed)) this.#host.watched(F.crashed, crashed);
   }
 
   #down(process: Process): void {
@@ -126,7 +125,7 @@ export class Processes {
     }
   }
 
-  /** An orderly end. Who is down already does not come back by itself. */
+  /** An orderly end; one that is paused is ended without a goodbye, as whoever waits for it loses patience. Who is down already does not come back by itself. */
   stop(process: Process, cause: FactId): void {
     process.comesBack = false;
     if (!process.up) {
@@ -135,13 +134,18 @@ export class Processes {
       return;
     }
     const { id } = process.actor;
-    const stopped = this.#trace.append(this.#agenda.now, F.stopped, id, 0, 0, 0, 0, 0, cause);
+    const stopped = this.#watch.record(this.#agenda.now, F.stopped, id, 0, 0, cause);
     const voice = this.#voice;
     voice.begin(id, stopped);
-    if (process.machine.stop !== undefined) process.machine.stop(voice);
-    else process.machine.crash(voice, false);
+    const isOrderly = !process.paused;
+    if (isOrderly && process.machine.stop !== undefined) process.machine.stop(voice);
+    else {
+      voice.mute = true;
+      process.machine.crash(voice, false);
+      voice.mute = false;
+    }
     this.#down(process);
-    this.#disconnect(process, true, stopped);
+    this.#disconnect(process, isOrderly, stopped);
   }
 
   restart(process: Process, cause: FactId): void {
@@ -150,7 +154,7 @@ export class Processes {
     process.comesBack = false;
     process.endedBy = 0;
     const { id } = process.actor;
-    const restarted = this.#trace.append(this.#agenda.now, F.restarted, id, 0, 0, 0, 0, 0, cause);
+    const restarted = this.#watch.record(this.#agenda.now, F.restarted, id, 0, 0, cause);
     this.#voice.begin(id, restarted);
     process.machine.restart(this.#voice);
     this.#host.finish(process);
@@ -164,14 +168,14 @@ export class Processes {
     process.paused = true;
     process.resumesAtUs = untilUs;
     const { id } = process.actor;
-    const paused = this.#trace.append(this.#agenda.now, F.paused, id, 0, 0, 0, Math.ceil(forUs / 1000), 0, cause);
+    const paused = this.#watch.record(this.#agenda.now, F.paused, id, 0, Math.ceil(forUs / 1000), cause);
     this.#at(untilUs, { type: 'world/resume', actor: id, incarnation: process.incarnation }, paused);
   }
 
   #resume(process: Process, cause: FactId): void {
     if (!process.paused || this.#agenda.now < process.resumesAtUs) return;
     process.paused = false;
-    this.#trace.append(this.#agenda.now, F.resumed, process.actor.id, 0, 0, 0, 0, 0, cause);
+    this.#watch.record(this.#agenda.now, F.resumed, process.actor.id, 0, 0, cause);
     this.#tellMissed(process);
   }
 

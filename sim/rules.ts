@@ -9,6 +9,7 @@ import type { Micros, PlaceId } from '../core/types.ts';
 import { LiveMetrics } from './folds/live-metrics.ts';
 import type { AlertSpec, AutoscaleSpec, Scenario } from './scenario/types.ts';
 import type { Trace } from './trace.ts';
+import type { Watch } from './watch.ts';
 
 /** A rule wants a consumer at so many instances. */
 export interface Scaling {
@@ -35,14 +36,14 @@ interface Scaler {
 export class Rules {
   /** How often `evaluate` wants to be called. */
   readonly everyUs: Micros = 1_000_000;
-  readonly #trace: Trace;
+  readonly #watched: Watch;
   readonly #live: LiveMetrics;
   readonly #alerts: readonly Alert[];
   readonly #scalers: readonly Scaler[];
 
-  constructor(scenario: Scenario, trace: Trace, setup: Setup) {
+  constructor(scenario: Scenario, trace: Trace, watch: Watch, setup: Setup) {
     const { alerts, autoscale } = scenario;
-    this.#trace = trace;
+    this.#watched = watch;
     this.#live = new LiveMetrics(trace, scenario, [
       ...alerts.map(({ when }) => when),
       ...autoscale.map(({ metric }) => metric),
@@ -85,13 +86,13 @@ export class Rules {
     const { spec, place, index } = alert;
     if (this.#live.value(spec.when) === 0) {
       alert.sinceUs = -1;
-      if (alert.raised) this.#trace.append(now, F['alert-cleared'], 0, 0, place, 0, index, 0, 0);
+      if (alert.raised) this.#watched.record(now, F['alert-cleared'], 0, place, index, 0);
       alert.raised = false;
       return;
     }
     if (alert.sinceUs < 0) alert.sinceUs = now;
     if (alert.raised || now - alert.sinceUs < spec.forUs) return;
     alert.raised = true;
-    this.#trace.append(now, F['alert-raised'], 0, 0, place, 0, index, 0, 0);
+    this.#watched.record(now, F['alert-raised'], 0, place, index, 0);
   }
 }

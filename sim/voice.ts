@@ -9,6 +9,7 @@ import type { Decider, DecisionSite } from './choice.ts';
 import type { Agenda } from './clock.ts';
 import type { Clocks } from './skew.ts';
 import type { Trace } from './trace.ts';
+import type { Watch } from './watch.ts';
 
 /** Who carries out what is said: the world. Addresses are an actor and one of its connections. */
 export interface Carrier {
@@ -24,10 +25,6 @@ export interface Carrier {
   setAlarm(self: ActorId, alarm: AlarmId, delayUs: Micros, wire: Wire, cause: FactId): AlarmId;
   setWork(self: ActorId, delayUs: Micros, wire: Wire, cause: FactId): TimerId;
   newMessage(producer: ActorId, draft: Draft, voice: Voice, because?: FactId): Message;
-  /** Whether a line of the timeline waits for facts of this kind. */
-  hasTrigger(kind: FactKind): boolean;
-  /** A fact of such a kind was recorded. */
-  watched(kind: FactKind, id: FactId): void;
 }
 
 /** One object, set up anew for each call. */
@@ -46,7 +43,6 @@ export class Voice implements Out {
   hopsLeaveFacts = false;
   /** Clocks that are not right, or were not; null while there are none. */
   clocks: Clocks | null = null;
-  readonly fired: { readonly index: number; readonly cause: FactId }[] = [];
   #lastFact: FactId = 0;
   #lastMessage: MessageId = 0;
   /** How far the clock of the one that speaks is ahead of the true time; below 0 when it is behind. */
@@ -54,12 +50,14 @@ export class Voice implements Out {
   readonly #trace: Trace;
   readonly #agenda: Agenda;
   readonly #decider: Decider;
+  readonly #watch: Watch;
   readonly #world: Carrier;
 
-  constructor(trace: Trace, agenda: Agenda, decider: Decider, world: Carrier) {
+  constructor(trace: Trace, agenda: Agenda, decider: Decider, watch: Watch, world: Carrier) {
     this.#trace = trace;
     this.#agenda = agenda;
     this.#decider = decider;
+    this.#watch = watch;
     this.#world = world;
   }
 
@@ -93,7 +91,7 @@ export class Voice implements Out {
     const id = this.#trace.append(this.#agenda.now, kind, this.self, message, place, peer, value, detail, cause);
     this.#lastFact = id;
     this.#lastMessage = message;
-    if (this.#world.hasTrigger(kind)) this.#world.watched(kind, id);
+    if (this.#watch.awaits(kind)) this.#watch.look(kind, id, this);
     return id;
   }
 

@@ -8,8 +8,8 @@ import type { Cluster } from '../core/brokers/kind.ts';
 import { Consumer, newOutside, type Outside } from '../core/clients/consumer.ts';
 import { Producer } from '../core/clients/producer.ts';
 import { Store } from '../core/clients/store.ts';
-import { F, type FactKind, R } from '../core/facts.ts';
-import type { Command, Draft, HopKind, Machine, Setup, Wire } from '../core/machine.ts';
+import { F, R } from '../core/facts.ts';
+import type { Draft, HopKind, Machine, Setup, Wire } from '../core/machine.ts';
 import type {
   Actor,
   ActorId,
@@ -24,14 +24,16 @@ import type {
 } from '../core/types.ts';
 import { type Decider, hashText, mix, seedDecider } from './choice.ts';
 import { Agenda, EVENT } from './clock.ts';
+import type { Ending } from './ending.ts';
 import { FATE, hopIndexOf, Network } from './network.ts';
 import { ACTOR, type Process, Processes, type ProcessHost, type ProcessWire } from './processes.ts';
 import { Rules } from './rules.ts';
 import { elsewhere, isDeadLetter } from './scenario/places.ts';
-import type { Scenario, TimelineAction, When } from './scenario/types.ts';
-import { Clocks, RIGHT } from './skew.ts';
+import type { Scenario } from './scenario/types.ts';
+import { type Cast, type LineWire, Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 import { type Carrier, Voice } from './voice.ts';
+import { Watch } from './watch.ts';
 
 export interface WorldOptions {
   /** Overrides the scenario's seed. */
@@ -42,35 +44,21 @@ export interface WorldOptions {
   readonly decider?: Decider;
 }
 
-/** Why the run is over. */
-export type Ending = 'duration' | 'message limit' | 'fact limit';
+type WorldWire = LineWire | ProcessWire | { readonly type: 'world/rules' };
 
-interface Trigger {
-  readonly index: number;
-  readonly when: Extract<When, { type: 'fact' }>;
-  left: number;
-}
-
-/** What a line of the timeline does for a while to some processes. */
-interface Factor {
-  readonly ids: readonly ActorId[];
-  readonly factor: number;
-}
-
-type WorldWire =
-  | { readonly type: 'world/begin'; readonly index: number }
-  | { readonly type: 'world/end'; readonly index: number }
-  | ProcessWire
-  | { readonly type: 'world/rules' };
-
+/** So many events that move no time and leave no fact: they go round in a circle. */
+const STANDSTILL = 1_000_000;
 /** A broken stream connection is noticed by both ends after this long (retransmission gives up). */
 const STREAM_BREAKS_US = 1_000_000;
 
-export class World implements Carrier, ProcessHost {
+export class World implements Carrier, ProcessHost, Cast {
   readonly trace = new Trace();
   readonly scenario: Scenario;
   /** Set when the run is over. */
   ending: Ending | null = null;
+  /** Events since the last look for a standstill, and what that look saw. */
+  #handled = 0;
+  #seen = { facts: -1, atUs: -1 };
   readonly #until: Micros;
   readonly #decider: Decider;
   readonly #agenda = new Agenda();
@@ -78,27 +66,16 @@ export class World implements Carrier, ProcessHost {
   readonly #processes: Processes;
   readonly #byName = new Map<string, ActorId[]>();
   readonly #places = new Map<string, PlaceId>();
-  readonly #clusters = new Map<string, Cluster>();
+  readonly clusters = new Map<string, Cluster>();
   readonly #streams = new Set<ActorId>();
   /** When the connection between two addresses breaks that has lost something. */
   readonly #breaking = new Map<string, Micros>();
   readonly #outsides = new Map<string, Outside>();
-  /** How many instances of a declared consumer there should be, once it was scaled. */
-  readonly #scaledTo = new Map<string, number>();
-  /** What declared consumers were told for good from some moment on. */
-  readonly #changes = new Map<string, Command[]>();
-  readonly #triggers: (Trigger[] | undefined)[] = [];
   readonly #sequences: number[] = [];
   readonly #nameHashes: number[] = [];
-  /** By line of the timeline: whom it slows, or whose clock it skews, and how much. */
-  readonly #slowed = new Map<number, Factor>();
-  readonly #skewed = new Map<number, Factor>();
-  /** By line of the timeline: whose disks it has filled, and nobody has freed since; and all whose disks are full. */
-  readonly #filled = new Map<number, readonly ActorId[]>();
-  readonly #full = new Set<ActorId>();
-  /** By line of the timeline: whom it has stopped, and as which incarnation. */
-  readonly #stopped = new Map<number, readonly { readonly id: ActorId; readonly incarnation: number }[]>();
   readonly #voice: Voice;
+  readonly #watch: Watch;
+  readonly #timeline: Timeline;
   readonly #rules: Rules | null;
 
   constructor(scenario: Scenario, options: WorldOptions = {}) {
@@ -106,12 +83,24 @@ export class World implements Carrier, ProcessHost {
     this.#until = Math.min(scenario.durationUs, options.untilUs ?? scenario.durationUs);
     this.#decider = options.decider ?? seedDecider(options.seed ?? scenario.seed);
     this.#network = new Network(scenario.network, this.trace.actors, this.#decider);
-    this.#voice = new Voice(this.trace, this.#agenda, this.#decider, this);
-    this.#processes = new Processes(this.trace, this.#agenda, this.#network, this.#voice, this);
+    this.#watch = new Watch(this.trace, scenario.timeline, (name) => this.named(name));
+    this.#voice = new Voice(this.trace, this.#agenda, this.#decider, this.#watch, this);
+    this.#processes = new Processes(this.#agenda, this.#network, this.#voice, this.#watch, this);
+    this.#timeline = new Timeline(
+      scenario,
+      this,
+      this.#agenda,
+      this.#network,
+      this.#processes,
+      this.#voice,
+      this.#watch,
+    );
     this.#processes.add(this.trace.actors[0] as Actor, IDLE);
     this.#build();
     this.#rules =
-      scenario.alerts.length + scenario.autoscale.length > 0 ? new Rules(scenario, this.trace, this.setup) : null;
+      scenario.alerts.length + scenario.autoscale.length > 0
+        ? new Rules(scenario, this.trace, this.#watch, this.setup)
+        : null;
     this.#schedule();
   }
 
@@ -130,6 +119,10 @@ export class World implements Carrier, ProcessHost {
     return this.#processes.all[actor]?.machine;
   }
 
+  named(name: string): readonly ActorId[] {
+    return this.#byName.get(name) ?? NOBODY;
+  }
+
   /** Handles up to `events` events. True while there is more to do. */
   step(events: number): boolean {
     const { messages, facts } = this.scenario.limits;
@@ -140,10 +133,22 @@ export class World implements Carrier, ProcessHost {
       else if (!this.#agenda.next(this.#until)) {
         this.#agenda.now = this.#until;
         this.#end('duration');
-      } else this.#handle();
+      } else {
+        this.#handle();
+        if (++this.#handled === STANDSTILL) this.#lookForStandstill();
+      }
     }
     this.trace.endedAtUs = this.#agenda.now;
     return this.ending === null;
+  }
+
+  /** So many events later: has anything come of them? */
+  #lookForStandstill(): void {
+    const { count } = this.trace;
+    const { now } = this.#agenda;
+    if (count === this.#seen.facts && now === this.#seen.atUs) this.#end('standstill');
+    this.#seen = { facts: count, atUs: now };
+    this.#handled = 0;
   }
 
   /** What machines use while the world is being built or grows. */
@@ -151,7 +156,7 @@ export class World implements Carrier, ProcessHost {
     actor: (name, kind, machine, group = name) => this.#addActor(name, kind, machine, group),
     place: (name, kind, parent = name) => this.#addPlace(name, kind, parent),
     site: (name) => this.#decider.site(name),
-    nodesOf: (broker) => this.#clusters.get(broker)?.nodes ?? [],
+    nodesOf: (broker) => this.clusters.get(broker)?.nodes ?? [],
   };
 
   #end(ending: Ending): void {
@@ -185,11 +190,11 @@ export class World implements Carrier, ProcessHost {
         },
         setup,
       );
-      this.#clusters.set(name, cluster);
+      this.clusters.set(name, cluster);
       if (cluster.streams) for (const node of cluster.nodes) this.#streams.add(node);
     }
     for (const [declared, spec] of Object.entries(scenario.consumers)) {
-      for (let instance = 1; instance <= spec.count; instance++) this.#addConsumer(declared, instance);
+      for (let instance = 1; instance <= spec.count; instance++) this.addConsumer(declared, instance);
     }
     for (const [declared, spec] of Object.entries(scenario.producers)) {
       const cluster = this.#cluster(spec.broker);
@@ -206,7 +211,7 @@ export class World implements Carrier, ProcessHost {
     }
   }
 
-  #addConsumer(declared: string, instance: number): ActorId {
+  addConsumer(declared: string, instance: number): ActorId {
     const spec = this.scenario.consumers[declared];
     if (spec === undefined) throw new Error(`invariant: no consumer ${declared}`);
     const numbered = `${declared}-${instance}`;
@@ -265,7 +270,7 @@ export class World implements Carrier, ProcessHost {
   }
 
   #cluster(broker: string): Cluster {
-    const cluster = this.#clusters.get(broker);
+    const cluster = this.clusters.get(broker);
     if (cluster === undefined) throw new Error(`invariant: the parser let broker ${broker} pass`);
     return cluster;
   }
@@ -298,16 +303,8 @@ export class World implements Carrier, ProcessHost {
     for (const process of this.#processes.all) if (process.actor.kind !== 'world') this.#processes.start(process);
     this.scenario.timeline.forEach(({ when }, index) => {
       if (when.type === 'at') this.#at(when.atUs, { type: 'world/begin', index });
-      else this.#addTrigger({ index, when, left: when.nth });
     });
     if (this.#rules !== null) this.#at(this.#rules.everyUs, { type: 'world/rules' });
-  }
-
-  #addTrigger(trigger: Trigger): void {
-    const kind = F[trigger.when.fact as keyof typeof F];
-    const list = this.#triggers[kind];
-    if (list === undefined) this.#triggers[kind] = [trigger];
-    else list.push(trigger);
   }
 
   #at(time: Micros, wire: WorldWire, cause: FactId = 0): void {
@@ -343,7 +340,8 @@ export class World implements Carrier, ProcessHost {
   #missed(process: Process, from: ActorId, cause: FactId): void {
     const message = cause > 0 && this.trace.kind(cause) === F.sent ? this.trace.messageOf(cause) : 0;
     const reason = process.up ? R['link closed'] : R['target down'];
-    this.trace.append(this.#agenda.now, F.unreachable, process.actor.id, message, 0, from, 0, reason, cause);
+    this.#watch.record(this.#agenda.now, F.unreachable, process.actor.id, 0, 0, cause, reason, message, from);
+    this.finish(null);
   }
 
   /** After a call: what it asked for about its own process, then the timeline lines that its facts set off. */
@@ -353,45 +351,12 @@ export class World implements Carrier, ProcessHost {
       const { restartUs, crashReason } = voice;
       this.#processes.crash(process, restartUs, voice.cause, false, crashReason);
     }
-    while (voice.fired.length > 0) {
-      const { index, cause } = voice.fired.shift() as { index: number; cause: FactId };
+    const { fired } = this.#watch;
+    while (fired.length > 0) {
+      const { index, cause } = fired.shift() as { index: number; cause: FactId };
       voice.begin(0, cause);
-      this.#beginLine(index, cause);
+      this.#timeline.begin(index, cause);
     }
-  }
-
-  /** Called by the voice for each fact of a watched kind: does it set off a line of the timeline? */
-  watched(kind: FactKind, id: FactId): void {
-    const triggers = this.#triggers[kind];
-    if (triggers === undefined) return;
-    for (const trigger of triggers) {
-      if (trigger.left === 0 || !this.#matches(trigger.when, id)) continue;
-      if (--trigger.left > 0) continue;
-      this.#voice.fired.push({ index: trigger.index, cause: id });
-      const action = this.scenario.timeline[trigger.index]?.action;
-      if (
-        (action?.type === 'crash' || action?.type === 'stop') &&
-        this.#resolve(action.actors).includes(this.#voice.self)
-      ) {
-        // The process dies at this very step: nothing that it says afterwards happens. What outlives it (a broker's log and queues, a store's rows)
-        // takes the step as a whole, so what goes with it is on record, but nothing leaves the process any more.
-        const kind = this.trace.actors[this.#voice.self]?.kind;
-        if (kind === 'broker' || kind === 'store') this.#voice.mute = true;
-        else this.#voice.silent = true;
-      }
-    }
-  }
-
-  hasTrigger(kind: FactKind): boolean {
-    return this.#triggers[kind] !== undefined;
-  }
-
-  #matches(when: Extract<When, { type: 'fact' }>, id: FactId): boolean {
-    const { trace } = this;
-    if (when.message !== 0 && trace.messageOf(id) !== when.message) return false;
-    if (when.actor === null) return true;
-    const ids = this.#byName.get(when.actor) ?? [];
-    return ids.includes(trace.actor(id)) || ids.includes(trace.peer(id));
   }
 
   // ── What machines say ───────────────────────────────────────────────────────────────────────────────────────────
@@ -427,8 +392,9 @@ export class World implements Carrier, ProcessHost {
     const detail = hopIndex + 8 * fate;
     // The trace keeps the actors of the two addresses.
     const latency = latencyUs < 4294967295 ? latencyUs : 4294967295;
+    const voice = this.#voice;
     const sent = trace.append(now, F.sent, from, first, 0, to, latency, detail, cause);
-    this.#voice.hopsLeaveFacts = true;
+    voice.hopsLeaveFacts = true;
     if (many) {
       for (let i = 1; i < messages.length; i++) {
         trace.append(
@@ -440,11 +406,11 @@ export class World implements Carrier, ProcessHost {
           to,
           latency,
           detail,
-          this.#voice.causeOf(messages[i] as number),
+          voice.causeOf(messages[i] as number),
         );
       }
     }
-    if (this.hasTrigger(F.sent)) this.watched(F.sent, sent);
+    if (this.#watch.awaits(F.sent)) for (let id = sent; id <= trace.count; id++) this.#watch.look(F.sent, id, voice);
     if (fate === FATE.passed || fate === FATE.duplicated) {
       this.#agenda.schedule(now + latencyUs, EVENT.hop, to, from, target.incarnation, sent, wire);
       // A store is spoken to over one connection, which hands on each write once, whatever the network copies.
@@ -527,9 +493,9 @@ export class World implements Carrier, ProcessHost {
   #worldEvent(wire: WorldWire, cause: FactId): void {
     switch (wire.type) {
       case 'world/begin':
-        return this.#beginLine(wire.index, cause);
+        return this.#timeline.begin(wire.index, cause);
       case 'world/end':
-        return this.#endLine(wire.index, cause);
+        return this.#timeline.end(wire.index, cause);
       case 'world/restart':
       case 'world/resume':
       case 'world/peer-lost':
@@ -541,230 +507,17 @@ export class World implements Carrier, ProcessHost {
     }
   }
 
-  #beginLine(index: number, cause: FactId): void {
-    const action = this.scenario.timeline[index]?.action;
-    if (action === undefined) return;
-    const now = this.#agenda.now;
-    const begun = this.trace.append(now, beginFact(action), 0, 0, 0, 0, index, 0, cause);
-    const forUs = lengthOf(action);
-    if (forUs !== null) this.#at(now + forUs, { type: 'world/end', index }, begun);
-    switch (action.type) {
-      case 'crash':
-        for (const id of this.#resolve(action.actors))
-          this.#processes.crash(this.#processes.all[id] as Process, action.restartUs, begun, action.losesDisk);
-        return;
-      case 'restart':
-        for (const id of this.#resolve(action.actors))
-          this.#processes.restart(this.#processes.all[id] as Process, begun);
-        return;
-      case 'pause':
-        for (const id of this.#resolve(action.actors))
-          this.#processes.pause(this.#processes.all[id] as Process, action.forUs, begun);
-        return;
-      case 'slow': {
-        const ids = this.#resolve(action.actors);
-        this.#slowed.set(index, { ids, factor: action.factor });
-        return this.#slow(ids, begun);
-      }
-      case 'skew': {
-        const ids = this.#resolve(action.actors);
-        this.#skewed.set(index, { ids, factor: action.factor });
-        return this.#skew(ids, begun);
-      }
-      case 'fill':
-        this.#filled.set(index, this.#resolve(action.actors));
-        return this.#fill(this.#resolve(action.actors), begun);
-      case 'free': {
-        const freed = this.#resolve(action.actors);
-        for (const [line, ids] of this.#filled)
-          this.#filled.set(
-            line,
-            ids.filter((id) => !freed.includes(id)),
-          );
-        return this.#fill(freed, begun);
-      }
-      case 'stop': {
-        const processes = this.#resolve(action.actors).map((id) => this.#processes.all[id] as Process);
-        for (const process of processes) this.#processes.stop(process, begun);
-        this.#stopped.set(
-          index,
-          processes.map(({ actor: { id }, incarnation }) => ({ id, incarnation })),
-        );
-        return;
-      }
-      case 'split':
-        return this.#network.split(index, action.sides, action.oneWay);
-      case 'heal':
-        for (const ended of this.#network.heal()) this.trace.append(now, F.healed, 0, 0, 0, 0, ended, 0, begun);
-        return;
-      case 'interfere':
-        return this.#network.interfere(index, action);
-      case 'send':
-        return this.#processes.command(this.#resolve([action.producer]), action, begun);
-      case 'poison':
-        return this.#processes.command(this.#resolve([action.producer]), action, begun);
-      case 'fix':
-        this.#keep(action.consumer, { type: 'fix' });
-        return this.#processes.command(this.#resolve([action.consumer]), { type: 'fix' }, begun);
-      case 'burst':
-        return this.#processes.command(this.#resolve([action.producer]), action, begun);
-      case 'redrive': {
-        const broker = this.scenario.queues[action.queue]?.broker ?? '';
-        const command: Command = {
-          type: 'redrive',
-          queue: action.queue,
-          ...(action.to === null ? {} : { to: action.to }),
-          ...(action.perSecond === 0 ? {} : { perSecond: action.perSecond }),
-        };
-        return this.#processes.command(this.#clusters.get(broker)?.nodesFor(command) ?? [], command, begun);
-      }
-      case 'purge': {
-        const broker = this.scenario.queues[action.queue]?.broker ?? '';
-        return this.#processes.command(this.#clusters.get(broker)?.nodesFor(action) ?? [], action, begun);
-      }
-      case 'seek': {
-        const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
-        const { group, to } = action;
-        const command: Command =
-          'snapshot' in to ? { type: 'restore', group, name: to.snapshot } : { type: 'seek', group, to };
-        const nodes = this.#clusters.get(spec?.broker ?? '')?.nodesFor(command) ?? [];
-        const members = Object.entries(this.scenario.consumers)
-          .filter(([, consumer]) => consumer.group === action.group)
-          .flatMap(([declared]) => this.#byName.get(declared) ?? []);
-        return this.#processes.command([...nodes, ...members], command, begun);
-      }
-      case 'snapshot': {
-        const spec = Object.values(this.scenario.consumers).find((consumer) => consumer.group === action.group);
-        return this.#processes.command(this.#clusters.get(spec?.broker ?? '')?.nodesFor(action) ?? [], action, begun);
-      }
-      case 'scale':
-        return this.#scale(action.consumer, action.count, begun);
-      case 'set':
-        return this.#set(action.path, action.value, begun);
-      default:
-        return action satisfies never;
-    }
-  }
-
-  #endLine(index: number, cause: FactId): void {
-    const action = this.scenario.timeline[index]?.action;
-    if (action === undefined) return;
-    const now = this.#agenda.now;
-    if (action.type === 'split') {
-      for (const ended of this.#network.heal(index)) this.trace.append(now, F.healed, 0, 0, 0, 0, ended, 0, cause);
-      return;
-    }
-    const ended = this.trace.append(now, F['fault-ended'], 0, 0, 0, 0, index, 0, cause);
-    if (action.type === 'slow') {
-      const ids = this.#slowed.get(index)?.ids ?? [];
-      this.#slowed.delete(index);
-      this.#slow(ids, ended);
-    } else if (action.type === 'skew') {
-      const ids = this.#skewed.get(index)?.ids ?? [];
-      this.#skewed.delete(index);
-      this.#skew(ids, ended);
-    } else if (action.type === 'fill') {
-      const ids = this.#filled.get(index) ?? [];
-      this.#filled.delete(index);
-      this.#fill(ids, ended);
-    } else if (action.type === 'stop') {
-      for (const { id, incarnation } of this.#stopped.get(index) ?? []) {
-        const process = this.#processes.all[id] as Process;
-        if (process.incarnation === incarnation) this.#processes.restart(process, ended);
-      }
-    } else if (action.type === 'interfere') this.#network.endInterference(index);
-  }
-
-  /** Tells these how slow they are now. */
-  #slow(ids: readonly ActorId[], cause: FactId): void {
-    for (const id of ids) {
-      const factor = lastFactor(this.#slowed, id);
-      this.trace.append(this.#agenda.now, F.slowed, id, 0, 0, 0, Math.round(factor * 100), 0, cause);
-      const process = this.#processes.all[id] as Process;
-      if (process.actor.kind === 'broker') this.#network.slow(id, factor);
-      else this.#processes.command([id], { type: 'slow', factor }, cause);
-    }
-  }
-
-  /** Lets the clocks of these run as fast as the timeline says now. What they wait for comes when their clocks show what they wait for. */
-  #skew(ids: readonly ActorId[], cause: FactId): void {
-    this.#voice.clocks ??= new Clocks();
-    const { clocks } = this.#voice;
-    const { now } = this.#agenda;
-    for (const id of ids) {
-      const hundredths = Math.round(lastFactor(this.#skewed, id) * RIGHT);
-      this.trace.append(now, F.skewed, id, 0, 0, 0, hundredths, 0, cause);
-      this.#agenda.retime(id, ACTOR, clocks.run(id, now, hundredths));
-    }
-  }
-
-  /** Tells these nodes whether their disks are full. Whoever halted for want of room is started again when there is some. */
-  #fill(ids: readonly ActorId[], cause: FactId): void {
-    const lines = [...this.#filled.values()];
-    for (const id of ids) {
-      const isFull = lines.some((line) => line.includes(id));
-      if (isFull === this.#full.has(id)) continue;
-      if (isFull) this.#full.add(id);
-      else this.#full.delete(id);
-      const kind = isFull ? F['disk-filled'] : F['disk-freed'];
-      const fact = this.trace.append(this.#agenda.now, kind, id, 0, 0, 0, 0, 0, cause);
-      this.#processes.command([id], { type: 'disk', isFull }, fact);
-      const process = this.#processes.all[id] as Process;
-      if (!isFull && process.endedBy === R['disk full']) this.#processes.restart(process, fact);
-    }
-  }
-
-  /** Brings a declared consumer to so many running instances: the last ones are stopped, missing ones are added or started again. */
-  #scale(declared: string, count: number, cause: FactId): void {
-    const place = this.setup.place(declared, 'service');
-    this.#scaledTo.set(declared, count);
-    const scaled = this.trace.append(this.#agenda.now, F.scaled, 0, 0, place, 0, count, 0, cause);
-    for (let instance = 1; instance <= count; instance++) {
-      const before = this.#processes.all.length;
-      const id = this.#addConsumer(declared, instance);
-      const process = this.#processes.all[id] as Process;
-      if (id >= before) {
-        this.#processes.start(process);
-        for (const command of this.#changes.get(declared) ?? []) this.#processes.command([id], command, scaled);
-      } else if (!process.comesBack) this.#processes.restart(process, scaled);
-    }
-    for (const id of this.#byName.get(declared) ?? []) {
-      const process = this.#processes.all[id] as Process;
-      const number = process.actor.name === declared ? 1 : Number(process.actor.name.slice(declared.length + 1));
-      if (number > count) this.#processes.stop(process, scaled);
-    }
-  }
-
-  /** `producers.NAME.…` and `consumers.NAME.…` go to those actors, everything else to the nodes of the brokers. */
-  #set(path: readonly string[], value: unknown, cause: FactId): void {
-    const [section, name, ...rest] = path;
-    const command: Command = { type: 'set', path: rest, value };
-    if ((section === 'producers' || section === 'consumers' || section === 'stores') && name !== undefined) {
-      if (section === 'consumers') this.#keep(name, command);
-      return this.#processes.command(this.#byName.get(name) ?? [], command, cause);
-    }
-    const whole: Command = { type: 'set', path, value };
-    for (const cluster of this.#clusters.values()) this.#processes.command(cluster.nodesFor(whole), whole, cause);
-  }
-
-  /** Instances of this consumer that are added later are told so too. */
-  #keep(declared: string, command: Command): void {
-    this.#changes.set(declared, [...(this.#changes.get(declared) ?? []), command]);
-  }
-
   #applyRules(): void {
     const rules = this.#rules;
     if (rules === null) return;
-    const instances = (declared: string): number =>
-      this.#scaledTo.get(declared) ?? this.scenario.consumers[declared]?.count ?? 0;
-    for (const { consumer, count } of rules.evaluate(this.#agenda.now, instances)) this.#scale(consumer, count, 0);
+    const instances = (declared: string): number => this.#timeline.instances(declared);
+    for (const { consumer, count } of rules.evaluate(this.#agenda.now, instances))
+      this.#timeline.scale(consumer, count, 0);
     this.#at(this.#agenda.now + rules.everyUs, { type: 'world/rules' });
   }
-
-  #resolve(names: readonly string[]): ActorId[] {
-    return names.flatMap((name) => this.#byName.get(name) ?? []);
-  }
 }
+
+const NOBODY: readonly ActorId[] = [];
 
 /** Kinds of places whose names may be those of queues or topics too. */
 const NAMED_APART: ReadonlySet<Place['kind']> = new Set(['group', 'store', 'service', 'alert']);
@@ -776,37 +529,6 @@ const IDLE: Machine = {
   crash() {},
   restart() {},
 };
-
-function beginFact(action: TimelineAction): FactKind {
-  if (action.type === 'split') return F.split;
-  if (action.type === 'set') return F.changed;
-  return F['fault-begun'];
-}
-
-/** Of several lines that lengthen or shorten something for an actor the last one that has begun counts, until it ends; 1 without any. */
-function lastFactor(lines: ReadonlyMap<number, Factor>, id: ActorId): number {
-  let factor = 1;
-  for (const line of lines.values()) if (line.ids.includes(id)) factor = line.factor;
-  return factor;
-}
-
-/** How long a line of the timeline lasts, where the world must end it; null otherwise. */
-function lengthOf(action: TimelineAction): Micros | null {
-  switch (action.type) {
-    case 'slow':
-    case 'skew':
-    case 'fill':
-    case 'stop':
-    case 'interfere':
-      return action.forUs;
-    case 'split':
-      return action.healUs;
-    case 'burst':
-      return action.forUs;
-    default:
-      return null;
-  }
-}
 
 export interface Run {
   readonly scenario: Scenario;

@@ -12,6 +12,7 @@ import { backoffUs } from './backoff.ts';
 import { CONSUMER_CHANGES, changed } from './changes.ts';
 import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts';
 import { Outlet, type OutletHost, type Outputs, type ProducesSettings } from './forwarder.ts';
+import { OpenRequests } from './open-requests.ts';
 import type { OutboxRow, OutboxRows, RelayWire } from './outbox.ts';
 import type { RetrySettings } from './own-write.ts';
 import type { ConsumerHost, ConsumerPort, SettleWhen } from './ports.ts';
@@ -88,8 +89,6 @@ interface Job extends Wire {
   readonly token: number;
   /** The last sub-step's fact. */
   fact: number;
-  /** When the store was asked; 0 when it was not, or has answered. */
-  askedAtUs: Micros;
   /** The connection that the delivery came by is gone: it cannot be settled. */
   orphan: boolean;
   /** Writes so far. */
@@ -139,7 +138,8 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   /** Jobs whose ack before processing is on its way, by message. */
   readonly #acking = new Set<Delivery>();
   #tokens = 0;
-  #watching = false;
+  /** Writes that the store has not answered. */
+  readonly #writes = new OpenRequests<Job>('client/write-late');
   #fixed = false;
   #factor = 1;
   readonly #memory = new Map<number, Micros>();
@@ -186,8 +186,9 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
         return this.#worked(wire as Job, out);
       case 'client/heartbeat':
         return this.#beat(wire as Heartbeat, out);
-      case 'client/watch':
-        return this.#watch(out);
+      case 'client/write-late':
+        for (const job of this.#writes.due(out)) this.#writeLate(job, out);
+        return;
       case 'client/rewrite': {
         const { job, reason } = wire as Rewrite;
         if (!this.#jobs.includes(job)) return;
@@ -224,7 +225,7 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     // To clear a set that is empty takes new memory.
     if (this.#acking.size > 0) this.#acking.clear();
     if (this.#memory.size > 0) this.#memory.clear();
-    this.#watching = false;
+    this.#writes.clear();
   }
 
   restart(out: Out): void {
@@ -302,11 +303,6 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     this.port.room(this.#room(), out);
   }
 
-  #job(token: number): Job | undefined {
-    for (const job of this.#jobs) if (job.token === token) return job;
-    return undefined;
-  }
-
   /** The job is over, or cannot be finished here. */
   #drop(job: Job): void {
     const at = this.#jobs.indexOf(job);
@@ -346,7 +342,6 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
       delivery,
       token: ++this.#tokens,
       fact: 0,
-      askedAtUs: 0,
       orphan: false,
       tries: 0,
       further: null,
@@ -390,23 +385,18 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     const { effect, dedup, writeTimeoutUs } = this.#settings;
     const { message } = job.delivery;
     if (effect.type === 'none') return;
-    job.askedAtUs = out.now;
     job.tries++;
     const request: WriteRequest = {
       type: 'store/write',
       effect: effect.type,
       message,
-      token: job.token,
+      token: this.#writes.open(job, writeTimeoutUs, out),
       dedupUs: dedup?.durable ? dedup.windowUs : 0,
       sizeBytes: message.sizeBytes,
       own: false,
       rows: this.outlets.length === 0 ? NO_ROWS : this.#rows(job, out),
     };
     out.send(this.#store, 'effect', request, message.id, job.fact);
-    if (!this.#watching) {
-      this.#watching = true;
-      out.timer(writeTimeoutUs, WATCH);
-    }
   }
 
   /** The effect of a consumer without a store: something in the outside world, which nobody can undo or compare. */
@@ -429,9 +419,8 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
   }
 
   #written(reply: WriteReply, out: Out): void {
-    const job = this.#job(reply.token);
-    if (job === undefined || job.askedAtUs === 0) return;
-    job.askedAtUs = 0;
+    const job = this.#writes.close(reply.token, out);
+    if (job === undefined || !this.#jobs.includes(job)) return;
     job.fact = out.cause;
     if (this.#breaker !== null)
       this.#hearBreaker(this.#breaker, reply.ok || isRefusal(reply.reason), reply.reason, out);
@@ -666,22 +655,11 @@ export class Consumer implements Machine, ConsumerHost, OutletHost<Job> {
     out.timer(heartbeat.everyUs, wire, out.cause);
   }
 
-  /** One timer for all writes: fails those that have waited too long, and goes on while any is open. */
-  #watch(out: Out): void {
-    this.#watching = false;
-    let open = false;
-    for (const job of [...this.#jobs]) {
-      if (job.askedAtUs === 0) continue;
-      if (out.now - job.askedAtUs >= this.#settings.writeTimeoutUs) {
-        job.askedAtUs = 0;
-        if (this.#breaker !== null) this.#hearBreaker(this.#breaker, false, R['timed out'], out);
-        this.#writeFailed(job, R['timed out'], out);
-      } else open = true;
-    }
-    if (open && !this.#watching) {
-      this.#watching = true;
-      out.timer(this.#settings.writeTimeoutUs, WATCH);
-    }
+  /** The store did not answer in time. */
+  #writeLate(job: Job, out: Out): void {
+    if (!this.#jobs.includes(job)) return;
+    if (this.#breaker !== null) this.#hearBreaker(this.#breaker, false, R['timed out'], out);
+    this.#writeFailed(job, R['timed out'], out);
   }
 
   #remembers(message: Message, now: Micros): boolean {
@@ -717,7 +695,6 @@ function isRefusal(reason: number): boolean {
   return reason === R['balance too low'];
 }
 
-const WATCH: Wire = { type: 'client/watch' };
 const BREAKER: Wire = { type: 'client/breaker' };
 const REORDER: Wire = { type: 'client/reorder' };
 const ALIVE: Wire = { type: 'client/alive' };

@@ -99,6 +99,8 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
   #round = 0;
   #nextArrival: Arrival = { type: 'client/arrival', round: 0 };
   #made = 0;
+  /** Those of them that it made at its rate. */
+  #rated = 0;
   /** When the next message of an even rate is due, kept as a double so that 3/s does not drift. */
   #dueUs = 0;
   #poisonNext = 0;
@@ -153,6 +155,7 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
     switch (mine.type) {
       case 'client/arrival':
         if (mine.round !== this.#round) return;
+        this.#rated++;
         this.#arrive(out);
         this.#next(out);
         return;
@@ -160,7 +163,7 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
         return this.#listed(mine.line, out);
       case 'client/burst-over':
         if (mine.round !== this.#round) return;
-        return this.#rate(this.#usualGapUs, out);
+        return this.#usual(out);
       case 'client/relay':
         return this.#own?.relay?.timer(out);
       default:
@@ -204,7 +207,8 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
         return;
       case 'burst':
         this.#rate(command.perSecond > 0 ? 1e6 / command.perSecond : 0, out);
-        out.timer(command.forUs, { type: 'client/burst-over', round: this.#round } as Wire);
+        // The world outside sends more for so long, whatever this clock shows.
+        out.work(command.forUs, { type: 'client/burst-over', round: this.#round } as Wire);
         return;
       case 'set':
         if (command.path[0] === 'rate') this.#newRate(command.value as NewRate, out);
@@ -248,6 +252,11 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
   #newRate({ perSecond, arrivals }: NewRate, out: Out): void {
     this.#settings = { ...this.#settings, perSecond, arrivals };
     this.#usualGapUs = perSecond > 0 ? 1e6 / perSecond : 0;
+    this.#usual(out);
+  }
+
+  /** Makes messages at the rate of the file from now on, or from its start on. */
+  #usual(out: Out): void {
     if (out.now >= this.#settings.startUs) return this.#rate(this.#usualGapUs, out);
     this.#gapUs = this.#usualGapUs;
     this.#round++;
@@ -267,8 +276,8 @@ export class Producer implements Machine, ProducerHost, OwnWriteHost {
 
   #next(out: Out): void {
     const { messages, stopUs, arrivals } = this.#settings;
-    if (this.#gapUs <= 0 || (messages > 0 && this.#made >= messages)) return;
-    this.#dueUs += arrivals === 'even' ? this.#gapUs : exponential(this.#gapUs, out, this.#sites.gap, this.#made);
+    if (this.#gapUs <= 0 || (messages > 0 && this.#rated >= messages)) return;
+    this.#dueUs += arrivals === 'even' ? this.#gapUs : exponential(this.#gapUs, out, this.#sites.gap, this.#rated);
     if (this.#dueUs >= stopUs) return;
     if (this.#nextArrival.round !== this.#round) this.#nextArrival = { type: 'client/arrival', round: this.#round };
     this.#arrival = out.timer(Math.floor(this.#dueUs) - out.now, this.#nextArrival, out.cause);

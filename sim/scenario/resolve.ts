@@ -85,7 +85,9 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     queues: byName(file.queues, bound),
     topics: byName(file.topics, declared),
     exchanges: byName(file.exchanges, bound),
-    producers: byName(file.producers, (entry) => producer(entry, brokerName(entry.broker, brokers), durationUs)),
+    producers: byName(file.producers, (entry, name) =>
+      producer(entry, brokerName(entry.broker, brokers), isSkewed(file, name) ? Number.MAX_SAFE_INTEGER : durationUs),
+    ),
     consumers: byName(file.consumers, (entry, name) => consumer(entry, name, brokerName(entry.broker, brokers))),
     stores: stores(file),
     network: network(file, names),
@@ -192,7 +194,8 @@ function subscribed(options: OptionValues): Binding[] {
     : [{ exchange: topic, key: textOf(options, 'filter') === '' ? '' : 'filter', arguments: {} }];
 }
 
-function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, durationUs: number): ProducerSpec {
+/** `endUs`: when it stops unless it says so. */
+function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, endUs: number): ProducerSpec {
   const key = entry.key ?? null;
   const attributes: Record<string, AttributeSpec> = Object.fromEntries(entry.attributes);
   const listedAll =
@@ -223,7 +226,7 @@ function producer(entry: Entry<typeof PRODUCER_FIELDS>, broker: string, duration
     arrivals: entry.rate?.arrivals ?? 'even',
     messages: entry.messages,
     startUs: entry.start,
-    stopUs: entry.stop ?? durationUs,
+    stopUs: entry.stop ?? endUs,
     send,
     key,
     attributes,
@@ -633,6 +636,12 @@ function mostInstances(file: ScenarioEntry, consumer: string, count: number): nu
   for (const { action } of file.timeline)
     if (action?.type === 'scale' && action.consumer === consumer) most = Math.max(most, action.count);
   return most;
+}
+
+/** Whether its clock may show the end of the run while that goes on. */
+function isSkewed(file: ScenarioEntry, producer: string): boolean {
+  const isIts = (name: string): boolean => name === producer || name.startsWith(`${producer}-`);
+  return file.timeline.some(({ action }) => action?.type === 'skew' && action.actors.some(isIts));
 }
 
 /** Whether instances come and go, so that even a single one has a number. */

@@ -7,7 +7,8 @@ import { claimsIn, evaluateAll } from '../../sim/scenario/expect.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import type { Scenario, When } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
-import { type Ending, run } from '../../sim/world.ts';
+import type { Ending } from '../../sim/ending.ts';
+import { run } from '../../sim/world.ts';
 import { digestsOf } from '../sim/digests.ts';
 import { libraryFiles } from './files.ts';
 

@@ -135,3 +135,22 @@ it('a producer with a fast clock makes more messages in the same time', () => {
     ).length;
   expect([rate(''), rate('{ at: 0s, skew: web, factor: 2 }')]).toEqual([9, 19]);
 });
+
+it('a clock that changes its speed in a pause moves nothing of what is put off: it comes when the process goes on', () => {
+  const heartbeat = ', heartbeat: { every: 5s, by: 10s }';
+  const trace = traceOf(jobs('{ at: 2s, pause: worker, for: 20s }, { at: 10s, skew: worker, factor: 0.5 }', heartbeat));
+  expect(storyOf(trace, 'resumed', 'applied')).toEqual(['22.000 resumed worker', '22.000 applied m1 worker']);
+  const [extended] = factsOf(trace, 'extended', 'ack-refused');
+  expect(extended?.timeUs).toBe(22_000_000);
+});
+
+it('a producer whose clock runs fast makes messages until the run ends', () => {
+  const rated = jobs('{ at: 0s, skew: web, factor: 2 }').replace('send: [{ at: 1s }]', 'rate: 1/s');
+  expect(factsOf(traceOf(rated), 'produced').at(-1)?.timeUs).toBeGreaterThan(119_000_000);
+});
+
+it('a burst lasts as long as its line says, whatever the clock of the producer shows', () => {
+  const rated = jobs('{ at: 0s, skew: web, factor: 0.5 }, { at: 10s, burst: web, rate: 10/s, for: 10s }');
+  const made = factsOf(traceOf(rated.replace('send: [{ at: 1s }]', 'rate: 0.01/s')), 'produced');
+  expect(made.at(-1)?.timeUs).toBeLessThan(20_500_000);
+});

@@ -118,6 +118,23 @@ timeline: [{ at: 8s, stop: packer }]`);
 });
 
 describe('a pause', () => {
+  it('leaves no time for a goodbye to a process that is to stop meanwhile', () => {
+    const leaving = (pause: string) =>
+      storyOf(
+        traceOf(`
+title: Goodbye
+broker: kafka
+duration: 30s
+topics: { jobs: { partitions: 1 } }
+producers: { web: { to: jobs, send: [{ at: 1s }] } }
+consumers: { worker: { from: jobs, group: workers, count: 2 } }
+timeline: [${pause}{ at: 10s, stop: worker-1 }]`),
+        'left',
+      );
+    expect(leaving('')[0]).toMatch(/^10\.0\d+ left/);
+    expect(leaving('{ at: 9s, pause: worker-1, for: 5s }, ').join()).not.toMatch(/^10\./);
+  });
+
   it('puts nothing off that is cancelled when it is over', () => {
     const wires: string[] = [];
     const agenda = new Agenda();
@@ -367,6 +384,19 @@ consumers: { worker: { from: jobs, count: ${count}, process: 200ms..2s } }`);
     const { trace, ending } = limited(1_000_000, 1000);
     expect(ending).toBe('fact limit');
     expect(trace.count).toBeLessThan(1100);
+  });
+
+  it('ends where time stands still: a client that waits for nothing, on a network without latency', () => {
+    const asking = `
+title: Asking
+broker: kafka
+duration: 10s
+topics: { jobs: { partitions: 1 } }
+producers: { web: { to: jobs, send: [{ at: 1s }] } }
+consumers: { worker: { from: jobs, group: workers, fetch.max.wait.ms: 0 } }
+network: ideal`;
+    expect(run(scenarioOf(asking)).ending).toBe('standstill');
+    expect(run(scenarioOf(asking.replace('network: ideal', 'network: { latency: 5ms }'))).ending).toBe('duration');
   });
 
   it('gives every fact a cause that came before it', () => {

@@ -9,7 +9,6 @@ import { formatDuration } from '../../sim/scenario/duration.ts';
 import type { SettingsOf } from '../../sim/scenario/settings.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
-import { F } from '../../sim/vocabulary.ts';
 import type { TimelineLine } from '../protocol.ts';
 
 export interface Here {
@@ -27,27 +26,6 @@ export interface Here {
   readonly isWhole: boolean;
 }
 
-/** The world records these itself, and no line of a timeline can wait for them. */
-const UNWATCHED: ReadonlySet<number> = new Set([
-  F.sent,
-  F.started,
-  F.restarted,
-  F.stopped,
-  F.paused,
-  F.resumed,
-  F.slowed,
-  F.skewed,
-  F['disk-filled'],
-  F['disk-freed'],
-  F.scaled,
-  F.split,
-  F.healed,
-  F.changed,
-  F['fault-begun'],
-  F['fault-ended'],
-  F.unreachable,
-]);
-
 /**
  * The moment of a line: a time, or the fact at the playhead where others follow it in the same instant, because then only `when:` comes between them. `message`: the act names a message
  * itself, which narrows `when:` too; 0 when it does not.
@@ -59,8 +37,7 @@ export function momentOf(here: Here, message = 0): TimelineLine {
   const isLast = fact >= trace.count || trace.time(fact + 1) > now;
   const actor = trace.actor(fact);
   const concerns = trace.messageOf(fact);
-  if (isLast || actor === 0 || UNWATCHED.has(trace.kind(fact)) || (message !== 0 && concerns !== message))
-    return { at: formatDuration(now + 1) };
+  if (isLast || actor === 0 || (message !== 0 && concerns !== message)) return { at: formatDuration(now + 1) };
   const nth = ordinalOf(trace, fact, message);
   const of = nameOf(trace, actor);
   return { when: trace.name(fact), of, ...(nth === 1 ? {} : { nth }) };

@@ -168,6 +168,37 @@ describe('an effect on a store', () => {
   });
 });
 
+describe('how long a store may take to answer', () => {
+  it('is counted for each write by itself', () => {
+    const { bench, deliver } = consumerOf({ effect: { type: 'set', store: 'db' }, writeTimeoutUs: 5 * SECOND });
+    deliver(bench.message());
+    bench.wait(SECOND);
+    const request = bench.takeSent().at(-1)?.wire as WriteRequest;
+    bench.receive(STORE, { type: 'store/written', token: request.token, ok: true, reason: 0 } as WriteReply);
+    deliver(bench.message());
+    bench.wait(20 * SECOND);
+    expect(bench.story().filter((line) => line.includes('failed'))).toEqual(['7.000 failed m2 jobs (timed out)']);
+  });
+
+  it('is over for a write that was given up: its late answer is none to the next', () => {
+    const { bench, deliver } = consumerOf({
+      effect: { type: 'set', store: 'db' },
+      writeTimeoutUs: SECOND,
+      retry: { attempts: 2, firstUs: SECOND, maxUs: SECOND, growth: 'fixed', jitter: 'none' },
+    });
+    deliver(bench.message());
+    bench.wait(SECOND);
+    const first = bench.takeSent().at(-1)?.wire as WriteRequest;
+    bench.wait(2 * SECOND);
+    const answer = { type: 'store/written', ok: true, reason: 0 } as const;
+    bench.receive(STORE, { ...answer, token: first.token } as WriteReply);
+    expect(bench.story().some((line) => line.includes('settled'))).toBe(false);
+    const second = bench.takeSent().at(-1)?.wire as WriteRequest;
+    bench.receive(STORE, { ...answer, token: second.token } as WriteReply);
+    expect(bench.story().at(-1)).toBe('3.000 settled m1 jobs ack');
+  });
+});
+
 describe('deduplication at the consumer', () => {
   const twice = (durable: boolean, crash: boolean) => {
     const { bench, deliver } = consumerOf({ dedup: { windowUs: 60 * SECOND, durable } });

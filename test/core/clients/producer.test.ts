@@ -84,6 +84,22 @@ describe('a producer', () => {
     expect(times()).toEqual([1, 1.75, 2, 2.25, 3.5, 4.5, 5.5]);
   });
 
+  it('begins no sooner at its usual rate for a burst that came before its start', () => {
+    const { bench, producer, times } = producerOf({ perSecond: 1, startUs: 5 * SECOND, stopUs: 8 * SECOND });
+    bench.wait(SECOND);
+    producer.command({ type: 'burst', perSecond: 2, forUs: SECOND }, bench.out);
+    bench.wait(10 * SECOND);
+    expect(times()).toEqual([1.5, 6, 7]);
+  });
+
+  it('makes as many at its rate as it should, whatever was asked of it besides', () => {
+    const { bench, producer, times } = producerOf({ perSecond: 1, messages: 3, send: [{ ...line, atUs: 500_000 }] });
+    bench.wait(1_500_000);
+    producer.command({ type: 'send', messages: 1 }, bench.out);
+    bench.wait(10 * SECOND);
+    expect(times()).toEqual([0.5, 1, 1.5, 2, 3]);
+  });
+
   it('makes a message at once when it is asked for one, and keeps its rate', () => {
     const { bench, producer, times } = producerOf({ perSecond: 1, stopUs: 3 * SECOND });
     bench.wait(1_500_000);
