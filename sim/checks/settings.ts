@@ -120,7 +120,7 @@ const SETTINGS = {
     'no dead-letter-stream',
     'on-failure: * (a log has no dead-letter queue of its own)',
   ],
-  'partition-order': [],
+  'partition-order': GROUP_START,
   'key-order': [
     'a producer without a key',
     'partitioner: round-robin',

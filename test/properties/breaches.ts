@@ -428,6 +428,19 @@ export const BREACHES: readonly Breach[] = [
     timeline: [{ when: 'begun', nth: 1, crash: 'worker', restart: '3s' }],
   },
   {
+    claims: ['partition-order'],
+    setting: 'auto.offset.reset: latest',
+    system: kafka({
+      topics: { jobs: { partitions: 1 } },
+      producers: { maker: { rate: '2/s', messages: 8 } },
+      consumers: { worker: { count: 2, 'auto.offset.reset': 'latest', 'session.timeout.ms': '6s' } },
+      network: { latency: '10ms..300ms' },
+    }),
+    timeline: [
+      { when: 'received', nth: 1, split: [['worker-1'], ['maker', 'worker-2', 'b1', 'b2', 'b3']], heal: '12s' },
+    ],
+  },
+  {
     claims: ['at-most-once'],
     setting: 'retries without enable.idempotence',
     system: kafka({
