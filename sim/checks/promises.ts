@@ -152,9 +152,7 @@ export function permits(scenario: Scenario, claim: ClaimName, side: Side = 'send
       return '';
     case 'partition-order':
       // Who is out of the group still hands out what it has fetched, and its successor may have passed over that.
-      return first(consumers, (consumer) =>
-        streamOf(scenario, consumer) === '' ? startRisk(scenario, consumer) : '',
-      );
+      return first(consumers, (consumer) => (streamOf(scenario, consumer) === '' ? startRisk(scenario, consumer) : ''));
     case 'atomic-publish-and-commit':
       return (
         first(producers, ({ effect, publish }) =>

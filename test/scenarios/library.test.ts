@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../sim/checks/index.ts';
+import type { Ending } from '../../sim/ending.ts';
 import { report } from '../../sim/report.ts';
 import { claimsIn, evaluateAll } from '../../sim/scenario/expect.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import type { Scenario, When } from '../../sim/scenario/types.ts';
 import type { Trace } from '../../sim/trace.ts';
-import type { Ending } from '../../sim/ending.ts';
 import { run } from '../../sim/world.ts';
 import { digestsOf } from '../sim/digests.ts';
 import { libraryFiles } from './files.ts';

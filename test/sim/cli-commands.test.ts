@@ -131,6 +131,6 @@ it('a scenario in braces is no trace', () => {
 it('a grade says of a run that a limit cut it short', () => {
   const { said, status } = play('grade', fileOf('cut.yaml', CUT_SHORT));
   expect(status).toBe(3);
-  expect(said).toContain('stopped early at the');
+  expect(said).toContain('it reached its fact limit');
   expect(said).toContain('not solved yet');
 });
