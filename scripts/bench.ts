@@ -1,8 +1,8 @@
 /**
  * How fast the laboratory is: `npm run bench`, with `-- --json` for one JSON object. A run of W2 (test/bench/w2.yaml) beside a hand-written loop of the
- * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging. The page has its own, frames among them: `npm run bench:web`. Each figure stands beside the one that is wanted. It measures
+ * same model; the same model under every broker that can express it (test/bench/w2-under.yaml) beside SQS; the event queue; seeking in a long trace; judging; the page's frames with thousands of messages in transit. All else about the page is `npm run bench:web`. Each figure stands beside the one that is wanted. It measures
  * and judges nothing: the exit status is 0 whatever comes out. Times are the least of several rounds, because other work on the machine only
- * ever adds to them. `-- run brokers queue seek judge` measures only some; `-- --rounds 15` repeats more often.
+ * ever adds to them. `-- run brokers queue seek judge frames` measures only some; `-- --rounds 15` repeats more often.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const OWN_WORDS: Readonly<Record<string, readonly string[]>> = {
 /** Lanes are measured by turns, so that whatever else the machine does troubles all alike. */
 const TURNS = 5;
 const LANE_MESSAGES = 50_000;
-const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge'] as const;
+const SECTIONS = ['run', 'brokers', 'queue', 'seek', 'judge', 'frames'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface Spent {
@@ -64,6 +64,8 @@ function measure(section: Section): readonly Figure[] {
       return seekFigures();
     case 'judge':
       return judgeFigures();
+    case 'frames':
+      return framesFigures();
     default:
       return section satisfies never;
   }
@@ -175,6 +177,16 @@ function costOf(lane: string): LaneCost {
     if (round >= 0) spent = least(spent, one);
   }
   return { facts, cpuMs: spent.cpuMs, cannot };
+}
+
+// ── The page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** In a process of its own, as `npm run bench:web` measures them. */
+function framesFigures(): readonly Figure[] {
+  const told = execFileSync(process.execPath, ['scripts/run.mjs', 'scripts/bench-web.ts', 'frames', '--json'], {
+    encoding: 'utf8',
+  });
+  return (JSON.parse(told.trimEnd().split('\n').at(-1) ?? '') as { readonly figures: readonly Figure[] }).figures;
 }
 
 // ── The event queue ───────────────────────────────────────────────────────────────────────────────────────────────────
