@@ -1,7 +1,7 @@
 /**
  * Virtual now and the agenda: what happens next, ordered by (time, sequence). An event lies in a slot: a row of
- * 32-bit words that is used again and again. A 4-ary heap of times and slots orders those in the future, and a plain ring keeps those of this very
- * instant, which need no ordering: whatever the heap still holds for now was scheduled before them. Numbers in typed arrays instead of objects, so that
+ * 32-bit words that is used again and again. Of those in the future the next ones lie in a short sorted list, where what is scheduled for soon is soon in its place, and all
+ * later ones in a 4-ary heap of times and slots. A plain ring keeps those of this very instant, which need no ordering: whatever list or heap still hold for now was scheduled before them. Numbers in typed arrays instead of objects, so that
  * a million pending events cost no garbage collection and few lines of the processor's cache. Cancelling marks the event; it is dropped when it
  * comes up.
  */
@@ -40,6 +40,10 @@ const CAUSE = 4;
 const GENERATION = 5;
 const DOUBLES = WORDS / 2;
 const SEQUENCE = 3;
+/** How long the sorted list is at most. */
+const NEAR = 64;
+/** Of a heap that holds no more than this the next ones go to the list in one go; to take them out of a larger one ahead of time costs more than it saves. */
+const FEW = 1000;
 /** The kind of a cancelled event. */
 const CANCELLED = -1;
 
@@ -48,7 +52,11 @@ export class Agenda {
   /** The event that `next` has just taken out; read it before anything is scheduled. */
   taken: TakenEvent = newEvent();
 
-  // The future: time and row of each position of the heap. Separate lists, so that a row's number stays an integer for the engine.
+  // The near future: times and slots of the events that come next, the first one last.
+  readonly #nearTimes = new Float64Array(NEAR);
+  readonly #nearSlots = new Int32Array(NEAR);
+  #near = 0;
+  // The rest of the future: time and row of each position of the heap. Separate lists, so that a row's number stays an integer for the engine.
   #times = new Float64Array(1024);
   #slots = new Int32Array(1024);
   #size = 0;
@@ -80,7 +88,7 @@ export class Agenda {
 
   /** Events pending, cancelled ones included. */
   get pending(): number {
-    return this.#size + (this.#tail - this.#head);
+    return this.#near + this.#size + (this.#tail - this.#head);
   }
 
   /** Schedules an event; returns a ticket for `cancel`. `time` is not before now. */
@@ -169,7 +177,7 @@ export class Agenda {
   /** Takes the next event into `taken` and moves the clock to it; false when there is none at or before `until`. */
   next(until: Micros): boolean {
     for (;;) {
-      const future = this.#size > 0 ? (this.#times[0] as number) : Number.POSITIVE_INFINITY;
+      const future = this.#near > 0 ? (this.#nearTimes[this.#near - 1] as number) : this.#farUs;
       let event: TakenEvent;
       if (future > this.now && this.#head !== this.#tail) {
         const ring = this.#ring;
@@ -178,7 +186,8 @@ export class Agenda {
       else {
         if (future > until || future === Number.POSITIVE_INFINITY) return false;
         if (future > this.now) this.now = future;
-        event = this.#takeRow(this.#pop());
+        event = this.#takeRow(this.#near > 0 ? (this.#nearSlots[--this.#near] as number) : this.#pop());
+        if (this.#near === 0 && this.#size > 0 && this.#size <= FEW) this.#comeNearer();
       }
       if (event.kind === CANCELLED) continue;
       this.taken = event;
@@ -233,6 +242,7 @@ export class Agenda {
   /** An actor's clock runs at another speed: its timers and alarms move to the times that `when` makes of theirs, and keep their order of setting. `actors`: which bits of an address are the actor. */
   retime(actor: ActorId, actors: number, when: (time: Micros) => Micros): void {
     const events: { readonly time: Micros; readonly slot: number }[] = [];
+    this.#moveAway(this.#near);
     for (let i = 0; i < this.#size; i++) {
       const slot = this.#slots[i] as number;
       const at = slot * WORDS;
@@ -294,19 +304,67 @@ export class Agenda {
     this.#ring = bigger;
   }
 
+  /** Lays an event into the list if it comes before all that is in the heap; behind others of its time, which are older. */
   #push(time: Micros, slot: number): void {
+    const times = this.#nearTimes;
+    const slots = this.#nearSlots;
+    if (this.#near === NEAR && time < (times[0] as number)) this.#moveAway(NEAR / 2);
+    if (time >= this.#endUs) return this.#pushFar(time, slot);
+    let i = this.#near++;
+    while (i > 0 && (times[i - 1] as number) <= time) {
+      times[i] = times[i - 1] as number;
+      slots[i] = slots[i - 1] as number;
+      i--;
+    }
+    times[i] = time;
+    slots[i] = slot;
+  }
+
+  /** So many of the list, the last to come, go to the heap. */
+  #moveAway(count: number): void {
+    for (let i = 0; i < count; i++) this.#pushFar(this.#nearTimes[i] as number, this.#nearSlots[i] as number);
+    this.#nearTimes.copyWithin(0, count);
+    this.#nearSlots.copyWithin(0, count);
+    this.#near -= count;
+  }
+
+  /** What comes at this time or later belongs to the heap. */
+  get #endUs(): Micros {
+    if (this.#size > 0 || this.#near === NEAR) return this.#near > 0 ? (this.#nearTimes[0] as number) : this.#farUs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** When the first of the heap comes; Infinity when it is empty. */
+  get #farUs(): Micros {
+    return this.#size > 0 ? (this.#times[0] as number) : Number.POSITIVE_INFINITY;
+  }
+
+  /** The list is empty: the next of the heap come into it. */
+  #comeNearer(): void {
+    const count = this.#size < NEAR / 2 ? this.#size : NEAR / 2;
+    for (let i = count - 1; i >= 0; i--) {
+      this.#nearTimes[i] = this.#times[0] as number;
+      this.#nearSlots[i] = this.#pop();
+    }
+    this.#near = count;
+  }
+
+  #pushFar(time: Micros, slot: number): void {
     if (this.#size === this.#times.length) {
       this.#times = grown(this.#times, Float64Array);
       this.#slots = grown(this.#slots, Int32Array);
     }
     const times = this.#times;
     const slots = this.#slots;
-    // Newer events of the same time sink below older ones, so on the way up only a later time moves aside.
+    const doubles = this.#doubles;
+    const sequence = doubles[slot * DOUBLES + SEQUENCE] as number;
     let i = this.#size++;
     while (i > 0) {
       const parent = (i - 1) >> 2;
       const parentTime = times[parent] as number;
-      if (parentTime <= time) break;
+      if (parentTime < time) break;
+      // What the list had and has no room for any more may be older.
+      if (parentTime === time && (doubles[(slots[parent] as number) * DOUBLES + SEQUENCE] as number) < sequence) break;
       times[i] = parentTime;
       slots[i] = slots[parent] as number;
       i = parent;

@@ -186,7 +186,7 @@ class SharedDispatcher implements Dispatcher {
     const size = line.length;
     for (let from = 0; from < size; ) {
       const level = line[from]?.priority;
-      let to = from;
+      let to = line[size - 1]?.priority === level ? size : from;
       while (to < size && line[to]?.priority === level) to++;
       const start = this.#turn >= from && this.#turn < to ? this.#turn : from;
       for (let i = 0; i < to - from; i++) {

@@ -5,7 +5,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Command, HopKind, Machine, Out, Wire } from '../machine.ts';
-import { FrameOrder, framed } from '../parts/frame-order.ts';
+import { Frame, FrameOrder } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros, TimerId } from '../types.ts';
 import type { PulsarCluster, TopicInfo } from './pulsar-cluster.ts';
 import type { ClientVoice, PulsarConsumer, PulsarSubscription } from './pulsar-subscription.ts';
@@ -79,7 +79,7 @@ class Connection implements ClientVoice {
   say(command: ServerCommand, hop: HopKind, out: Out, messages?: MessageId | readonly MessageId[]): void {
     if (!this.open) return;
     this.#sent++;
-    out.send(this.peer, hop, framed(command, this.id, this.#sent), messages);
+    out.send(this.peer, hop, new Frame(this.id, this.#sent, command), messages);
   }
 }
 
@@ -429,7 +429,7 @@ export class PulsarNode implements Machine, BookieView {
     }
     let next: ClientFrame | undefined = frame;
     while (next !== undefined && connection.open) {
-      this.#handle(connection, next, out);
+      this.#handle(connection, next.body, out);
       next = connection.inbound.next();
     }
     if (connection.gapTimer !== 0 && connection.inbound.missing === 0) {

@@ -36,8 +36,9 @@ export class PulsarConsumer implements KeyOwner {
   readonly request: Subscribe;
   /** How many messages more it wants; may fall below 0, because batches are not cut (P27). */
   permits = 0;
-  /** Messages that it holds unacked (P28). */
+  /** Messages that it holds unacked (P28), and in how many entries. */
   unacked = 0;
+  held = 0;
   /** At its limit of unacked messages, until down to half. */
   blocked = false;
   epoch = 0;
@@ -95,7 +96,7 @@ export class PulsarConsumer implements KeyOwner {
     this.#first = 0;
     this.#messages = null;
     this.#bytes = 0;
-    const given: ServerCommand = { type: 'Message', connection: 0, frame: 0, consumerId, epoch, entries, sizeBytes };
+    const given: ServerCommand = { type: 'Message', consumerId, epoch, entries, sizeBytes };
     this.voice.say(given, 'delivery', out, messages);
   }
 }
@@ -132,6 +133,8 @@ export class PulsarSubscription {
   #handed = 0;
   unacked = 0;
   #blocked = false;
+  /** Consumers that are at their limit. */
+  #blockedConsumers = 0;
   /** Who was handed something that is not sent yet, and whether others were too. */
   #served: PulsarConsumer | null = null;
   #servedMore = false;
@@ -206,11 +209,12 @@ export class PulsarSubscription {
     const at = this.consumers.indexOf(consumer);
     if (at < 0) return;
     this.consumers.splice(at, 1);
+    if (consumer.blocked) this.#blockedConsumers--;
     // What it was handed and not sent stays with it.
     if (this.#served === consumer) this.#servedMore = true;
     out.fact(F.cancelled, 0, this.place, consumer.voice.peer, 0, reason);
     const counts = this.host.cluster.settings.countDisconnects;
-    for (const index of this.pending.keys(consumer)) this.giveBack(index, reason, counts, false, out);
+    for (const index of this.pending.keys(consumer, consumer.held)) this.giveBack(index, reason, counts, false, out);
     this.#unblock();
     this.dispatcher?.remove(consumer, out);
     if (this.consumers.length === 0) {
@@ -307,11 +311,15 @@ export class PulsarSubscription {
     else if (this.#served !== consumer) this.#servedMore = true;
     if (!this.host.info.policies.persistent) return this.#forgetDelivered(entry, consumer, attempt, out);
     this.pending.set(index, consumer, ++this.#handed);
+    consumer.held++;
     consumer.unacked += count;
     this.unacked += count;
     if (this.#shares) {
       const { maxUnackedPerConsumer, maxUnackedPerSubscription } = this.host.cluster.settings;
-      if (maxUnackedPerConsumer > 0 && consumer.unacked >= maxUnackedPerConsumer) consumer.blocked = true;
+      if (maxUnackedPerConsumer > 0 && consumer.unacked >= maxUnackedPerConsumer && !consumer.blocked) {
+        consumer.blocked = true;
+        this.#blockedConsumers++;
+      }
       if (maxUnackedPerSubscription > 0 && this.unacked >= maxUnackedPerSubscription) this.#blocked = true;
     }
   }
@@ -484,6 +492,7 @@ export class PulsarSubscription {
     const holder = this.pending.take(index);
     if (holder === undefined) return undefined;
     if (this.#askedBack.size > 0) this.#askedBack.delete(index);
+    holder.held--;
     holder.unacked -= count;
     this.unacked -= count;
     this.dispatcher?.released(index, holder);
@@ -492,16 +501,23 @@ export class PulsarSubscription {
 
   /** After acks: consumers below half of their limit go on (P28), and so may keys that waited. */
   #eased(out: Out): void {
-    const { maxUnackedPerConsumer } = this.host.cluster.settings;
     let goesOn = this.dispatcher?.waitsForAcks === true;
-    for (const consumer of this.consumers) {
-      if (!consumer.blocked || consumer.unacked > maxUnackedPerConsumer / 2) continue;
-      consumer.blocked = false;
-      goesOn = true;
-    }
+    if (this.#blockedConsumers > 0 && this.#unblockConsumers()) goesOn = true;
     if (this.#unblock()) goesOn = true;
     this.host.acked(this, out);
     if (goesOn) this.dispatch(out);
+  }
+
+  #unblockConsumers(): boolean {
+    const { maxUnackedPerConsumer } = this.host.cluster.settings;
+    let some = false;
+    for (const consumer of this.consumers) {
+      if (!consumer.blocked || consumer.unacked > maxUnackedPerConsumer / 2) continue;
+      consumer.blocked = false;
+      this.#blockedConsumers--;
+      some = true;
+    }
+    return some;
   }
 
   /** The whole subscription stood still and is down to half of its limit: by acks, or because who held the messages is gone (P28). */
@@ -518,7 +534,7 @@ export class PulsarSubscription {
     if (!this.#shares) {
       if (this.dispatcher?.isActive(consumer) !== false) this.rewind(reason, out);
     } else if (indexes === null) {
-      for (const index of this.pending.keys(consumer)) this.#returnAsked(index, reason, out);
+      for (const index of this.pending.keys(consumer, consumer.held)) this.#returnAsked(index, reason, out);
     } else {
       for (const index of indexes) if (this.pending.get(index) === consumer) this.#returnAsked(index, reason, out);
     }
@@ -730,6 +746,7 @@ export class PulsarSubscription {
     // What was never stored is not there to come again (P7).
     if (this.host.info.policies.persistent) this.#forgetUnwritten(reason, out);
     this.consumers.length = 0;
+    this.#blockedConsumers = 0;
     this.dispatcher = null;
   }
 

@@ -358,12 +358,7 @@ export class PulsarTopic implements SubscriptionHost {
   #confirm(session: ProducerSession, { producerId, sequence, messages }: Send, index: number, out: Out): void {
     const { ledgerId, entryId } = index < 0 ? NO_ID : this.info.ledger.idOf(index);
     const ids = idsOf(messages);
-    session.voice.say(
-      { type: 'SendReceipt', connection: 0, frame: 0, producerId, sequence, ledgerId, entryId, index },
-      'reply',
-      out,
-      ids,
-    );
+    session.voice.say({ type: 'SendReceipt', producerId, sequence, ledgerId, entryId, index }, 'reply', out, ids);
   }
 
   #refuse(session: ProducerSession, send: Send, error: PulsarError, reason: number, out: Out): void {

@@ -4,7 +4,7 @@
  * of their entry and their place in its batch.
  */
 import type { Wire } from '../machine.ts';
-import type { FrameHead } from '../parts/frame-order.ts';
+import type { Frame } from '../parts/frame-order.ts';
 import type { KeyRange } from '../parts/key-ranges.ts';
 import type { LedgerEntry, Properties } from '../parts/managed-ledger.ts';
 import type { ActorId, FactId, Message, MessageId, Micros, PlaceId } from '../types.ts';
@@ -57,15 +57,15 @@ export interface DeadLetter {
 }
 
 /** Publishes one entry, which is a batch or a message alone. */
-export interface Send extends FrameHead {
+export interface Send {
   readonly type: 'Send';
   readonly producerId: number;
-  /** Of the first message; the others of the batch follow. */
-  readonly sequence: number;
+  /** Of the first message; the others of the batch follow. The producer gives it when it first sends the entry. */
+  sequence: number;
   readonly messages: readonly Message[];
   readonly properties: Properties | null;
   readonly key: string | null;
-  readonly sizeBytes: number;
+  sizeBytes: number;
   readonly deliverAtUs: Micros;
   readonly txn: string;
   readonly dead: DeadLetter | null;
@@ -105,7 +105,7 @@ export interface OpenProducer {
 }
 
 /** Acks entries, or messages of batches, one by one or up to a place (P30). */
-export interface Ack extends FrameHead {
+export interface Ack {
   readonly type: 'Ack';
   readonly consumerId: number;
   readonly entries: readonly AckedEntry[];
@@ -232,7 +232,7 @@ export interface ProducerError {
 }
 
 /** An entry is stored, under this message id (P3, P10). */
-export interface SendReceipt extends FrameHead {
+export interface SendReceipt {
   readonly type: 'SendReceipt';
   readonly producerId: number;
   readonly sequence: number;
@@ -264,7 +264,7 @@ export interface SubscribeError {
 }
 
 /** Entries that are pushed to a consumer (P27). */
-export interface MessageCommand extends FrameHead {
+export interface MessageCommand {
   readonly type: 'Message';
   readonly consumerId: number;
   readonly epoch: number;
@@ -311,12 +311,9 @@ export type ServerCommand =
   | CloseConsumer
   | TxnResponse;
 
-/**
- * A command on its way over a connection: the head says which, and its number there. Commands that are made for every message have a head of zeros before
- * they are sent.
- */
-export type ClientFrame = ClientCommand & FrameHead;
-export type ServerFrame = ServerCommand & FrameHead;
+/** A command on its way over a connection: the head says which, and its number there. */
+export type ClientFrame = Frame<ClientCommand>;
+export type ServerFrame = Frame<ServerCommand>;
 
 /** The transport: a connection is asked for, opened, or gone without a goodbye. */
 export type Transport =

@@ -215,7 +215,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       case 'ack': {
         const { handle, batchIndex } = delivery as ReceivedMessage;
         if (this.#forwarder === null) return this.#ack(handle, batchIndex, delivery, out);
-        if (isDoneWith(handle, batchIndex)) this.#redelivery.forget(handle.key);
+        if (isDoneWith(handle, batchIndex)) this.#redelivery.forget(handle.key, out);
         return this.#forwarder.push(delivery, because ?? out.cause, out);
       }
       case 'requeue':
@@ -241,15 +241,10 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const { source, entry } = held;
     const { session, id: consumerId } = source;
     if (session === null || session.state !== 'ready') return;
-    this.#redelivery.forget(held.key);
+    this.#redelivery.forget(held.key, out);
     const request = ++this.#requests;
     const entries: AckedEntry[] = [{ index: entry.index, batch: null }];
-    this.#client.say(
-      session,
-      { type: 'Ack', connection: 0, frame: 0, consumerId, entries, cumulative, txn, request },
-      'ack',
-      out,
-    );
+    this.#client.say(session, { type: 'Ack', consumerId, entries, cumulative, txn, request }, 'ack', out);
   }
 
   /** The answer to the last `acknowledge`; '' for yes. */
@@ -257,7 +252,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
 
   negativeAcknowledge(delivery: Delivery, out: Out): void {
     const held = heldOf(delivery);
-    this.#redelivery.nacked(held.key, held, held.redeliveryCount, out);
+    this.#redelivery.nacked(held, held.redeliveryCount, out);
   }
 
   reconsumeLater(delivery: Delivery, delayUs: Micros, out: Out): void {
@@ -318,8 +313,6 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       });
       const ack: ClientCommand = {
         type: 'Ack',
-        connection: 0,
-        frame: 0,
         consumerId,
         entries,
         cumulative: false,
@@ -402,12 +395,8 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
   }
 
   said(session: Session, command: ServerCommand, out: Out): void {
-    if (this.#deadLetters?.isOf(session)) return this.#deadLetters.said(session, command, out);
-    if (this.#retryLetters?.isOf(session)) return this.#retryLetters.said(session, command, out);
-    const producer = this.#forwarder?.producerOf(session);
-    if (producer !== undefined) return producer.said(session, command, out);
-    const source = this.#sources[session.id - 1];
-    if (source === undefined) return;
+    const source = session.id < DEAD_LETTERS ? this.#sources[session.id - 1] : undefined;
+    if (source === undefined) return this.#saidToProducer(session, command, out);
     switch (command.type) {
       case 'Message':
         for (const handed of command.entries) this.#take(source, handed, command.epoch, out);
@@ -437,6 +426,13 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       default:
         return;
     }
+  }
+
+  /** One of the producers within the consumer. */
+  #saidToProducer(session: Session, command: ServerCommand, out: Out): void {
+    if (this.#deadLetters?.isOf(session)) this.#deadLetters.said(session, command, out);
+    else if (this.#retryLetters?.isOf(session)) this.#retryLetters.said(session, command, out);
+    else this.#forwarder?.producerOf(session)?.said(session, command, out);
   }
 
   heard(command: ServerCommand, out: Out): void {
@@ -481,7 +477,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
       const delivery = this.#incoming.shift() as ReceivedMessage;
       const { handle: held, batchIndex } = delivery;
       this.#room--;
-      this.#redelivery.received(held.key, held, held.redeliveryCount, out);
+      this.#redelivery.received(held, held.redeliveryCount, out);
       this.#give(held.source, 1, out);
       if (!this.#durable) held.source.last = delivery;
       // An application that settles on delivery acks as soon as it has the message.
@@ -514,7 +510,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
   #ack(held: Held, batchIndex: number, delivery: Delivery | null, out: Out): void {
     const { source, entry } = held;
     const whole = isDoneWith(held, batchIndex);
-    if (whole) this.#redelivery.forget(held.key);
+    if (whole) this.#redelivery.forget(held.key, out);
     if (this.#cumulative) {
       // Of a batch that is not done, everything before it is, or its messages up to here (P33).
       if (whole) raise(source, { index: entry.index, batch: null });
@@ -582,8 +578,6 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const consumerId = source.id;
     const ack: ClientCommand = {
       type: 'Ack',
-      connection: 0,
-      frame: 0,
       consumerId,
       entries,
       cumulative,
@@ -621,7 +615,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     if (!shares || indexes === null) {
       // All comes again: what lies here is dropped, and nothing is overdue any more.
       let dropped = 0;
-      this.#redelivery.forgetReceived((held) => held.source === source);
+      this.#redelivery.forgetReceived((held) => held.source === source, out);
       this.#incoming.retain((one) => {
         if (heldOf(one).source !== source) return true;
         dropped++;
@@ -667,7 +661,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
     const { source, entry } = held;
     const message = entry.messages[batchIndex];
     if (message === undefined || this.#retryLetters === null) return;
-    this.#redelivery.settled(held.key);
+    this.#redelivery.settled(held.key, out);
     const times = triedBefore(entry) + 1;
     const properties = this.#letter(held, times, delayUs);
     const stored = (voice: Out): void => {
@@ -685,7 +679,7 @@ export class PulsarConsumerPort implements ConsumerPort, SessionHost, ForwarderH
 
   /** The last messages of an entry have letters. What transactions ack of it is theirs to ack, message by message (P67). */
   #settleOriginal({ key, source, entry: { index, messages } }: Held, last: readonly number[], out: Out): void {
-    this.#redelivery.forget(key);
+    this.#redelivery.forget(key, out);
     const batch = this.#forwarder === null || messages.length === 1 ? null : last;
     this.#ackLater(source, { index, batch }, out);
   }

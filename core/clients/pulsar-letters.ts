@@ -116,8 +116,6 @@ export class PulsarLetters {
     if (this.#session === null) return;
     const send: Send = {
       type: 'Send',
-      connection: 0,
-      frame: 0,
       producerId: this.#session.id,
       sequence,
       messages: [message],

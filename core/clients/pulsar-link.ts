@@ -6,7 +6,7 @@
 import type { ClientCommand, ServerCommand, ServerFrame, TopicNumber, Transport } from '../brokers/pulsar-wires.ts';
 import { F } from '../facts.ts';
 import type { HopKind, Out, Wire } from '../machine.ts';
-import { FrameOrder, framed } from '../parts/frame-order.ts';
+import { Frame, FrameOrder } from '../parts/frame-order.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 
 /** One producer or consumer on one topic partition. */
@@ -132,7 +132,7 @@ export class PulsarClient {
       return false;
     }
     link.sent++;
-    out.send(broker, hop, framed(command, link.connection, link.sent), messages);
+    out.send(broker, hop, new Frame(link.connection, link.sent, command), messages);
     return true;
   }
 
@@ -294,7 +294,7 @@ export class PulsarClient {
     }
     let next: ServerFrame | undefined = frame;
     while (next !== undefined && next.connection === link.connection) {
-      this.#handle(link, next, out);
+      this.#handle(link, next.body, out);
       next = link.inbound.next();
     }
   }

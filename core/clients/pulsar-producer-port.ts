@@ -24,22 +24,20 @@ interface Item {
 
 /** One batch, or one message that goes alone. */
 interface Outgoing {
+  /** What goes over the wire; its `messages` grow until it is first sent. */
+  readonly send: Send;
   readonly messages: Message[];
   /** Beside each message what is known of it on all its ways; null when this one is its only. */
   readonly items: Item[] | null;
-  readonly key: string | null;
-  readonly deliverAtUs: Micros;
-  readonly txn: string;
   readonly deadlineUs: Micros;
-  bytes: number;
-  /** −1 until it is first sent. */
-  sequence: number;
   /** How often it was sent. */
   sendings: number;
 }
 
 /** A producer on one topic partition. */
 interface Lane {
+  /** That of its session, and of the producer on the broker. */
+  readonly id: number;
   readonly topic: TopicNumber;
   session: Session | null;
   /** Where the topic stands in the trace; 0 before the first confirmation. */
@@ -57,7 +55,7 @@ interface Lane {
   readonly keyed: Map<string, Outgoing>;
   /** Whether the time of what gathers is set, and the timer for it. */
   armed: boolean;
-  timer: PortTimer | null;
+  timer: BatchTimer | null;
   /** Why it is sent again. */
   reason: number;
 }
@@ -67,7 +65,12 @@ interface Route {
   turn: number;
 }
 
-type PortTimer = { readonly type: 'pulsar/batch'; readonly lane: Lane } | { readonly type: 'pulsar/send-timeout' };
+interface BatchTimer extends Wire {
+  readonly type: 'pulsar/batch';
+  readonly lane: Lane;
+}
+
+const SEND_TIMEOUT: Wire = { type: 'pulsar/send-timeout' };
 
 /** Keyless messages change their partition after so many batching delays (roundRobinRouterBatchingPartitionSwitchFrequency). */
 const SWITCH_FREQUENCY = 10;
@@ -136,6 +139,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
       const lanes = topics.map((topic): Lane => {
         id++;
         const lane: Lane = {
+          id,
           topic,
           session: null,
           place: 0,
@@ -171,12 +175,17 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   }
 
   timer(wire: Wire, out: Out): void {
-    if (this.#client.timer(wire, out) || this.#txns?.timer(wire, out) === true) return;
-    const timer = wire as PortTimer;
-    if (timer.type === 'pulsar/batch') {
-      timer.lane.armed = false;
-      this.#flush(timer.lane, out);
-    } else this.#checkTimeouts(out);
+    switch (wire.type) {
+      case 'pulsar/batch': {
+        const { lane } = wire as BatchTimer;
+        lane.armed = false;
+        return this.#flush(lane, out);
+      }
+      case 'pulsar/send-timeout':
+        return this.#checkTimeouts(out);
+      default:
+        if (!this.#client.timer(wire, out)) this.#txns?.timer(wire, out);
+    }
   }
 
   peerLost(peer: ActorId, out: Out): void {
@@ -206,7 +215,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
       if (this.#batching) this.#gather(lane, message, item, txn, out);
       else {
         const deliverAtUs = this.#deliverAfterUs > 0 ? out.now + this.#deliverAfterUs : 0;
-        const outgoing = this.#outgoing(message, item, deliverAtUs, txn, out);
+        const outgoing = this.#outgoing(lane, message, item, deliverAtUs, txn, out);
         lane.pending.push(outgoing);
         this.#send(lane, outgoing, out);
       }
@@ -232,17 +241,25 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     return (Math.floor(out.now / interval) + route.turn) % count;
   }
 
-  #outgoing(message: Message, item: Item | null, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
-    const { key, sizeBytes } = message;
-    return {
-      messages: [message],
-      items: item === null ? null : [item],
-      key,
+  #outgoing(lane: Lane, message: Message, item: Item | null, deliverAtUs: Micros, txn: string, out: Out): Outgoing {
+    const messages = [message];
+    const send: Send = {
+      type: 'Send',
+      producerId: lane.id,
+      sequence: -1,
+      messages,
+      properties: null,
+      key: message.key,
+      sizeBytes: message.sizeBytes,
       deliverAtUs,
       txn,
+      dead: null,
+    };
+    return {
+      send,
+      messages,
+      items: item === null ? null : [item],
       deadlineUs: out.now + this.#sendTimeoutUs,
-      bytes: sizeBytes,
-      sequence: -1,
       sendings: 0,
     };
   }
@@ -250,15 +267,15 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   #gather(lane: Lane, message: Message, item: Item | null, txn: string, out: Out): void {
     const { sizeBytes, key } = message;
     const batch = this.#byKey ? lane.keyed.get(key ?? '') : (lane.batch ?? undefined);
-    if (batch !== undefined && batch.txn === txn && batch.bytes + sizeBytes <= this.#mostBytes) {
+    if (batch !== undefined && batch.send.txn === txn && batch.send.sizeBytes + sizeBytes <= this.#mostBytes) {
       batch.messages.push(message);
       if (item !== null) batch.items?.push(item);
-      batch.bytes += sizeBytes;
+      batch.send.sizeBytes += sizeBytes;
       if (batch.messages.length >= this.#most) this.#flush(lane, out);
       return;
     }
     if (batch !== undefined) this.#flush(lane, out);
-    const begun = this.#outgoing(message, item, 0, txn, out);
+    const begun = this.#outgoing(lane, message, item, 0, txn, out);
     if (this.#byKey) lane.keyed.set(key ?? '', begun);
     else lane.batch = begun;
     if (this.#most <= 1 || this.#delayUs === 0) return this.#flush(lane, out);
@@ -292,28 +309,14 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   #send(lane: Lane, outgoing: Outgoing, out: Out): void {
     const { session } = lane;
     if (session === null || session.state !== 'ready') return;
-    if (outgoing.sequence < 0) {
-      outgoing.sequence = lane.nextSequence;
-      lane.nextSequence += outgoing.messages.length;
+    const { send, messages } = outgoing;
+    if (outgoing.sendings === 0) {
+      send.sequence = lane.nextSequence;
+      lane.nextSequence += messages.length;
     }
     outgoing.sendings++;
     if (outgoing.sendings > 1)
-      for (const message of outgoing.messages) this.#host.retrying(message, outgoing.sendings, lane.reason, out);
-    const { sequence, messages, key, bytes, deliverAtUs, txn } = outgoing;
-    const send: Send = {
-      type: 'Send',
-      connection: 0,
-      frame: 0,
-      producerId: session.id,
-      sequence,
-      messages,
-      properties: null,
-      key,
-      sizeBytes: bytes,
-      deliverAtUs,
-      txn,
-      dead: null,
-    };
+      for (const message of messages) this.#host.retrying(message, outgoing.sendings, lane.reason, out);
     const ids = messages.length === 1 ? (messages[0]?.id ?? 0) : messages.map(({ id }) => id);
     this.#client.say(session, send, 'request', out, ids);
   }
@@ -386,9 +389,10 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
   #confirmed(lane: Lane, sequence: number, index: number, out: Out): void {
     const first = lane.pending.first;
     // Of what was given up meanwhile nobody waits for an answer.
-    if (first === undefined || first.sequence !== sequence) return;
+    if (first === undefined || first.send.sequence !== sequence) return;
     lane.pending.shift();
-    const { messages, items, txn } = first;
+    const { messages, items } = first;
+    const { txn } = first.send;
     lane.place ||= this.#cluster.topic(lane.topic).place;
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i] as Message;
@@ -407,7 +411,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
       case 'MessageTooLarge':
       case 'NotAllowedError': {
         const first = lane.pending.first;
-        if (first === undefined || first.sequence !== sequence) return;
+        if (first === undefined || first.send.sequence !== sequence) return;
         lane.pending.shift();
         this.#fail(first, R['refused by the broker'], true, out);
         return;
@@ -436,8 +440,7 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
 
   #armTimeout(afterUs: Micros, out: Out): void {
     this.#timeoutArmed = true;
-    const timer: PortTimer = { type: 'pulsar/send-timeout' };
-    out.timer(afterUs, timer, 0);
+    out.timer(afterUs, SEND_TIMEOUT, 0);
   }
 
   /** When the oldest message is overdue, all that is unconfirmed on its partition has failed, as the Java client has it (P12). */
@@ -471,12 +474,12 @@ export class PulsarProducerPort implements ProducerPort, SessionHost {
     for (const lane of this.#lanes) if (lane !== undefined) this.#failAll(lane, reason, out);
   }
 
-  #fail({ messages, items, txn }: Outgoing, reason: number, definite: boolean, out: Out): void {
+  #fail({ send, messages, items }: Outgoing, reason: number, definite: boolean, out: Out): void {
     for (let i = 0; i < messages.length; i++) {
       const item = items?.[i];
       if (item?.failed === true) continue;
       if (item !== undefined) item.failed = true;
-      if (txn === '') this.#host.failed(messages[i] as Message, reason, definite, out);
+      if (send.txn === '') this.#host.failed(messages[i] as Message, reason, definite, out);
       else this.#txns?.failed(out);
     }
   }

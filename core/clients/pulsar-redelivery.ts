@@ -4,19 +4,15 @@
  */
 import type { Out, Wire } from '../machine.ts';
 import { numberOf, type OptionValues, tableOf } from '../options.ts';
-import { Heap } from '../parts/heap.ts';
 import { NumberMap } from '../parts/number-map.ts';
 import { backoffDelayUs, nackStepUs, type RedeliveryBackoff } from '../parts/redelivery-backoff.ts';
-import type { Micros, TimerId } from '../types.ts';
+import type { AlarmId, Micros } from '../types.ts';
 
-/** An entry that is watched. `T` is whatever its owner wants back. */
-interface Watched<T> {
-  readonly item: T;
+/** What is watched: its key is the same for whatever is handed out of one entry. */
+interface Watchable {
   readonly key: number;
-  void: boolean;
 }
 
-const NEVER = Number.MAX_SAFE_INTEGER;
 /** A shorter delay of negative acks counts as this, so that several go together (P37). */
 const LEAST_NACK_US: Micros = 100_000;
 
@@ -24,85 +20,80 @@ const LEAST_NACK_US: Micros = 100_000;
 export type RedeliveryTimer = 'pulsar/nacks' | 'pulsar/ack-timeouts';
 
 /**
- * Items with a time each; looked at in steps of one clock that goes on as long as the client lives, so that one is due up to a step late. A step at which nothing
- * can be due is passed over: with one a second and a consumer that is never idle they were a fifth of all that happened in a run.
+ * Items with a time each; looked at in steps of one clock that goes on as long as the client lives, so that one is due up to a step late. An alarm stands for that clock: it is
+ * set to the step at which the first item may be due and silent while there is none, because nearly all are taken out before. When it rings all items are looked at, so none of them needs a place in an order.
  */
-class Tracker<T> {
-  readonly #type: RedeliveryTimer;
+class Tracker<T extends Watchable> {
   readonly #stepUs: Micros;
-  readonly #due = new Heap<Watched<T>>();
-  readonly #byKey = new NumberMap<Watched<T>>();
+  readonly #wire: Wire;
+  /** By key, each with its time as mark. */
+  readonly #watched = new NumberMap<T>();
   /** A moment at which the clock ticked; −1 before the first item. */
   #tickUs: Micros = -1;
-  #timer: TimerId = 0;
-  /** When the timer comes; MAX_SAFE_INTEGER when none is set. */
-  #armedUs: Micros = NEVER;
+  #alarm: AlarmId = 0;
+  /** When the alarm rings; Infinity while it is silent. */
+  #armedUs = Number.POSITIVE_INFINITY;
 
   constructor(type: RedeliveryTimer, stepUs: Micros) {
-    this.#type = type;
+    this.#wire = { type };
     this.#stepUs = Math.max(1, stepUs);
   }
 
-  add(key: number, item: T, afterUs: Micros, out: Out): void {
-    const watched: Watched<T> = { item, key, void: false };
-    const former = this.#byKey.set(key, watched);
-    if (former !== undefined) former.void = true;
-    this.#due.push(out.now + afterUs, watched);
-    this.#arm(out);
+  add(item: T, afterUs: Micros, out: Out): void {
+    const dueUs = out.now + afterUs;
+    this.#watched.set(item.key, item, dueUs);
+    if (dueUs < this.#armedUs) this.#arm(dueUs, out);
   }
 
   has(key: number): boolean {
-    return this.#byKey.has(key);
+    return this.#watched.has(key);
   }
 
-  removeAll(which: (item: T) => boolean): void {
-    for (const key of this.#byKey.keys()) {
-      const watched = this.#byKey.get(key);
-      if (watched !== undefined && which(watched.item)) this.remove(key);
+  removeAll(which: (item: T) => boolean, out: Out): void {
+    for (const key of this.#watched.keys()) {
+      const item = this.#watched.get(key);
+      if (item !== undefined && which(item)) this.remove(key, out);
     }
   }
 
-  remove(key: number): void {
-    const watched = this.#byKey.take(key);
-    if (watched !== undefined) watched.void = true;
+  remove(key: number, out: Out): void {
+    if (this.#watched.take(key) === undefined || this.#watched.size > 0) return;
+    this.#armedUs = Number.POSITIVE_INFINITY;
+    out.silence(this.#alarm);
   }
 
-  /** Takes out all that are due. */
+  /** The alarm rang: takes out all that are due, the longest overdue first. */
   take(out: Out): T[] {
-    this.#armedUs = NEVER;
+    this.#armedUs = Number.POSITIVE_INFINITY;
     const due: T[] = [];
-    while (this.#due.leastKey <= out.now) {
-      const watched = this.#due.pop();
-      if (watched === undefined || watched.void) continue;
-      this.#byKey.take(watched.key);
-      due.push(watched.item);
+    let nextUs = Number.POSITIVE_INFINITY;
+    for (const key of this.#watched.keys()) {
+      const dueUs = this.#watched.mark(key);
+      if (dueUs > out.now) nextUs = Math.min(nextUs, dueUs);
+      else due.push(this.#watched.take(key) as T);
     }
-    this.#arm(out);
+    if (this.#watched.size > 0) this.#arm(nextUs, out);
     return due;
   }
 
   clear(): void {
-    this.#due.clear();
-    this.#byKey.clear();
-    this.#armedUs = NEVER;
+    this.#watched.clear();
+    this.#armedUs = Number.POSITIVE_INFINITY;
     this.#tickUs = -1;
   }
 
-  #arm(out: Out): void {
-    if (this.#byKey.size === 0) return;
-    while (this.#due.least?.void === true) this.#due.pop();
+  /** Sets the alarm to the step at which something of this time is due. */
+  #arm(dueUs: Micros, out: Out): void {
     if (this.#tickUs < 0) this.#tickUs = out.now;
-    const steps = Math.max(1, Math.ceil((this.#due.leastKey - this.#tickUs) / this.#stepUs));
-    const dueUs = this.#tickUs + steps * this.#stepUs;
-    if (dueUs >= this.#armedUs) return;
-    if (this.#armedUs !== NEVER) out.cancel(this.#timer);
-    this.#armedUs = dueUs;
-    const wire: Wire = { type: this.#type };
-    this.#timer = out.timer(dueUs - out.now, wire, out.cause);
+    const steps = Math.max(1, Math.ceil((dueUs - this.#tickUs) / this.#stepUs));
+    const ringUs = this.#tickUs + steps * this.#stepUs;
+    if (ringUs >= this.#armedUs) return;
+    this.#armedUs = ringUs;
+    this.#alarm = out.alarm(this.#alarm, ringUs - out.now, this.#wire);
   }
 }
 
-export class RedeliveryTracker<T> {
+export class RedeliveryTracker<T extends Watchable> {
   readonly #nackDelayUs: Micros;
   readonly #nackBackoff: RedeliveryBackoff | null;
   readonly #ackTimeoutUs: Micros;
@@ -120,22 +111,22 @@ export class RedeliveryTracker<T> {
   }
 
   /** The application has got something that was redelivered so often; of a batch, the time of the first of its messages counts (P33, P38). */
-  received(key: number, item: T, redeliveries: number, out: Out): void {
-    if (this.#ackTimeoutUs <= 0 || this.#unacked.has(key)) return;
+  received(item: T, redeliveries: number, out: Out): void {
+    if (this.#ackTimeoutUs <= 0 || this.#unacked.has(item.key)) return;
     const more =
       this.#ackBackoff !== null && redeliveries >= 0 ? backoffDelayUs(this.#ackBackoff, redeliveries + 1) : 0;
-    this.#unacked.add(key, item, this.#ackTimeoutUs + more, out);
+    this.#unacked.add(item, this.#ackTimeoutUs + more, out);
   }
 
-  settled(key: number): void {
-    if (this.#ackTimeoutUs > 0) this.#unacked.remove(key);
+  settled(key: number, out: Out): void {
+    if (this.#ackTimeoutUs > 0) this.#unacked.remove(key, out);
   }
 
-  nacked(key: number, item: T, redeliveries: number, out: Out): void {
-    this.settled(key);
+  nacked(item: T, redeliveries: number, out: Out): void {
+    this.settled(item.key, out);
     const delayUs =
       this.#nackBackoff === null ? this.#nackDelayUs : backoffDelayUs(this.#nackBackoff, redeliveries + 1);
-    this.#nacks.add(key, item, delayUs, out);
+    this.#nacks.add(item, delayUs, out);
   }
 
   /** What is to be asked for now. */
@@ -144,13 +135,13 @@ export class RedeliveryTracker<T> {
   }
 
   /** All of these are asked for again, so none of them is overdue. */
-  forgetReceived(which: (item: T) => boolean): void {
-    if (this.#ackTimeoutUs > 0) this.#unacked.removeAll(which);
+  forgetReceived(which: (item: T) => boolean, out: Out): void {
+    if (this.#ackTimeoutUs > 0) this.#unacked.removeAll(which, out);
   }
 
-  forget(key: number): void {
-    this.#nacks.remove(key);
-    this.settled(key);
+  forget(key: number, out: Out): void {
+    this.#nacks.remove(key, out);
+    this.settled(key, out);
   }
 
   clear(): void {

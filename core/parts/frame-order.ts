@@ -23,6 +23,27 @@ export function framed<Body extends object>(body: Body, connection: number, fram
   return fresh as Body & FrameHead;
 }
 
+/**
+ * A body in a frame of its own, for links on which bodies of many shapes go: whoever looks at the head meets one shape alone. A body may go in several.
+ */
+export class Frame<Body extends object> implements FrameHead {
+  readonly type = 'frame';
+  readonly connection: number;
+  readonly frame: number;
+  readonly body: Body;
+
+  constructor(connection: number, frame: number, body: Body) {
+    this.connection = connection;
+    this.frame = frame;
+    this.body = body;
+  }
+
+  /** The body's size, if it says one. */
+  get sizeBytes(): number | undefined {
+    return (this.body as { readonly sizeBytes?: number }).sizeBytes;
+  }
+}
+
 export class FrameOrder<Frame extends { readonly frame: number }> {
   #expected = 1;
   /** Frames that overtook a missing one; made only when that first happens. */

@@ -6,7 +6,7 @@
 export class NumberMap<T> {
   /** Capacity is a power of two, at most half full. */
   #keys: number[] = new Array(16).fill(0);
-  #marks: number[] = new Array(16).fill(0);
+  #marks = new Float64Array(16);
   #items: (T | undefined)[] = new Array(16).fill(undefined);
   size = 0;
 
@@ -61,15 +61,19 @@ export class NumberMap<T> {
     return taken;
   }
 
-  /** Keys of all things, or only of this one; by their marks, the least first. */
-  keys(of?: T): number[] {
+  /** Keys of all things, or only of this one, which is there so many times; by their marks, the least first, and by themselves. */
+  keys(of?: T, times = this.size): number[] {
     const found: number[] = [];
-    if (this.size === 0) return found;
-    for (let at = 0; at < this.#items.length; at++) {
+    for (let at = 0; found.length < times && at < this.#items.length; at++) {
       const item = this.#items[at];
       if (item !== undefined && (of === undefined || item === of)) found.push(at);
     }
-    if (found.length > 1) found.sort((a, b) => (this.#marks[a] as number) - (this.#marks[b] as number));
+    if (found.length > 1)
+      found.sort(
+        (a, b) =>
+          (this.#marks[a] as number) - (this.#marks[b] as number) ||
+          (this.#keys[a] as number) - (this.#keys[b] as number),
+      );
     for (let i = 0; i < found.length; i++) found[i] = this.#keys[found[i] as number] as number;
     return found;
   }
@@ -92,7 +96,7 @@ export class NumberMap<T> {
     const marks = this.#marks;
     const items = this.#items;
     this.#keys = new Array(2 * items.length).fill(0);
-    this.#marks = new Array(2 * items.length).fill(0);
+    this.#marks = new Float64Array(2 * items.length);
     this.#items = new Array(2 * items.length).fill(undefined);
     for (let from = 0; from < items.length; from++) {
       if (items[from] === undefined) continue;

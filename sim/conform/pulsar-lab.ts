@@ -173,8 +173,6 @@ export class LabProducer implements SessionHost {
     this.#results.set(sequence, result);
     const send: Send = {
       type: 'Send',
-      connection: 0,
-      frame: 0,
       producerId: how.partition + 1,
       sequence,
       messages: [message],

@@ -12,7 +12,7 @@ import type { FetchAnswer, MetadataUpdate, ProduceRequest } from '../../core/bro
 import { PulsarBookie } from '../../core/brokers/pulsar-bookie.ts';
 import { PulsarNode } from '../../core/brokers/pulsar-node.ts';
 import { PulsarSubscription } from '../../core/brokers/pulsar-subscription.ts';
-import type { Send, Subscribe, TxnOutcome } from '../../core/brokers/pulsar-wires.ts';
+import type { ClientCommand, TxnOutcome } from '../../core/brokers/pulsar-wires.ts';
 import { DeadLetters } from '../../core/brokers/rabbitmq-dead-letters.ts';
 import { Queue } from '../../core/brokers/rabbitmq-queue.ts';
 import { Disk } from '../../core/brokers/redis-streams-disk.ts';
@@ -25,10 +25,11 @@ import { Consumer } from '../../core/clients/consumer.ts';
 import { RabbitConsumerPort } from '../../core/clients/rabbitmq-consumer-port.ts';
 import { Store, type WriteRequest } from '../../core/clients/store.ts';
 import { F } from '../../core/facts.ts';
-import type { Out } from '../../core/machine.ts';
+import type { Out, Wire } from '../../core/machine.ts';
 import { AckCursor } from '../../core/parts/ack-cursor.ts';
 import { ConsumerGroup } from '../../core/parts/consumer-group.ts';
 import { DedupWindow } from '../../core/parts/dedup-window.ts';
+import { Frame } from '../../core/parts/frame-order.ts';
 import { PartitionReplica } from '../../core/parts/partition-replica.ts';
 import { type BatchVerdict, ProducerStates } from '../../core/parts/producer-state.ts';
 import { PubsubBacklog } from '../../core/parts/pubsub-backlog.ts';
@@ -70,6 +71,12 @@ const limited: Document = {
   },
   producers: { maker: { poison: '30%' } },
 };
+/** What a Pulsar client says, heard as something else. */
+function commanded(wire: Wire, heard: (command: ClientCommand) => ClientCommand): Wire {
+  if (!(wire instanceof Frame)) return wire;
+  return new Frame(wire.connection, wire.frame, heard(wire.body as ClientCommand));
+}
+
 const transactional: Document = {
   broker: { transactionCoordinatorEnabled: true },
   producers: { maker: { enableTransaction: true, transactionMessages: 4, transactionTimeout: '5s' } },
@@ -613,14 +620,18 @@ export const MUTANTS: readonly Mutant[] = [
     kills: ['key-order'],
     system: pulsar({}),
     bug: hearing(PulsarNode, (wire) =>
-      wire.type === 'Subscribe' ? ({ ...wire, subscriptionType: 'Shared' } as Subscribe) : wire,
+      commanded(wire, (command) =>
+        command.type === 'Subscribe' ? { ...command, subscriptionType: 'Shared' } : command,
+      ),
     ),
   },
   {
     does: 'Pulsar takes what is published in a transaction for what is not',
     kills: ['precommitted-read'],
     system: pulsar(transactional),
-    bug: hearing(PulsarNode, (wire) => (wire.type === 'Send' ? ({ ...wire, txn: '' } as Send) : wire)),
+    bug: hearing(PulsarNode, (wire) =>
+      commanded(wire, (command) => (command.type === 'Send' ? { ...command, txn: '' } : command)),
+    ),
   },
   {
     does: 'Brokers of Pulsar take each decision for a commit',

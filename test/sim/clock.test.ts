@@ -28,6 +28,39 @@ describe('the agenda', () => {
     );
   });
 
+  it('keeps that order when far more are pending than its list holds, and come and go', () => {
+    const steps = fc.array(fc.record({ delays: fc.array(fc.nat(12), { maxLength: 4 }), far: fc.boolean() }), {
+      minLength: 1000,
+      maxLength: 1500,
+    });
+    fc.assert(
+      fc.property(steps, (script) => {
+        const agenda = new Agenda();
+        const model: { time: number; i: number }[] = [];
+        let made = 0;
+        const schedule = (time: number) => {
+          add(agenda, time, made);
+          model.push({ time, i: made++ });
+        };
+        for (const { delays, far } of script) {
+          for (const delay of delays) schedule(agenda.now + (far ? 40 * delay : delay));
+          if (!agenda.next(NEVER)) continue;
+          let least = 0;
+          model.forEach((one, at) => {
+            const first = model[least];
+            if (first !== undefined && (one.time < first.time || (one.time === first.time && one.i < first.i)))
+              least = at;
+          });
+          expect(agenda.taken.actor).toBe(model[least]?.i);
+          model.splice(least, 1);
+        }
+        const rest = [...model].sort((a, b) => a.time - b.time || a.i - b.i).map(({ i }) => i);
+        expect(drain(agenda)).toEqual(rest);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('keeps that order when events schedule and cancel others on the way', () => {
     const script = fc.array(fc.record({ delay: fc.nat(5), cancels: fc.option(fc.nat(200)) }), {
       minLength: 1,
