@@ -84,12 +84,18 @@ export class Fetching {
     return false;
   }
 
-  #available(hosted: Hosted, offset: number, request: FetchRequest): number {
-    const end = hosted.replica.readableEnd(request.isolation);
+  /** Bytes that can be read from `offset` on, counted until they are enough; of a partition no more counts than a fetch may take of it. */
+  #available({ replica }: Hosted, offset: number, { isolation, minBytes, partitionBytes }: FetchRequest): number {
+    const end = replica.readableEnd(isolation);
     // What compaction has left behind this offset may lie beyond the end of what is readable.
-    if (offset >= end || (hosted.replica.log.recordFrom(offset)?.offset ?? end) >= end) return 0;
-    if (request.minBytes <= 1) return 1;
-    return hosted.replica.read(offset, end, request.minBytes, 'read_uncommitted').sizeBytes;
+    if (offset >= end || (replica.log.recordFrom(offset)?.offset ?? end) >= end) return 0;
+    if (minBytes <= 1) return 1;
+    let bytes = 0;
+    replica.log.scan(offset, end, (record) => {
+      bytes += record.sizeBytes;
+      return bytes < minBytes;
+    });
+    return Math.min(bytes, partitionBytes);
   }
 
   /** Answers parked fetches that ask for this partition and can be answered now. */

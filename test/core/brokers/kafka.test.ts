@@ -66,6 +66,33 @@ describe('replication (K15-K18)', () => {
     expect(read(client.answer<FetchAnswer>(id))).toEqual([1]);
   });
 
+  it('answers a fetch once fetch.min.bytes are there, also when no number of whole records makes just so many (K6)', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    const patient = { ...fetch(bench, 0, 'read_uncommitted', 5 * SECOND), minBytes: 250 } as Omit<ClientRequest, 'id'>;
+    client.ask('b1', produce(bench, [bench.message(), bench.message()]));
+    const id = client.send('b1', patient);
+    bench.wait(100_000);
+    expect(client.answer(id)).toBeUndefined();
+    client.ask('b1', produce(bench, [bench.message()]));
+    expect(read(client.answer<FetchAnswer>(id))).toEqual([1, 2, 3]);
+    expect(read(client.ask<FetchAnswer>('b1', patient))).toEqual([1, 2, 3]);
+  });
+
+  it('counts of a partition no more than a fetch may take of it towards fetch.min.bytes (K6)', () => {
+    const bench = new KafkaBench();
+    const client = bench.client('app');
+    bench.start();
+    client.ask('b1', produce(bench, [bench.message(), bench.message(), bench.message()]));
+    const sparing = { ...fetch(bench, 0, 'read_uncommitted', 5 * SECOND), minBytes: 250, partitionBytes: 200 };
+    const id = client.send('b1', sparing as Omit<ClientRequest, 'id'>);
+    bench.wait(SECOND);
+    expect(client.answer(id)).toBeUndefined();
+    bench.wait(5 * SECOND);
+    expect(read(client.answer<FetchAnswer>(id))).toEqual([1, 2]);
+  });
+
   it('removes a silent node from the in-sync set, and takes it back when it has caught up (K19, K20)', () => {
     const bench = new KafkaBench();
     const client = bench.client('app');
