@@ -101,7 +101,7 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#fetcher = new KafkaFetcher(config, this.#group, this.#link, owned, {
       fetched: (out) => this.#poll(out),
       failed: (out) => this.#pollAgain(out),
-      outOfRange: (index, out) => this.#outOfRange(index, out),
+      outOfRange: (partitions, out) => this.#outOfRange(partitions, out),
     });
     this.#commits = new KafkaCommits(
       config,
@@ -336,9 +336,9 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#poll(out);
   }
 
-  #outOfRange(index: PartitionIndex, out: Out): void {
-    this.#lostPosition(index);
-    this.#positions.reset([index], out);
+  #outOfRange(partitions: readonly PartitionIndex[], out: Out): void {
+    for (const index of partitions) this.#lostPosition(index);
+    this.#positions.reset(partitions, out);
   }
 
   #lostPosition(index: PartitionIndex): void {

@@ -15,8 +15,8 @@ export interface FetcherHost {
   fetched(out: Out): void;
   /** It did not work; worth another try after a pause. */
   failed(out: Out): void;
-  /** The leader has no such offset. */
-  outOfRange(index: PartitionIndex, out: Out): void;
+  /** The leader of these has no such offsets. */
+  outOfRange(partitions: readonly PartitionIndex[], out: Out): void;
 }
 
 export class KafkaFetcher {
@@ -104,18 +104,21 @@ export class KafkaFetcher {
   }
 
   #answered(asked: FetchRequest['partitions'], answer: FetchAnswer | undefined, out: Out): void {
+    const outOfRange: PartitionIndex[] = [];
     for (const fetched of answer?.partitions ?? []) {
       const offset = asked.find(({ partition }) => partition === fetched.partition)?.offset;
       const owned = this.#owned.get(fetched.partition);
       // What was asked for is no longer wanted after a seek or a new assignment.
-      if (owned !== undefined && !owned.validating && owned.fetchPosition === offset) this.#keep(fetched, owned, out);
+      if (owned === undefined || owned.validating || owned.fetchPosition !== offset) continue;
+      if (fetched.error === 'OFFSET_OUT_OF_RANGE') outOfRange.push(fetched.partition);
+      else this.#keep(fetched, owned, out);
     }
+    if (outOfRange.length > 0) this.#host.outOfRange(outOfRange, out);
     if (answer === undefined) this.#host.failed(out);
     else this.#host.fetched(out);
   }
 
   #keep(fetched: FetchedPartition, owned: Owned, out: Out): void {
-    if (fetched.error === 'OFFSET_OUT_OF_RANGE') return this.#host.outOfRange(fetched.partition, out);
     if (fetched.error !== 'NONE') return this.#host.failed(out);
     fetched.records.forEach((record, i) => {
       owned.buffered.push({ record, attempt: fetched.attempts[i] ?? 1 });

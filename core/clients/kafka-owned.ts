@@ -20,6 +20,8 @@ export interface Owned {
   leaderEpoch: number;
   /** Waits for a new leader to say whether its log does. */
   validating: boolean;
+  /** Whether its position is to be chosen by `auto.offset.reset`, whatever is committed, and whether its leader is asked already. Source: K70. */
+  reset: 'none' | 'due' | 'asked';
   /** Offsets handed over and not done, ascending. */
   open: number[];
 }
@@ -53,6 +55,7 @@ export function newlyOwned(): Owned {
     fetchEpoch: -1,
     leaderEpoch: -1,
     validating: false,
+    reset: 'none',
     open: [],
   };
 }
@@ -64,6 +67,7 @@ export function beginAt(owned: Owned, offset: number, epoch: number): void {
 }
 
 function moveTo(owned: Owned, offset: number, epoch: number): void {
+  owned.reset = 'none';
   owned.position = offset;
   owned.epoch = epoch;
   owned.fetchPosition = offset;

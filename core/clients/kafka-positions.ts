@@ -52,8 +52,10 @@ export class KafkaPositions {
   readonly #owned: OwnedPartitions;
   readonly #host: PositionsHost;
   readonly #coordinator: PartitionIndex;
-  /** Somebody is asked, or will be after a pause. */
+  /** The coordinator is asked what is committed. */
   #asking = false;
+  /** Somebody did not answer, and will be asked again after a pause. */
+  #pausing = false;
   /** Who led when the positions were last compared with the leaders' epochs. */
   #comparedWith: readonly ActorId[] | undefined;
 
@@ -68,53 +70,72 @@ export class KafkaPositions {
 
   crash(): void {
     this.#asking = false;
+    this.#pausing = false;
     this.#comparedWith = undefined;
   }
 
   /** True when the timer was its own. */
   timer(wire: Wire, out: Out): boolean {
     if (wire.type !== AGAIN.type) return false;
-    this.#asking = false;
+    this.#pausing = false;
     this.find(out);
     return true;
   }
 
-  /** Finds out where to begin in partitions without a position: the committed offset, else by `auto.offset.reset`. Source: K70. */
+  /**
+   * Finds out where to begin in partitions without a position: the committed offset, else by `auto.offset.reset`. What is committed is not asked again for
+   * those that are to be reset: that is what led out of range, or there was nothing. Source: K70; apache/kafka: SubscriptionState.java, AWAIT_RESET.
+   */
   find(out: Out): void {
-    if (!this.#host.wanted() || this.#asking) return;
+    if (!this.#host.wanted() || this.#pausing) return;
     const missing: PartitionIndex[] = [];
-    for (const [index, owned] of this.#owned) if (owned.position < 0) missing.push(index);
-    if (missing.length === 0) {
+    const due: PartitionIndex[] = [];
+    let known = true;
+    for (const [index, owned] of this.#owned) {
+      if (owned.position >= 0) continue;
+      known = false;
+      if (owned.reset === 'none') missing.push(index);
+      else if (owned.reset === 'due') due.push(index);
+    }
+    if (known) {
       this.#comparedWith = undefined;
       return this.#host.found(out);
     }
-    this.#asking = true;
-    const node = this.#link.leaderOf(this.#coordinator);
-    if (node === 0) return this.#again(out);
-    const request: OffsetFetchRequest = {
-      type: 'kafka/OffsetFetch',
-      id: this.#link.nextId(),
-      group: this.#group,
-      partitions: missing,
-      requireStable: this.#config.isolation === 'read_committed' || this.#config.forwardTo !== '',
-    };
-    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
-      this.#committed(answer as (OffsetFetchAnswer & Answer) | undefined, later);
-    });
+    if (missing.length > 0 && !this.#asking) this.#askCommitted(missing, out);
+    if (due.length > 0) this.#askReset(due, out);
   }
 
   #again(out: Out): void {
     this.#link.refresh(out);
+    if (this.#pausing) return;
+    this.#pausing = true;
     out.timer(this.#config.retryBackoffUs, AGAIN);
+  }
+
+  #askCommitted(partitions: readonly PartitionIndex[], out: Out): void {
+    const node = this.#link.leaderOf(this.#coordinator);
+    if (node === 0) return this.#again(out);
+    this.#asking = true;
+    const request: OffsetFetchRequest = {
+      type: 'kafka/OffsetFetch',
+      id: this.#link.nextId(),
+      group: this.#group,
+      partitions,
+      requireStable: this.#config.isolation === 'read_committed' || this.#config.forwardTo !== '',
+    };
+    this.#link.ask(node, 'control', request, 0, out, (answer, later) => {
+      this.#asking = false;
+      this.#committed(answer as (OffsetFetchAnswer & Answer) | undefined, later);
+    });
   }
 
   #committed(answer: OffsetFetchAnswer | undefined, out: Out): void {
     if (answer === undefined || answer.error !== 'NONE') return this.#again(out);
-    this.#asking = false;
     const unknown: PartitionIndex[] = [];
     for (const { partition, offset, leaderEpoch } of answer.offsets) {
       const owned = this.#owned.get(partition);
-      if (owned === undefined) continue;
+      // It was sent elsewhere meanwhile, or has lost the position that it had found.
+      if (owned === undefined || owned.position >= 0 || owned.reset !== 'none') continue;
       if (offset < 0) unknown.push(partition);
       else {
         beginAt(owned, offset, leaderEpoch);
@@ -127,33 +148,50 @@ export class KafkaPositions {
 
   /** Chooses by `auto.offset.reset`, as nothing valid is committed or the position is out of range. Source: K70. */
   reset(partitions: readonly PartitionIndex[], out: Out): void {
-    const query = resetQuery(this.#config.reset, out.now);
-    if (query === undefined) return this.#host.impossible(out);
-    this.#asking = true;
-    this.#list(partitions, query, out, (found, later) => {
-      const young = [...found].filter(([, offset]) => offset < 0).map(([partition]) => partition);
-      const known = new Map([...found].filter(([, offset]) => offset >= 0));
-      if (young.length === 0) return this.#begin(known, later);
-      // No record is that young: the end is where to begin.
-      this.#list(young, 'latest', later, (ends, last) => this.#begin(new Map([...known, ...ends]), last));
-    });
+    for (const index of partitions) {
+      const owned = this.#owned.get(index);
+      if (owned !== undefined) owned.reset = 'due';
+    }
+    this.find(out);
   }
 
-  #begin(found: Offsets, out: Out): void {
-    this.#asking = false;
-    this.#use(found);
-    this.find(out);
+  #askReset(partitions: readonly PartitionIndex[], out: Out): void {
+    const query = resetQuery(this.#config.reset, out.now);
+    if (query === undefined) return this.#host.impossible(out);
+    for (const index of partitions) (this.#owned.get(index) as Owned).reset = 'asked';
+    this.#list(partitions, query, out, (found, later) => {
+      const young = [...found].filter(([, offset]) => offset < 0).map(([partition]) => partition);
+      this.#use(found);
+      if (young.length === 0) return this.#answered(partitions, later);
+      // No record is that young: the end is where to begin.
+      this.#list(young, 'latest', later, (ends, last) => {
+        this.#use(ends);
+        this.#answered(partitions, last);
+      });
+    });
   }
 
   #use(found: Offsets): void {
     for (const [partition, offset] of found) {
       const owned = this.#owned.get(partition);
-      if (owned === undefined || owned.position >= 0 || offset < 0) continue;
-      beginAt(owned, offset, -1);
+      if (owned?.reset === 'asked' && offset >= 0) beginAt(owned, offset, -1);
     }
   }
 
-  /** Asks the leaders for offsets, again and again until all are known. */
+  /** The leaders have said what they know. Those that have not are asked again after a pause. */
+  #answered(partitions: readonly PartitionIndex[], out: Out): void {
+    let due = false;
+    for (const index of partitions) {
+      const owned = this.#owned.get(index);
+      if (owned?.reset !== 'asked') continue;
+      owned.reset = 'due';
+      due = true;
+    }
+    if (due) this.#again(out);
+    else this.find(out);
+  }
+
+  /** Asks the leaders for offsets; `done` gets what they know, -1 where no record is that young, and nothing of those that did not answer. */
   #list(
     partitions: readonly PartitionIndex[],
     query: OffsetQuery,
@@ -171,12 +209,7 @@ export class KafkaPositions {
     let open = byNode.size;
     const finish = (later: Out): void => {
       open--;
-      if (open > 0) return;
-      if (found.size === partitions.length) return done(found, later);
-      // The positions found so far are used; the rest is asked for again after a pause.
-      this.#use(found);
-      this.#asking = true;
-      this.#again(later);
+      if (open === 0) done(found, later);
     };
     for (const [node, indexes] of byNode) {
       if (node === 0) {
@@ -268,6 +301,7 @@ export class KafkaPositions {
     }
     const query: OffsetQuery = 'timeUs' in to ? { timeUs: to.timeUs } : to.end;
     this.#list(partitions, query, out, (found, later) => {
+      if (found.size < partitions.length) return this.#again(later);
       const behind: PartitionIndex[] = [];
       for (const [index, offset] of found) {
         if (offset >= 0) this.#host.sent(index, offset, later);
