@@ -112,20 +112,26 @@ export class ProducerBatches {
   add(topic: string, entry: Entry, out: Out): boolean {
     const indexes = this.#cluster.partitionsOf(topic);
     if (indexes.length === 0) return false;
-    const { batchSize } = this.#config;
     const index = this.#choosePartition(topic, indexes, entry.message, out);
-    const { queue } = this.of(index);
     const bytes = this.bytesOf(entry.message);
-    let batch = queue.at(-1);
-    if (batch === undefined || batch.closed || batch.bytes + bytes > batchSize) {
-      if (batch !== undefined) batch.closed = true;
+    let batch = this.#openBatch(index, bytes);
+    if (batch === undefined) {
       batch = emptyBatch(index, out.now);
-      queue.push(batch);
+      this.of(index).queue.push(batch);
     }
     batch.entries.push(entry);
     batch.bytes += bytes;
-    if (batch.bytes >= batchSize) batch.closed = true;
+    if (batch.bytes >= this.#config.batchSize) batch.closed = true;
     return true;
+  }
+
+  /** The batch of a partition that a record of this size goes into. One that has no room for it is closed, and goes without waiting for more. Source: K26. */
+  #openBatch(index: PartitionIndex, bytes: number): Batch | undefined {
+    const last = this.#partitions.get(index)?.queue.at(-1);
+    if (last === undefined || last.closed) return undefined;
+    if (last.bytes + bytes <= this.#config.batchSize) return last;
+    last.closed = true;
+    return undefined;
   }
 
   /** Bytes of a record in its batch, on the wire and in the log: brokers keep batches as they come. */
@@ -236,6 +242,10 @@ export class ProducerBatches {
     return indexes[number] as PartitionIndex;
   }
 
+  /**
+   * A partition is left when no batch is open there, so that none goes half full for that: before a record for which the last one has no room or has gone, or
+   * behind one that fills it. Source: K12; apache/kafka: RecordAccumulator.java#partitionChanged.
+   */
   #stickyPartition(topic: string, indexes: readonly PartitionIndex[], message: Message, out: Out): number {
     const batchSize = Math.max(1, this.#config.batchSize);
     let sticky = this.#stickies.get(topic);
@@ -254,11 +264,15 @@ export class ProducerBatches {
       queues.push(this.#partitions.get(index)?.queue.length ?? 0);
     }
     sticky.updateLoad(withLeader, queues);
-    const number = sticky.current(indexes.length, withLeader);
-    const last = this.#partitions.get(indexes[number] as PartitionIndex)?.queue.at(-1);
     const bytes = this.bytesOf(message);
-    const fills = (last === undefined || last.closed ? 0 : last.bytes) + bytes >= batchSize;
-    sticky.appended(bytes, fills || this.#config.lingerUs <= 0, indexes.length, withLeader);
+    let number = sticky.current(indexes.length, withLeader);
+    let open = this.#openBatch(indexes[number] as PartitionIndex, bytes);
+    if (open === undefined) {
+      sticky.appended(0, true, indexes.length, withLeader);
+      number = sticky.current(indexes.length, withLeader);
+      open = this.#openBatch(indexes[number] as PartitionIndex, bytes);
+    }
+    sticky.appended(bytes, (open?.bytes ?? 0) + bytes >= batchSize, indexes.length, withLeader);
     this.#out = undefined;
     return number;
   }
