@@ -32,7 +32,7 @@ export interface IdentityHost {
   countAnew(): void;
   /** What waited for an identity, or for a transaction to end, may go on. */
   ready(out: Out): void;
-  /** Partitions are registered to which something waits to be sent. */
+  /** Partitions are registered to which something waits to be sent, or the transaction takes no more. */
   send(out: Out): void;
   /** Sending goes on at that time. */
   wake(atUs: Micros, out: Out): void;
@@ -145,6 +145,11 @@ export class ProducerIdentity {
     return this.#txn !== undefined;
   }
 
+  /** Whether the open transaction takes no more: what is gathered goes without waiting for more. Source: K26. */
+  get isCompleting(): boolean {
+    return this.#txn !== undefined && (this.#txn.full || this.#txn.failed);
+  }
+
   /** Whether a number was given up, for which a new epoch is to begin. Until then nothing that is to be numbered anew may go. */
   get isRenewing(): boolean {
     return this.#renewing;
@@ -176,6 +181,7 @@ export class ProducerIdentity {
         if (this.#txn !== undefined && (wire as TxnFull).txn === this.#txns) {
           this.#txn.full = true;
           this.#endTxnWhenDone(this.#txn, out);
+          this.#host.send(out);
         }
         return true;
       default:

@@ -249,13 +249,15 @@ export class KafkaProducerPort implements ProducerPort {
       if (!idempotent && maxInFlight === 1 && partition.inFlight > 0) continue;
       // With idempotence a retried batch, or one behind it, waits until it is alone, so that sequence numbers stay in order.
       if (idempotent && batch.attempts > 0 && partition.inFlight > 0) continue;
-      const ripeUs = batch.closed || identity.inTransaction ? 0 : batch.createdUs + lingerUs;
+      // A partition is registered as soon as there is something for it, however long that waits for more.
+      const covered = identity.covers(index);
+      const ripeUs = batch.closed || identity.isCompleting ? 0 : batch.createdUs + lingerUs;
       const dueUs = Math.max(batch.notBeforeUs, ripeUs);
       if (dueUs > out.now) {
         next = Math.min(next, dueUs);
         continue;
       }
-      if (!identity.covers(index)) continue;
+      if (!covered) continue;
       ready ??= new Map();
       const batches = ready.get(node);
       if (batches === undefined) ready.set(node, [batch]);

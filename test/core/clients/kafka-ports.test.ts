@@ -308,6 +308,49 @@ describe('a producer', () => {
     expect(producer.told).toEqual(['m1 confirmed @0', 'm2 confirmed @1']);
   });
 
+  describe('in a transaction', () => {
+    let bench: KafkaBench;
+    /** What was asked of the broker, with the time since the first record in ms. */
+    let asked: string[];
+
+    function begin(options: OptionValues): (count: number) => void {
+      bench = new KafkaBench({ nodes: 1, broker: { 'transaction.state.log.min.isr': 1 } });
+      const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', ...options });
+      bench.start();
+      asked = [];
+      const startUs = bench.nowUs;
+      bench.watch(({ type }) => {
+        if (['kafka/AddPartitionsToTxn', 'kafka/Produce', 'kafka/EndTxn'].includes(type))
+          asked.push(`${(bench.nowUs - startUs) / 1000} ${type.slice('kafka/'.length)}`);
+      });
+      return (count) => {
+        for (let i = 0; i < count; i++) {
+          producer.port.publish(bench.message(), bench.say('app'));
+          bench.wait(10_000);
+        }
+      };
+    }
+
+    it('registers the partition at once, and waits for linger.ms as ever (K26, K38)', () => {
+      const publish = begin({ 'transaction.size': 50, 'linger.ms': 100_000 });
+      publish(20);
+      expect(asked).toEqual(['0 AddPartitionsToTxn', '100 Produce', '200 Produce']);
+    });
+
+    it('sends what it has gathered when it takes no more (K26)', () => {
+      const publish = begin({ 'transaction.size': 3, 'linger.ms': 10 * SECOND });
+      publish(3);
+      expect(asked).toEqual(['0 AddPartitionsToTxn', '20 Produce', '22 EndTxn']);
+    });
+
+    it('sends what it has gathered when it is ended by transaction.linger.ms (K26)', () => {
+      const publish = begin({ 'transaction.size': 50, 'transaction.linger.ms': 150_000, 'linger.ms': 10 * SECOND });
+      publish(3);
+      bench.wait(SECOND);
+      expect(asked).toEqual(['0 AddPartitionsToTxn', '150 Produce', '152 EndTxn']);
+    });
+  });
+
   it('asks for its id once, whatever it hears of the leaders meanwhile (K37)', () => {
     const bench = new KafkaBench();
     const producer = new TestProducer(bench, 'app', { 'transactional.id': 'ledger', 'metadata.max.age.ms': SECOND });
