@@ -719,7 +719,7 @@ export const sns: BrokerKind = {
   lacks: {
     fill: 'SNS is a managed service: it has no disk that its users could fill.',
     redrive:
-      'SNS keeps nothing itself: redrive the queue that its dead letters went to, with `to:` the queue that did not get them.',
+      'SNS keeps nothing itself, and SQS moves nothing back that no queue has put aside: let a consumer take the dead letters `from:` their queue and `produces:` them `to:` the one that did not get them.',
     purge: 'SNS keeps nothing itself: purge a queue that it feeds.',
     queues: 'SNS keeps no queues: declare them on an SQS broker of the same scenario and subscribe them to the topic.',
     partitions: 'SNS has no partitions; a FIFO topic orders each message group by itself.',

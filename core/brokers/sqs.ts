@@ -75,6 +75,7 @@ export const sqs: BrokerKind = {
     'The service is one node: its replication over servers is not shown, and what it has confirmed is never lost.',
     'What a standard queue does now and then is drawn only when its options ask for it, so that a scenario shows one thing at a time: another order than that of arrival (`out-of-order`, S22), duplicates of its own (`duplicates`, S21), short polls that miss messages (`short-poll-misses`, S15), and old handles that delete (`stale-deletes`, S6).',
     'Fair queues: a message group on a standard queue is accepted, and no tenant is preferred to another (S23).',
+    '`redrive` of the timeline also moves what no queue has put aside, such as the dead letters of an SNS subscription; StartMessageMoveTask refuses that, and a script has to receive, send and delete (S13).',
     'PurgeQueue takes effect at once; the real one may take a minute (S18).',
     'The quota of high throughput is that of each message group; that of a region, of thousands of calls a second, is not enforced (S34).',
     'Consumers receive without a ReceiveRequestAttemptId; the machine itself has them (S31).',

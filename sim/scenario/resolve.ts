@@ -769,6 +769,8 @@ function checkCommands(source: Source, file: ScenarioEntry, scenario: Scenario):
       checkDisks(source, scenario, action.actors, source.child(spot, action.type));
     if (action?.type === 'redrive' || action?.type === 'purge')
       checkQueueCommand(source, scenario, action.type, action.queue, source.child(spot, action.type));
+    if (action?.type === 'redrive')
+      checkMoveSource(source, file, scenario, action.queue, source.child(spot, 'redrive'));
     if (action?.type === 'send' && action.key !== null && scenario.producers[action.producer]?.key === null) {
       const hint = `Say which attribute is the key, such as \`key: user\` of the producer.`;
       source.error(source.child(spot, 'key'), `the messages of ${action.producer} have no key.`, '', hint);
@@ -872,6 +874,24 @@ function checkQueueCommand(
   const passOver = 'Let its group `seek` to `latest`: that passes over what is there.';
   const instead = command === 'purge' && kind.commands?.includes('seek') === true ? passOver : '';
   source.error(spot, `${kind.title} has no ${command}.`, '', kind.lacks[command] ?? instead);
+}
+
+/** S13: SQS's own task moves back only what lies in a queue that another one has for its dead letters, not what SNS put there. The timeline moves it in any case. */
+function checkMoveSource(source: Source, file: ScenarioEntry, scenario: Scenario, name: string, spot: Spot): void {
+  const queue = scenario.queues[name];
+  if (queue === undefined || scenario.brokers[queue.broker]?.kind !== 'sqs') return;
+  const isNamed = Object.values(scenario.queues).some(
+    ({ options }) => textOf(tableOf(options, 'RedrivePolicy') ?? {}, 'deadLetterTargetArn') === name,
+  );
+  const isChanged = file.timeline.some(({ sets }) => sets.some(({ path }) => path.includes('.RedrivePolicy')));
+  if (isNamed || isChanged) return;
+  const instead = `A consumer with \`from: ${shown(name)}\` that \`produces:\` to another queue does it as a script would.`;
+  source.warn(
+    spot,
+    `no queue has \`${shown(name)}\` for its dead letters, so SQS would refuse to move them.`,
+    '',
+    instead,
+  );
 }
 
 function listed(names: readonly string[]): string {

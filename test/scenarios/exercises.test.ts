@@ -31,6 +31,13 @@ function exerciseOf(path: string, text: string): ExerciseSpec {
   return exercise;
 }
 
+/** Every way to set the knobs to values that are offered. */
+function answers({ knobs }: ExerciseSpec): readonly Readonly<Record<string, unknown>>[] {
+  let all: Readonly<Record<string, unknown>>[] = [{}];
+  for (const { path, values } of knobs) all = all.flatMap((one) => values.map((value) => ({ ...one, [path]: value })));
+  return all;
+}
+
 function failures({ shown, hidden }: Grade): readonly string[] {
   return [shown, ...hidden].flatMap(({ seed, firstFailure }) =>
     firstFailure === null ? [] : [`seed ${seed}: ${firstFailure.goal}, but ${firstFailure.actual}`],
@@ -69,6 +76,17 @@ describe.each(exercises)('$path', ({ path, text }) => {
       // What fails is a goal, not a limit of the run.
       expect(failures(wrong).length).toBeGreaterThan(0);
       expect(because.length).toBeGreaterThan(20);
+    },
+  );
+
+  it.each(answers(exercise).map((answer) => ({ answer, name: JSON.stringify(answer) })))(
+    'is won by $name on each seed, or lost on most of them for a reason that is told',
+    ({ answer }) => {
+      const { won, reason, shown, hidden } = graded(path, text, answer);
+      const lost = [shown, ...hidden].filter(({ holds }) => !holds).length;
+      if (won) return;
+      expect(lost).toBeGreaterThan((1 + hidden.length) / 2);
+      expect(reason).not.toBe('');
     },
   );
 

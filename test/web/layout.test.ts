@@ -149,7 +149,7 @@ it('on a narrow stage no link runs through the title of a queue', () => {
 });
 
 it('on a narrow stage no link crosses a dead-letter queue: what goes there takes the edge', () => {
-  for (const file of ['poison/with-dlq', 'poison/dlq-replay', 'routing/sns-locked-door', 'exercises/retry-limit']) {
+  for (const file of ['poison/with-dlq', 'poison/dlq-replay', 'routing/sns-filter-slip', 'exercises/retry-limit']) {
     const narrow = layoutOf(file, 390, 700);
     const dead = narrow.boxes.filter((box) => box.type === 'queue' && box.deadLetter);
     expect(dead.length, file).toBeGreaterThan(0);

@@ -84,3 +84,24 @@ describe.each(Object.keys(BROKERS))('%s', (kind) => {
 it('knows each kind of broker', () => {
   expect(Object.keys(DECLARED).sort()).toEqual(Object.keys(BROKERS).sort());
 });
+
+it.each([
+  ['jobs: {}, dead: {}', '', 1],
+  ['jobs: { RedrivePolicy: { deadLetterTargetArn: dead } }, dead: {}', '', 0],
+  ['jobs: {}, dead: {}', '{ at: 1s, set: { queues.jobs.RedrivePolicy: { deadLetterTargetArn: dead } } },', 0],
+])(
+  'SQS takes a queue for a redrive only if a queue has it for its dead letters: %s, %s',
+  (queues, before, expected) => {
+    const file = `title: One redrive
+broker: sqs
+duration: 1m
+queues: { ${queues} }
+producers: { maker: { to: jobs, rate: 1/s } }
+timeline: [${before} { at: 10s, redrive: dead, to: jobs }]
+`;
+    const { scenario, diagnostics } = parseScenario(file, { file: 'one.yaml' });
+    expect(scenario).not.toBeNull();
+    const said = diagnostics.map(({ severity, path }) => `${severity} ${path}`);
+    expect(said).toEqual(Array(expected).fill('warning timeline.0.redrive'));
+  },
+);

@@ -42,7 +42,7 @@ expect:
   `title: Everything that may go wrong
 broker: sqs
 duration: 3m
-queues: { photo-jobs: {}, photo-dlq: {} }
+queues: { photo-jobs: { RedrivePolicy: { deadLetterTargetArn: photo-dlq } }, photo-dlq: {} }
 producers:
   upload-service: { to: photo-jobs, rate: 5/s }
 consumers:
