@@ -20,8 +20,8 @@ export interface OutboxPoll extends Wire {
   readonly owner: string;
   readonly most: number;
   readonly round: number;
-  /** The first poll of a process: what its predecessor was at work on is free again. */
-  readonly anew: boolean;
+  /** Which of its actor's sessions the relay is in, from 1: each process has its own, and what an earlier one was at work on is free again. */
+  readonly session: number;
 }
 
 export interface OutboxRows extends Wire {
@@ -39,12 +39,13 @@ export interface OutboxMark extends Wire {
   readonly message: MessageId;
 }
 
-/** Rows that a relay was given stay its own for so long, or until its process begins anew (`SELECT … FOR UPDATE SKIP LOCKED`). */
+/** Rows that a relay was given stay its own for so long, or until its actor comes in a later session (`SELECT … FOR UPDATE SKIP LOCKED`). */
 export const LEASE_US = 10_000_000;
 
 interface Row {
   readonly message: Message;
   holder: ActorId;
+  session: number;
   untilUs: Micros;
 }
 
@@ -63,17 +64,19 @@ export class OutboxTable {
       rows = new Map();
       this.#rows.set(owner, rows);
     }
-    rows.set(message.id, { message, holder: 0, untilUs: 0 });
+    rows.set(message.id, { message, holder: 0, session: 0, untilUs: 0 });
     return true;
   }
 
-  /** Up to `most` rows that are free, oldest first; they are the holder's until `untilUs`. */
-  take(owner: string, most: number, holder: ActorId, now: Micros): Message[] {
+  /** Up to `most` rows that are free, oldest first; they are the holder's for `LEASE_US`, as long as its session is the latest. */
+  take(owner: string, most: number, holder: ActorId, session: number, now: Micros): Message[] {
     const taken: Message[] = [];
     for (const row of this.#rows.get(owner)?.values() ?? []) {
       if (taken.length >= most) break;
-      if (row.holder !== 0 && row.untilUs > now) continue;
+      const isOver = row.untilUs <= now || (row.holder === holder && row.session < session);
+      if (row.holder !== 0 && !isOver) continue;
       row.holder = holder;
+      row.session = session;
       row.untilUs = now + LEASE_US;
       taken.push(row.message);
     }
@@ -83,11 +86,6 @@ export class OutboxTable {
   /** Marks a row as published. False when it was marked before. */
   mark(owner: string, message: MessageId): boolean {
     return this.#rows.get(owner)?.delete(message) === true;
-  }
-
-  /** The holder begins anew: its rows are free. */
-  release(owner: string, holder: ActorId): void {
-    for (const row of this.#rows.get(owner)?.values() ?? []) if (row.holder === holder) row.holder = 0;
   }
 }
 
@@ -115,8 +113,8 @@ export class Relay {
   /** Polls of this process that were not answered. An answer may be slower than the next poll, and its rows are the relay's all the same. */
   readonly #asked = new Set<number>();
   #full = false;
-  /** No poll of this process was answered yet. */
-  #anew = true;
+  /** Grows when the process dies: rows that were on their way to it are handed out again, those that the new one has been given are not. */
+  #session = 1;
   readonly #wire: RelayWire;
 
   constructor(owner: string, store: ActorId, settings: RelaySettings) {
@@ -134,7 +132,7 @@ export class Relay {
     this.#open.clear();
     this.#asked.clear();
     this.#full = false;
-    this.#anew = true;
+    this.#session++;
   }
 
   /** `client/relay` fired. An answer that was lost is not waited for: the next poll is due. */
@@ -146,7 +144,6 @@ export class Relay {
   /** The rows to publish now, in order; empty for an answer that came before. */
   rows(answer: OutboxRows): readonly Message[] {
     if (!this.#asked.delete(answer.round)) return NONE;
-    this.#anew = false;
     this.#full = answer.rows.length >= this.#settings.batch;
     for (const { id } of answer.rows) this.#open.add(id);
     return answer.rows;
@@ -166,7 +163,8 @@ export class Relay {
     const { batch } = this.#settings;
     const round = ++this.#round;
     this.#asked.add(round);
-    const poll: OutboxPoll = { type: 'store/outbox-poll', owner: this.#owner, most: batch, round, anew: this.#anew };
+    const session = this.#session;
+    const poll: OutboxPoll = { type: 'store/outbox-poll', owner: this.#owner, most: batch, round, session };
     out.send(this.#store, 'control', poll);
   }
 
@@ -180,9 +178,8 @@ const NONE: readonly Message[] = [];
 /** What a store does about its outbox: hands out rows, and removes those that are marked. True when the wire was about that. */
 export function serveOutbox(table: OutboxTable, from: ActorId, wire: Wire, place: number, out: Out): boolean {
   if (wire.type === 'store/outbox-poll') {
-    const { owner, most, round, anew } = wire as OutboxPoll;
-    if (anew) table.release(owner, from);
-    const rows = table.take(owner, most, from, out.now);
+    const { owner, most, round, session } = wire as OutboxPoll;
+    const rows = table.take(owner, most, from, session, out.now);
     let sizeBytes = 0;
     const ids: MessageId[] = [];
     for (const row of rows) {

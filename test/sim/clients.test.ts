@@ -146,14 +146,20 @@ network: { latency: 2ms, bandwidth: 150KB/s }`;
   });
 });
 
-it('publishes from an outbox whose store answers later than it is asked again, each message once', () => {
-  const { trace } = runOf(`
+it.each([
+  ['when the first row comes later', '2/s', 'start: 2s'],
+  ['when the first row is there before the first answer', '20/s', 'start: 0s'],
+])(
+  'publishes from an outbox whose store answers later than it is asked again, each message once: %s',
+  (_, rate, start) => {
+    const { trace } = runOf(`
 broker: sqs
 duration: 15s
 queues: { jobs: { VisibilityTimeout: 30s } }
-producers: { shop: { to: jobs, rate: 2/s, messages: 3, start: 2s, effect: { set: orders }, publish: outbox } }
+producers: { shop: { to: jobs, rate: ${rate}, messages: 3, ${start}, effect: { set: orders }, publish: outbox } }
 network: { latency: 90ms }
 `);
-  expect(factsOf(trace, 'confirmed')).toHaveLength(3);
-  expect(factsOf(trace, 'appended')).toHaveLength(3);
-});
+    expect(factsOf(trace, 'confirmed')).toHaveLength(3);
+    expect(factsOf(trace, 'appended')).toHaveLength(3);
+  },
+);
