@@ -43,7 +43,7 @@ import {
   WRONG_FIELDS,
 } from './grammar.ts';
 import { PROFILES } from './neutral/profiles.ts';
-import { PRODUCER_WORDS, QUEUE_WORDS } from './neutral/words.ts';
+import { CONSUMER_WORDS, PRODUCER_WORDS, QUEUE_WORDS } from './neutral/words.ts';
 import { defaultText, fieldsOf, type Section } from './options.ts';
 import { SCENARIO, SCENARIO_FIELDS } from './root.ts';
 import type { Field, Fields, JsonSchema } from './shapes.ts';
@@ -170,6 +170,10 @@ export function scenarioReference(kinds: BrokerKinds): string {
     wordTable(QUEUE_WORDS),
     '#### Words of a producer',
     wordTable(PRODUCER_WORDS),
+    'What a consumer `produces` has these words too.',
+    '#### Words of a consumer',
+    wordTable(CONSUMER_WORDS),
+    'Consumers of one queue share what is in it: where a broker has groups they are one, unless the file names their `group`.',
     '#### What is stated of one lane',
     table(LANE_FIELDS),
     '## Kinds of broker',

@@ -691,7 +691,15 @@ function renameAction(action: TimelineAction, names: ReadonlyMap<string, string>
   }
 }
 
-/** `to:` and `from:` name things on the same broker. A broker that declares nothing has whatever its consumers take from. */
+/** Whether what a kind has under `queues:` are subscriptions, which get what is published to the topic that each names. */
+function hasSubscriptions(kind: BrokerKind): boolean {
+  return Object.hasOwn(kind.queues ?? {}, 'topic');
+}
+
+/**
+ * `to:` and `from:` name things on the same broker; where there are subscriptions, one sends to topics and takes from those. A broker that declares
+ * nothing has whatever its consumers take from.
+ */
 function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): void {
   const declared = (broker: string, sections: readonly (typeof SECTIONS)[number][]): string[] =>
     sections.flatMap((section) =>
@@ -711,20 +719,27 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
       const title = kindOf(source, scenario, broker)?.title ?? broker;
       const hint = exchange
         ? 'Consumers take from queues; bind a queue to the exchange.'
-        : elsewhere !== undefined
-          ? `It is on the broker \`${elsewhere.broker}\`.`
-          : didYouMean(nearest(name, names));
+        : elsewhere?.broker === broker
+          ? key === 'to'
+            ? `It is a subscription: what it gets is sent to \`${shown(textOf(elsewhere.options, 'topic'))}\`.`
+            : 'It is a topic: consumers take from a subscription of it.'
+          : elsewhere !== undefined
+            ? `It is on the broker \`${elsewhere.broker}\`.`
+            : didYouMean(nearest(name, names));
       const what = key === 'to' ? 'nothing that messages could be sent to' : 'nothing to take messages from';
       source.error(item, `${title} has ${what} under the name \`${shown(name)}\`.`, listed(names), hint);
     }
   };
   const taken = (broker: string): string[] =>
     Object.values(scenario.consumers).flatMap((one) => (one.broker === broker ? one.from : []));
+  const targets = (kind: BrokerKind, broker: string): string[] => {
+    if (declaresNothing(kind)) return taken(broker);
+    return declared(broker, hasSubscriptions(kind) ? ['topics'] : SECTIONS);
+  };
   for (const [name, entry] of file.producers) {
     const { broker } = scenario.producers[name] ?? { broker: '' };
     const kind = kindOf(source, scenario, broker);
-    if (kind === null) continue;
-    check(entry.spot, 'to', broker, declaresNothing(kind) ? taken(broker) : declared(broker, SECTIONS));
+    if (kind !== null) check(entry.spot, 'to', broker, targets(kind, broker));
   }
   for (const [name, entry] of file.consumers) {
     const { broker } = scenario.consumers[name] ?? { broker: '' };
@@ -732,10 +747,10 @@ function checkEnds(source: Source, file: ScenarioEntry, scenario: Scenario): voi
     (entry.produces ?? []).forEach(({ spot }, i) => {
       const home = scenario.consumers[name]?.produces[i]?.broker ?? '';
       const itsKind = kindOf(source, scenario, home);
-      if (itsKind !== null) check(spot, 'to', home, declaresNothing(itsKind) ? taken(home) : declared(home, SECTIONS));
+      if (itsKind !== null) check(spot, 'to', home, targets(itsKind, home));
     });
     if (kind === null || declaresNothing(kind)) continue;
-    check(entry.spot, 'from', broker, declared(broker, ['queues', 'topics']));
+    check(entry.spot, 'from', broker, declared(broker, hasSubscriptions(kind) ? ['queues'] : ['queues', 'topics']));
   }
   for (const name of file.autoscale.keys()) {
     if (file.consumers.has(name)) continue;

@@ -4,12 +4,12 @@
  */
 import type { OptionValues } from '../../../core/options.ts';
 import { formatDuration } from '../duration.ts';
-import type { ProducerWord, QueueWord } from './words.ts';
+import type { ConsumerWord, ProducerWord, QueueWord } from './words.ts';
 
 /** Plain data as it stands in a file. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** An option that a word becomes: of the thing itself, or of the broker, or of all producers to or consumers from a queue. */
+/** An option that a word becomes: of the thing itself, or of the broker, or of all who send to (producers, outputs of consumers) or consume from a queue. */
 export interface Put {
   readonly on: 'itself' | 'broker' | 'producers' | 'consumers';
   readonly path: readonly string[];
@@ -19,19 +19,32 @@ export interface Put {
 /** `note`: how it differs from what the word says. */
 export type Becomes =
   | { readonly puts: readonly Put[]; readonly note: string }
-  /** This broker cannot; the text says what it has instead. */
-  | { readonly cannot: string };
+  /** This broker cannot; the text says what it has instead. `puts`: what the word says of messages all the same. */
+  | { readonly cannot: string; readonly puts?: readonly Put[] };
+
+/** A producer, or one output of a consumer. */
+export interface Sender {
+  /** As people call it: `shop`, or `resizer’s output`. */
+  readonly name: string;
+  /** Where it stands in the file. */
+  readonly path: readonly string[];
+  readonly to: readonly string[];
+  readonly words: OptionValues;
+}
 
 /** What the file says, as far as one word may depend on another. */
 export interface System {
   readonly queues: ReadonlyMap<string, OptionValues>;
-  readonly producers: ReadonlyMap<string, { readonly to: readonly string[]; readonly options: OptionValues }>;
-  readonly consumers: ReadonlyMap<string, { readonly from: readonly string[]; readonly group: string | null }>;
+  readonly senders: readonly Sender[];
+  readonly consumers: ReadonlyMap<
+    string,
+    { readonly from: readonly string[]; readonly group: string | null; readonly words: OptionValues }
+  >;
 }
 
 type Value = number | string | boolean;
-/** `words`: all those of the same queue or producer. */
-type Rule = (value: Value, words: OptionValues) => Becomes;
+/** `words`: all those of the same queue, sender or consumer. */
+export type Rule = (value: Value, words: OptionValues, system: System) => Becomes;
 
 export interface Profile {
   readonly name: string;
@@ -52,6 +65,7 @@ export interface Profile {
   readonly groups: boolean;
   readonly queue: Readonly<Record<QueueWord, Rule>>;
   readonly producer: Readonly<Record<ProducerWord, Rule>>;
+  readonly consumer: Readonly<Record<ConsumerWord, Rule>>;
 }
 
 const span = (value: Value): Plain => formatDuration(Number(value));
@@ -77,29 +91,41 @@ const anyway =
   (note: string): Rule =>
   () => ({ puts: [], note });
 
-const keyed: Rule = (value) => puts({ on: 'producers', path: ['key'], value });
+/** The attribute to order by is the key of every message, whether the broker heeds it or not: what breaks the order is seen by it. */
+const key = (value: Value): Put => ({ on: 'producers', path: ['key'], value });
+const keyed: Rule = (value) => puts(key(value));
+const unordered =
+  (text: string): Rule =>
+  (value) => ({ cannot: text, puts: [key(value)] });
+
+/** Of a client whose own buffer bounds what it holds beside what it works on: never less than that. */
+const holding =
+  (option: string): Rule =>
+  (value, words) =>
+    puts(here(option, Math.max(Number(value), Number(words['concurrency'] ?? 1))));
 
 function noted(rule: Rule, note: string): Rule {
-  return (value, words) => {
-    const becomes = rule(value, words);
+  return (value, words, system) => {
+    const becomes = rule(value, words, system);
     return 'cannot' in becomes ? becomes : { ...becomes, note };
   };
 }
 
 /** `max-deliveries` and `dead-letter` make one policy: whichever of the two is read makes it when both are there. */
 function policy(
-  make: (deadLetter: string, deliveries: number | null) => readonly Put[],
-  otherwise: number,
+  make: (deadLetter: string, deliveries: number | null, system: System) => readonly Put[],
+  /** What holds when the file does not say how many deliveries. */
+  otherwise: string,
   remark = '',
 ): Pick<Profile['queue'], 'max-deliveries' | 'dead-letter'> {
-  const both: Rule = (_, words) => {
+  const both: Rule = (_, words, system) => {
     const target = words['dead-letter'];
     const deliveries = words['max-deliveries'];
     if (typeof target !== 'string')
       return { cannot: 'It counts deliveries only for a dead-letter queue: add `dead-letter`.' };
-    const notes = [remark, deliveries === undefined ? `after ${otherwise} deliveries, its default` : ''];
+    const notes = [remark, deliveries === undefined ? otherwise : ''];
     return {
-      puts: make(target, typeof deliveries === 'number' ? deliveries : null),
+      puts: make(target, typeof deliveries === 'number' ? deliveries : null, system),
       note: notes.filter((note) => note !== '').join('; '),
     };
   };
@@ -113,7 +139,7 @@ const redrive = policy(
       ...(deliveries === null ? {} : { maxReceiveCount: deliveries }),
     }),
   ],
-  10,
+  'after 10 deliveries, its default',
 );
 
 const SQS: Omit<Profile, 'name' | 'title'> = {
@@ -128,7 +154,7 @@ const SQS: Omit<Profile, 'name' | 'title'> = {
     delay: lasting('DelaySeconds'),
     'max-length': cannot('SQS has no limit on the depth of a queue, only on messages in flight.'),
     partitions: cannot('SQS has no partitions that one could choose.'),
-    'order-by': cannot('A standard queue promises no order; a FIFO queue (`sqs-fifo`) orders each message group.'),
+    'order-by': unordered('A standard queue promises no order; a FIFO queue (`sqs-fifo`) orders each message group.'),
     replicas: anyway('SQS always keeps several copies'),
   },
   producer: {
@@ -138,6 +164,7 @@ const SQS: Omit<Profile, 'name' | 'title'> = {
         : { puts: [], note: 'SQS answers when the message is stored on several servers' },
     retries: counting('retries'),
   },
+  consumer: { prefetch: counting('prefetch') },
 };
 
 const RABBITMQ: Pick<Profile, 'kind' | 'queuesAre' | 'groups' | 'producer'> = {
@@ -146,33 +173,51 @@ const RABBITMQ: Pick<Profile, 'kind' | 'queuesAre' | 'groups' | 'producer'> = {
   groups: false,
   producer: {
     confirm: (value) => puts(here('confirms', value !== 'none')),
-    retries: counting('retries'),
+    retries: (value, words) => ({
+      puts: [here('retries', value)],
+      note: (words['confirm'] ?? 'none') === 'none' ? 'does nothing without `confirm`: nobody hears of a loss' : '',
+    }),
   },
 };
+
+/** What leaves a RabbitMQ queue otherwise than by an ack is dead-lettered too. Source: R49. */
+const alsoDead =
+  (rule: Rule, what: string): Rule =>
+  (value, words, system) => {
+    const target = words['dead-letter'];
+    return typeof target === 'string'
+      ? noted(rule, `${what} to ${target} too`)(value, words, system)
+      : rule(value, words, system);
+  };
+
 const rabbitmqQueue = {
   lock: cannot(
     'RabbitMQ locks no message by time: it is the consumer’s as long as its channel lives (or until the consumer timeout, 30 min).',
   ),
   'dead-letter': ((value) =>
     puts(here('x-dead-letter-exchange', ''), here('x-dead-letter-routing-key', value))) as Rule,
-  retention: lasting('x-message-ttl'),
+  retention: alsoDead(lasting('x-message-ttl'), 'what expires goes'),
   delay: cannot('RabbitMQ delays nothing by itself; a queue with a TTL and a dead-letter exchange stands in for it.'),
-  'max-length': counting('x-max-length'),
+  'max-length': alsoDead(counting('x-max-length'), 'the oldest make room and go'),
   partitions: cannot('A RabbitMQ queue has no partitions.'),
   'order-by': noted(
-    () => puts(here('x-single-active-consumer', true)),
+    (value) => puts(here('x-single-active-consumer', true), key(value)),
     'orders the whole queue by letting one consumer at a time have it; RabbitMQ knows no order by key',
   ),
 } as const;
 
-const KAFKA: Pick<Profile, 'kind' | 'queuesAre' | 'groups' | 'producer'> = {
+const KAFKA: Pick<Profile, 'kind' | 'queuesAre' | 'groups' | 'producer' | 'consumer'> = {
   kind: 'kafka',
   queuesAre: 'topics',
   groups: true,
   producer: {
     confirm: (value) => puts(here('acks', value === 'none' ? 0 : value === 'one' ? 1 : 'all')),
-    retries: counting('retries'),
+    retries: (value, words) => ({
+      puts: [here('retries', value)],
+      note: words['confirm'] === 'none' ? 'does nothing with acks: 0' : '',
+    }),
   },
+  consumer: { prefetch: noted(holding('max.poll.records'), 'it polls again when all of them are done') },
 };
 const kafkaQueue = {
   retention: lasting('retention.ms'),
@@ -208,6 +253,7 @@ export const PROFILES: readonly Profile[] = [
       'max-deliveries': cannot('A classic queue does not count deliveries; a quorum queue has x-delivery-limit.'),
       replicas: cannot('A classic queue has one copy; quorum queues are replicated.'),
     },
+    consumer: { prefetch: counting('prefetch') },
   },
   {
     ...RABBITMQ,
@@ -220,7 +266,16 @@ export const PROFILES: readonly Profile[] = [
         (value) => puts(here('x-delivery-limit', Number(value) - 1)),
         'the limit counts failed deliveries before the last one',
       ),
+      'dead-letter': (value, words, system) =>
+        noted(
+          rabbitmqQueue['dead-letter'],
+          words['max-deliveries'] === undefined ? 'after 21 deliveries, its default since 4.0' : '',
+        )(value, words, system),
       replicas: (value) => puts({ on: 'broker', path: ['nodes'], value }, here('x-quorum-initial-group-size', value)),
+    },
+    consumer: {
+      prefetch: (value, words, system) =>
+        noted(counting('prefetch'), Number(value) > 2000 ? 'at most 2000 of a quorum queue' : '')(value, words, system),
     },
   },
   {
@@ -262,8 +317,12 @@ export const PROFILES: readonly Profile[] = [
       ...kafkaQueue,
       lock: (value) => puts({ on: 'consumers', path: ['share.record.lock.duration.ms'], value: span(value) }),
       'max-deliveries': (value) => puts({ on: 'broker', path: ['group.share.delivery.count.limit'], value }),
-      'dead-letter': cannot('A share group archives what it gives up; it has no dead-letter queue.'),
-      'order-by': cannot('A share group hands records of one partition to several members at once: it keeps no order.'),
+      'dead-letter': cannot(
+        'A share group archives what it gives up; the dead-letter topic that 4.4 adds (KIP-1191) is not modelled.',
+      ),
+      'order-by': unordered(
+        'A share group hands records of one partition to several members at once: it keeps no order.',
+      ),
     },
   },
   {
@@ -282,18 +341,18 @@ export const PROFILES: readonly Profile[] = [
             ...(deliveries === null ? {} : { max_delivery_attempts: deliveries }),
           }),
         ],
-        5,
+        'after 5 deliveries, its default',
       ),
       retention: lasting('message_retention_duration'),
       delay: cannot('Pub/Sub delays no new message; a retry_policy delays what failed.'),
       'max-length': cannot('Pub/Sub has no limit on the backlog of a subscription, only on its age.'),
       partitions: cannot('Pub/Sub has no partitions that one could choose.'),
       'order-by': (value) =>
-        puts(
-          here('enable_message_ordering', true),
-          { on: 'producers', path: ['key'], value },
-          { on: 'producers', path: ['enable_message_ordering'], value: true },
-        ),
+        puts(here('enable_message_ordering', true), key(value), {
+          on: 'producers',
+          path: ['enable_message_ordering'],
+          value: true,
+        }),
       replicas: anyway('Pub/Sub always keeps several copies'),
     },
     producer: {
@@ -303,6 +362,7 @@ export const PROFILES: readonly Profile[] = [
           : { puts: [], note: 'Pub/Sub answers when the message is stored in several zones' },
       retries: cannot('The client library retries until its total-timeout, however often that is.'),
     },
+    consumer: { prefetch: holding('max_outstanding_messages') },
   },
   {
     name: 'redis-streams',
@@ -321,14 +381,17 @@ export const PROFILES: readonly Profile[] = [
           { on: 'consumers', path: ['dead-letter-stream'], value: target },
           ...(deliveries === null ? [] : [{ on: 'consumers', path: ['max-deliveries'], value: deliveries } as const]),
         ],
-        5,
+        'after 5 deliveries, its default',
         'the consumers move it themselves',
       ),
-      retention: cannot('Entries have no time to live; XADD with MINID trims by age, read or not.'),
+      retention: (value, words, system) =>
+        words['max-length'] === undefined
+          ? noted(lasting('MINID'), 'at the next XADD; read or not, pending or not')(value, words, system)
+          : { cannot: 'XADD trims by age (MINID) or by length (MAXLEN), and here `max-length` asks for the other.' },
       delay: cannot('Redis Streams have no delayed entries; a sorted set that a worker polls is the usual way.'),
-      'max-length': noted(counting('MAXLEN'), 'the oldest go, read or not'),
+      'max-length': noted(counting('MAXLEN'), 'the oldest go, read or not, pending or not'),
       partitions: cannot('A stream has no partitions; a client that wants some chooses among several streams.'),
-      'order-by': cannot(
+      'order-by': unordered(
         'A group hands entries out in order, but to several consumers at once: it keeps no order of work.',
       ),
       replicas: cannot('Replication is asynchronous, and no option of a stream; see replica-lag.'),
@@ -336,29 +399,29 @@ export const PROFILES: readonly Profile[] = [
     producer: {
       confirm: (value) =>
         value === 'all'
-          ? { cannot: 'XADD is answered by one server; its replicas follow later.' }
+          ? {
+              cannot:
+                'XADD is answered by one server; its replicas follow later. WAIT, which asks for theirs, is not modelled.',
+            }
           : value === 'none'
             ? { cannot: 'Each XADD is answered.' }
             : { puts: [], note: 'XADD is answered when the entry is in memory' },
       retries: counting('retries'),
     },
+    consumer: { prefetch: counting('prefetch') },
   },
   pulsar(
     'pulsar-shared',
     'Pulsar Shared',
     'Shared',
-    cannot('A Shared subscription keeps no order; Key_Shared does, by key.'),
+    unordered('A Shared subscription keeps no order; Key_Shared does, by key.'),
   ),
   pulsar(
     'pulsar-key-shared',
     'Pulsar Key_Shared',
     'Key_Shared',
     noted(
-      (value) =>
-        puts(
-          { on: 'producers', path: ['key'], value },
-          { on: 'producers', path: ['batcherBuilder'], value: 'KEY_BASED' },
-        ),
+      (value) => puts(key(value), { on: 'producers', path: ['batcherBuilder'], value: 'KEY_BASED' }),
       'each key has one consumer at a time',
     ),
   ),
@@ -384,18 +447,22 @@ function pulsar(name: string, title: string, subscriptionType: string, orderBy: 
         'the client’s own clock; what a dead client had comes back at once',
       ),
       ...policy(
-        (target, deliveries) => [
+        (target, deliveries, { consumers }) => [
           {
             on: 'consumers',
             path: ['deadLetterPolicy'],
             value: {
-              maxRedeliverCount: deliveries === null ? 16 : Math.max(1, deliveries - 1),
+              maxRedeliverCount: deliveries === null ? 16 : deliveries - 1,
               deadLetterTopic: target,
+              // Without a subscription it would keep nothing (P46).
+              ...([...consumers.values()].some(({ from }) => from.includes(target))
+                ? {}
+                : { initialSubscriptionName: target }),
             },
           },
         ],
-        17,
-        'counts redeliveries; the client moves it',
+        '16 as where enableRetry is on: Pulsar itself wants a number',
+        'counts redeliveries; the client moves it; the topic keeps what somebody subscribes to',
       ),
       retention: noted(lasting('messageTTL'), 'acked away by the broker'),
       delay: (value) => puts({ on: 'producers', path: ['deliverAfter'], value: span(value) }),
@@ -407,6 +474,8 @@ function pulsar(name: string, title: string, subscriptionType: string, orderBy: 
           { on: 'broker', path: ['bookies'], value: Math.max(3, Number(value)) },
           { on: 'broker', path: ['managedLedgerDefaultEnsembleSize'], value },
           { on: 'broker', path: ['managedLedgerDefaultWriteQuorum'], value },
+          // Its default is 2, which one copy could never reach (P9).
+          { on: 'broker', path: ['managedLedgerDefaultAckQuorum'], value: Math.min(2, Number(value)) },
         ),
     },
     producer: {
@@ -415,6 +484,9 @@ function pulsar(name: string, title: string, subscriptionType: string, orderBy: 
           ? { cannot: 'A broker answers each message.' }
           : { puts: [], note: 'answered when the ack quorum of bookies has it (managedLedgerDefaultAckQuorum)' },
       retries: cannot('The client sends again until its sendTimeout, however often that is.'),
+    },
+    consumer: {
+      prefetch: noted(holding('receiverQueueSize'), 'of each topic partition, beside what is worked on'),
     },
   };
 }

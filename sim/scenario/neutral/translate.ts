@@ -2,14 +2,23 @@
  * From a file in neutral words to the same file in the words of one broker. The document itself is rewritten, so that whatever is found wrong with it afterwards still
  * points to the place in the file that it comes from. What each word became is written down for people: that is the lesson of running one system under several brokers.
  */
-import { isMap, isNode, isScalar, isSeq, type Node, type Pair } from 'yaml';
-import type { OptionSpec, OptionTable } from '../../../core/options.ts';
+import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, visit } from 'yaml';
+import type { OptionSpec, OptionTable, OptionValues } from '../../../core/options.ts';
 import { formatDuration, formatSize, parseDuration } from '../duration.ts';
 import { put } from '../edit.ts';
 import type { ScenarioEntry } from '../root.ts';
 import type { Source } from '../source.ts';
-import { type Becomes, type Plain, type Profile, type Put, type System, topicOf } from './profiles.ts';
-import { PRODUCER_WORDS, QUEUE_WORDS } from './words.ts';
+import {
+  type Becomes,
+  type Plain,
+  type Profile,
+  type Put,
+  type Rule,
+  type Sender,
+  type System,
+  topicOf,
+} from './profiles.ts';
+import { CONSUMER_WORDS, PRODUCER_WORDS, QUEUE_WORDS } from './words.ts';
 
 /** What became of one word of the file. */
 export interface Mapped {
@@ -26,59 +35,143 @@ export interface Mapped {
 
 /** Rewrites the source, whose file has been read as `entry` without a mistake. */
 export function translate(source: Source, entry: ScenarioEntry, profile: Profile): readonly Mapped[] {
+  unfold(source);
   const system = systemOf(entry);
-  const rewrite = new Rewrite(source, profile);
-  const mapped: Mapped[] = [];
+  const rewrite = new Rewrite(source, profile, system);
   for (const [name, words] of system.queues) {
     rewrite.declare(name);
-    for (const word of Object.keys(QUEUE_WORDS) as (keyof typeof QUEUE_WORDS)[]) {
-      const value = words[word];
-      if (value === undefined) continue;
-      const becomes = profile.queue[word](value as Plain as never, words);
-      mapped.push(rewrite.word(['queues', name, word], valueText(QUEUE_WORDS[word], value), becomes, system, name));
-    }
+    rewrite.words(['queues', name], QUEUE_WORDS, profile.queue, words, name);
   }
-  for (const [name, { options, to }] of system.producers) {
-    for (const word of Object.keys(PRODUCER_WORDS) as (keyof typeof PRODUCER_WORDS)[]) {
-      const value = options[word];
-      if (value === undefined) continue;
-      const becomes = profile.producer[word](value as Plain as never, options);
-      mapped.push(rewrite.word(['producers', name, word], String(value), becomes, system, name));
-    }
-    rewrite.producer(name, to);
+  for (const sender of system.senders) {
+    rewrite.words(sender.path, PRODUCER_WORDS, profile.producer, sender.words);
+    rewrite.sender(sender);
   }
-  for (const [name, consumer] of system.consumers) rewrite.consumer(name, consumer.from, consumer.group);
+  const groups = groupsOf(system);
+  for (const [name, { words, group }] of system.consumers) {
+    rewrite.words(['consumers', name], CONSUMER_WORDS, profile.consumer, words);
+    rewrite.consumer(name, group === null ? (groups.get(name) ?? null) : null);
+  }
   rewrite.finish();
   rewrite.state(entry);
-  return mapped;
+  return rewrite.mapped();
+}
+
+/** Writes what each alias stands for in its place: things that share a node in the file become different options. The file was read, so that is not too much. */
+function unfold({ document }: Source): void {
+  const anchors = new Map<string, Node>();
+  visit(document, {
+    Alias: (_, { source }) => anchors.get(source)?.clone() as Node | undefined,
+    Node(_, node) {
+      if (isAlias(node) || node.anchor === undefined) return;
+      anchors.set(node.anchor, node);
+      delete node.anchor;
+    },
+  });
 }
 
 function systemOf(entry: ScenarioEntry): System {
+  const producers = [...entry.producers].map(
+    ([name, { spot, to, own }]): Sender => ({ name, path: spot.path, to: to ?? [], words: own.values }),
+  );
+  const outputs = [...entry.consumers].flatMap(([name, { produces }]) =>
+    (produces ?? []).map(
+      ({ spot, to, own }, i): Sender => ({
+        name: produces?.length === 1 ? `${name}’s output` : `${name}’s output ${i + 1}`,
+        path: spot.path,
+        to: to ?? [],
+        words: own.values,
+      }),
+    ),
+  );
   return {
     queues: new Map([...entry.queues].map(([name, queue]) => [name, queue.own.values])),
-    producers: new Map(
-      [...entry.producers].map(([name, producer]) => [name, { to: producer.to ?? [], options: producer.own.values }]),
-    ),
+    senders: [...producers, ...outputs],
     consumers: new Map(
-      [...entry.consumers].map(([name, consumer]) => [
+      [...entry.consumers].map(([name, { from, group, prefetch, concurrency }]) => [
         name,
-        { from: consumer.from ?? [], group: consumer.group ?? null },
+        {
+          from: from ?? [],
+          group: group ?? null,
+          words: prefetch === undefined ? {} : { prefetch, concurrency },
+        },
       ]),
     ),
   };
 }
 
+/**
+ * The group of each consumer that names none: those that have a queue in common, each with the next, share what is in it, so they are one. It is called as one of them
+ * says, if they agree; else like the first of their queues.
+ */
+function groupsOf({ queues, consumers }: System): ReadonlyMap<string, string> {
+  const groups = new Map<string, string>();
+  for (const first of queues.keys()) {
+    const reached = new Set([first]);
+    const members = new Set<string>();
+    // A set may grow while it is gone through.
+    for (const queue of reached) {
+      for (const [name, { from }] of consumers) {
+        if (!from.includes(queue)) continue;
+        members.add(name);
+        for (const other of from) reached.add(other);
+      }
+    }
+    const stated = new Set([...members].flatMap((name) => consumers.get(name)?.group ?? []));
+    const [only] = stated;
+    const group = stated.size === 1 && only !== undefined ? only : first;
+    for (const name of members) if (!groups.has(name)) groups.set(name, group);
+  }
+  return groups;
+}
+
 type Place = Node['range'];
+
+/** Who sends or consumes: where it stands in the file, and to or from which queues. */
+interface Client {
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly queues: readonly string[];
+}
+
+/** An option that stands elsewhere than its word. What holds there is known when all words have been read. */
+interface Carried {
+  readonly put: Put;
+  /** At which clients; none for an option of the broker. */
+  readonly at: readonly Client[];
+}
+
+/** An option of a client: its value, and the queues whose words ask for one. */
+interface Held {
+  value: Plain;
+  readonly queues: Set<string>;
+}
+
+/** Options that only tell messages apart: they change nothing for messages of a queue that does not ask for them. */
+const OF_KEYS: readonly (string | undefined)[] = ['key', 'enable_message_ordering', 'batcherBuilder'];
+
+/** One word on its way to being told: its options are texts, or are looked up in the end. */
+interface Telling {
+  readonly word: string;
+  readonly value: string;
+  readonly can: boolean;
+  readonly notes: string[];
+  readonly options: (string | Carried)[];
+}
 
 class Rewrite {
   readonly #source: Source;
   readonly #profile: Profile;
+  readonly #system: System;
   /** Options of the broker, gathered from all words. */
   readonly #broker: Record<string, Plain> = {};
+  /** What words of queues put at clients, by place. */
+  readonly #clients = new Map<string, Held>();
+  readonly #told: Telling[] = [];
 
-  constructor(source: Source, profile: Profile) {
+  constructor(source: Source, profile: Profile, system: System) {
     this.#source = source;
     this.#profile = profile;
+    this.#system = system;
   }
 
   /** Gives a queue what every queue of the profile has. */
@@ -89,38 +182,68 @@ class Rewrite {
     for (const [option, value] of this.#profile.always.queue?.(name) ?? []) this.#put(section, [option], value, range);
   }
 
-  /** Replaces one word by what it becomes; says what that is. */
-  word(path: readonly [string, string, string], value: string, becomes: Becomes, system: System, of: string): Mapped {
-    const word = path.join('.');
+  /** Replaces the words of one thing by what they become. `of`: the queue that they are about. */
+  words<W extends string>(
+    section: readonly string[],
+    table: Readonly<Record<W, OptionSpec>>,
+    rules: Readonly<Record<W, Rule>>,
+    words: OptionValues,
+    of = '',
+  ): void {
+    for (const word of Object.keys(table) as W[]) {
+      const value = words[word];
+      if (value === undefined) continue;
+      const becomes = rules[word](value as number | string, words, this.#system);
+      this.#word(section, word, valueText(table[word], value), becomes, of);
+    }
+  }
+
+  #word(section: readonly string[], name: string, value: string, becomes: Becomes, of: string): void {
+    const path = [...section, name];
     const range = this.#rangeOf(path);
     // First, because the real option may have the same name.
     this.#source.document.deleteIn(path);
+    const word = path.join('.');
     if ('cannot' in becomes) {
-      return { word, value, becomes: [], note: becomes.cannot, can: false };
+      for (const put of becomes.puts ?? []) this.#carryOut(put, section, range, of);
+      this.#told.push({ word, value, options: [], notes: [becomes.cannot], can: false });
+      return;
     }
     const notes = becomes.note === '' ? [] : [becomes.note];
-    const told: string[] = [];
+    const options: (string | Carried)[] = [];
     for (const put of becomes.puts) {
-      const held = this.#held(put, path[0] === 'queues' ? 'queue' : 'producer');
+      const held = this.#held(put, section);
       if (held.note !== '' && !notes.includes(held.note)) notes.push(held.note);
-      told.push(...this.#carryOut({ ...put, value: held.value }, path, range, system, of));
+      options.push(this.#carryOut({ ...put, value: held.value }, section, range, of));
     }
-    return { word, value, becomes: told, note: notes.join('; '), can: true };
+    this.#told.push({ word, value, options, notes, can: true });
   }
 
-  producer(name: string, to: readonly string[]): void {
-    const section = ['producers', name];
-    const range = this.#rangeOf(section);
-    for (const [option, value] of this.#profile.always.producer ?? []) this.#put(section, [option], value, range);
-    if (this.#profile.queuesAre === 'subscriptions' && to.length > 0)
-      this.#put(section, ['to'], to.map(topicOf), range);
+  /** What each word became, now that all of them have been read. */
+  mapped(): readonly Mapped[] {
+    return this.#told.map(({ word, value, can, notes, options }) => {
+      const becomes: string[] = [];
+      const further: string[] = [];
+      for (const option of options) {
+        const { texts, note } = typeof option === 'string' ? { texts: [option], note: '' } : this.#inForce(option);
+        becomes.push(...texts);
+        if (note !== '' && !notes.includes(note) && !further.includes(note)) further.push(note);
+      }
+      return { word, value, becomes, note: [...notes, ...further].join('; '), can };
+    });
   }
 
-  consumer(name: string, from: readonly string[], group: string | null): void {
+  sender({ path, to }: Sender): void {
+    const range = this.#rangeOf(path);
+    for (const [option, value] of this.#profile.always.producer ?? []) this.#put(path, [option], value, range);
+    if (this.#profile.queuesAre === 'subscriptions' && to.length > 0) this.#put(path, ['to'], to.map(topicOf), range);
+  }
+
+  consumer(name: string, group: string | null): void {
     const section = ['consumers', name];
     const range = this.#rangeOf(section);
     for (const [option, value] of this.#profile.always.consumer ?? []) this.#put(section, [option], value, range);
-    if (this.#profile.groups && group === null) this.#put(section, ['group'], from.join('+'), range);
+    if (this.#profile.groups && group !== null) this.#put(section, ['group'], group, range);
   }
 
   /** The broker itself, and the section that its queues live in. */
@@ -162,47 +285,89 @@ class Rewrite {
   }
 
   /** Brings a value within what the real option allows. */
-  #held(put: Put, of: 'queue' | 'producer'): { readonly value: Plain; readonly note: string } {
+  #held(put: Put, section: readonly string[]): { readonly value: Plain; readonly note: string } {
     const broker = this.#source.kinds[this.#profile.kind];
+    const queues = this.#profile.queuesAre === 'topics' ? broker?.topics : broker?.queues;
     const own =
-      of === 'producer' ? broker?.producers : this.#profile.queuesAre === 'topics' ? broker?.topics : broker?.queues;
+      section[0] === 'queues' ? queues : section.length === 2 ? broker?.[section[0] as 'consumers'] : broker?.producers;
     const tables = { itself: own, broker: broker?.options, producers: broker?.producers, consumers: broker?.consumers };
     return held(tables[put.on], put.path, put.value);
   }
 
-  #carryOut(
-    { on, path, value }: Put,
-    word: readonly string[],
-    range: Place,
-    system: System,
-    of: string,
-  ): readonly string[] {
-    const what = optionText(path, value);
-    const section = word.slice(0, 2);
+  #carryOut(put: Put, section: readonly string[], range: Place, of: string): string | Carried {
+    const { on, path, value } = put;
     switch (on) {
       case 'itself':
         this.#put(section, path, value, range);
-        return [what];
+        return optionText(path, value);
       case 'broker': {
         // Two queues may ask for different numbers of something that the broker has once: the larger serves both.
         const name = path[0] ?? '';
         const before = this.#broker[name];
         this.#broker[name] = typeof before === 'number' && typeof value === 'number' && before > value ? before : value;
-        return [`${what} of the broker`];
+        return { put, at: [] };
       }
       case 'producers': {
-        const names = [...system.producers].filter(([, { to }]) => to.includes(of)).map(([name]) => name);
-        for (const name of names) this.#put(['producers', name], path, value, range);
-        return names.length === 0 ? [] : [`${what} of ${names.join(', ')}`];
+        const { senders } = this.#system;
+        return this.#atClients(
+          put,
+          senders.map(({ name, path: at, to }) => ({ name, path: at, queues: to })),
+          range,
+          of,
+        );
       }
       case 'consumers': {
-        const names = [...system.consumers].filter(([, { from }]) => from.includes(of)).map(([name]) => name);
-        for (const name of names) this.#put(['consumers', name], path, value, range);
-        return names.length === 0 ? [] : [`${what} of ${names.join(', ')}`];
+        const consumers = [...this.#system.consumers];
+        return this.#atClients(
+          put,
+          consumers.map(([name, { from }]) => ({ name, path: ['consumers', name], queues: from })),
+          range,
+          of,
+        );
       }
       default:
         return on satisfies never;
     }
+  }
+
+  /** Puts an option at those of the clients that serve the queue. */
+  #atClients(put: Put, clients: readonly Client[], range: Place, queue: string): Carried {
+    const at = clients.filter(({ queues }) => queues.includes(queue));
+    for (const { path } of at) {
+      this.#put(path, put.path, put.value, range);
+      const place = [...path, ...put.path].join('.');
+      const held = this.#clients.get(place) ?? { value: put.value, queues: new Set() };
+      held.value = put.value;
+      held.queues.add(queue);
+      this.#clients.set(place, held);
+    }
+    return { put, at };
+  }
+
+  /** What holds of an option that stands elsewhere than its word, and how that is not quite what the word says. */
+  #inForce({ put, at }: Carried): { readonly texts: readonly string[]; readonly note: string } {
+    const { on, path, value } = put;
+    const asked = optionText(path, value);
+    if (on === 'broker') {
+      const text = optionText(path, this.#broker[path[0] ?? ''] ?? value);
+      return { texts: [`${text} of the broker`], note: text === asked ? '' : 'the broker has one for all queues' };
+    }
+    if (at.length === 0)
+      return { texts: [], note: on === 'producers' ? 'nobody sends to it' : 'nobody consumes from it' };
+    const whose = new Map<string, string[]>();
+    const shared: string[] = [];
+    for (const { name, path: place, queues } of at) {
+      const held = this.#clients.get([...place, ...path].join('.'));
+      const text = optionText(path, held?.value ?? value);
+      whose.set(text, [...(whose.get(text) ?? []), name]);
+      const isForOthers = !OF_KEYS.includes(path[0]) && queues.some((queue) => held?.queues.has(queue) === false);
+      if (text !== asked || isForOthers) shared.push(name);
+    }
+    return {
+      texts: [...whose].map(([text, names]) => `${text} of ${names.join(', ')}`),
+      note:
+        shared.length === 0 ? '' : `${shared.join(', ')} ${shared.length === 1 ? 'has' : 'have'} one for all queues`,
+    };
   }
 
   /** Sets an option in the document; complaints about it will point to the word that it comes from. */
@@ -216,10 +381,11 @@ class Rewrite {
     if (pair !== undefined && isNode(pair.key)) place(pair.key, range);
   }
 
-  /** Where complaints about what comes of this key should point. */
+  /** Where complaints about what comes of this key, or this item of a list, should point. */
   #rangeOf(path: readonly string[]): Place {
     const key = this.#pair(path)?.key;
-    return isNode(key) ? key.range : null;
+    const node = isNode(key) ? key : this.#source.document.getIn(path, true);
+    return isNode(node) ? (node.range ?? null) : null;
   }
 
   #pair(path: readonly string[]): Pair | undefined {

@@ -45,7 +45,7 @@ export const QUEUE_WORDS = {
   },
   'order-by': {
     type: 'text',
-    doc: 'The attribute whose equal values must be handled in the order of sending. Producers that send here use it as their key.',
+    doc: 'The attribute whose equal values must be handled in the order of sending. Whoever sends here uses it as the key, under every broker.',
     source: 'in common',
   },
   replicas: {
@@ -73,8 +73,20 @@ export const PRODUCER_WORDS = {
   },
 } as const satisfies OptionTable;
 
+/** A key of every consumer, which is a word here because brokers have other names for it. */
+export const CONSUMER_WORDS = {
+  prefetch: {
+    type: 'integer',
+    min: 1,
+    max: 100_000,
+    doc: 'Messages that one instance holds at most, worked on and waiting.',
+    source: 'in common',
+  },
+} as const satisfies OptionTable;
+
 export type QueueWord = keyof typeof QUEUE_WORDS;
 export type ProducerWord = keyof typeof PRODUCER_WORDS;
+export type ConsumerWord = keyof typeof CONSUMER_WORDS;
 
 /** Stands where the kind of a broker stands while a neutral file is read. It is no member of the registry. */
 export const NEUTRAL: BrokerKind = {

@@ -254,3 +254,21 @@ timeline: [{ at: 20s, seek: packer, to: ${to} }]
 `;
   expect(parseScenario(text, { file: 'test.yaml' }).diagnostics).toMatchObject(expected);
 });
+
+it.each([
+  ['to: shipping', 'from: shipping', 'producers.shop.to', 'what it gets is sent to `orders`'],
+  ['to: orders', 'from: orders', 'consumers.packer.from', 'consumers take from a subscription'],
+  ['to: orders', 'from: shipping, produces: { to: shipping-2 }', 'consumers.packer.produces.to', 'is sent to `made`'],
+])('where there are subscriptions, one sends to topics and takes from those: not %s, %s', (to, from, path, hint) => {
+  const text = `title: Shipping
+broker: google-pubsub
+duration: 30s
+topics: { orders: {}, made: {} }
+queues: { shipping: { topic: orders }, shipping-2: { topic: made } }
+producers: { shop: { ${to}, rate: 1/s } }
+consumers: { packer: { ${from} } }
+`;
+  const [only, ...more] = parseScenario(text, { file: 'test.yaml' }).diagnostics;
+  expect(more).toEqual([]);
+  expect(only).toMatchObject({ path, hint: expect.stringContaining(hint) });
+});
