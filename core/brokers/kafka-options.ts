@@ -179,7 +179,7 @@ export const BROKER_OPTIONS: OptionTable = {
     unit: 'ms',
     default: 45 * SECOND,
     min: 1,
-    doc: 'A member of a share group that was not heard of for so long is removed. What it acquired comes back when its locks end.',
+    doc: 'A member of a share group that was not heard of for so long is removed. What it acquired comes back when its locks end; when its connection is closed, as by a crash, it comes back at once.',
     source: 'K100',
   },
   'group.share.heartbeat.interval.ms': {
@@ -854,6 +854,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'The minimum of 1 MiB for segment.bytes is not enforced, so that small logs can show retention.',
   'Only leaders clean a compacted log, and a pass of the cleaner takes no time. A follower’s copy keeps what it got until that node leads.',
   'What the share coordinator keeps of share groups is one table that survives everything and that each leader reaches at once. Deliveries that had begun stand in it; Kafka writes them down when they end, so that one that a failing leader cut short does not count there (K104).',
+  'A delivery that a closed connection cuts short counts, as K103 has it of any member that departs; later brokers take it back, since the record may not have been looked at.',
   'A share consumer does not give up on records that it was told to leave; their locks end. Share groups have no dead-letter queue (KIP-1191, K93).',
   'Kafka Connect, its dead-letter queue, and Kafka Streams are not there; forward.to writes on as a Streams application does (K92, K93).',
   'Producers’ clocks are right, so no timestamp is refused (K8).',

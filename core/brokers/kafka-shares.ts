@@ -46,6 +46,11 @@ interface Share {
   armedUs: Micros;
 }
 
+interface Member {
+  readonly group: string;
+  readonly actor: ActorId;
+}
+
 interface Parked {
   readonly from: ActorId;
   readonly request: ShareFetchRequest;
@@ -73,8 +78,8 @@ export class ShareManager {
   readonly #led: LedPartition;
   /** By partition, then group. */
   readonly #shares = new Map<PartitionIndex, Map<string, Share>>();
-  /** Actors of the members that were heard of here. */
-  readonly #members = new Map<string, ActorId>();
+  /** The members that were heard of here and have not gone, by id. */
+  readonly #members = new Map<string, Member>();
   #parked: Parked[] = [];
 
   constructor(cluster: KafkaCluster, led: LedPartition) {
@@ -93,9 +98,12 @@ export class ShareManager {
     if (this.#shares.delete(index)) this.wake(index, out);
   }
 
+  /** A member's connection is closed: what it holds comes back at once, as if it had said goodbye. Source: K103; apache/kafka: ShareSessionCache.java#onDisconnect. */
   peerLost(peer: ActorId, out: Out): void {
     for (const { from, timer } of this.#parked) if (from === peer) out.cancel(timer);
     this.#parked = this.#parked.filter(({ from }) => from !== peer);
+    for (const [memberId, { group, actor }] of this.#members)
+      if (actor === peer) this.#gone(group, memberId, 'LOST', out);
   }
 
   /** True when the timer was one of the shares. */
@@ -115,7 +123,7 @@ export class ShareManager {
   }
 
   fetch(from: ActorId, request: ShareFetchRequest, out: Out): void {
-    if (this.#members.get(request.memberId) !== from) this.#members.set(request.memberId, from);
+    this.#heardOf(request, from);
     for (let i = 0; i < request.acks.length; i++)
       this.#acknowledge(request.group, request.memberId, request.acks[i] as ShareAcks, from, out);
     let ready = request.maxWaitUs === 0;
@@ -128,12 +136,12 @@ export class ShareManager {
 
   acknowledge(from: ActorId, request: ShareAcknowledgeRequest, out: Out): void {
     const { group, memberId } = request;
-    this.#members.set(memberId, from);
+    this.#heardOf(request, from);
     const results = request.acks.map((acks) => ({
       partition: acks.partition,
       error: this.#acknowledge(group, memberId, acks, from, out),
     }));
-    if (request.closes) this.#close(group, memberId, out);
+    if (request.closes) this.#gone(group, memberId, 'RELEASE', out);
     const answer: ShareAcknowledgeAnswer = {
       type: 'kafka/ShareAcknowledge.answer',
       id: request.id,
@@ -141,6 +149,10 @@ export class ShareManager {
       results,
     };
     out.send(from, 'control', answer);
+  }
+
+  #heardOf({ group, memberId }: ShareFetchRequest | ShareAcknowledgeRequest, actor: ActorId): void {
+    if (this.#members.get(memberId)?.actor !== actor) this.#members.set(memberId, { group, actor });
   }
 
   /** Something of this partition can be handed out now. */
@@ -334,26 +346,27 @@ export class ShareManager {
     return 'NONE';
   }
 
-  /** A delivery is over: acknowledged, available again, or archived. */
+  /** A delivery is over: acknowledged, available again, or archived. `EXPIRED`: its lock has ended; `LOST`: the connection of whoever had it. */
   #ended(
     share: Share,
     { offset, state, deliveryCount, owner }: ShareEnd,
-    type: AcknowledgeType | 'EXPIRED',
+    type: AcknowledgeType | 'EXPIRED' | 'LOST',
     out: Out,
   ): void {
     const { info, groupPlace } = share;
     const message = this.#messageAt(share, offset);
     if (message === 0) return;
-    const consumer = this.#members.get(owner) ?? 0;
+    const consumer = this.#members.get(owner)?.actor ?? 0;
     if (type === 'ACCEPT') {
       out.fact(F.acked, message, info.place, consumer, 0, deliveryCount);
       return;
     }
     if (type === 'EXPIRED') out.fact(F['lock-expired'], message, info.place, consumer, 0, deliveryCount);
-    else out.fact(F.nacked, message, info.place, consumer, 0, deliveryCount);
+    else if (type !== 'LOST') out.fact(F.nacked, message, info.place, consumer, 0, deliveryCount);
     if (state === 'AVAILABLE') {
-      const reason: Reason = type === 'EXPIRED' ? 'lock expired' : 'nacked';
-      out.fact(F.requeued, message, info.place, 0, 0, R[reason]);
+      // Nobody has told before this whose it was.
+      if (type === 'LOST') out.fact(F.requeued, message, info.place, consumer, 0, R['connection lost']);
+      else out.fact(F.requeued, message, info.place, 0, 0, R[type === 'EXPIRED' ? 'lock expired' : 'nacked']);
     } else {
       const reason: Reason = type === 'REJECT' ? 'rejected by the consumer' : 'too many deliveries';
       out.fact(F.evicted, message, groupPlace, 0, 0, R[reason]);
@@ -370,13 +383,13 @@ export class ShareManager {
     this.wake(share.info.index, out);
   }
 
-  /** A member says goodbye: what it holds is released, and that delivery counted. Source: K103. */
-  #close(group: string, memberId: string, out: Out): void {
+  /** A member says goodbye, or is lost: what it holds is released, and that delivery counted. Source: K103. */
+  #gone(group: string, memberId: string, how: 'RELEASE' | 'LOST', out: Out): void {
     for (const groups of this.#shares.values()) {
       const share = groups.get(group);
       if (share === undefined || this.#isFenced(share)) continue;
       const before = share.state.startOffset;
-      share.state.memberGone(memberId, (end) => this.#ended(share, end, 'RELEASE', out));
+      share.state.memberGone(memberId, (end) => this.#ended(share, end, how, out));
       this.#moved(share, before, out);
       this.wake(share.info.index, out);
     }

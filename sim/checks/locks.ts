@@ -207,8 +207,16 @@ const TOUCHES = tableOf(
   F.evicted,
   F.lost,
 );
-/** In a partition these are about one share group, that of their peer. */
-const OF_ONE_GROUP = tableOf(F.delivered, F.extended, F.acked, F.nacked, F['ack-refused'], F['lock-expired']);
+/** In a partition these are about one share group, that of their peer, where they name one. */
+const OF_ONE_GROUP = tableOf(
+  F.delivered,
+  F.extended,
+  F.acked,
+  F.nacked,
+  F['ack-refused'],
+  F['lock-expired'],
+  F.requeued,
+);
 
 /** Whether the walk met a fact of any of these kinds. */
 function metAny({ met }: Walked, ...kinds: readonly number[]): boolean {

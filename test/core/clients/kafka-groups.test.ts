@@ -168,6 +168,40 @@ describe('a share consumer (K100-K107)', () => {
     ]);
   });
 
+  /** A member that holds a record, and another that waits for one. */
+  function holderAndOther(limit: number): TestConsumer {
+    bench = new KafkaBench({ nodes: 1, broker: { 'group.share.delivery.count.limit': limit } });
+    new TestConsumer(bench, 'c1', SHARE);
+    bench.start();
+    publish(1);
+    const other = new TestConsumer(bench, 'c2', SHARE);
+    other.port.start(bench.say('c2'));
+    other.port.room(1, bench.say('c2'));
+    bench.wait(2 * SECOND);
+    return other;
+  }
+
+  it('gives back what it holds as soon as its process dies, and that delivery counts (K103)', () => {
+    const other = holderAndOther(5);
+    bench.crash('c1');
+    bench.wait(10_000);
+    expect(bench.story('lock-expired', 'nacked', 'requeued')).toEqual(['b1 requeued m1 rides/0 → c1']);
+    expect(other.got.map(({ message, attempt }) => [message.id, attempt])).toEqual([[1, 2]]);
+  });
+
+  it('has it archived by that when it was the last delivery (K104)', () => {
+    const other = holderAndOther(2);
+    bench.crash('c1');
+    bench.wait(10_000);
+    bench.crash('c2');
+    bench.wait(10_000);
+    expect(other.ids).toEqual([1]);
+    expect(bench.story('requeued', 'evicted')).toEqual([
+      'b1 requeued m1 rides/0 → c1',
+      'b1 evicted m1 billing (too many deliveries)',
+    ]);
+  });
+
   it('keeps delivery counts across a restart of the leader', () => {
     const consumer = new TestConsumer(bench, 'c1', SHARE);
     bench.start();

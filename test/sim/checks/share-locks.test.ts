@@ -64,6 +64,15 @@ describe('a share group', () => {
     expect(verdict('no-early-redelivery', [...stored, ...lines.slice(0, 1), again]).verdict).toBe('violated');
   });
 
+  it('may get again at once what the broker says that it lost with a connection, and who lost it', () => {
+    const lines = ['2 delivered b 1 rides/0 c-1 30000 1', '3 requeued b 1 rides/0 c-1 0 R:connection_lost'];
+    const again = '4 delivered b 1 rides/0 c-2 30000 2';
+    expect(verdict('no-early-redelivery', [...stored, ...lines, again]).verdict).toBe('holds');
+    expect(verdict('lock-exclusivity', [...stored, ...lines, again]).verdict).toBe('holds');
+    const others = ['2 delivered b 1 rides/0 d-1 30000 1', '3 requeued b 1 rides/0 d-1 0 R:connection_lost'];
+    expect(verdict('lock-exclusivity', [...stored, ...lines.slice(0, 1), ...others, again]).verdict).toBe('violated');
+  });
+
   it('breaks stale-ack-fencing when an ack counts after its lock, and counts only refusals of its own', () => {
     const ended = [
       ...stored,
