@@ -66,15 +66,33 @@ export class Keeper {
     this.#host.unflushed.push(entry);
   }
 
-  /** Applies the limits to what is ready, then hands it out. */
+  /**
+   * Applies the limits to what is ready, and hands it out. A classic queue drops first. A quorum queue drops what is still too much when everybody has
+   * what he has room for, so that what returns is handed out again before it counts (R43, R45).
+   */
   settleQueue(queue: Queue, out: Out): void {
     if (queue.deleted || queue.shared) return;
     const { contents } = queue;
+    if (queue.isQuorum) {
+      this.dispatch(queue, out);
+      // Another head may expire earlier.
+      if (this.#dropOverflow(queue, out)) this.armTtl(queue, out);
+    } else {
+      this.#dropOverflow(queue, out);
+      this.dispatch(queue, out);
+    }
+    contents.watchLimit();
+  }
+
+  /** Whether anything was dropped. */
+  #dropOverflow(queue: Queue, out: Out): boolean {
+    const { contents } = queue;
+    let dropped = false;
     for (let entry = contents.takeOverflow(); entry !== undefined; entry = contents.takeOverflow()) {
       this.dead.leave(queue, entry, 'maxlen', out);
+      dropped = true;
     }
-    this.dispatch(queue, out);
-    contents.watchLimit();
+    return dropped;
   }
 
   dispatch(queue: Queue, out: Out): void {

@@ -557,8 +557,20 @@ export class Replica {
   #settleQueue(atUs: Micros, effects: Effects): void {
     const { contents, stream } = this;
     if (stream !== undefined) return this.#push(stream, effects);
+    // A classic queue drops first; a quorum queue what is still too much when everybody has what he has room for (R43, R45).
+    if (contents.rules.type === 'classic') this.#dropOverflow(effects);
+    this.#dispatch(atUs, effects);
+    if (contents.rules.type === 'quorum') this.#dropOverflow(effects);
+  }
+
+  #dropOverflow(effects: Effects): void {
+    const { contents } = this;
     for (let entry = contents.takeOverflow(); entry !== undefined; entry = contents.takeOverflow())
       this.#leave(entry, 'maxlen', false, effects);
+  }
+
+  #dispatch(atUs: Micros, effects: Effects): void {
+    const { contents } = this;
     for (;;) {
       this.#expire(atUs, effects);
       if (contents.ready.length === 0) return;

@@ -86,6 +86,11 @@ export class Channel {
 /** A quorum queue gives no consumer a larger prefetch (R24). */
 const QUORUM_PREFETCH_MAX = 2000;
 
+/** 0 is no limit where a consumer asks; the server's quorum queues count it as the largest. Source: server:src/rabbit_fifo_client.erl. */
+function quorumPrefetch(asked: number): number {
+  return asked === 0 ? QUORUM_PREFETCH_MAX : Math.min(asked, QUORUM_PREFETCH_MAX);
+}
+
 export class Consumer implements Taker {
   readonly channel: Channel;
   readonly tag: string;
@@ -112,7 +117,7 @@ export class Consumer implements Taker {
     const timeoutMs = method.arguments?.['x-consumer-timeout'];
     this.wish = method.arguments?.['x-stream-offset'];
     this.timeoutUs = typeof timeoutMs === 'number' ? timeoutMs * 1000 : -1;
-    this.prefetch = queue.isQuorum ? Math.min(channel.prefetch, QUORUM_PREFETCH_MAX) : channel.prefetch;
+    this.prefetch = queue.isQuorum ? quorumPrefetch(channel.prefetch) : channel.prefetch;
   }
 
   canTake(further = 0): boolean {

@@ -142,7 +142,8 @@ export type QuorumPriorities = 'none' | 'two-to-one' | 'strict';
 
 /**
  * A quorum queue's order: first what was returned, in the order of returning and whatever its priority (R33), then the waiting by
- * priority and arrival. Without a delivery limit a message that its client returned goes to the back instead (R34).
+ * priority and arrival. Without a delivery limit a message that its client returned goes to the back instead (R34), of the default priority: a
+ * returned message has lost its own.
  */
 export class QuorumReadyList implements ReadyList {
   readonly #priorities: QuorumPriorities;
@@ -161,22 +162,19 @@ export class QuorumReadyList implements ReadyList {
   }
 
   add(entry: QueuedMessage): void {
-    const level = this.#levels[this.#levelOf(entry)];
-    if (level === undefined) throw new Error('a priority outside the levels of this queue');
-    this.#put(level, entry);
+    this.#addTo(this.#levelOf(entry.message.priority), entry);
   }
 
   /** Two to one, the two levels mix as they are taken; until then the high ones count as being before all normal ones. */
   behind(entry: QueuedMessage): number {
-    let behind = 0;
-    for (let below = this.#levelOf(entry) - 1; below >= 0; below -= 1) behind += this.#levels[below]?.length ?? 0;
-    return behind;
+    return this.#below(this.#levelOf(entry.message.priority));
   }
 
   giveBack(entry: QueuedMessage, failed: boolean): number {
     if (this.#returnsToBack && !failed) {
-      const before = this.length - this.behind(entry);
-      this.add(entry);
+      const level = this.#levelOf(undefined);
+      const before = this.length - this.#below(level);
+      this.#addTo(level, entry);
       return before;
     }
     this.#put(this.#returned, entry);
@@ -215,8 +213,20 @@ export class QuorumReadyList implements ReadyList {
     this.sizeBytes = 0;
   }
 
-  #levelOf(entry: QueuedMessage): number {
-    const priority = entry.message.priority ?? DEFAULT_QUORUM_PRIORITY;
+  /** How many wait on lower levels. */
+  #below(level: number): number {
+    let count = 0;
+    for (let below = level - 1; below >= 0; below -= 1) count += this.#levels[below]?.length ?? 0;
+    return count;
+  }
+
+  #addTo(level: number, entry: QueuedMessage): void {
+    const list = this.#levels[level];
+    if (list === undefined) throw new Error('a priority outside the levels of this queue');
+    this.#put(list, entry);
+  }
+
+  #levelOf(priority: number = DEFAULT_QUORUM_PRIORITY): number {
     switch (this.#priorities) {
       case 'none':
         return 0;

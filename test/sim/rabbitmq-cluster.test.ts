@@ -139,3 +139,28 @@ it('an auto-delete queue of a cluster goes with its consumer and comes again wit
   expect(countOf(trace, 'unroutable')).toBeLessThan(20);
   expect(factsOf(trace, 'settled').some(({ timeUs }) => timeUs > 16e6)).toBe(true);
 });
+
+it('what returns to a quorum queue is handed out again before the length limit drops anything (R43, R45)', () => {
+  const limits = 'x-max-length: 2, x-dead-letter-exchange: "", x-dead-letter-routing-key: dead';
+  const scenario = (queue: string): string => `
+title: A limit and a return
+broker: { kind: rabbitmq, nodes: 3, version: '4.2' }
+duration: 30s
+queues:
+  jobs: { ${queue}${limits} }
+  dead: {}
+producers:
+  maker: { to: jobs, rate: 1/s, start: 2s, stop: 7s, confirms: true, delivery_mode: 2 }
+consumers:
+  first: { from: jobs, process: 60s, prefetch: 10 }
+  second: { from: jobs, process: 60s, prefetch: 10 }
+network: { latency: 5ms }
+timeline:
+  - { at: 0s, crash: second, restart: 8s }
+  - { at: 12s, crash: first }
+`;
+  const quorum = traceOf(scenario('x-queue-type: quorum, '));
+  expect(countOf(quorum, 'requeued')).toBeGreaterThan(2);
+  expect(countOf(quorum, 'dead-lettered')).toBe(0);
+  expect(countOf(traceOf(scenario('')), 'dead-lettered')).toBeGreaterThan(0);
+});

@@ -34,11 +34,11 @@ it.each([
   expect([9, 5, 4, 3, 1, 0].map((priority) => ready.behind(entry(priority)))).toEqual([4, 3, 3, 2, 0, 0]);
 });
 
-it('a message that its client returned goes to the back of its priority, where there is no delivery limit (R34)', () => {
+it('a message that its client returned goes to the back of the default priority, where there is no delivery limit (R33, R34)', () => {
   const ready = new QuorumReadyList('strict', false);
   const returned = entry(5);
-  for (const priority of [5, 1, 1]) ready.add(entry(priority));
+  for (const priority of [5, 4, 1, 1]) ready.add(entry(priority));
   const position = ready.giveBack(returned, false);
-  expect(position).toBe(1);
+  expect(position).toBe(2);
   expect(ready.entries()[position]).toBe(returned);
 });
