@@ -127,7 +127,7 @@ export function readAddress(hash: string): Address {
     packed !== null && yaml === null
       ? 'The link holds no readable scenario.'
       : t !== null && timeUs === null
-        ? `The link's time "${t.slice(0, 40)}" is none; it would be like 19.4s.`
+        ? `The link says "${t.slice(0, 40)}", which is no time; it would be like 19.4s.`
         : (query.get('seed') ?? '').length > SEED_MOST
           ? `The link's seed is longer than ${SEED_MOST} letters, so it was left out.`
           : '';

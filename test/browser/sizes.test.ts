@@ -28,6 +28,22 @@ it('on a phone the present line of the log is in sight under the stage', async (
 });
 
 it.each([
+  ['the timeline tells of much', '#scenario=sns-locked-door&t=40s', 'shop', /^40 sent/],
+  ['a producer waits', '#scenario=disk-alarm&t=20s', 'till', /^waits$/],
+])('on a phone the log is in sight where %s, and so is how far the producer is', async (_, link, producer, words) => {
+  const { page, close } = await openPage(link, {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  await expect.poll(() => seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(20);
+  const box = page.getByRole('article', { name: new RegExp(`^Producer ${producer}`) });
+  await expect.poll(() => box.locator('.about').innerText()).toMatch(words);
+  await close();
+});
+
+it.each([
   ['a phone on its side', 844, 390],
   ['twice the size of a small laptop', 720, 450],
 ])('%s has room for the stage, and nothing goes beyond the edge', async (_, width, height) => {

@@ -3,11 +3,13 @@ import { expect, it } from 'vitest';
 import { epochWord, toldSentence } from '../../sim/folds/told.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { World } from '../../sim/world.ts';
-import { clock, count, groupKind, readClock, seconds, short } from '../../web/stage/describe.ts';
+import { clock, count, factTime, groupKind, readClock, seconds, short } from '../../web/stage/describe.ts';
 
 it('a clock reading is read back', () => {
   for (const us of [0, 19_400_000, 61_001_000, 3_723_000_000]) expect(readClock(clock(us))).toBe(us);
   expect(readClock('250ms')).toBe(250_000);
+  // As scenarios write it.
+  expect([readClock('8min'), readClock('1h 30m')]).toEqual([480_000_000, 5_400_000_000]);
   expect(readClock('half past')).toBe(null);
 });
 
@@ -15,6 +17,15 @@ it('a clock reading is to the nearest millisecond, as the seconds of the log are
   for (const us of [1_096_499, 1_096_500, 2_097_800, 59_999_600])
     expect(readClock(clock(us))).toBe(Number((us / 1e6).toFixed(3)) * 1e6);
   expect(clock(59_999_600)).toBe('1:00.000');
+});
+
+it('a fact is told its seconds, and from a minute on the clock that the time line shows', () => {
+  expect([factTime(3_039_400), factTime(59_999_400), factTime(59_999_600), factTime(650_006_000)]).toEqual([
+    '3.039',
+    '59.999',
+    '1:00.000',
+    '10:50.006',
+  ]);
 });
 
 it('numbers are short where there is no room', () => {

@@ -148,6 +148,70 @@ it('on a narrow stage no link runs through the title of a queue', () => {
   }
 });
 
+it('on a narrow stage no link runs through a box that is none of its ends', () => {
+  const files = [...FILES, 'routing/sns-filter-slip', 'pipelines/saga', 'pipelines/dual-write', 'kafka-log/changelog'];
+  for (const file of files) {
+    const narrow = layoutOf(file, 390, 700);
+    for (const [key, path] of pathsOf(narrow)) {
+      const ends = key.split('→').map((end) => narrow.byKey.get(end));
+      const others = narrow.boxes.filter((box) => !ends.includes(box));
+      for (let i = 1; i < 80; i++) {
+        const { x, y } = pointOn(path, i / 80);
+        const crossed = others.filter(
+          (box) => x > box.x + 1 && x < box.x + box.w - 1 && y > box.y + 1 && y < box.y + box.h - 1,
+        );
+        const names = [key.split('→').map((end) => narrow.byKey.get(end)?.name), crossed.map(({ name }) => name)];
+        expect(names[1], `${file}: ${names[0]}`).toEqual([]);
+        expect(x >= 0 && x <= 390, `${file}: ${key}`).toBe(true);
+      }
+    }
+  }
+});
+
+it('on a narrow stage no link runs through the name of a queue that is none of its ends', () => {
+  for (const file of [
+    'pipelines/saga',
+    'pipelines/video-upload',
+    'pipelines/order-services',
+    'routing/sns-filter-slip',
+  ]) {
+    const narrow = layoutOf(file, 390, 700);
+    const queues = narrow.boxes.filter((box) => box.type === 'queue' && !box.deadLetter);
+    expect(queues.length, file).toBeGreaterThan(1);
+    for (const [key, path] of pathsOf(narrow)) {
+      const ends = key.split('→').map((end) => narrow.byKey.get(end));
+      for (let i = 1; i < 160; i++) {
+        const { x, y } = pointOn(path, i / 160);
+        const struck = queues.filter(
+          (box) => !ends.includes(box) && x > box.x && x < box.x + box.name.length * 7 && y > box.y - 34 && y < box.y,
+        );
+        const link = ends.map((end) => end?.name).join(' to ');
+        expect(
+          struck.map(({ name }) => name),
+          `${file}: ${link}`,
+        ).toEqual([]);
+      }
+    }
+  }
+});
+
+it('on a narrow stage names and nodes over the queues stand apart', () => {
+  for (const file of [...FILES, 'pipelines/saga', 'routing/sns-filter-slip']) {
+    const { boxes, nodes } = layoutOf(file, 390, 700);
+    for (const box of boxes) {
+      if (box.type !== 'queue' || box.deadLetter) continue;
+      const right = box.x + box.name.length * 7.8;
+      const covered = nodes.filter(
+        (node) => node.x < right && node.x + node.w > box.x && node.y < box.y && node.y + 22 > box.y - 36,
+      );
+      expect(
+        covered.map(({ name }) => name),
+        `${file}: ${box.name}`,
+      ).toEqual([]);
+    }
+  }
+});
+
 it('on a narrow stage no link crosses a dead-letter queue: what goes there takes the edge', () => {
   for (const file of ['poison/with-dlq', 'poison/dlq-replay', 'routing/sns-filter-slip', 'exercises/retry-limit']) {
     const narrow = layoutOf(file, 390, 700);

@@ -170,6 +170,23 @@ it('a share group has a start offset, and both groups have room to say theirs', 
   expect(words.some((text) => text.startsWith('shared'))).toBe(true);
 });
 
+it('the offsets of groups that stand at one place stand beside each other', () => {
+  const { at } = stagedFile('kafka-log/changelog');
+  for (const width of [1000, 390]) {
+    const feet = at(215_000_000, 0, 1, width).words.filter(({ text }) => /^(billing|courier|lag) /.test(text));
+    const spans = feet.map(({ x, text, align }) => ({ text, from: align === 'right' ? x - text.length * 5 : x }));
+    expect(spans.map(({ text }) => text.replace('committed ', '')).sort()).toEqual([
+      'billing 150',
+      'courier 150',
+      'lag 0',
+    ]);
+    const sorted = [...spans].sort((a, b) => a.from - b.from);
+    sorted.slice(1).forEach(({ from, text }, i) => {
+      expect(from, text).toBeGreaterThan((sorted[i]?.from ?? 0) + (sorted[i]?.text.length ?? 0) * 5);
+    });
+  }
+});
+
 it('over a short tape the head says less, and does not run into what stands beside', () => {
   const { at } = stagedFile('replication/leader-crash-acks-all');
   const words = (width: number): readonly string[] => at(70_000_000, 0, 1, width).words.map(({ text }) => text);

@@ -1,6 +1,5 @@
 /** A drawing of the diagram onto its canvas: colours and pixels, in the grammar of the stage. */
-import type { Micros } from '../../core/types.ts';
-import { seconds } from '../stage/describe.ts';
+import { factTime, seconds } from '../stage/describe.ts';
 import type { KeyLooks } from '../stage/keys.ts';
 import type { Palette } from '../stage/paint.ts';
 import type { Pen } from '../stage/pen.ts';
@@ -338,7 +337,7 @@ function gutterOf(
   for (const { y, time } of times) {
     if (Math.abs(y - present) < 12) continue;
     context.fillStyle = palette.inks.soft;
-    context.fillText(timeText(time), gutter - 8, y + 4);
+    context.fillText(factTime(time), gutter - 8, y + 4);
   }
   context.font = TEXT;
   for (const { fromUs, toUs, y0, y1 } of quiet) {
@@ -380,9 +379,4 @@ function circle(context: Pen, x: number, y: number, r: number, filled: boolean):
   context.arc(x, y, r, 0, FULL);
   if (filled) context.fill();
   else context.stroke();
-}
-
-/** As in the log: seconds with three decimals. */
-export function timeText(time: Micros): string {
-  return (time / 1_000_000).toFixed(3);
 }

@@ -2,7 +2,7 @@
 import type { OptionValues } from '../../core/options.ts';
 import type { Micros } from '../../core/types.ts';
 import type { ActorState } from '../../sim/folds/topology.ts';
-import { durationWords } from '../../sim/scenario/duration.ts';
+import { durationWords, parseDuration } from '../../sim/scenario/duration.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import { RIGHT } from '../../sim/skew.ts';
 import type { LineValue, TimelineLine } from '../protocol.ts';
@@ -40,15 +40,16 @@ export function clock(us: Micros): string {
   return h > 0 ? `${h}:${two(m)}:${rest}` : `${m}:${rest}`;
 }
 
-/** "0:19.400", "19.4", "1:02:03" or "250ms" to µs; null for anything else. */
+/** When a fact happened: "19.400", and from a minute on as the time line shows it, "10:50.000". */
+export function factTime(us: Micros): string {
+  const seconds = (us / 1_000_000).toFixed(3);
+  return Number(seconds) < 60 ? seconds : clock(us);
+}
+
+/** "0:19.400", "19.4", "1:02:03", or a span as scenarios write it, "250ms" or "8min", to µs; null for anything else. */
 export function readClock(text: string): Micros | null {
   const trimmed = text.trim();
-  const unit = /^(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)$/.exec(trimmed);
-  if (unit !== null) {
-    const factor = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000, h: 3_600_000_000 }[unit[2] ?? 's'] ?? 0;
-    return Math.round(Number(unit[1]) * factor);
-  }
-  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(trimmed)) return null;
+  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(trimmed)) return parseDuration(trimmed);
   return Math.round(trimmed.split(':').reduce((all, part) => all * 60 + Number(part), 0) * 1_000_000);
 }
 

@@ -1,5 +1,6 @@
 /** Where links run between boxes: where each leaves and arrives, which way it takes, and where on it a hop is. */
 import { type Box, boxKey, type Layout, type Link } from './boxes.ts';
+import { BOLD } from './parts.ts';
 
 /** A piece of a link, as canvas and SVG draw it: from 0 to 3, bent towards 1 and 2. */
 export interface Curve {
@@ -111,11 +112,19 @@ export function pathsOf(layout: Layout): ReadonlyMap<string, Path> {
     return from === undefined || to === undefined ? [] : [{ link, from, to }];
   });
   if (layout.stacked) {
+    const taken = { left: 0, right: 0 };
     for (const { link, from, to } of ways) {
       const isFar = to.type === 'queue' && to.deadLetter && layout.boxes.some((box) => liesBetween(box, from, to));
-      const straight = (): Path => pathOf([downwards(from, to, trackOf(ways, link, from, to))]);
-      const past = (): Path | null => betweenBoxes(from, to, layout.boxes);
-      paths.set(link.key, isFar ? alongEdge(from, to, layout.width) : (past() ?? straight()));
+      if (isFar) {
+        paths.set(link.key, alongEdge(from, to, layout.width));
+        continue;
+      }
+      const straight = pathOf([downwards(from, to, trackOf(ways, link, from, to))]);
+      const direct = betweenBoxes(from, to, layout.boxes) ?? straight;
+      const past = isCrossing(direct, from, to, layout.boxes) ? pastBoxes(from, to, layout, taken) : null;
+      const isBetter = past !== null && !isCrossing(past.path, from, to, layout.boxes);
+      if (isBetter) taken[past.side]++;
+      paths.set(link.key, isBetter ? past.path : direct);
     }
     return paths;
   }
@@ -317,6 +326,110 @@ function alongEdge(from: Box, to: Box, width: number): Path {
   return upright(start, end, isLeft ? EDGE : width - EDGE, 10);
 }
 
+type Edge = 'left' | 'right';
+
+/** From the edge of the stage to the ways beside the boxes, px: links that take the same edge take turns. */
+const BESIDE_EDGE = [10, 3];
+/** From a box that others keep from the edge to the way along its row, px. */
+const ALONG_ROW = 10;
+const ROUND = 6;
+
+/** Whether a way runs through a box that is none of its ends. */
+function isCrossing(path: Path, from: Box, to: Box, boxes: readonly Box[]): boolean {
+  const others = boxes.filter((box) => box !== from && box !== to);
+  const steps = STRAIGHT * 2 * path.pieces.length;
+  for (let i = 1; i < steps; i++) {
+    const { x, y } = pointOn(path, i / steps);
+    if (others.some((box) => x > box.x && x < box.x + box.w && y > box.y && y < box.y + box.h)) return true;
+  }
+  return false;
+}
+
+/** Past all that stands between, along the edge of the stage that is easier to reach. */
+function pastBoxes(
+  from: Box,
+  to: Box,
+  { boxes, width }: Layout,
+  taken: Readonly<Record<Edge, number>>,
+): { readonly side: Edge; readonly path: Path } {
+  const farFrom = (box: Box, side: Edge): number => {
+    const middle = box.x + box.w / 2;
+    // Along a row of queues the way would run through the names of those below.
+    const alongRow = box.type === 'queue' ? 4 * width : width;
+    return (isOpen(box, side, boxes) ? 0 : alongRow) + (side === 'left' ? middle : width - middle);
+  };
+  const side: Edge =
+    farFrom(from, 'left') + farFrom(to, 'left') < farFrom(from, 'right') + farFrom(to, 'right') ? 'left' : 'right';
+  const beside = BESIDE_EDGE[taken[side] % BESIDE_EDGE.length] as number;
+  const x = side === 'left' ? beside : width - beside;
+  const isDown = from.y < to.y;
+  // What comes in stands above what goes out.
+  const out = wayToEdge(from, side, x, isDown ? 'bottom' : 'top', boxes, 0.65);
+  const back = wayToEdge(to, side, x, isDown ? 'top' : 'bottom', boxes, 0.35);
+  return { side, path: rounded([...out, ...back.reverse()]) };
+}
+
+/** Whether nothing stands between a box and an edge of the stage. */
+function isOpen(box: Box, side: Edge, boxes: readonly Box[]): boolean {
+  return !boxes.some(
+    (other) =>
+      other !== box &&
+      other.y < box.y + box.h &&
+      other.y + other.h > box.y &&
+      (side === 'left' ? other.x < box.x : other.x > box.x),
+  );
+}
+
+/** Corners of the way from a box to the edge: from its side, or where others stand beside it, along its row. */
+function wayToEdge(
+  box: Box,
+  side: Edge,
+  x: number,
+  facing: 'top' | 'bottom',
+  boxes: readonly Box[],
+  share: number,
+): Point[] {
+  if (isOpen(box, side, boxes)) {
+    // A hexagon is as wide as its box only half way down.
+    const start = portAt({ box, side, towards: 0 }, box.type === 'exchange' ? 0.5 : share);
+    return [start, { x, y: start.y }];
+  }
+  const start = portAt({ box, side: facing, towards: 0 }, share);
+  const gaps = boxes
+    .filter((other) => other.x < box.x + box.w && other.x + other.w > box.x)
+    .map((other) => (facing === 'bottom' ? other.y - box.y - box.h : box.y - other.y - other.h))
+    .filter((gap) => gap >= 0);
+  const away = Math.min(ALONG_ROW, ...gaps.map((gap) => gap / 2));
+  const y = start.y + (facing === 'bottom' ? away : -away);
+  return [start, { x: start.x, y }, { x, y }];
+}
+
+/** From corner to corner, which are rounded. */
+function rounded(corners: readonly Point[]): Path {
+  const pieces: Curve[] = [];
+  let at = corners[0] as Point;
+  for (let i = 1; i < corners.length; i++) {
+    const turn = corners[i] as Point;
+    const next = corners[i + 1];
+    if (next === undefined) {
+      pieces.push(line(at, turn));
+      break;
+    }
+    const before = towards(turn, at, ROUND);
+    const after = towards(turn, next, ROUND);
+    pieces.push(line(at, before), corner(before, turn, after));
+    at = after;
+  }
+  return pathOf(pieces);
+}
+
+/** So far from one point towards another, but not beyond half of the way. */
+function towards(from: Point, to: Point, by: number): Point {
+  const far = Math.hypot(to.x - from.x, to.y - from.y);
+  const share = far === 0 ? 0 : Math.min(by / far, 0.5);
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
+}
+
 /** From the edge of a box to the way beside it, px: boxes of a row stand that close to each other. */
 const BESIDE = 3;
 
@@ -353,8 +466,7 @@ function trackOf(
   return siblings.length < 2 ? 0 : (siblings.indexOf(to) / (siblings.length - 1)) * 2 - 1;
 }
 
-/** Characters of a title and of the small print under it are about so wide, px. */
-const BOLD = 7.8;
+/** A character of the small print under a title is about so wide, px. */
 const SMALL = 6.6;
 
 /** How far the title over a box reaches, px; 0 for none. */

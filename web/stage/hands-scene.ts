@@ -119,7 +119,7 @@ function drawCompact(sheet: Sheet, box: ActorBox, all: readonly InHand[], now: M
     return;
   }
   const size = box.compact === 2 ? 12 : 20;
-  const room = Math.max(1, Math.floor((box.w * 0.36) / (size + 4)));
+  const room = stacked ? 1 : Math.max(1, Math.floor((box.w * 0.36) / (size + 4)));
   all.slice(0, room).forEach((inHand, i) => {
     const x = box.x + box.w - 8 - size / 2 - i * (size + 4);
     const state: State = inHand.heldFor > 0 ? 'delayed' : inHand.step === 'received' ? 'faded' : 'solid';

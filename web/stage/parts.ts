@@ -50,6 +50,9 @@ export function exchangeBox(scenario: Scenario, place: Place): Omit<ExchangeBox,
   return { type: 'exchange', place: place.id, name: place.name, about: typeof type === 'string' ? type : usual };
 }
 
+/** A character of a title is about so wide, px. */
+export const BOLD = 7.8;
+
 /** From the top of one line of chips to the next. */
 export const CHIP_LINE = 25;
 const CHIP_GAP = 6;

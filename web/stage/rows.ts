@@ -4,7 +4,7 @@ import type { Scenario } from '../../sim/scenario/types.ts';
 import type { ActorBox, Arranged, Box, Compact, NodeChip, Rect } from './boxes.ts';
 import { describeQueue, unsettledWord } from './describe.ts';
 import type { Parts } from './links.ts';
-import { CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
+import { BOLD, CHIP_LINE, chipLines, chipsAt, chipWidth, exchangeBox, gridOf, sum, tapesOf, teamsOf } from './parts.ts';
 import { reads } from './reads.ts';
 
 const MARGIN = 14;
@@ -94,7 +94,10 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
   const many = parts.queues.length + parts.partitions.length > 3;
   const hasMiddle = parts.queues.length + parts.partitions.length > 0;
   const chipsW = sum(parts.nodes, (node) => chipWidth(node) + 6);
-  const isBeside = chipsW < inner - 160;
+  const twoAbreast = parts.queues.length > 2;
+  // Over the second of two queues stands its name, too.
+  const titlesW = twoAbreast ? (inner + 8) / 2 + (parts.queues[1]?.name.length ?? 0) * BOLD : 160;
+  const isBeside = chipsW < inner - titlesW;
   // What an exchange could not route is told under it.
   if (isBeside && parts.exchanges.length > 0) y += 12;
   if (hasMiddle) {
@@ -103,7 +106,6 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
     nodes.push(...chipsAt(lines, width - MARGIN, y - 21 - (isBeside ? 0 : (lines.length - 1) * CHIP_LINE + 21)));
   }
   const titleW = (isFirst: boolean): number => (isFirst && isBeside ? inner - chipsW - 8 : inner - 8);
-  const twoAbreast = parts.queues.length > 2;
   // There is no room for words on the links: the keys of its bindings stand over the queue.
   const hasKeys = parts.queues.some((place) => bindingKeys(scenario, place) !== '');
   if (hasKeys && parts.queues.length > 1) y += 14;

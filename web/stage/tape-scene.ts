@@ -110,34 +110,55 @@ function drawFoot(
       return { text, brief: `${isOff ? '‹ ' : ''}${name}${count(offset)}`, x: isOff ? box.x : flagAt(offset), isOff };
     })
     .sort((a, b) => a.x - b.x);
-  // All that fits, from the left; with fewer words where there are many groups.
-  const isTight = placed(flags, box.x, right) > right;
-  let at = box.x;
-  flags.forEach(({ text, brief, x, isOff }, i) => {
-    const words = isTight ? brief : isOff && isOne ? `${text}, off to the left` : text;
-    const wide = widthOf(words);
-    if (at + wide > right) {
-      if (flags.length > 1 && at + 30 <= right) sheet.word(at, y, `+${flags.length - i}`, 'good', 'left');
-      at = Number.POSITIVE_INFINITY;
-      return;
-    }
-    const start = isOff ? at : clamp(x - wide / 2, at, Math.max(at, right - wide));
-    sheet.word(start, y, words, 'good', 'left');
-    at = start + wide + 12;
+  // With fewer words where there are many groups; what does not fit even so is counted.
+  const footW = right - box.x;
+  const wordsOf = (isBrief: boolean): readonly string[] =>
+    flags.map(({ text, brief, isOff }) => (isBrief ? brief : isOff && isOne ? `${text}, off to the left` : text));
+  const full = wordsOf(false);
+  const words = lengthOf(full) <= footW ? full : wordsOf(true);
+  let many = words.length;
+  while (many > 0 && lengthOf(words.slice(0, many)) + (many < words.length ? MORE : 0) > footW) many--;
+  const rest = words.length - many;
+  const starts = startsOf(
+    words
+      .slice(0, many)
+      .map((text, i) => ({ wide: widthOf(text), x: flags[i]?.isOff === true ? null : (flags[i]?.x ?? 0) })),
+    box.x,
+    rest > 0 ? right - MORE : right,
+  );
+  starts.forEach((start, i) => {
+    sheet.word(start, y, words[i] ?? '', 'good', 'left');
   });
+  if (rest > 0 && flags.length > 1 && footW >= MORE) sheet.word(right, y, `+${rest}`, 'good', 'right');
 }
 
-/** Where the words of flags end that stand one after the other, each at its flag where it can. */
-function placed(
-  flags: readonly { readonly text: string; readonly x: number; readonly isOff: boolean }[],
+/** Between the words of two flags, and room for "+9" after them, px. */
+const APART = 12;
+const MORE = 30;
+
+function lengthOf(words: readonly string[]): number {
+  return words.reduce((sum, text) => sum + widthOf(text) + APART, -APART);
+}
+
+/** Where the words of flags begin, each with its middle at its flag (null: as far left as can be), moved so that none covers another. They fit. */
+function startsOf(
+  words: readonly { readonly wide: number; readonly x: number | null }[],
   left: number,
   right: number,
-): number {
-  return flags.reduce((at, { text, x, isOff }, i) => {
-    const wide = widthOf(text);
-    const start = isOff ? at : clamp(x - wide / 2, at, Math.max(at, right - wide));
-    return start + wide + (i < flags.length - 1 ? 12 : 0);
-  }, left);
+): number[] {
+  let at = left;
+  const starts = words.map(({ wide, x }) => {
+    const start = x === null ? at : Math.max(at, x - wide / 2);
+    at = start + wide + APART;
+    return start;
+  });
+  let end = right;
+  for (let i = words.length - 1; i >= 0; i--) {
+    const wide = words[i]?.wide ?? 0;
+    starts[i] = Math.min(starts[i] ?? 0, end - wide);
+    end = (starts[i] ?? 0) - APART;
+  }
+  return starts;
 }
 
 /** A low tape has no room under it: the slowest lag stands in it. */

@@ -26,8 +26,8 @@ export function drawWires(
     if (path === undefined) continue;
     const busy = isBusy(link.key);
     if (link.dynamic && !busy && !isAssigned(topology, link)) continue;
-    // One above the other, links would run through all the tapes between: only what travels is shown.
-    if (layout.stacked && !busy && (hasTapes || runsThrough(layout, link))) continue;
+    // One above the other, too many links would go past the tapes between: only what travels is shown.
+    if (hasTapes && !busy) continue;
     const cut = isCut(run, topology, link);
     const breaker = breakerOf(run, topology, link);
     const isShunned = topology.actors[numberOf(link.from)]?.shunned.includes(numberOf(link.to)) === true;
@@ -138,16 +138,6 @@ function isAssigned(topology: Topology, { from, to }: Link): boolean {
   const consumer = numberOf(to);
   return topology.groups.some(
     (group) => group?.assignment.some((one) => one.partition === place && one.consumer === consumer) ?? false,
-  );
-}
-
-/** In rows: whether a row of queues lies between two boxes. */
-function runsThrough(layout: Layout, { from, to }: Link): boolean {
-  const upper = layout.byKey.get(from);
-  const lower = layout.byKey.get(to);
-  if (upper === undefined || lower === undefined) return false;
-  return layout.boxes.some(
-    (box) => box.type === 'queue' && box.y >= upper.y + upper.h && box.y + box.h <= lower.y && !box.deadLetter,
   );
 }
 
