@@ -39,7 +39,7 @@ export const PLACES: Readonly<Record<string, Readonly<Record<Axis, string>>>> = 
     identity: 'standard: none. FIFO: five minutes, for the whole topic',
     order: 'FIFO topics: each message group',
     durability: 'what was answered is on several servers',
-    limits: '256 KiB a message; 5 keys and 150 combinations in a filter policy',
+    limits: '256 KiB a message, or up to 1 MiB where the topic says so; 5 keys and 150 combinations in a filter policy',
   },
   kafka: {
     storage: 'a log, kept by time and size, or the newest record of each key (compaction)',

@@ -152,6 +152,9 @@ const DELIVERY_POLICY: OptionTable = {
   },
 };
 
+/** How large messages may be, in bytes; the default is that of every topic that says nothing. */
+export const MESSAGE_SIZE = { default: 262_144, min: 1024, max: 1_048_576 } as const;
+
 export const TOPIC_OPTIONS: OptionTable = {
   FifoTopic: {
     type: 'boolean',
@@ -164,6 +167,12 @@ export const TOPIC_OPTIONS: OptionTable = {
     default: false,
     doc: 'FIFO only: a message that is published again without an id of its own is recognised by its content for five minutes.',
     source: 'N14',
+  },
+  MaximumMessageSize: {
+    type: 'bytes',
+    ...MESSAGE_SIZE,
+    doc: 'Larger messages, with their attributes, are refused, and batches that are larger together. Above 256 KiB the topic has at most 100 subscriptions, none of them HTTP/S.',
+    source: 'SNS Developer Guide, "Publishing large messages with Amazon SNS"',
   },
   ...DELIVERY_POLICY,
   subscriptions: {

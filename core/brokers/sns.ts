@@ -10,7 +10,7 @@ import { SnsConsumerPort } from '../clients/sns-consumer-port.ts';
 import { SnsProducerPort } from '../clients/sns-producer-port.ts';
 import { F, R } from '../facts.ts';
 import type { Command, Machine, Out, Setup, Site, Wire } from '../machine.ts';
-import { booleanOf, numberOf, type OptionValue, type OptionValues, tableOf } from '../options.ts';
+import { booleanOf, numberOf, type OptionValue, type OptionValues, tableOf, textOf } from '../options.ts';
 import { DedupWindow } from '../parts/dedup-window.ts';
 import { AWS_POLICY, delayBefore, phasesOf, whyPolicyRefused } from '../parts/delivery-policy.ts';
 import { Fifo } from '../parts/fifo.ts';
@@ -23,6 +23,7 @@ import {
   BROKER_OPTIONS,
   CONSUMER_OPTIONS,
   deliveryPolicyOf,
+  MESSAGE_SIZE,
   PRODUCER_OPTIONS,
   SUBSCRIPTION_OPTIONS,
   TOPIC_OPTIONS,
@@ -62,8 +63,9 @@ import { type SendMessageResult, SQS_ERRORS } from './sqs-verbs.ts';
 const SECOND = 1_000_000;
 /** An id is recognised for five minutes, over the whole topic (N14). */
 const DEDUP_US = 300 * SECOND;
-/** A message with its attributes. */
-const BYTES_MAX = 262_144;
+/** A topic that takes larger messages than this has fewer subscriptions, and none of HTTP/S. Source: SNS Developer Guide, "Publishing large messages". */
+const LARGE_BYTES = MESSAGE_SIZE.default;
+const LARGE_SUBSCRIPTIONS_MAX = 100;
 /** A raw message has at most so many attributes (N3). */
 const RAW_ATTRIBUTES_MAX = 10;
 const BATCH_MAX = 10;
@@ -83,6 +85,8 @@ interface Topic {
   readonly place: PlaceId;
   readonly options: OptionValues;
   contentDedup: boolean;
+  /** MaximumMessageSize: of a message with its attributes, and of a batch. */
+  bytesMax: number;
   /** Message ids by deduplication id, on FIFO topics. */
   readonly dedup: DedupWindow<number> | null;
   /** In the order of subscribing. */
@@ -503,6 +507,7 @@ export class Sns implements Machine {
       place: this.#setup.place(name, 'exchange'),
       options,
       contentDedup: booleanOf(options, 'ContentBasedDeduplication'),
+      bytesMax: numberOf(options, 'MaximumMessageSize', LARGE_BYTES),
       dedup: fifo ? new DedupWindow(DEDUP_US) : null,
       subscriptions: [],
       sequence: 0,
@@ -532,8 +537,9 @@ export class Sns implements Machine {
     const filtered = topic.subscriptions.filter(({ policy }) => policy !== null).length;
     if (attributes['FilterPolicy'] !== undefined && filtered >= POLICIES_MAX) return ERROR.policies;
     const known = this.#subscription(name, endpoint);
-    if (known === undefined) this.#addQueue(topic, endpoint, attributes);
-    else if (wouldChange(known, attributes)) return ERROR.invalid;
+    if (known !== undefined) return wouldChange(known, attributes) ? ERROR.invalid : '';
+    if (faultOfSize(topic.bytesMax, topic.subscriptions.length + 1) !== '') return ERROR.invalid;
+    this.#addQueue(topic, endpoint, attributes);
     return '';
   }
 
@@ -567,17 +573,23 @@ export class Sns implements Machine {
     const fifo = booleanOf(attributes, 'FifoTopic');
     if (topic.endsWith('.fifo') !== fifo || !NAME.test(fifo ? topic.slice(0, -'.fifo'.length) : topic))
       return ERROR.invalid;
+    if (!isSize(attributes['MaximumMessageSize'])) return ERROR.invalid;
     if (!this.#topics.has(topic)) this.#addTopic(topic, attributes);
     return '';
   }
 
-  /** A topic stays FIFO or standard, and only a FIFO topic recognises repeats (N14). What else there is says how its own endpoints are asked, and stays too. */
+  /** A topic stays FIFO or standard, and only a FIFO topic recognises repeats (N14). How large messages are may change. What else there is says how its own endpoints are asked, and stays too. */
   #setTopicAttributes({ topic: name, attributes }: SetTopicAttributes): string {
     const topic = this.#topics.get(name);
     if (topic === undefined) return ERROR.notFound;
     for (const attribute of Object.keys(attributes)) {
+      if (attribute === 'MaximumMessageSize') continue;
       if (attribute !== 'ContentBasedDeduplication' || topic.dedup === null) return ERROR.invalid;
     }
+    if (!isSize(attributes['MaximumMessageSize'])) return ERROR.invalid;
+    const bytesMax = numberOf(attributes, 'MaximumMessageSize', topic.bytesMax);
+    if (faultOfSize(bytesMax, topic.subscriptions.length) !== '') return ERROR.invalid;
+    topic.bytesMax = bytesMax;
     topic.contentDedup = booleanOf(attributes, 'ContentBasedDeduplication', topic.contentDedup);
     return '';
   }
@@ -610,9 +622,9 @@ function isFifo(name: string, attribute: boolean): boolean {
 }
 
 /** Why a Publish is refused; '' when it is not (N14). */
-function errorOfPublish({ dedup, contentDedup }: Topic, request: Publish): string {
+function errorOfPublish({ dedup, contentDedup, bytesMax }: Topic, request: Publish): string {
   const { group, dedupId, sizeBytes, content } = request;
-  if (sizeBytes > BYTES_MAX || content?.isEmpty === true || !isSubject(content?.subject ?? null)) return ERROR.invalid;
+  if (sizeBytes > bytesMax || content?.isEmpty === true || !isSubject(content?.subject ?? null)) return ERROR.invalid;
   if (content?.badAttributes === true) return ERROR.value;
   if (dedup === null) return dedupId === null ? '' : ERROR.invalid;
   if (!ID.test(group)) return ERROR.invalid;
@@ -625,7 +637,7 @@ function isSubject(subject: string | null): boolean {
 }
 
 /** Why a batch is refused as a whole; '' when its entries are looked at one by one (N14). */
-function errorOfBatch({ dedup, contentDedup }: Topic, entries: PublishBatch['entries']): string {
+function errorOfBatch({ dedup, contentDedup, bytesMax }: Topic, entries: PublishBatch['entries']): string {
   if (entries.length === 0) return ERROR.empty;
   if (entries.length > BATCH_MAX) return ERROR.tooMany;
   if (!entries.every(({ id }) => ENTRY_ID.test(id))) return ERROR.entryId;
@@ -636,7 +648,20 @@ function errorOfBatch({ dedup, contentDedup }: Topic, entries: PublishBatch['ent
     const lacks = publish.group === '' || (publish.dedupId === null && !contentDedup);
     if (dedup !== null && lacks) return ERROR.invalid;
   }
-  return bytes > BYTES_MAX ? ERROR.tooLong : '';
+  return bytes > bytesMax ? ERROR.tooLong : '';
+}
+
+/** Whether this can be a topic's MaximumMessageSize; absent, it stays as it is. */
+function isSize(value: OptionValue | undefined): boolean {
+  const { min, max } = MESSAGE_SIZE;
+  return value === undefined || (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max);
+}
+
+/** Why a topic that takes messages of this size cannot have so many subscriptions; '' when it can. */
+function faultOfSize(bytesMax: number, subscriptions: number): string {
+  return bytesMax > LARGE_BYTES && subscriptions > LARGE_SUBSCRIPTIONS_MAX
+    ? `above 256 KiB a topic has at most ${LARGE_SUBSCRIPTIONS_MAX} subscriptions`
+    : '';
 }
 
 /** Whether subscriptions have all these attributes. */
@@ -674,6 +699,9 @@ function check(configuration: Configuration): readonly Complaint[] {
     const fifo = isFifo(name, booleanOf(options, 'FifoTopic'));
     say('DeliveryPolicy', whyPolicyRefused(deliveryPolicyOf(options, {})));
     const subscriptions = tableOf(options, 'subscriptions') ?? {};
+    const called = consumers.filter(({ from }) => from.includes(name)).length;
+    const bytesMax = numberOf(options, 'MaximumMessageSize', LARGE_BYTES);
+    say('MaximumMessageSize', faultOfSize(bytesMax, Object.keys(subscriptions).length + called));
     for (const queue of Object.keys(subscriptions)) {
       const attributes = tableOf(subscriptions, queue) ?? {};
       if (fifoOf(queue) === undefined) say('subscriptions', `${queue} is not a queue of an SQS broker`);
@@ -691,6 +719,14 @@ function check(configuration: Configuration): readonly Complaint[] {
       (topic) => from.includes(topic.name) && isFifo(topic.name, booleanOf(topic.options, 'FifoTopic')),
     );
     if (fifo !== undefined) say('from', `a FIFO topic feeds queues only, and ${fifo.name} is one`);
+    const large = topics.find(
+      (topic) => from.includes(topic.name) && numberOf(topic.options, 'MaximumMessageSize', LARGE_BYTES) > LARGE_BYTES,
+    );
+    if (large !== undefined && textOf(options, 'Protocol', 'https') !== 'lambda')
+      say(
+        'from',
+        `above 256 KiB a topic feeds queues and Lambda functions only, and ${large.name} takes such messages`,
+      );
     say('FilterPolicy', faultOfFilter(options));
     say('DeliveryPolicy', whyPolicyRefused(deliveryPolicyOf(options, {})));
     const dead = deadLetterOf(options);

@@ -10,6 +10,7 @@ import type {
   Publish,
   PublishResult,
   SnsRequest,
+  TopicResult,
 } from '../../../core/brokers/sns-verbs.ts';
 import type { SendMessageResult } from '../../../core/brokers/sqs-verbs.ts';
 import type { OptionValues } from '../../../core/options.ts';
@@ -64,6 +65,13 @@ class Desk {
   say(request: SnsRequest): void {
     this.bench.receive(SHOP, request);
     this.#hear();
+  }
+
+  /** Says something that is answered with an error alone. */
+  answerTo(request: SnsRequest): string {
+    this.bench.receive(SHOP, request);
+    const answer = this.bench.takeSent()[0]?.wire as TopicResult | undefined;
+    return answer?.error ?? 'no answer';
   }
 
   at(second: number): this {
@@ -328,6 +336,60 @@ describe('FIFO topics', () => {
   });
 });
 
+describe('the size of a message', () => {
+  const sent = (desk: Desk, sizeBytes: number) => desk.publish({}, { sizeBytes }).error;
+  const MIB = 1_048_576;
+
+  it('is 256 KiB at most, unless the topic says otherwise', () => {
+    const [plain, large, small] = [{}, { MaximumMessageSize: MIB }, { MaximumMessageSize: 1024 }].map(
+      (options) => new Desk({ a: {} }, 'news', options),
+    ) as [Desk, Desk, Desk];
+    expect([sent(plain, 262_144), sent(plain, 262_145)]).toEqual(['', 'InvalidParameter']);
+    expect([sent(large, MIB), sent(large, MIB + 1)]).toEqual(['', 'InvalidParameter']);
+    expect([sent(small, 1024), sent(small, 1025)]).toEqual(['', 'InvalidParameter']);
+  });
+
+  it('bounds a batch as a whole too', () => {
+    const errorOf = (desk: Desk, size: number) => {
+      const entries = ['1', '2'].map((id) => {
+        const message = desk.bench.message();
+        const publish = { topic: 'news', token: 0, message, group: '', dedupId: null, sizeBytes: size, content: null };
+        return { id, publish: { type: 'Publish', ...publish } as Publish };
+      });
+      return desk.answerTo({ type: 'PublishBatch', topic: 'news', token: 9, entries });
+    };
+    const large = new Desk({ a: {} }, 'news', { MaximumMessageSize: MIB });
+    expect([errorOf(new Desk({ a: {} }), 200_000), errorOf(large, 200_000)]).toEqual(['BatchRequestTooLong', '']);
+  });
+
+  it('is changed by SetTopicAttributes, from 1 KiB to 1 MiB', () => {
+    const desk = new Desk({ a: {} });
+    const set = (MaximumMessageSize: OptionValues[string]) =>
+      desk.answerTo({ type: 'SetTopicAttributes', topic: 'news', token: 9, attributes: { MaximumMessageSize } });
+    expect([set(1023), set(MIB + 1), set('big'), set(2048.5)]).toEqual(Array(4).fill('InvalidParameter'));
+    expect([set(MIB), sent(desk, MIB), set(2048), sent(desk, 2049)]).toEqual(['', '', '', 'InvalidParameter']);
+  });
+
+  it('is that of the topic’s making, where that says one', () => {
+    const desk = new Desk({});
+    const made = (topic: string, MaximumMessageSize: number) =>
+      desk.answerTo({ type: 'CreateTopic', topic, token: 9, attributes: { MaximumMessageSize } });
+    expect([made('small', 100), made('large', MIB)]).toEqual(['InvalidParameter', '']);
+    expect(desk.publish({}, { sizeBytes: MIB }, 'large').error).toBe('');
+  });
+
+  it('leaves room for a hundred subscriptions where it is above 256 KiB', () => {
+    const desk = new Desk({}, 'news', { MaximumMessageSize: MIB });
+    const subscribe = (endpoint: string) =>
+      desk.answerTo({ type: 'Subscribe', topic: 'news', endpoint, token: 9, attributes: {} });
+    const first = Array.from({ length: 100 }, (_, i) => subscribe(`q${i}`));
+    expect([new Set(first), subscribe('q100'), subscribe('q5')]).toEqual([new Set(['']), 'InvalidParameter', '']);
+    const set = (MaximumMessageSize: number) =>
+      desk.answerTo({ type: 'SetTopicAttributes', topic: 'news', token: 9, attributes: { MaximumMessageSize } });
+    expect([set(262_144), subscribe('q100'), set(262_145)]).toEqual(['', '', 'InvalidParameter']);
+  });
+});
+
 describe('what a scenario may not say', () => {
   const plain: Configuration = {
     name: 'news',
@@ -339,9 +401,12 @@ describe('what a scenario may not say', () => {
     consumers: [],
     elsewhere: ['a', 'dead', 'a.fifo', 'dead.fifo'].map(queue),
   };
-  const topic = (name: string, subscriptions: OptionValues) => ({
-    topics: [{ name, options: { subscriptions }, bindings: [] }],
+  const topic = (name: string, subscriptions: OptionValues, options: OptionValues = {}) => ({
+    topics: [{ name, options: { subscriptions, ...options }, bindings: [] }],
   });
+  const LARGE = { MaximumMessageSize: 262_145 };
+  const hook = (options: OptionValues) => [{ name: 'hook', options, group: 'hook', from: ['t'] }];
+  const many = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`q${i}`, {}]));
   it.each([
     ['N13: a FIFO queue’s dead letters in a standard queue', topic('t.fifo', { 'a.fifo': DEAD }), 'FIFO queue too'],
     ['a FIFO queue under a standard topic', topic('t', { 'a.fifo': {} }), 'standard topic'],
@@ -356,6 +421,9 @@ describe('what a scenario may not say', () => {
       { ...topic('t.fifo', {}), consumers: [{ name: 'hook', options: {}, group: 'hook', from: ['t.fifo'] }] },
       'feeds queues only',
     ],
+    ['an HTTPS endpoint of a topic for large messages', { ...topic('t', {}, LARGE), consumers: hook({}) }, 'Lambda'],
+    ['a Lambda function of it', { ...topic('t', {}, LARGE), consumers: hook({ Protocol: 'lambda' }) }, ''],
+    ['more than a hundred subscriptions of it', topic('t', many, LARGE), 'at most 100 subscriptions'],
     [
       'nothing wrong',
       topic('t.fifo', { 'a.fifo': { RedrivePolicy: { deadLetterTargetArn: 'dead.fifo' } }, a: {} }),
