@@ -462,7 +462,7 @@ function pulsar(name: string, title: string, subscriptionType: string, orderBy: 
           },
         ],
         '16 as where enableRetry is on: Pulsar itself wants a number',
-        'counts redeliveries; the client moves it; the topic keeps what somebody subscribes to',
+        'counts redeliveries; the client moves it; without a subscription the topic keeps nothing',
       ),
       retention: noted(lasting('messageTTL'), 'acked away by the broker'),
       delay: (value) => puts({ on: 'producers', path: ['deliverAfter'], value: span(value) }),
