@@ -8,6 +8,7 @@ import type { Micros } from '../types.ts';
 import type { Assignment, GroupSubscription, PartitionName, TopicSizes } from './assignment.ts';
 import { byText, partitionName, subscribedTopics } from './assignment.ts';
 import { assignRange } from './assignors.ts';
+import type { GroupReason } from './consumer-group.ts';
 import { assignSticky } from './sticky-assignor.ts';
 
 export type EpochGroupError =
@@ -19,9 +20,6 @@ export type EpochGroupError =
   | 'FENCED_INSTANCE_ID'
   | 'UNSUPPORTED_ASSIGNOR'
   | 'GROUP_MAX_SIZE_REACHED';
-
-/** Why a member went. */
-export type EpochGroupReason = 'left the group' | 'session timeout' | 'poll interval exceeded';
 
 /** `consumer`: each partition has one owner. `share`: partitions are shared. */
 export type EpochGroupKind = 'consumer' | 'share';
@@ -50,6 +48,8 @@ export interface EpochHeartbeat {
   readonly assignor: string | undefined;
   /** What it owns at the moment. */
   readonly owned: readonly PartitionName[];
+  /** Why it leaves; of no meaning otherwise. */
+  readonly reason: GroupReason;
 }
 
 export interface EpochAnswer {
@@ -98,7 +98,7 @@ type EpochTarget = ReadonlyMap<string, readonly PartitionName[]>;
 export interface EpochNews {
   /** The group's epoch was raised, and everybody has a new target. */
   retargeted(epoch: number): void;
-  memberGone(memberId: string, reason: EpochGroupReason): void;
+  memberGone(memberId: string, reason: GroupReason): void;
 }
 
 const NEVER = Number.MAX_SAFE_INTEGER;
@@ -278,17 +278,18 @@ export class EpochGroup {
     return undefined;
   }
 
-  #leave({ memberId, memberEpoch, instanceId }: EpochHeartbeat, now: Micros, news: EpochNews): EpochAnswer {
+  #leave(beat: EpochHeartbeat, now: Micros, news: EpochNews): EpochAnswer {
+    const { memberId, memberEpoch, instanceId, reason } = beat;
     const session = this.#sessions.get(memberId);
     if (session === undefined) return refusal('UNKNOWN_MEMBER_ID');
     if (memberEpoch === AWAY && instanceId !== undefined) {
       session.member = { ...session.member, epoch: AWAY };
       session.endsUs = now + this.#options.sessionTimeoutUs;
-    } else this.#remove(memberId, 'left the group', news);
+    } else this.#remove(memberId, reason, news);
     return { error: 'NONE', memberEpoch, partitions: [] };
   }
 
-  #remove(memberId: string, reason: EpochGroupReason, news: EpochNews): void {
+  #remove(memberId: string, reason: GroupReason, news: EpochNews): void {
     this.#sessions.delete(memberId);
     news.memberGone(memberId, reason);
     this.#retarget(news);

@@ -60,7 +60,10 @@ describe('a consumer under the consumer protocol (K59)', () => {
     bench.start();
     publish(1);
     bench.wait(20 * SECOND);
-    expect(bench.story('left')).toEqual(['b1 left billing → c1 (left the group)']);
+    expect(bench.story('left', 'rebalance-begun')).toEqual([
+      'b1 left billing → c1 (poll interval exceeded)',
+      'b1 rebalance-begun billing (poll interval exceeded)',
+    ]);
     consumer.finish();
     bench.wait(SECOND);
     expect(bench.story('commit-refused')).toHaveLength(1);
@@ -202,6 +205,14 @@ describe('a share consumer (K100-K107)', () => {
     ]);
   });
 
+  it('leaves when the application does not poll for max.poll.interval.ms (K52)', () => {
+    new TestConsumer(bench, 'c1', { ...SHARE, 'max.poll.interval.ms': 10 * SECOND });
+    bench.start();
+    publish(1);
+    bench.wait(20 * SECOND);
+    expect(bench.story('left')).toEqual(['b1 left billing → c1 (poll interval exceeded)']);
+  });
+
   it('keeps delivery counts across a restart of the leader', () => {
     const consumer = new TestConsumer(bench, 'c1', SHARE);
     bench.start();
@@ -323,52 +334,52 @@ it('looks for a coordinator as long as there is none, and then commits (K69)', (
 });
 
 describe('a forwarder that another producer of its transactional id has fenced (K43)', () => {
-  it.each([
-    ['classic', 'fenced'],
-    ['consumer', 'left the group'],
-  ])('leaves and joins again with a fresh producer, under the %s protocol', (protocol, said) => {
-    bench = new KafkaBench({
-      nodes: 1,
-      topics: { rides: {}, bills: {} },
-      broker: { 'transaction.state.log.min.isr': 1 },
-    });
-    const consumer = new TestConsumer(bench, 'c1', { 'forward.to': 'bills', 'group.protocol': protocol });
-    const zombie = bench.client('zombie');
-    const reader = bench.client('reader');
-    const bills = () => {
-      const partitions = [{ partition: bench.partition('bills'), offset: 0 }];
-      const request = { ...fetch(bench, 0, 'read_committed'), partitions };
-      return read(reader.ask<FetchAnswer>('b1', request)).length;
-    };
-    bench.start();
-    publish(1);
-    consumer.finish();
-    bench.wait(SECOND);
-    expect([consumer.ids, bills()]).toEqual([[1], 1]);
-    const init: Omit<InitProducerIdRequest, 'id'> = {
-      type: 'kafka/InitProducerId',
-      transactionalId: 'c1-1',
-      timeoutUs: 60 * SECOND,
-    };
-    zombie.ask('b1', init);
-    publish(1);
-    bench.story();
-    consumer.finish(1);
-    bench.wait(5 * SECOND);
-    // Nothing of it counts: the record is read again by the member that it has become.
-    expect(bench.story('fenced', 'left', 'joined', 'revoked', 'committed')).toEqual([
-      'b1 fenced → c1',
-      'c1 revoked rides/0 → c1',
-      `b1 left billing → c1 (${said})`,
-      'b1 joined billing → c1',
-    ]);
-    expect(consumer.got.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
-    expect(bills()).toBe(1);
-    consumer.finish(2);
-    bench.wait(SECOND);
-    expect(bench.story('fenced', 'committed')).toEqual(['b1 fenced → zombie', 'b1 committed rides/0 → c1 @2']);
-    expect(bills()).toBe(2);
-  });
+  it.each(['classic', 'consumer'])(
+    'leaves and joins again with a fresh producer, under the %s protocol',
+    (protocol) => {
+      bench = new KafkaBench({
+        nodes: 1,
+        topics: { rides: {}, bills: {} },
+        broker: { 'transaction.state.log.min.isr': 1 },
+      });
+      const consumer = new TestConsumer(bench, 'c1', { 'forward.to': 'bills', 'group.protocol': protocol });
+      const zombie = bench.client('zombie');
+      const reader = bench.client('reader');
+      const bills = () => {
+        const partitions = [{ partition: bench.partition('bills'), offset: 0 }];
+        const request = { ...fetch(bench, 0, 'read_committed'), partitions };
+        return read(reader.ask<FetchAnswer>('b1', request)).length;
+      };
+      bench.start();
+      publish(1);
+      consumer.finish();
+      bench.wait(SECOND);
+      expect([consumer.ids, bills()]).toEqual([[1], 1]);
+      const init: Omit<InitProducerIdRequest, 'id'> = {
+        type: 'kafka/InitProducerId',
+        transactionalId: 'c1-1',
+        timeoutUs: 60 * SECOND,
+      };
+      zombie.ask('b1', init);
+      publish(1);
+      bench.story();
+      consumer.finish(1);
+      bench.wait(5 * SECOND);
+      // Nothing of it counts: the record is read again by the member that it has become.
+      expect(bench.story('fenced', 'left', 'joined', 'revoked', 'committed')).toEqual([
+        'b1 fenced → c1',
+        'c1 revoked rides/0 → c1',
+        'b1 left billing → c1 (fenced)',
+        'b1 joined billing → c1',
+      ]);
+      expect(consumer.got.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
+      expect(bills()).toBe(1);
+      consumer.finish(2);
+      bench.wait(SECOND);
+      expect(bench.story('fenced', 'committed')).toEqual(['b1 fenced → zombie', 'b1 committed rides/0 → c1 @2']);
+      expect(bills()).toBe(2);
+    },
+  );
 });
 
 it('ends a rebalance that a dead coordinator had begun (K59)', () => {

@@ -18,7 +18,16 @@ describe('a group whose coordinator assigns (K59)', () => {
   };
   const beat = (memberId: string, memberEpoch: number, owned: readonly string[] = [], instanceId?: string) =>
     group.heartbeat(
-      { memberId, instanceId, memberEpoch, topics: ['t'], rebalanceTimeoutUs: 60_000_000, assignor: undefined, owned },
+      {
+        memberId,
+        instanceId,
+        memberEpoch,
+        topics: ['t'],
+        rebalanceTimeoutUs: 60_000_000,
+        assignor: undefined,
+        owned,
+        reason: 'left the group',
+      },
       now,
       { retargeted: (epoch) => news.push(`epoch ${epoch}`), memberGone: (id, why) => news.push(`${id} ${why}`) },
     );
