@@ -863,6 +863,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'With idempotence, after one batch of a partition has failed, its later ones wait until its fate is known, and in the next epoch the numbers of all partitions begin anew, once nothing sent before is in doubt (K35).',
   'With group.protocol consumer, a static member whose former self has not been given up yet asks again and again, as if its process were restarted each time; the real client stops with UNRELEASED_INSTANCE_ID (K66).',
   'Fetch sessions save bytes and change no answer: each fetch names all its partitions. What a share consumer fetches is limited by records and not by bytes.',
+  'A share fetch is handed max.poll.records and not one more, as with share.acquire.mode record_limit (since 4.2). By default (batch_optimized), and in releases before that always, the real broker hands out a whole batch of a producer that the limit falls into, so that one member may get all of a backlog written in one batch (K102).',
   'A consumer that pauses partitions while it goes on polling is not there (K76): it polls when it is done with everything.',
   'A replica fetch or answer that the network loses is not sent again by the transport: the follower asks anew after replica.socket.timeout.ms.',
   'Quotas and racks are not there.',

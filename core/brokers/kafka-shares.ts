@@ -326,19 +326,22 @@ export class ShareManager {
     if (share === undefined || first === undefined) return 'INVALID_REQUEST';
     const { state, info } = share;
     const before = state.startOffset;
-    if (!acks.ranges.every(({ from: low, to }) => state.isHeld(memberId, low, to, out.now))) {
-      for (const { from: low, to } of acks.ranges) {
-        for (let offset = low; offset <= to; offset++) {
-          const message = this.#messageAt(share, offset);
-          if (message > 0) out.fact(F['ack-refused'], message, info.place, from, 0, R['lock expired']);
-        }
+    const tooLate = (low: number, below: number): void => {
+      for (let offset = low; offset < below; offset++) {
+        const message = this.#messageAt(share, offset);
+        if (message > 0) out.fact(F['ack-refused'], message, info.place, from, 0, R['lock expired']);
       }
+    };
+    if (!acks.ranges.every(({ from: low, to }) => state.isHeld(memberId, low, to, out.now))) {
+      for (const { from: low, to } of acks.ranges) tooLate(low, to + 1);
       return 'INVALID_RECORD_STATE';
     }
     for (const { from: low, to, type } of acks.ranges) {
+      // The group is done with these by what others said, or the log has deleted them.
+      tooLate(low, Math.min(before, to + 1));
       const ended = (end: ShareEnd): void => this.#ended(share, end, type, out);
       state.acknowledge(memberId, low, to, type, out.now, ended);
-      for (let offset = low; offset <= to && type === 'RENEW'; offset++)
+      for (let offset = Math.max(low, before); offset <= to && type === 'RENEW'; offset++)
         out.fact(F.extended, this.#messageAt(share, offset), info.place, from, Math.floor(share.lockUs / 1000));
     }
     this.#moved(share, before, out);

@@ -158,13 +158,16 @@ export class SharePartition {
     this.#moveStart();
   }
 
-  /** Whether a member holds all of [from, to], so that it may speak of them. Source: K105. */
+  /**
+   * Whether a member holds all of [from, to], so that it may speak of them. Below the start all is done with: what is said of that is passed over, and takes nothing else
+   * with it. Source: K105, K107; apache/kafka: SharePartition.java#acknowledge.
+   */
   isHeld(owner: string, from: number, to: number, now: Micros): boolean {
-    for (let offset = from; offset <= to; offset++) {
+    for (let offset = Math.max(from, this.#start); offset <= to; offset++) {
       const record = this.#records.get(offset);
       if (record?.state !== 'ACQUIRED' || record.owner !== owner || record.lockedUntilUs <= now) return false;
     }
-    return from >= this.#start;
+    return true;
   }
 
   /**

@@ -4,6 +4,7 @@ import type {
   ClientRequest,
   EpochHeartbeatAnswer,
   ProduceRequest,
+  ShareAcknowledgeAnswer,
   ShareFetchAnswer,
 } from '../../../core/brokers/kafka-wires.ts';
 import type { AcknowledgeType } from '../../../core/parts/share-partition.ts';
@@ -137,6 +138,59 @@ it('tells how far it has come when retention has overtaken it', () => {
   ]);
   expect(acquire()).toEqual([3]);
   expect(bench.story('committed')).toEqual(['b1 committed rides/0 @2']);
+});
+
+it('takes what is said of a record that it still holds, beside one that retention has taken from it (K105, K107)', () => {
+  begin({
+    broker: { 'log.retention.check.interval.ms': SECOND },
+    topics: { rides: { 'segment.bytes': 150, 'retention.bytes': 100 } },
+  });
+  publish('a', 'b', 'c');
+  expect(acquire()).toEqual([1, 2, 3]);
+  bench.wait(2 * SECOND);
+  expect(acquire()).toEqual([]);
+  bench.story();
+  const ranges = [0, 2].map((offset) => ({ from: offset, to: offset, type: 'ACCEPT' }));
+  const acks = [{ partition: bench.partition('rides'), ranges }];
+  const wire = { type: 'kafka/ShareAcknowledge', group: 'billing', memberId: 'w', acks, closes: false };
+  const answer = client.ask<ShareAcknowledgeAnswer>('b1', wire as Omit<ClientRequest, 'id'>);
+  expect(answer?.results.map(({ error }) => error)).toEqual(['NONE']);
+  expect(bench.story('acked', 'ack-refused', 'committed')).toEqual([
+    'b1 acked m3 rides/0 → worker',
+    'b1 committed rides/0 @3',
+  ]);
+});
+
+it('tells that an ack came too late although the group is done with its record, and takes those beside it (K105)', () => {
+  begin({ broker: { 'group.share.record.lock.duration.ms': 15 * SECOND } });
+  publish('a', 'b');
+  expect(acquire()).toEqual([1, 2]);
+  bench.wait(16 * SECOND);
+  const other = { ...request(0), memberId: 'x' } as Omit<ClientRequest, 'id'>;
+  expect(idsIn(client.ask<ShareFetchAnswer>('b1', { ...other, maxRecords: 1 } as Omit<ClientRequest, 'id'>))).toEqual([
+    1,
+  ]);
+  expect(acquire()).toEqual([2]);
+  const accept = (memberId: string, offsets: readonly number[]) =>
+    client.ask<ShareAcknowledgeAnswer>('b1', {
+      type: 'kafka/ShareAcknowledge',
+      group: 'billing',
+      memberId,
+      acks: [
+        {
+          partition: bench.partition('rides'),
+          ranges: offsets.map((offset) => ({ from: offset, to: offset, type: 'ACCEPT' })),
+        },
+      ],
+      closes: false,
+    } as Omit<ClientRequest, 'id'>)?.results[0]?.error;
+  expect(accept('x', [0])).toBe('NONE');
+  bench.story();
+  expect(accept('w', [0, 1])).toBe('NONE');
+  expect(bench.story('acked', 'ack-refused')).toEqual([
+    'b1 ack-refused m1 rides/0 → worker (lock expired)',
+    'b1 acked m2 rides/0 → worker',
+  ]);
 });
 
 it('knows after a restart of its coordinator which epoch each member had come to (K100)', () => {
