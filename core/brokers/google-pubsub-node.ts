@@ -5,7 +5,7 @@
  * `-settling.ts`, `-returning.ts`, `-keeping.ts` and `-seeking.ts`, which share `-host.ts`. What it has confirmed it never loses. The rules are cited there.
  */
 import type { Command, Machine, Out, Setup, Wire } from '../machine.ts';
-import { numberOf, type OptionValues } from '../options.ts';
+import { numberOf, type OptionValues, textOf } from '../options.ts';
 import type { ActorId } from '../types.ts';
 import { Handing } from './google-pubsub-handing.ts';
 import { PubsubHost, type PushEndpoints, type SubscriptionTimer, timerOf } from './google-pubsub-host.ts';
@@ -44,7 +44,8 @@ export class PubsubNode implements Machine {
       this.#host.topics.set(name, new PubsubTopic(name, setup.place(name, 'exchange'), retentionUs));
     }
     for (const { name, options } of subscriptions) {
-      this.#host.subscriptions.set(name, new PubsubSubscription(name, options, setup));
+      const topic = this.#host.topics.get(textOf(options, 'topic'));
+      this.#host.subscriptions.set(name, new PubsubSubscription(name, options, topic?.retentionUs ?? 0, setup));
     }
   }
 

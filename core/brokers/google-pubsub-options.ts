@@ -19,7 +19,7 @@ export const TOPIC_OPTIONS: OptionTable = {
     unit: 's',
     min: RETENTION_US_MIN,
     max: RETENTION_US_MAX,
-    doc: 'The topic keeps what was published for so long, so that any of its subscriptions can seek back to it, even one that was made later. Absent: it keeps nothing itself.',
+    doc: 'The topic keeps what was published for so long, so that any of its subscriptions can seek back to it, even one that was made later; and none of them deletes it earlier. Absent: it keeps nothing itself.',
     source: 'G14, G15',
   },
 };
@@ -125,7 +125,7 @@ export const SUBSCRIPTION_OPTIONS: OptionTable = {
     default: 7 * DAY,
     min: RETENTION_US_MIN,
     max: RETENTION_US_MAX,
-    doc: 'A message is deleted so long after it was published, acked or not.',
+    doc: 'A message is deleted so long after it was published, acked or not; later where its topic keeps it for longer.',
     source: 'G14',
   },
   retain_acked_messages: {

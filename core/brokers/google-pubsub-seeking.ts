@@ -94,7 +94,9 @@ export class Seeking {
         freed(subscription, holder);
       }
     }
-    for (const published of [...(snapshot?.messages ?? []), ...(topic?.kept(out.now) ?? [])]) {
+    const older =
+      snapshot === null ? topic?.retained(out.now) : [...snapshot.messages, ...(topic?.kept(out.now) ?? [])];
+    for (const published of older ?? []) {
       const { message, messageId, attributes } = published;
       if (here.has(messageId) || !wanted(published)) continue;
       if (subscription.filter !== null && !filterMatches(subscription.filter, attributes)) continue;

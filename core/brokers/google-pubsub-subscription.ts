@@ -158,7 +158,9 @@ export class PubsubSubscription {
   exactlyOnce = false;
   duplicateProbability = 0;
   ackDeadlineUs: Micros = 0;
+  /** A message goes so long after it was published: its own duration or that of its topic, whichever is longer (G14). */
   retentionUs: Micros = 0;
+  readonly #topicRetentionUs: Micros;
   ttlUs: Micros = 0;
   deadLetterTopic = '';
   maxAttempts = 0;
@@ -173,8 +175,10 @@ export class PubsubSubscription {
   retentionAtUs: Micros = Number.POSITIVE_INFINITY;
   pullsAtUs: Micros = Number.POSITIVE_INFINITY;
 
-  constructor(name: string, options: OptionValues, setup: Setup) {
+  /** `topicRetentionUs`: message_retention_duration of its topic; 0 for none. */
+  constructor(name: string, options: OptionValues, topicRetentionUs: Micros, setup: Setup) {
     this.name = name;
+    this.#topicRetentionUs = topicRetentionUs;
     this.place = setup.place(name, 'queue');
     this.duplicates = setup.site(`${name}/duplicates`);
     this.#options = options;
@@ -219,7 +223,7 @@ export class PubsubSubscription {
     this.backlog.keep(this.exactlyOnce, booleanOf(options, 'retain_acked_messages'));
     this.duplicateProbability = this.exactlyOnce ? 0 : numberOf(options, 'duplicates');
     this.ackDeadlineUs = numberOf(options, 'ack_deadline_seconds') || 10 * SECOND;
-    this.retentionUs = numberOf(options, 'message_retention_duration', 7 * DAY);
+    this.retentionUs = Math.max(numberOf(options, 'message_retention_duration', 7 * DAY), this.#topicRetentionUs);
     this.ttlUs = numberOf(tableOf(options, 'expiration_policy') ?? {}, 'ttl', 31 * DAY);
     const deadLetter = tableOf(options, 'dead_letter_policy');
     this.deadLetterTopic = deadLetter === undefined ? '' : textOf(deadLetter, 'dead_letter_topic');

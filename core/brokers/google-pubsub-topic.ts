@@ -23,7 +23,7 @@ export class PubsubTopic {
   readonly place: PlaceId;
   readonly subscriptions: PubsubSubscription[] = [];
   readonly snapshots = new Map<string, Snapshot>();
-  readonly #retentionUs: Micros;
+  readonly retentionUs: Micros;
   /** Kept messages, oldest first, from `#first` on. */
   #log: Published[] = [];
   #first = 0;
@@ -33,19 +33,24 @@ export class PubsubTopic {
   constructor(name: string, place: PlaceId, retentionUs: Micros) {
     this.name = name;
     this.place = place;
-    this.#retentionUs = retentionUs;
+    this.retentionUs = retentionUs;
   }
 
   keep(published: Published, nowUs: Micros): void {
-    if (this.#retentionUs === 0 && this.snapshots.size === 0) return;
+    if (this.retentionUs === 0 && this.snapshots.size === 0) return;
     this.#forget(nowUs);
     this.#log.push(published);
   }
 
-  /** What is kept now, oldest first. */
+  /** What is kept now, by the retention or for a snapshot, oldest first. */
   kept(nowUs: Micros): readonly Published[] {
     this.#forget(nowUs);
     return this.#log.slice(this.#first);
+  }
+
+  /** What is kept by the topic's own retention, oldest first: a seek to a time gets nothing that only a snapshot keeps (G15). */
+  retained(nowUs: Micros): readonly Published[] {
+    return this.kept(nowUs).filter(({ publishedAtUs }) => publishedAtUs + this.retentionUs > nowUs);
   }
 
   /** Whether the key may publish so many bytes more in this second; if so, they are counted. */
@@ -68,7 +73,7 @@ export class PubsubTopic {
     }
     for (; this.#first < this.#log.length; this.#first++) {
       const oldest = this.#log[this.#first] as Published;
-      if (oldest.messageId >= wanted || oldest.publishedAtUs + this.#retentionUs > nowUs) break;
+      if (oldest.messageId >= wanted || oldest.publishedAtUs + this.retentionUs > nowUs) break;
     }
     if (this.#first > 255 && this.#first * 2 > this.#log.length) {
       this.#log = this.#log.slice(this.#first);
