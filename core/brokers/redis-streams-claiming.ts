@@ -1,10 +1,10 @@
 /**
  * How a consumer takes over what another has left pending: by id, or what has been idle for long enough.
- * Source: rules X11, X12.
+ * Source: rules X6, X11, X12.
  */
 import { R } from '../facts.ts';
 import type { Out } from '../machine.ts';
-import type { GroupConsumer, Handed } from '../parts/redis-stream.ts';
+import type { Group, GroupConsumer, Handed, RedisStream } from '../parts/redis-stream.ts';
 import { compareIds, LEAST_ID, type StreamId } from '../parts/stream-id.ts';
 import type { ActorId } from '../types.ts';
 import type { RedisHost } from './redis-streams-host.ts';
@@ -31,7 +31,7 @@ export class Claiming {
     const asked = idleMs >= 0 ? nowMs - idleMs : timeMs >= 0 ? timeMs : nowMs;
     const how = { timeMs: asked > nowMs || asked < 0 ? nowMs : asked, count: retryCount, justId };
     const handed: Handed[] = [];
-    let consumer: GroupConsumer | null = null;
+    let consumer = this.#seen(stream, group, request.consumer, nowMs);
     for (const id of ids) {
       let pending = group.pel.get(id);
       const entry = stream.entries.get(id);
@@ -60,8 +60,7 @@ export class Claiming {
     const { group, place } = share;
     const nowMs = this.#host.ms(out.now);
     const how = { timeMs: nowMs, count: -1, justId };
-    let consumer: GroupConsumer | null = null;
-    if (this.#host.settings.version >= 702) consumer = touch(stream, group, request.consumer, nowMs);
+    let consumer = this.#seen(stream, group, request.consumer, nowMs);
     const handed: Handed[] = [];
     const deleted: StreamId[] = [];
     let attempts = count * 10;
@@ -91,5 +90,10 @@ export class Claiming {
       sizeBytes: 0,
     };
     hand(from, reply, handed, out);
+  }
+
+  /** X6: since 7.2 who asks is made and seen although nothing is claimed; before, only with the first entry (null until then). */
+  #seen(stream: RedisStream, group: Group, name: string, nowMs: number): GroupConsumer | null {
+    return this.#host.settings.version >= 702 ? touch(stream, group, name, nowMs) : null;
   }
 }
