@@ -42,6 +42,8 @@ interface Source {
   asked: number;
   /** Where to read the own pending entries from; null once there are no more. */
   history: StreamId | null;
+  /** A reply was lost that may have brought entries: they are pending, so that the next read begins the history anew. */
+  missed: boolean;
   /** Where XAUTOCLAIM goes on. */
   cursor: StreamId;
   claiming: boolean;
@@ -52,11 +54,12 @@ interface Handle extends Listed {
   readonly source: Source;
 }
 
-type Asked =
-  | { readonly type: 'read' | 'claim' | 'create'; readonly source: Source }
-  | { readonly type: 'ping' }
-  | Settling
-  | { readonly type: 'forget' };
+interface Asking {
+  readonly type: 'read' | 'claim' | 'create';
+  readonly source: Source;
+}
+
+type Asked = Asking | { readonly type: 'ping' } | Settling | { readonly type: 'forget' };
 
 interface Settling {
   readonly type: 'settle';
@@ -118,6 +121,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
       busy: false,
       asked: 0,
       history: null,
+      missed: false,
       cursor: LEAST_ID,
       claiming: false,
     }));
@@ -237,7 +241,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
   /** The connection is gone, and with it the replies to what was asked. What is in hand can still be acked over a new one (X9). */
   peerLost(_peer: ActorId, out: Out): void {
     for (const asked of this.#open.closeAll(({ type }) => type === 'read' || type === 'claim' || type === 'create')) {
-      if (asked.type === 'read' || asked.type === 'claim' || asked.type === 'create') this.#release(asked.source);
+      if (asked.type === 'read' || asked.type === 'claim' || asked.type === 'create') this.#release(asked);
     }
     if (this.#away) return;
     this.#away = true;
@@ -251,6 +255,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
       source.busy = false;
       source.asked = 0;
       source.history = null;
+      source.missed = false;
       source.cursor = LEAST_ID;
       source.claiming = false;
     }
@@ -271,6 +276,8 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
     source.busy = true;
     source.asked = count;
     this.#asked += count;
+    if (source.missed) source.history = LEAST_ID;
+    source.missed = false;
     const { history } = source;
     const blockMs = history === null ? this.#blockMs : -1;
     const waitUs = history === null ? this.#blockMs * 1000 : 0;
@@ -417,8 +424,7 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
       case 'read':
       case 'claim':
       case 'create':
-        // What the lost reply brought is pending under this name.
-        return this.#release(asked.source);
+        return this.#release(asked);
       case 'settle':
         if (asked.attempt <= this.#retries) return this.#settle({ ...asked, attempt: asked.attempt + 1 }, out);
         letGo(asked.delivery);
@@ -437,13 +443,14 @@ export class RedisStreamsConsumerPort implements ConsumerPort {
     out.send(this.#node, 'control', request);
   }
 
-  /** A reply will not come any more. */
-  #release(source: Source): void {
-    this.#free(source);
-    source.claiming = false;
-    if (this.#readsHistory && !this.#noack) source.history = LEAST_ID;
+  /** A reply will not come any more. What it brought is pending under this name. A read may be under way beside a claim. */
+  #release({ type, source }: Asking): void {
+    if (type === 'claim') source.claiming = false;
+    else this.#free(source);
+    if (this.#readsHistory && !this.#noack) source.missed = true;
   }
 
+  /** A read is over, and so is what it asked for. */
   #free(source: Source): void {
     source.busy = false;
     this.#asked -= source.asked;
