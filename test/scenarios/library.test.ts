@@ -68,7 +68,7 @@ describe('the library', () => {
   it('has a file for each story that the lessons need, and the page’s first one', () => {
     expect(stories.length).toBeGreaterThanOrEqual(28);
     expect(files.map(({ path }) => path)).toContain('scenarios/why-queues/photo-queue.yaml');
-    expect(files.filter(({ lesson }) => lesson === 'exercises')).toHaveLength(6);
+    expect(files.filter(({ lesson }) => lesson === 'exercises')).toHaveLength(8);
   });
 
   it('gives no two files the same title', () => {
