@@ -9,7 +9,7 @@
  */
 import type { Out, Wire } from '../machine.ts';
 import type { MemberNumber, RaftMessage } from '../parts/raft-member.ts';
-import { NEVER } from '../parts/ready-list.ts';
+import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import type { ActorId, MessageId, Micros } from '../types.ts';
 import { Burials } from './rabbitmq-burials.ts';
 import { Catalogue, type Change, type Defining } from './rabbitmq-catalogue.ts';
@@ -131,14 +131,25 @@ export class RabbitCluster {
     if (group !== undefined) this.#tickNow(group, out);
   }
 
-  /** Moves messages from the head of a queue that this node leads to where they died, or to one queue. */
+  /**
+   * Moves messages from the head of a queue that this node leads to where they died, or to one queue: as many (0: all), up to the first for which
+   * there is no target. Whether there may be more to move.
+   */
   redrive(queue: Queue, to: string | undefined, messages: number, out: Out): boolean {
     const group = this.#groups.of(queue);
     if (group?.replica === undefined || !group.leads) return false;
-    const many = messages > 0 ? messages : group.replica.contents.ready.length;
+    const { ready } = group.replica.contents;
+    const hasTarget = ({ message }: QueuedMessage): boolean => {
+      const target = this.#groups.named(to ?? message.deaths?.last.queue);
+      return target !== undefined && target !== queue;
+    };
+    const stays = ready.entries().findIndex((entry) => !hasTarget(entry));
+    const movable = stays < 0 ? ready.length : stays;
+    if (movable === 0) return false;
+    const many = messages > 0 ? messages : movable;
     this.#groups.propose(group, { type: 'redrive', messages: many, to, atUs: out.now });
     this.#run(out);
-    return messages > 0 && group.replica.contents.ready.length > 0;
+    return messages > 0 && ready.length > 0;
   }
 
   /** Empties a queue that this node leads, for no client. */

@@ -193,7 +193,10 @@ export class DeadLetters {
     out.fact(reason === 'expired' ? F.expired : F.evicted, message, queue.place, 0, 0, DEATHS[reason]);
   }
 
-  /** Moves ready messages to where they died last, or to one queue, as a shovel does: all that are there now, or one each 1/perSecond. */
+  /**
+   * Moves ready messages to where they died last, or to one queue, as a shovel does: all that are there now, or one each 1/perSecond. What has no
+   * target stays, and all after it; so does what its target refuses (R47).
+   */
   redrive(command: Redrive, out: Out): void {
     const queue = this.#host.queues.get(command.queue);
     if (queue === undefined) return;
@@ -215,6 +218,11 @@ export class DeadLetters {
       if (target === undefined || target === queue) {
         ready.giveBack(entry, true);
         return;
+      }
+      // Its source keeps what is not confirmed; there may be room the next time.
+      if (target.contents.refuses(message.body.sizeBytes)) {
+        ready.giveBack(entry, true);
+        break;
       }
       out.fact(F.redriven, message.body.id, target.place);
       this.#keeper.enqueue(

@@ -6,7 +6,7 @@ import type { Out } from '../machine.ts';
 import type { HeaderTable } from '../parts/headers-match.ts';
 import { type MemberNumber, RaftMember } from '../parts/raft-member.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
-import type { Micros, TimerId } from '../types.ts';
+import type { Micros, PlaceId, TimerId } from '../types.ts';
 import type { Burial } from './rabbitmq-burials.ts';
 import type { Queue } from './rabbitmq-queue.ts';
 import { type Command, Replica, type SessionNumber } from './rabbitmq-replica.ts';
@@ -117,6 +117,12 @@ export class Groups {
   /** The queue of this name. */
   named(name: string | undefined): Queue | undefined {
     for (const { queue } of this.all) if (queue.name === name) return queue;
+    return undefined;
+  }
+
+  /** The queue that is this place of the trace. */
+  at(place: PlaceId): Queue | undefined {
+    for (const { queue } of this.all) if (queue.place === place) return queue;
     return undefined;
   }
 

@@ -9,7 +9,7 @@ import type { AmqpMessage } from '../parts/amqp-message.ts';
 import type { Return } from '../parts/rabbit-queue.ts';
 import { NEVER, type QueuedMessage } from '../parts/ready-list.ts';
 import type { DeathReason } from '../parts/x-death.ts';
-import type { ActorId, FactId, MessageId } from '../types.ts';
+import type { ActorId, FactId, MessageId, PlaceId } from '../types.ts';
 import type { Burials } from './rabbitmq-burials.ts';
 import type { ClusterHost, ClusterPlan, Delivered } from './rabbitmq-cluster-host.ts';
 import type { NodeWire, NodeWireOf } from './rabbitmq-cluster-wires.ts';
@@ -137,6 +137,11 @@ export class Leader implements Effects {
     if (!this.#records) return;
     const { id } = entry.message.body;
     const { place } = group.queue;
+    if (this.#moveOf?.how === 'returned') {
+      // In the trace it had never left.
+      entry.readyFact = this.#moveOf.because;
+      return;
+    }
     const from = this.#arrives(id, out) ?? this.#because;
     const behind = offset ?? group.replica?.contents.ready.behind(entry) ?? 0;
     entry.readyFact = out.fact(F.appended, id, place, 0, behind, 0, from);
@@ -145,6 +150,8 @@ export class Leader implements Effects {
   refused(message: AmqpMessage): void {
     const { group, out } = this.#now;
     if (!this.#records) return;
+    if (this.#moveOf?.how === 'redriven')
+      return this.#bringBack(message, this.#moveOf.place, this.#moveOf.readyFact ?? 0);
     const { id } = message.body;
     const { place, spec } = group.queue;
     const moved = this.#arrives(id, out);
@@ -235,10 +242,8 @@ export class Leader implements Effects {
     if (!this.#records) return;
     const name = to ?? entry.message.deaths?.last.queue;
     const target = this.#parts.groups.named(name);
-    if (target === undefined || target === group.queue) {
-      out.fact(F.evicted, entry.message.body.id, group.queue.place, 0, 0, R['missing target']);
-      return;
-    }
+    if (target === undefined || target === group.queue)
+      return this.#bringBack(entry.message, group.queue.place, entry.readyFact);
     const message = { ...entry.message, exchange: '', keys: [target.name], hiddenKeys: [] };
     this.#parts.sessions.move(
       target,
@@ -252,9 +257,22 @@ export class Leader implements Effects {
         copies: 1,
         burial: false,
         source: '',
+        readyFact: entry.readyFact,
       },
       out,
     );
+  }
+
+  /** What was to be redriven and finds no place goes back to the end of the queue at `place`, as a shovel requeues it. */
+  #bringBack(message: AmqpMessage, place: PlaceId, because: FactId): void {
+    const { out } = this.#now;
+    const source = this.#parts.groups.at(place);
+    if (source === undefined) {
+      out.fact(F.evicted, message.body.id, place, 0, 0, R['missing target']);
+      return;
+    }
+    const move = { deliveries: 0, reason: 0, because, place, copies: 1, burial: false, source: '' };
+    this.#parts.sessions.move(source, message, { how: 'returned', ...move }, out);
   }
 
   startMoved(start: number): void {

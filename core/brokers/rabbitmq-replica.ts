@@ -22,7 +22,8 @@ export type SessionNumber = number;
 
 /** Where a message comes from that no client publishes. */
 export interface Move {
-  readonly how: 'dead-lettered' | 'redriven';
+  /** `returned`: it was to be redriven, found no place, and goes back to the queue that it had left. */
+  readonly how: 'dead-lettered' | 'redriven' | 'returned';
   readonly deliveries: number;
   /** A code of R; 0 for a redrive. */
   readonly reason: number;
@@ -34,6 +35,8 @@ export interface Move {
   readonly burial: boolean;
   /** Group and position of the source; the trace needs it to tell a repetition from the first time. */
   readonly source: string;
+  /** Of a redrive: the fact that made it ready in its source. */
+  readonly readyFact?: FactId;
 }
 
 /** How a delivery was settled; `timeout` by the node, for want of an ack. */
@@ -412,7 +415,7 @@ export class Replica {
   }
 
   #enqueue(
-    { message, session, number }: Extract<SessionCommand, { type: 'enqueue' }>,
+    { message, session, number, move }: Extract<SessionCommand, { type: 'enqueue' }>,
     atUs: Micros,
     effects: Effects,
   ): boolean {
@@ -429,7 +432,8 @@ export class Replica {
       }
       return true;
     }
-    if (contents.refuses(message.body.sizeBytes)) {
+    // What returns is taken over the limit (R36).
+    if (move?.how !== 'returned' && contents.refuses(message.body.sizeBytes)) {
       this.#refuse(session, number);
       effects.refused(message);
       return false;

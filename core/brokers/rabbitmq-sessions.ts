@@ -270,7 +270,8 @@ export class Sessions {
     else if (!move.burial) {
       const because = move.because === 0 ? undefined : move.because;
       if (move.how === 'redriven') out.fact(F.redriven, id, place, 0, 0, 0, because);
-      else out.fact(F['dead-lettered'], id, place, 0, move.deliveries, move.reason, because);
+      else if (move.how === 'dead-lettered')
+        out.fact(F['dead-lettered'], id, place, 0, move.deliveries, move.reason, because);
       out.fact(F.evicted, id, place, 0, 0, R['missing target']);
     }
   }

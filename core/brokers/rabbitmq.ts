@@ -64,7 +64,7 @@ export const rabbitmq: BrokerKind = {
     'When written messages are flushed to disk is a setting (`flush`); the server decides by itself.',
     'A chunk of a stream is what one flush wrote; sizes of segments count message bodies only. In a scenario policies are written as arguments of the queue and changed by `set`; flow control is not modelled.',
     'A message that is dead-lettered at least once moves at the next flush, copy and removal together, so that on one node no repetition comes of it; in a cluster it may come twice.',
-    'A disk is full when the timeline fills it (`fill`), whatever is stored, and the alarm is known at once; there is no memory alarm. A redrive goes on under the alarm, where a shovel’s connection would be blocked.',
+    'A disk is full when the timeline fills it (`fill`), whatever is stored, and the alarm is known at once; there is no memory alarm. A redrive goes on under the alarm, where a shovel’s connection would be blocked. What its target refuses stays where it is; in a cluster it goes to the end of its queue.',
   ],
   nodeNames(name, options) {
     const count = numberOf(options, 'nodes', 1);

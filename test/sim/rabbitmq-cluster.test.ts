@@ -1,5 +1,5 @@
 /** RabbitMQ's nodes as a cluster, over the simulated network: what a client sees while queues change their leaders. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { countOf, factsOf, traceOf } from './runs.ts';
 
 const system = (queue: string, timeline: string, more = ''): string => `
@@ -163,4 +163,43 @@ timeline:
   expect(countOf(quorum, 'requeued')).toBeGreaterThan(2);
   expect(countOf(quorum, 'dead-lettered')).toBe(0);
   expect(countOf(traceOf(scenario('')), 'dead-lettered')).toBeGreaterThan(0);
+});
+
+describe('redriving in a cluster', () => {
+  const scenario = (redrive: string, queue: string): string => `
+title: A way back
+broker: { kind: rabbitmq, nodes: 3, version: '4.3' }
+duration: 40s
+queues:
+  jobs: { x-max-length: 2, x-overflow: reject-publish }
+  dead: { ${queue} }
+producers:
+  maker: { to: dead, rate: 1/s, start: 2s, stop: 7s, confirms: true, delivery_mode: 2 }
+consumers:
+  worker: { from: dead, process: 50ms }
+network: { latency: 5ms }
+timeline:
+  - { at: 0s, crash: worker, restart: 20s }
+  - { at: 12s, redrive: dead${redrive} }
+`;
+
+  it.each(['', 'x-queue-type: quorum'])(
+    'keeps what its target refuses, and tells it of no other queue (%s)',
+    (queue) => {
+      const trace = traceOf(scenario(', to: jobs', queue));
+      const moved = countOf(trace, 'redriven');
+      expect(moved).toBeGreaterThan(0);
+      expect(countOf(trace, 'evicted')).toBe(0);
+      expect(countOf(trace, 'settled')).toBe(countOf(trace, 'produced') - moved);
+      expect(countOf(trace, 'settled')).toBeGreaterThan(0);
+      expect(countOf(trace, 'appended')).toBe(countOf(trace, 'produced') + moved);
+    },
+  );
+
+  it.each(['', 'x-queue-type: quorum'])('keeps what never died, as one node does (%s)', (queue) => {
+    const trace = traceOf(scenario('', queue));
+    expect(countOf(trace, 'redriven') + countOf(trace, 'evicted')).toBe(0);
+    expect(countOf(trace, 'settled')).toBe(countOf(trace, 'produced'));
+    expect(countOf(trace, 'settled')).toBeGreaterThan(0);
+  });
 });

@@ -667,6 +667,20 @@ test('redriving moves messages back to where they died, one by one at a rate', (
   expect([bench.depth('dead'), bench.drain('jobs')]).toEqual(['0+0', 'm2']);
 });
 
+test('redriving leaves where it is what its target refuses, and tries again at its rate (R47)', () => {
+  const bench = new RabbitBench();
+  bench.queue('dead');
+  bench.queue('jobs', { 'x-max-length': 2, 'x-overflow': 'reject-publish' });
+  bench.publish('dead', 'm1 m2 m3 m4');
+  bench.command({ type: 'redrive', queue: 'dead', to: 'jobs' });
+  expect([bench.depth('dead'), bench.depth('jobs')]).toEqual(['2+0', '2+0']);
+  bench.command({ type: 'redrive', queue: 'dead', to: 'jobs', perSecond: 1 });
+  bench.wait(500);
+  expect([bench.depth('dead'), bench.drain('jobs')]).toEqual(['2+0', 'm1 m2']);
+  bench.wait(1000);
+  expect([bench.drain('dead'), bench.drain('jobs')]).toEqual(['m4', 'm3']);
+});
+
 test('redriving takes each message to where that one died, also where priorities mix (R57)', () => {
   const bench = new RabbitBench({ version: '4.2' });
   bench.queue('dead', QUORUM);
