@@ -1,7 +1,7 @@
 // The page in the sizes that people have: a phone upright and on its side, text at twice its size, paper.
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { placeOf, presentLine, settled } from './lab.ts';
+import { openPanel, placeOf, presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 /** How much of an element is really in sight, px from top to bottom: neither beyond the page's edge nor under the time controls. */
@@ -40,6 +40,21 @@ it.each([
   await expect.poll(() => seenHeight(page, '.log button[aria-current="step"]')).toBeGreaterThan(20);
   const box = page.getByRole('article', { name: new RegExp(`^Producer ${producer}`) });
   await expect.poll(() => box.locator('.about').innerText()).toMatch(words);
+  await close();
+});
+
+it('on a phone no panel makes the page longer than the screen', async () => {
+  const { page, close } = await openPage('#scenario=partition-key', {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    reducedMotion: 'reduce',
+  });
+  await settled(page);
+  for (const name of await page.getByRole('tab').allInnerTexts()) {
+    await openPanel(page, name);
+    const beyond = await page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
+    expect(beyond, name).toBe(0);
+  }
   await close();
 });
 
