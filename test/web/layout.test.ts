@@ -91,6 +91,8 @@ it('the outputs of a consumer are linked to their queue, a producer’s own stor
   expect(linked('routing/late-subscriber')).not.toContain('goals/phone → screen');
   expect(linked('routing/stream-late-reader')).toContain('readings → student');
   expect(linked('pipelines/order-services')).toContain('stock-keeper → events');
+  // Within a transaction.
+  expect(linked('pipelines/one-invoice')).toContain('in-one → sealed-invoices');
 });
 
 it('every link keeps to the stage, also those that go around what stands between', () => {

@@ -170,6 +170,19 @@ it('a share group has a start offset, and both groups have room to say theirs', 
   expect(words.some((text) => text.startsWith('shared'))).toBe(true);
 });
 
+it('what nobody has committed yet lags by all of the log, also where there are no replicas', () => {
+  const { at } = staged(`
+title: Nothing is committed yet
+duration: 20s
+broker: kafka
+topics: { rides: { partitions: 1 } }
+producers: { app: { to: rides, rate: 1/s, messages: 5 } }
+consumers: { billing: { from: rides, process: 30s, auto.offset.reset: earliest } }
+`);
+  const words = at(15_000_000).words.map(({ text }) => text);
+  expect(words.filter((text) => /^(lag|committed) /.test(text))).toEqual(['lag 5']);
+});
+
 it('the offsets of groups that stand at one place stand beside each other', () => {
   const { at } = stagedFile('kafka-log/changelog');
   for (const width of [1000, 390]) {

@@ -86,7 +86,10 @@ export function linksOf(scenario: Scenario, parts: Parts): Link[] {
         add(placeKey(place.id), actorKey(consumer.id), { dynamic: place.name !== place.parent });
     }
     for (const key of storeKeys(spec.effect.store)) add(actorKey(consumer.id), key);
-    for (const key of spec.produces.flatMap(({ to }) => to).flatMap(named)) add(actorKey(consumer.id), key);
+    // What is written on within a transaction is an output as well.
+    const forward = spec.options['forward.to'];
+    const outputs = [...spec.produces.flatMap(({ to }) => to), ...(typeof forward === 'string' ? [forward] : [])];
+    for (const key of outputs.flatMap(named)) add(actorKey(consumer.id), key);
   }
   for (const { from, to } of deadLettersOf(scenario, [...queues, ...parts.partitions])) {
     add(placeKey(from.id), placeKey(to.id), { dashed: true });

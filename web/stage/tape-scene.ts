@@ -317,7 +317,8 @@ function worstLag(partition: PartitionState, topology: Topology): number | null 
   }
   if (worst !== null) return worst;
   const isRead = topology.groups.some((group) => group?.assignment.some((one) => one.partition === partition.place));
-  return isRead ? Math.max(0, partition.watermark - partition.logStart) : null;
+  const end = partition.hasWatermark ? partition.watermark : partition.end;
+  return isRead ? Math.max(0, end - partition.logStart) : null;
 }
 
 /** Position of a node's bit in an in-sync mask: `b1` is bit 0. */

@@ -27,6 +27,8 @@ export interface Placed {
   readonly row: number;
   /** Its label covers no other in its row. */
   readonly named: boolean;
+  /** Its bar covers another in its row: there were too few. */
+  readonly covers: boolean;
 }
 
 /** Between two bars, and between two labels. */
@@ -47,11 +49,24 @@ export function rowsOf(bars: readonly Labelled[], width: number, rowsMax: number
     const labelFits = (row: number): boolean => left >= (labelEnds[row] ?? -Infinity) + LABEL_GAP;
     const rows = Array.from({ length: rowsMax }, (_, row) => row);
     const row = rows.find((one) => barFits(one) && labelFits(one)) ?? rows.find(barFits) ?? rowsMax - 1;
+    const covers = !barFits(row);
     const named = text !== '' && labelFits(row);
     barEnds[row] = Math.max(barEnds[row] ?? -Infinity, x + w);
     if (named) labelEnds[row] = left + wide;
-    return { row, named };
+    return { row, named, covers };
   });
+}
+
+/** As `rowsOf`, in as few rows as hide no bar: at least `rowsLeast`, at most `rowsMax`. With fewer rows some labels have no room. */
+export function fewRowsOf(
+  bars: readonly Labelled[],
+  width: number,
+  rowsLeast: number,
+  rowsMax: number,
+): readonly Placed[] {
+  const placed = rowsOf(bars, width, rowsLeast);
+  const isEnough = rowsLeast >= rowsMax || !placed.some(({ covers }) => covers);
+  return isEnough ? placed : fewRowsOf(bars, width, rowsLeast + 1, rowsMax);
 }
 
 /** Where marks at these places, in rising order, are to stand so that each can be hit: moved on until they are `gap` apart, and back from the end where that is too far. */
