@@ -107,16 +107,19 @@ export class SharePartition {
     return this.#records.get(offset);
   }
 
-  /** Hands one offset to a member: it is locked, and this delivery counts. Undefined when somebody has it or it is final. Source: K102. */
+  /**
+   * Hands one offset to a member: it is locked, and this delivery counts. Undefined when somebody has it or it is final. One that was left out of the window's
+   * acquisitions so far can be handed out like any other. Source: K102.
+   */
   acquireOne(owner: string, offset: number, now: Micros): Readonly<ShareRecord> | undefined {
     if (offset < this.#start) return undefined;
     let record = this.#records.get(offset);
     if (record === undefined) {
-      if (offset < this.#end) return undefined;
       if (this.#records.size === 0) this.#start = offset;
       record = { offset, state: 'AVAILABLE', deliveryCount: 0, owner: '', lockedUntilUs: 0 };
       this.#records.set(offset, record);
-      this.#end = offset + 1;
+      if (offset < this.#end) this.#sort();
+      else this.#end = offset + 1;
     } else if (record.state !== 'AVAILABLE') return undefined;
     else this.#available--;
     record.state = 'ACQUIRED';
@@ -294,6 +297,13 @@ export class SharePartition {
     record.owner = '';
     record.lockedUntilUs = 0;
     ended({ offset, state, deliveryCount, owner });
+  }
+
+  /** Puts the offsets in their order again, as one came between. */
+  #sort(): void {
+    const ordered = [...this.#records].sort(([a], [b]) => a - b);
+    this.#records.clear();
+    for (const [offset, record] of ordered) this.#records.set(offset, record);
   }
 
   #count(state: ShareState, by: number): void {

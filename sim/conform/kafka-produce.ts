@@ -132,7 +132,9 @@ class ReplicatedPartition {
   happen(text: string, waited: boolean): void {
     const clauses = withoutBrackets(text);
     let unclean = /unclean\.leader\.election\.enable\s*=\s*true|\bunclean election\b/.test(clauses);
-    for (const clause of clauses.split(/,\s*(?:but |and |then )?| and then |; /)) {
+    // When it happened is part of what happened, also behind a comma.
+    const whole = clauses.replace(/,\s*(?=(?:before|without|while) )/g, ' ');
+    for (const clause of whole.split(/,\s*(?:but |and |then )?| and then |; /)) {
       const said = clause.trim();
       const [, many, , followers] =
         /^(followers?|replicas?|brokers?) ((\d+(?:(?:, | and )\d+)*)) (?:replicates?|fetche?s|copy|copies)\b/.exec(
@@ -158,9 +160,10 @@ class ReplicatedPartition {
       else if (out !== undefined) this.#confirm(this.#set.isr.filter((one) => one !== Number(out)));
       else if (NOT_COPIED.test(said)) this.#timedOut ||= /\btime-?out\b|\btime\b/.test(said);
       else if (gone !== null) {
-        const unseen = /\bbefore (?:any|the|a|its|it)?\s*(?:follower|replica|broker|fetch|replicat|copy|copied)/.test(
-          gone[3] ?? '',
-        );
+        const unseen =
+          /\b(?:before|without|while no) (?:any|the|a|its|it)?\s*(?:follower|replica|broker|fetch|replicat|copy|copied)/.test(
+            gone[3] ?? '',
+          );
         if (waited && !unseen && this.#set.isr.length > 1) this.replicate();
         this.#alive.delete(gone[2] === undefined ? this.#leader : Number(gone[2]));
         this.#elect(unclean);
@@ -171,7 +174,7 @@ class ReplicatedPartition {
       } else if (/^(?:(?:an )?unclean election|(?:with )?unclean\.leader\.election\.enable\s*=\s*\w+)$/.test(said))
         this.#elect(unclean);
       else if (
-        /^(?:a |the )?(?:clean )?election\b|^(?:a |another |the )?(?:new )?(?:leader|replica|follower|broker|ISR member)\b.*\b(?:is elected|takes over|becomes (?:the )?leader)\b|^(?:broker|follower|replica) \d+ (?:becomes (?:the )?leader|is elected)\b/.test(
+        /^(?:a |the )?(?:clean )?election\b|^(?:a |another |the )?(?:new )?(?:leader|replica|follower|broker|ISR member)\b.*\b(?:is elected|takes over|becomes (?:the )?leader)\b|^leadership (?:moves|passes) to (?:broker|follower|replica) \d+\b|^(?:broker|follower|replica) \d+ (?:becomes (?:the )?leader|is elected)\b/.test(
           said,
         )
       )

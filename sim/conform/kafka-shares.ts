@@ -5,6 +5,7 @@
 import {
   type AcknowledgeType,
   SHARE_TRANSITIONS,
+  type ShareEnd,
   type ShareError,
   type ShareOptions,
   SharePartition,
@@ -59,6 +60,8 @@ class Shared {
   readonly results: Json[] = [];
   lastAcquired: JsonTable | null = null;
   afterRelease: ((expected: Fields, findings: Findings) => void) | null = null;
+  /** What became of offsets when their deliveries ended; the partition itself forgets those that its start has passed. */
+  readonly #ends = new Map<number, ShareEnd>();
   /** Offsets that hold a record; null: all. */
   readonly #log: ReadonlySet<number> | null;
   readonly #lockUs: Micros;
@@ -70,11 +73,26 @@ class Shared {
     this.partition = new SharePartition(start, options);
   }
 
+  readonly #ended = (end: ShareEnd): void => void this.#ends.set(end.offset, end);
+
+  /** State and deliveries of each offset that was handed out, also of those that are final and passed by the start. */
+  states(): ReadonlyMap<number, Json> {
+    const { partition } = this;
+    const states = new Map<number, Json>();
+    for (const { offset, state, deliveryCount } of this.#ends.values())
+      if (offset < partition.startOffset && state !== 'AVAILABLE') states.set(offset, [state, deliveryCount]);
+    for (let offset = partition.startOffset; offset < partition.endOffset; offset++) {
+      const record = partition.record(offset);
+      if (record !== undefined) states.set(offset, [record.state, record.deliveryCount]);
+    }
+    return states;
+  }
+
   step(op: Fields): void {
     if (op.has('acquire')) this.#acquire(op.fields('acquire'));
     else if (op.has('ack')) this.#acknowledge(op.fields('ack'));
     else if (op.has('memberLeaves')) {
-      this.partition.memberGone(op.text('memberLeaves'), () => undefined);
+      this.partition.memberGone(op.text('memberLeaves'), this.#ended);
       this.results.push('ok');
     } else if (op.has('advance') || op.has('advanceMs')) {
       this.#advance(op.get('advance') ?? op.get('advanceMs') ?? null);
@@ -85,6 +103,7 @@ class Shared {
       this.results.push('ok');
     } else if (op.flag('restart')) {
       this.partition.restore(this.partition.snapshot());
+      this.#ends.clear();
       this.results.push('ok');
     } else throw new UnknownShape(`the operation ${Object.keys(op.record).join(', ')}`);
     op.skip('note').end();
@@ -143,20 +162,14 @@ class Shared {
       error = 'INVALID_RECORD_STATE';
     for (const [first, last] of parts) {
       if (error !== 'NONE') break;
-      error = this.partition.acknowledge(
-        owner,
-        first,
-        last,
-        (offset) => typeAt(offset) ?? 'GAP',
-        this.#now,
-        () => undefined,
-      );
+      const type = (offset: number): AcknowledgeType => typeAt(offset) ?? 'GAP';
+      error = this.partition.acknowledge(owner, first, last, type, this.#now, this.#ended);
     }
     this.results.push(error === 'NONE' ? 'ok' : error);
     const releases = single === 'RELEASE' || [...types.values()].includes('RELEASE');
     if (releases && this.afterRelease === null) {
       const { partition } = this;
-      const state = shownStates(partition);
+      const state = this.states();
       const seen = positionsOf(partition);
       this.afterRelease = (expected, findings) => {
         if (expected.has('state')) compareStates('afterRelease', expected.table('state'), state, findings);
@@ -172,7 +185,7 @@ class Shared {
     if (typeof value === 'number') this.#now += value * 1000;
     else if (typeof value === 'string' && /^past\b.*\block/.test(value)) this.#now += this.#lockUs + 1000;
     else throw new UnknownShape(`the advance ${JSON.stringify(value)}`);
-    this.partition.expire(this.#now, () => undefined);
+    this.partition.expire(this.#now, this.#ended);
   }
 }
 
@@ -216,7 +229,7 @@ function operations(input: Fields, expected: Fields, findings: Findings): void {
   });
   for (const op of ops) shared.step(op);
   const { partition } = shared;
-  if (expected.has('state')) compareStates('state', expected.table('state'), shownStates(partition), findings);
+  if (expected.has('state')) compareStates('state', expected.table('state'), shared.states(), findings);
   if (expected.has('afterRelease')) {
     if (shared.afterRelease === null) throw new UnknownShape('afterRelease without a RELEASE');
     shared.afterRelease(expected.fields('afterRelease'), findings);
@@ -235,15 +248,6 @@ function operations(input: Fields, expected: Fields, findings: Findings): void {
     const single = name === 'acquiredCount' && !isList(wanted) ? (shared.acquiredCounts.at(-1) ?? null) : value;
     findings.same(name, wanted, single);
   }
-}
-
-function shownStates(partition: SharePartition): ReadonlyMap<number, Json> {
-  const states = new Map<number, Json>();
-  for (let offset = partition.startOffset; offset < partition.endOffset; offset++) {
-    const record = partition.record(offset);
-    if (record !== undefined) states.set(offset, [record.state, record.deliveryCount]);
-  }
-  return states;
 }
 
 /** `5` or `5-9` -> [state, deliveries], or the state alone; what is not listed is not compared. */
