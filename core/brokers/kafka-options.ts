@@ -481,9 +481,8 @@ export const PRODUCER_OPTIONS: OptionTable = {
   'delivery.timeout.ms': {
     type: 'duration',
     unit: 'ms',
-    default: 120 * SECOND,
     min: 0,
-    doc: 'A record whose fate is not known so long after send() has failed, although it may be in the log.',
+    doc: 'A record whose fate is not known so long after send() has failed, although it may be in the log. Left out it is 2 min, or linger.ms + request.timeout.ms where that is more; said explicitly and shorter than that it is an error.',
     source: 'K25, K28',
   },
   'request.timeout.ms': {

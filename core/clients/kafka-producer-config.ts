@@ -38,6 +38,9 @@ export interface ProducerConfig {
 }
 
 const MAX_INT = 2_147_483_647;
+const NEVER = Number.MAX_SAFE_INTEGER;
+/** `delivery.timeout.ms` that nobody has set, unless a batch would have no time for its first try. */
+const DELIVERY_TIMEOUT_US = 120_000_000;
 
 /** What is wrong with a producer's settings, as the real client's ConfigException says; '' when they go together. Source: K25, K30. */
 export function producerConfigError(options: OptionValues): string {
@@ -53,9 +56,7 @@ export function producerConfigError(options: OptionValues): string {
     if (retries === 0) return `${cause} needs retries above 0.`;
     if (inFlight > 5) return `${cause} needs max.in.flight.requests.per.connection of at most 5.`;
   }
-  const linger = numberOf(options, 'linger.ms', 5_000);
-  const request = numberOf(options, 'request.timeout.ms', 30_000_000);
-  if (numberOf(options, 'delivery.timeout.ms', 120_000_000) < linger + request) {
+  if (numberOf(options, 'delivery.timeout.ms', NEVER) < leastDeliveryUs(options)) {
     return 'delivery.timeout.ms must be at least linger.ms + request.timeout.ms.';
   }
   return '';
@@ -73,7 +74,11 @@ export function producerConfig(options: OptionValues): ProducerConfig {
     idempotent: wanted && acks === -1 && retries > 0 && maxInFlight <= 5,
     retries,
     maxInFlight,
-    deliveryTimeoutUs: numberOf(options, 'delivery.timeout.ms', 120_000_000),
+    deliveryTimeoutUs: numberOf(
+      options,
+      'delivery.timeout.ms',
+      Math.max(DELIVERY_TIMEOUT_US, leastDeliveryUs(options)),
+    ),
     transactionalId: textOf(options, 'transactional.id'),
     transactionTimeoutUs: numberOf(options, 'transaction.timeout.ms', 60_000_000),
     batchSize: numberOf(options, 'batch.size', 16_384),
@@ -92,6 +97,11 @@ export function producerConfig(options: OptionValues): ProducerConfig {
     adaptive: booleanOf(options, 'partitioner.adaptive.partitioning.enable', true),
     tombstones: textOf(options, 'tombstone.attribute'),
   };
+}
+
+/** A batch waits for `linger.ms` and its first answer for `request.timeout.ms`. Source: K25; apache/kafka: KafkaProducer.java#configureDeliveryTimeout. */
+function leastDeliveryUs(options: OptionValues): Micros {
+  return numberOf(options, 'linger.ms', 5_000) + numberOf(options, 'request.timeout.ms', 30_000_000);
 }
 
 function acksOf(options: OptionValues): -1 | 0 | 1 {

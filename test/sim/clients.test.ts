@@ -163,3 +163,14 @@ network: { latency: 90ms }
     expect(factsOf(trace, 'appended')).toHaveLength(3);
   },
 );
+
+it('waits as long for the fate of a record as its producer waits for an answer, when that is more than 2 min (K25)', () => {
+  const { trace } = runOf(`
+broker: kafka
+duration: 10min
+topics: { rides: {} }
+producers: { dispatcher: { to: rides, rate: 1/s, messages: 1, request.timeout.ms: 3min } }
+timeline: [{ at: 500ms, pause: b1, for: 5min }]`);
+  const [gaveUp] = factsOf(trace, 'gave-up');
+  expect(trace.time(gaveUp ?? 0) - trace.time(factsOf(trace, 'produced')[0] ?? 0)).toBe(180_005_000);
+});

@@ -14,6 +14,14 @@ describe('producer settings (K25, K30)', () => {
     expect(producerConfig({})).toMatchObject({ acks: -1, idempotent: true, retries: 2147483647, maxInFlight: 5 });
   });
 
+  it('give a record up only after linger.ms and request.timeout.ms, unless delivery.timeout.ms is said (K25)', () => {
+    const patient = { 'request.timeout.ms': 180 * SECOND };
+    expect(producerConfigError(patient)).toBe('');
+    expect(producerConfig(patient).deliveryTimeoutUs).toBe(180 * SECOND + 5_000);
+    expect(producerConfigError({ ...patient, 'delivery.timeout.ms': 120 * SECOND })).toContain('delivery.timeout.ms');
+    expect(producerConfig({}).deliveryTimeoutUs).toBe(120 * SECOND);
+  });
+
   it('drop idempotence that nobody asked for when acks is not all', () => {
     expect([producerConfigError({ acks: 1 }), producerConfig({ acks: 1 }).idempotent]).toEqual(['', false]);
   });
