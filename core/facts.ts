@@ -67,6 +67,7 @@ export const REASONS = [
   'circuit open',
   'too old',
   'no progress',
+  'partitions added',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -129,6 +130,7 @@ export const R: Readonly<Record<Reason, number>> = {
   'circuit open': 54,
   'too old': 55,
   'no progress': 56,
+  'partitions added': 57,
 };
 
 /** Fate of a hop in `sent`: detail = hop + 8 × fate, with `hop` an index of HOPS. */

@@ -1,7 +1,8 @@
 /**
  * What every machine of a Kafka cluster and every client of it knows from the start: the nodes, the topics with their partitions and replicas, and
  * which partition of an internal topic coordinates a name. It is the same object for all and says nothing of who leads: that is learnt
- * by messages. The one thing here that changes is the count of deliveries, which no broker keeps: it numbers the attempts in the trace.
+ * by messages. Partitions may be added; who has not yet been told of one must not ask for it here, but count those that it knows of. The
+ * count of deliveries is kept by no broker: it numbers the attempts in the trace.
  */
 import type { Setup } from '../machine.ts';
 import type { OptionValues } from '../options.ts';
@@ -70,7 +71,29 @@ export class KafkaCluster {
   /** Adds a topic; partition n's preferred leader is node n modulo the number of nodes. Source: K14. */
   addTopic(topic: string, partitions: number, replicationFactor: number, config: TopicConfig): void {
     for (let number = 0; number < partitions; number++)
-      this.#addPartition(topic, number, replicationFactor, config, false);
+      this.#addPartition(
+        topic,
+        number,
+        this.#replicasOf(number, replicationFactor, () => true),
+        config,
+        false,
+      );
+  }
+
+  /**
+   * Gives a topic so many partitions, with as many replicas as it has, preferably on nodes that are alive. Only more, never fewer: what is not more, or is
+   * of no topic here, is refused (INVALID_PARTITIONS), and so is what no living node could take. True when there are more now. Source: K1; KIP-195.
+   */
+  growTopic(topic: string, partitions: number, isAlive: (broker: BrokerNumber) => boolean): boolean {
+    const before = this.partitionsOf(topic);
+    const first = before[0] === undefined ? undefined : this.partition(before[0]);
+    if (first === undefined || first.place === 0 || partitions <= before.length) return false;
+    if (!this.nodes.some((_, i) => isAlive(i + 1))) return false;
+    for (let number = before.length; number < partitions; number++) {
+      const replicas = this.#replicasOf(number, first.replicas.length, isAlive);
+      this.#addPartition(topic, number, replicas, first.config, false);
+    }
+    return true;
   }
 
   /** Actor of a node by its number; 0 for none. */
@@ -92,6 +115,12 @@ export class KafkaCluster {
   /** Partitions of a topic by number; empty when it does not exist. */
   partitionsOf(topic: string): readonly PartitionIndex[] {
     return this.#byTopic.get(topic) ?? [];
+  }
+
+  /** Those of them that somebody knows of who was told of so many partitions in all: each of a lower index. */
+  knownOf(topic: string, told: number): readonly PartitionIndex[] {
+    const all = this.partitionsOf(topic);
+    return (all[all.length - 1] ?? 0) < told ? all : all.filter((index) => index < told);
   }
 
   indexOf(name: PartitionName): PartitionIndex | undefined {
@@ -193,21 +222,30 @@ export class KafkaCluster {
 
   #internal(topic: string, number: number, replicationFactor: number, minInsyncReplicas: number): PartitionIndex {
     const known = this.#byName.get(partitionName(topic, number));
-    return known ?? this.#addPartition(topic, number, replicationFactor, internalTopicConfig(minInsyncReplicas), true);
+    if (known !== undefined) return known;
+    const replicas = this.#replicasOf(number, replicationFactor, () => true);
+    return this.#addPartition(topic, number, replicas, internalTopicConfig(minInsyncReplicas), true);
+  }
+
+  /** As many nodes as there shall be replicas, in turn from the one whose turn it is; those that are alive come first. Source: K14. */
+  #replicasOf(number: number, factor: number, isAlive: (broker: BrokerNumber) => boolean): BrokerNumber[] {
+    const alive: BrokerNumber[] = [];
+    const others: BrokerNumber[] = [];
+    for (let i = 0; i < this.nodeCount; i++) {
+      const broker = ((number + i) % this.nodeCount) + 1;
+      (isAlive(broker) ? alive : others).push(broker);
+    }
+    return [...alive, ...others].slice(0, factor);
   }
 
   #addPartition(
     topic: string,
     number: number,
-    replicationFactor: number,
+    replicas: readonly BrokerNumber[],
     config: TopicConfig,
     internal: boolean,
   ): PartitionIndex {
     const index = this.partitions.length;
-    const replicas: BrokerNumber[] = [];
-    for (let i = 0; i < Math.min(replicationFactor, this.nodeCount); i++) {
-      replicas.push(((number + i) % this.nodeCount) + 1);
-    }
     const place = internal ? 0 : this.#setup.place(`${topic}/${number}`, 'partition', topic);
     const name = partitionName(topic, number);
     this.partitions.push({ index, topic, number, name, place, replicas, config });

@@ -5,13 +5,14 @@
  * former session had not ended.
  */
 import { F } from '../facts.ts';
-import type { Machine, Out, Wire } from '../machine.ts';
+import type { Command, Machine, Out, Wire } from '../machine.ts';
 import { booleanOf, numberOf } from '../options.ts';
 import { type ElectionKind, electLeader, elrAfter } from '../parts/leader-election.ts';
 import type { BrokerNumber } from '../parts/replica-set.ts';
 import type { ActorId, Micros } from '../types.ts';
 import type { KafkaCluster, PartitionIndex } from './kafka-cluster.ts';
 import { durationOf } from './kafka-options.ts';
+import { addedPartitions } from './kafka-settings.ts';
 import type {
   AlterPartitionRequest,
   BrokerHeartbeat,
@@ -98,6 +99,15 @@ export class KafkaController implements Machine {
     this.#armSessions(out);
   }
 
+  /** More partitions for a topic (CreatePartitions): they are there at once, and the nodes are told. Source: K1. */
+  command(command: Command, out: Out): void {
+    const added = command.type === 'set' ? addedPartitions(command) : undefined;
+    if (added === undefined) return;
+    const isAlive = (broker: BrokerNumber): boolean => this.#brokers[broker - 1]?.fenced === false;
+    this.#cluster.growTopic(added.topic, added.partitions, isAlive);
+    if (this.#addPartitions(out)) this.#tellAll(out);
+  }
+
   crash(): void {}
 
   restart(out: Out): void {
@@ -130,12 +140,20 @@ export class KafkaController implements Machine {
   #addPartitions(out: Out): boolean {
     const known = this.#partitions.length;
     for (let index = known; index < this.#cluster.partitions.length; index++) {
-      const state = initialState(this.#cluster, index);
+      const state = this.#bornState(index);
       this.#partitions.push(state);
       this.#record(index, state, false, out);
     }
     if (this.#partitions.length > known) this.#version++;
     return this.#partitions.length > known;
+  }
+
+  /** A new partition: whoever is alive is in sync, and the first of these leads. Nobody alive: the first may lead when it is back. */
+  #bornState(index: PartitionIndex): PartitionState {
+    const state = initialState(this.#cluster, index);
+    const isr = state.isr.filter((broker) => this.#brokers[broker - 1]?.fenced === false);
+    if (isr.length === state.isr.length) return state;
+    return isr.length === 0 ? { ...state, leader: 0 } : { ...state, leader: isr[0] ?? 0, isr };
   }
 
   #heartbeat(from: ActorId, heartbeat: BrokerHeartbeat, out: Out): void {
@@ -269,7 +287,7 @@ export class KafkaController implements Machine {
 
   #record(index: PartitionIndex, state: PartitionState, unclean: boolean, out: Out): void {
     const { place } = this.#cluster.partition(index);
-    if (place === 0) return;
+    if (place === 0 || state.leader === 0) return;
     out.fact(F.elected, 0, place, this.#cluster.actorOf(state.leader), state.leaderEpoch, unclean ? 1 : 0);
     this.#recordIsr(index, state, out);
   }

@@ -158,6 +158,7 @@ export class Coordinators {
   #logOf(hosted: Hosted): CoordinatorLog {
     return {
       cluster: this.#partitions.cluster,
+      told: () => this.#partitions.states.length,
       append: (records, producerId, epoch, out, done) =>
         this.#appendInternal(hosted, records, producerId, epoch, out, done),
     };

@@ -5,7 +5,7 @@
  */
 import { F, R } from '../facts.ts';
 import type { Out } from '../machine.ts';
-import type { PartitionName } from '../parts/assignment.ts';
+import type { PartitionName, TopicSizes } from '../parts/assignment.ts';
 import {
   EpochGroup,
   type EpochGroupError,
@@ -23,6 +23,8 @@ interface Hosted {
   readonly name: string;
   readonly place: PlaceId;
   readonly state: EpochGroup;
+  /** Of so many partitions in all its node knew when it last looked how many the topics have. */
+  sizedFor: number;
   /** Who each member is. Replaced as a whole: what was written down still holds it. */
   consumers: ReadonlyMap<string, ActorId>;
   /** What each member was told last that it may own; missing for one that was not heard of since this node leads. */
@@ -53,6 +55,8 @@ export class EpochGroups {
   learn({ group, snapshot, consumers }: Extract<CoordinatorRecord, { type: 'epoch-group' }>, out: Out): void {
     const hosted = this.#group(group, snapshot.kind);
     hosted.state.restore(snapshot, out.now);
+    // Partitions may have been added since: to be looked at with the next heartbeat.
+    hosted.sizedFor = 0;
     hosted.consumers = consumers;
     // What the former leader did not bring to its end is this one's to end.
     hosted.rebalancing = !hosted.state.isStable;
@@ -116,6 +120,7 @@ export class EpochGroups {
   heartbeat(from: ActorId, request: EpochHeartbeatRequest, kind: EpochGroupKind, out: Out): void {
     const group = this.#group(request.group, kind);
     const { memberId } = request;
+    this.#resize(group, out);
     const before = group.state.member(memberId);
     const groupEpoch = group.state.epoch;
     const had = before === undefined ? 0 : before.assigned.length + before.revoking.length;
@@ -180,9 +185,6 @@ export class EpochGroups {
     const known = this.#groups.get(name);
     if (known !== undefined) return known;
     const { cluster } = this.#log;
-    const topics = new Map<string, number>();
-    for (const { topic, place } of cluster.partitions)
-      if (place !== 0) topics.set(topic, cluster.partitionsOf(topic).length);
     const assignors = cluster.options['group.consumer.assignors'];
     const group: Hosted = {
       name,
@@ -197,8 +199,9 @@ export class EpochGroups {
           assignor: Array.isArray(assignors) && assignors[0] === 'range' ? 'range' : 'uniform',
           maxSize: kind === 'share' ? integerOf(cluster.options, 'group.share.max.size') : MANY,
         },
-        topics,
+        this.#sizes(),
       ),
+      sizedFor: this.#log.told(),
       consumers: new Map(),
       told: new Map(),
       change: 0,
@@ -210,8 +213,26 @@ export class EpochGroups {
     return group;
   }
 
-  #news(group: Hosted, out: Out): EpochNews {
-    let reason = R['joined the group'];
+  /** How many partitions the topics have, as far as this node was told. */
+  #sizes(): TopicSizes {
+    const { cluster, told } = this.#log;
+    const topics = new Map<string, number>();
+    for (const { topic, place } of cluster.partitions)
+      if (place !== 0 && !topics.has(topic)) topics.set(topic, cluster.knownOf(topic, told()).length);
+    return topics;
+  }
+
+  /** Looks, when the node was told of more partitions since, whether they are of a topic that the group reads. Source: K53, K59. */
+  #resize(group: Hosted, out: Out): void {
+    if (group.sizedFor === this.#log.told()) return;
+    group.sizedFor = this.#log.told();
+    const { epoch } = group.state;
+    group.state.resize(this.#sizes(), this.#news(group, out, R['partitions added']));
+    if (group.state.epoch !== epoch) group.change++;
+  }
+
+  #news(group: Hosted, out: Out, because = R['joined the group']): EpochNews {
+    let reason = because;
     return {
       memberGone: (memberId, why) => {
         reason = R[why];

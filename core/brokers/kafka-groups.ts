@@ -34,6 +34,8 @@ import type {
 /** What a coordinator needs of the node that it runs on. */
 export interface CoordinatorLog {
   readonly cluster: KafkaCluster;
+  /** So many partitions in all the node has been told of. */
+  readonly told: () => number;
   /** Appends to the coordinator's partition and calls `done` when it is replicated, or cannot be. `producerId` -1: no transaction. */
   append(
     records: readonly CoordinatorRecord[],
@@ -196,6 +198,7 @@ export class GroupCoordinator {
         owned: request.owned,
         generation: request.generation,
         ...(request.instanceId === undefined ? {} : { instanceId: request.instanceId }),
+        ...(request.reason === undefined ? {} : { reason: request.reason }),
       },
       { from, id: request.id },
       out.now,

@@ -19,7 +19,7 @@ import type { GroupTimer } from './kafka-groups.ts';
 import { OffsetResets } from './kafka-offset-resets.ts';
 import { durationOf } from './kafka-options.ts';
 import { type Hosted, HostedPartitions, newHosted } from './kafka-partitions.ts';
-import { setTopicOption } from './kafka-settings.ts';
+import { addedPartitions, setTopicOption } from './kafka-settings.ts';
 import { ShareManager } from './kafka-shares.ts';
 import type { MarkerTimer } from './kafka-txns.ts';
 import type {
@@ -159,8 +159,11 @@ export class KafkaNode implements Machine {
   }
 
   command(command: Command, out: Out): void {
-    if (command.type === 'set') setTopicOption(this.#partitions, command.path, command.value, out);
-    else if (command.type === 'disk') this.#partitions.isDiskFull = command.isFull;
+    if (command.type === 'set') {
+      const added = addedPartitions(command);
+      if (added === undefined) setTopicOption(this.#partitions, command.path, command.value, out);
+      else this.#addPartitions(added.topic, added.partitions, out);
+    } else if (command.type === 'disk') this.#partitions.isDiskFull = command.isFull;
     else if (command.type === 'seek') this.#resets.begin(command.group, command.to, out);
   }
 
@@ -388,6 +391,15 @@ export class KafkaNode implements Machine {
     if (hosted?.set === undefined) return;
     hosted.set.confirm(hosted.state.isr);
     this.#partitions.advance(hosted, out);
+  }
+
+  /** As the one node, without a controller: it has and leads what is new at once. Source: K1. */
+  #addPartitions(topic: string, partitions: number, out: Out): void {
+    if (!this.#cluster.growTopic(topic, partitions, () => true)) return;
+    const { states } = this.#partitions;
+    const fresh = this.#cluster.partitions.slice(states.length).map(({ index }) => initialState(this.#cluster, index));
+    this.#partitions.states = [...states, ...fresh];
+    this.#applyStates(out, true);
   }
 
   /** Becomes leader or follower of each hosted partition as the metadata says. */

@@ -1,7 +1,20 @@
 /** What can be changed of a Kafka topic while it is in use, on one node: its leaders and logs go by the new setting from then on. */
-import type { Out } from '../machine.ts';
+import type { Command, Out } from '../machine.ts';
 import type { CompactionOptions } from '../parts/partition-log.ts';
 import type { HostedPartitions } from './kafka-partitions.ts';
+
+type SetCommand = Extract<Command, { readonly type: 'set' }>;
+
+/** Which topic is to have how many partitions; undefined when the command sets something else. It is the controller's, or the one node's. */
+export function addedPartitions({
+  path,
+  value,
+}: SetCommand): { readonly topic: string; readonly partitions: number } | undefined {
+  const [section, topic, option] = path;
+  if (section !== 'topics' || topic === undefined || option !== 'partitions' || typeof value !== 'number')
+    return undefined;
+  return { topic, partitions: value };
+}
 
 /** `topics.NAME.OPTION` with a number (µs or bytes) or a truth value. */
 export function setTopicOption(partitions: HostedPartitions, path: readonly string[], value: unknown, out: Out): void {

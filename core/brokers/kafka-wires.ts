@@ -235,6 +235,8 @@ export interface JoinGroupRequest extends GroupRequest {
   readonly assignors: readonly string[];
   readonly topics: readonly string[];
   readonly owned: readonly string[];
+  /** Why a member joins anew (KIP-800); nothing when it just joins, or because the group rebalances. */
+  readonly reason?: GroupReason;
 }
 
 export interface JoinGroupAnswer extends Answer {

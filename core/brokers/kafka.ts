@@ -24,6 +24,7 @@ import {
   TOPIC_OPTIONS,
   topicConfig,
 } from './kafka-options.ts';
+import { addedPartitions } from './kafka-settings.ts';
 import type { BrokerKind, Complaint } from './kind.ts';
 
 export const kafka: BrokerKind = {
@@ -37,6 +38,7 @@ export const kafka: BrokerKind = {
   consumers: CONSUMER_OPTIONS,
   defaultOnFailure: 'requeue',
   changeable: [
+    'partitions',
     'min.insync.replicas',
     'unclean.leader.election.enable',
     'retention.ms',
@@ -48,6 +50,16 @@ export const kafka: BrokerKind = {
     'max.compaction.lag.ms',
     'delete.retention.ms',
   ],
+  refusesChange: ({ name, option, value, before, options, brokerOptions }) => {
+    if (option !== 'partitions' || typeof value !== 'number') return null;
+    const declared = numberOf(options, 'partitions', integerOf(brokerOptions, 'num.partitions'));
+    const has = Math.max(declared, ...before.filter((one) => typeof one === 'number'));
+    if (value > has) return null;
+    return {
+      text: `\`${name}\` has ${has} ${has === 1 ? 'partition' : 'partitions'} then; ${value} would not be more.`,
+      hint: 'Kafka adds partitions and never removes one (INVALID_PARTITIONS).',
+    };
+  },
   commands: ['seek'],
   hasDisk: (node) => !node.endsWith('controller'),
   lacks: LACKS,
@@ -93,7 +105,10 @@ export const kafka: BrokerKind = {
         isShared(port)
           ? new KafkaSharePort(port, host, cluster, portSetup)
           : new KafkaConsumerPort(port, host, cluster, portSetup),
-      nodesFor: (_command: Command) => cluster.nodes,
+      nodesFor: (command: Command) =>
+        cluster.controller !== 0 && command.type === 'set' && addedPartitions(command) !== undefined
+          ? [cluster.controller]
+          : cluster.nodes,
     };
   },
 };

@@ -69,6 +69,18 @@ export interface Complaint {
   readonly text: string;
 }
 
+/** An option of a queue or a topic that a line of the timeline gives another value. */
+export interface Change {
+  readonly name: string;
+  readonly option: string;
+  readonly value: unknown;
+  /** What lines at earlier times have given it, in their order. */
+  readonly before: readonly unknown[];
+  /** Of the queue or topic as it is declared, and of its broker. */
+  readonly options: OptionValues;
+  readonly brokerOptions: OptionValues;
+}
+
 export interface BrokerKind {
   readonly kind: string;
   /** As people write it: `SQS`, `RabbitMQ`. */
@@ -87,6 +99,8 @@ export interface BrokerKind {
    * anew as a whole, its fields (`RedrivePolicy.maxReceiveCount`) where each may by itself; `*` stands for any name of a map.
    */
   readonly changeable?: readonly string[];
+  /** Why one that may change cannot be given this value, and what holds of it; null when it can. Absent where any valid value will do. */
+  refusesChange?(change: Change): { readonly text: string; readonly hint: string } | null;
   /** Which commands of the timeline its nodes carry out; absent for none of these. */
   readonly commands?: readonly ('redrive' | 'purge' | 'seek' | 'snapshot')[];
   /** Whether a node, by its name, has a disk that may be full (`fill` of the timeline); absent where none has, and `lacks.fill` says why. */

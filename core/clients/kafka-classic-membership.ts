@@ -14,7 +14,7 @@ import type {
   SyncGroupRequest,
 } from '../brokers/kafka-wires.ts';
 import type { Out, Wire } from '../machine.ts';
-import type { PartitionName } from '../parts/assignment.ts';
+import type { PartitionName, TopicSizes } from '../parts/assignment.ts';
 import { assignors } from '../parts/assignors.ts';
 import type { GroupReason } from '../parts/consumer-group.ts';
 import type { Micros } from '../types.ts';
@@ -54,6 +54,7 @@ export interface ClassicHost {
   stalled(out: Out): boolean;
 }
 
+const NO_SIZES: TopicSizes = new Map();
 const JOIN: Wire = { type: 'kafka-classic/join' };
 const HEARTBEAT: Wire = { type: 'kafka-classic/heartbeat' };
 /** How much longer than the rebalance timeout the answer to a JoinGroup is awaited. */
@@ -70,6 +71,8 @@ export class ClassicMembership implements GroupMember {
   /** What it was assigned last, in which generation; the sticky assignor remembers both until the next assignment, whatever happens meanwhile. */
   #lastAssigned: readonly PartitionName[] = [];
   #assignedGeneration = -1;
+  /** As the group's leader: how many partitions the topics had when it assigned. Undefined for anybody else: only the leader looks after that. */
+  #assignedSizes: TopicSizes | undefined;
   #beating = false;
   /** A heartbeat is on its way. */
   #open = false;
@@ -94,6 +97,13 @@ export class ClassicMembership implements GroupMember {
     return this.#memberId !== '' && this.#generation >= 0;
   }
 
+  /** Whether the topics have other numbers of partitions by now than this member, as the group's leader, has assigned. Source: K53; apache/kafka: ConsumerCoordinator.java#rejoinNeededOrPending. */
+  get isOutgrown(): boolean {
+    for (const [topic, size] of this.#assignedSizes ?? NO_SIZES)
+      if (this.#link.partitionsOf(topic).length !== size) return true;
+    return false;
+  }
+
   crash(): void {
     this.forget();
     this.#lastAssigned = [];
@@ -111,6 +121,7 @@ export class ClassicMembership implements GroupMember {
   lapse(): void {
     this.#phase = 'out';
     this.#generation = -1;
+    this.#assignedSizes = undefined;
   }
 
   /** LeaveGroup; a static member says nothing and keeps its place until its session ends. Source: K66. */
@@ -153,6 +164,7 @@ export class ClassicMembership implements GroupMember {
       rebalanceTimeoutUs,
       assignors: strategies,
       topics,
+      ...(this.isOutgrown ? { reason: 'partitions added' as const } : {}),
     };
     this.#link.ask(
       node,
@@ -200,11 +212,12 @@ export class ClassicMembership implements GroupMember {
     this.#generation = answer.generation;
     this.#phase = 'syncing';
     this.#host.joined();
+    this.#assignedSizes = answer.leader === answer.memberId ? this.#sizesOf(answer) : undefined;
     this.#beatLater(this.#options.heartbeatUs, out);
     const request: SyncGroupRequest = {
       type: 'kafka/SyncGroup',
       ...this.#identity(),
-      assignment: answer.leader === answer.memberId ? this.#assign(answer) : undefined,
+      assignment: this.#assignedSizes === undefined ? undefined : this.#assign(answer, this.#assignedSizes),
     };
     const node = this.#link.leaderOf(this.#coordinator);
     this.#link.ask(node, 'control', request, 0, out, (reply, later) => {
@@ -213,17 +226,22 @@ export class ClassicMembership implements GroupMember {
   }
 
   /** As the group's leader: who gets what. */
-  #assign(answer: JoinGroupAnswer): ReadonlyMap<string, readonly string[]> | undefined {
+  #assign(answer: JoinGroupAnswer, sizes: TopicSizes): ReadonlyMap<string, readonly string[]> | undefined {
     // A static member that came back to a stable group learns nobody's subscription, and nothing is to be assigned.
     if (answer.members.length === 0) return undefined;
+    return assignors.get(answer.assignor)?.(sizes, answer.members);
+  }
+
+  /** How many partitions the topics have, as far as it knows, to which somebody subscribes; those of its own where it learns of nobody. */
+  #sizesOf({ members }: JoinGroupAnswer): TopicSizes {
     const sizes = new Map<string, number>();
-    for (const member of answer.members) {
-      for (const topic of member.topics) {
-        const size = this.#link.cluster.partitionsOf(topic).length;
+    for (const { topics } of members.length === 0 ? [this.#options] : members) {
+      for (const topic of topics) {
+        const size = this.#link.partitionsOf(topic).length;
         if (size > 0) sizes.set(topic, size);
       }
     }
-    return assignors.get(answer.assignor)?.(sizes, answer.members);
+    return sizes;
   }
 
   /** A member that keeps what it owns while it joins gives that up before it joins anew as somebody else. Source: K57; apache/kafka: AbstractCoordinator.java#resetStateAndRejoin. */

@@ -260,7 +260,15 @@ export class KafkaConsumerPort implements ConsumerPort {
   #metadata(out: Out): void {
     if (this.#state === 'away') this.#poll(out);
     else if (this.#state === 'positioning') this.#positions.find(out);
-    else if (this.#state === 'stable') this.#read(out);
+    else if (this.#state === 'stable') {
+      if (this.#isOutgrown) this.#poll(out);
+      this.#read(out);
+    }
+  }
+
+  /** As the leader of a classic group it has assigned fewer partitions than there are, which the next poll amends. Source: K53. */
+  get #isOutgrown(): boolean {
+    return this.#membership instanceof ClassicMembership && this.#membership.isOutgrown;
   }
 
   #isOver(): boolean {
@@ -289,7 +297,8 @@ export class KafkaConsumerPort implements ConsumerPort {
     this.#lastPollUs = out.now;
     const assignment = this.#assignment;
     if (assignment !== undefined) return this.#takeOver(assignment, out);
-    if (this.#state === 'away' || (this.#needsRejoin && this.#state === 'stable')) return this.#rejoin(out);
+    if (this.#state === 'away') return this.#rejoin(out);
+    if (this.#state === 'stable' && (this.#needsRejoin || this.#isOutgrown)) return this.#rejoin(out);
     if (this.#state !== 'stable' && !this.#readsOn()) return;
     if (this.#wanted !== undefined) return this.#reconcile(this.#wanted, out);
     this.#commits.byInterval(out);

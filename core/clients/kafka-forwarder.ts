@@ -103,7 +103,7 @@ export class KafkaForwarder {
 
   /** One new message for each input, by partition. */
   #outputs(inputs: readonly Message[], out: Out): Map<PartitionIndex, Message[]> {
-    const partitions = this.#cluster.partitionsOf(this.#options.to);
+    const partitions = this.#link.partitionsOf(this.#options.to);
     const outputs = new Map<PartitionIndex, Message[]>();
     for (const { key, routingKey, attributes, amount, sizeBytes, poison } of inputs) {
       const message = out.produce({ key, routingKey, attributes, amount, sizeBytes, poison });

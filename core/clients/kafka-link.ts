@@ -106,6 +106,14 @@ export class KafkaLink {
     return this.#leaders;
   }
 
+  /**
+   * Partitions of a topic by number, as many as the brokers last told it of: one that was added since is not among them. As long as nothing is known at all those that there are.
+   * Source: K1, K53.
+   */
+  partitionsOf(topic: string): readonly PartitionIndex[] {
+    return this.knowsLeaders ? this.cluster.knownOf(topic, this.#leaders.length) : this.cluster.partitionsOf(topic);
+  }
+
   /** Actor that leads the partition, as far as known; 0 for none. */
   leaderOf(index: PartitionIndex): ActorId {
     return this.#leaders[index] ?? 0;

@@ -3,7 +3,7 @@
  * partitions, closes batches, divides those that are too large, and knows when their time is up. Sending them, and what becomes of them, is the port's
  * affair (`kafka-producer-port.ts`). Source: K10-K13, K25, K26.
  */
-import type { KafkaCluster, PartitionIndex } from '../brokers/kafka-cluster.ts';
+import type { PartitionIndex } from '../brokers/kafka-cluster.ts';
 import type { Out, Site } from '../machine.ts';
 import { partitionForKey, partitionForKeyCrc32, StickyPartitioner } from '../parts/partitioner.ts';
 import { sequenceAfter } from '../parts/producer-state.ts';
@@ -72,7 +72,6 @@ export function isResolved(batch: Batch): boolean {
 
 export class ProducerBatches {
   readonly #config: ProducerConfig;
-  readonly #cluster: KafkaCluster;
   readonly #link: KafkaLink;
   readonly #site: Site;
   readonly #partitions = new Map<PartitionIndex, Partition>();
@@ -84,7 +83,6 @@ export class ProducerBatches {
   /** `site`: of the draws of keyless records' partitions. */
   constructor(config: ProducerConfig, link: KafkaLink, site: Site) {
     this.#config = config;
-    this.#cluster = link.cluster;
     this.#link = link;
     this.#site = site;
   }
@@ -110,7 +108,7 @@ export class ProducerBatches {
 
   /** Takes a record for a topic. False when there is no such topic. */
   add(topic: string, entry: Entry, out: Out): boolean {
-    const indexes = this.#cluster.partitionsOf(topic);
+    const indexes = this.#link.partitionsOf(topic);
     if (indexes.length === 0) return false;
     const index = this.#choosePartition(topic, indexes, entry.message, out);
     const bytes = this.bytesOf(entry.message);

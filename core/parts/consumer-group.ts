@@ -27,7 +27,8 @@ export type GroupReason =
   | 'left the group'
   | 'session timeout'
   | 'poll interval exceeded'
-  | 'fenced';
+  | 'fenced'
+  | 'partitions added';
 
 export interface GroupOptions {
   /** `group.initial.rebalance.delay.ms`. Source: K50. */
@@ -52,6 +53,8 @@ export interface JoinRequest {
   readonly owned: readonly string[];
   /** Generation in which it came to own them; -1: none. */
   readonly generation: number;
+  /** Why a member joins anew, where it is its own wish. */
+  readonly reason?: GroupReason;
 }
 
 export interface JoinAnswer {
@@ -483,7 +486,7 @@ export class ConsumerGroup<Ticket> {
     }
     member.joinTicket = ticket;
     if (this.current === 'PreparingRebalance') this.completeJoinIfAllThere(now, answers);
-    else this.prepareRebalance('joined the group', now, answers);
+    else this.prepareRebalance(request.reason ?? 'joined the group', now, answers);
   }
 
   /**

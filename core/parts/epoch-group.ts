@@ -87,6 +87,8 @@ interface Session {
 export interface EpochSnapshot {
   readonly kind: EpochGroupKind;
   readonly epoch: number;
+  /** How many partitions the topics had of which the target speaks. */
+  readonly topics: TopicSizes;
   readonly target: EpochTarget;
   readonly members: readonly EpochMember[];
 }
@@ -105,7 +107,7 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 
 export class EpochGroup {
   readonly #options: EpochGroupOptions;
-  readonly #topics: TopicSizes;
+  #topics: TopicSizes;
   readonly #sessions = new Map<string, Session>();
   #epoch = 0;
   /** Replaced as a whole: what was written down still holds it. */
@@ -151,6 +153,17 @@ export class EpochGroup {
       if (member.assigned.length < (this.#target.get(member.memberId)?.length ?? 0)) return false;
     }
     return true;
+  }
+
+  /** So many partitions the topics have now. Where that is another number of what somebody reads, everybody has a new target. Source: K53, K59. */
+  resize(topics: TopicSizes, news: EpochNews): void {
+    const before = this.#topics;
+    this.#topics = topics;
+    for (const [topic, size] of topics) {
+      if (before.get(topic) === size || !this.subscribes(topic)) continue;
+      this.#retarget(news);
+      return;
+    }
   }
 
   /** A ConsumerGroupHeartbeat or ShareGroupHeartbeat. Source: K59. */
@@ -200,12 +213,13 @@ export class EpochGroup {
   snapshot(): EpochSnapshot {
     const members: EpochMember[] = [];
     for (const { member } of this.#sessions.values()) members.push(member);
-    return { kind: this.#options.kind, epoch: this.#epoch, target: this.#target, members };
+    return { kind: this.#options.kind, epoch: this.#epoch, topics: this.#topics, target: this.#target, members };
   }
 
   /** Becomes what a snapshot says; sessions begin anew. */
-  restore({ epoch, target, members }: EpochSnapshot, now: Micros): void {
+  restore({ epoch, topics, target, members }: EpochSnapshot, now: Micros): void {
     this.#epoch = epoch;
+    this.#topics = topics;
     this.#target = target;
     this.#sessions.clear();
     for (const member of members) this.restoreMember(member, now);

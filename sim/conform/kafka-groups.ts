@@ -237,7 +237,8 @@ function epochCommits(input: Fields, expected: Fields, findings: Findings): void
     new Map(),
   );
   const newest = Math.max(epoch, ...members.map((member) => member.epoch));
-  const snapshot: EpochSnapshot = { kind: 'consumer', epoch: newest, target: new Map(), members };
+  const topics = new Map<string, number>();
+  const snapshot: EpochSnapshot = { kind: 'consumer', epoch: newest, topics, target: new Map(), members };
   group.restore(snapshot, 0);
   const error = group.commitError(memberId, commit.number('memberEpoch', -1));
   findings.same('error', expected.text('error'), error);

@@ -235,8 +235,9 @@ export class Metrics {
         this.gaveUp++;
         break;
       case F.elected:
-        // The first leader of a partition is appointed, not elected.
-        if ((topology.partitions[place]?.epoch ?? 0) > 0 || time > 0) this.place(place).elections++;
+        // The first leader of a partition is appointed, not elected, whenever that partition is made.
+        if (trace.value(id) > 0 && ((topology.partitions[place]?.epoch ?? 0) > 0 || time > 0))
+          this.place(place).elections++;
         break;
       case F.crashed:
       case F.stopped: {

@@ -76,6 +76,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   });
   const durationUs = file.duration ?? 0;
   const names = onlyOnes(file);
+  const changes: Change[] = [];
   const scenario: Scenario = {
     title: file.title ?? '',
     story: file.story.trim(),
@@ -91,7 +92,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
     consumers: byName(file.consumers, (entry, name) => consumer(entry, name, brokerName(entry.broker, brokers))),
     stores: stores(file),
     network: network(file, names),
-    timeline: file.timeline.flatMap((line) => timelineEntries(source, file, line, brokers, names)),
+    timeline: file.timeline.flatMap((line) => timelineEntries(source, file, line, brokers, names, changes)),
     claims: file.claims,
     expect: file.expect.map((text) => ({ text })),
     exercised: file.exercised,
@@ -120,6 +121,7 @@ export function resolve(source: Source, file: ScenarioEntry): Scenario {
   checkSections(source, file, scenario);
   checkCommands(source, file, scenario);
   checkDeclarations(source, file, scenario);
+  checkChanges(source, scenario, changes);
   checkNames(source, file, scenario);
   checkReferences(source, file, scenario);
   checkEnds(source, file, scenario);
@@ -326,6 +328,14 @@ function link(entry: Values<typeof LINK_FIELDS>, names: ReadonlyMap<string, stri
   };
 }
 
+/** What a line of the timeline sets; at which time, where that is known beforehand. */
+interface Change {
+  readonly path: readonly string[];
+  readonly value: unknown;
+  readonly atUs: Micros | null;
+  readonly spot: Spot;
+}
+
 /** A `set:` line becomes one entry for each of its settings, with the value as the program has it (µs, bytes, distributions). */
 function timelineEntries(
   source: Source,
@@ -333,6 +343,7 @@ function timelineEntries(
   line: Line,
   brokers: Scenario['brokers'],
   names: ReadonlyMap<string, string>,
+  changes: Change[],
 ): TimelineEntry[] {
   const { label } = line;
   const when = renameWhen(line.when, names);
@@ -353,7 +364,9 @@ function timelineEntries(
       continue;
     }
     const value = found.shape.read(spot);
-    if (value !== undefined) entries.push({ when, action: { type: 'set', path: found.path, value }, label });
+    if (value === undefined) continue;
+    entries.push({ when, action: { type: 'set', path: found.path, value }, label });
+    changes.push({ path: found.path, value, atUs: when.type === 'at' ? when.atUs : null, spot });
   }
   return entries;
 }
@@ -424,12 +437,12 @@ function checkSections(source: Source, file: ScenarioEntry, scenario: Scenario):
 }
 
 /** Topics that are each of a fair size may be too many together. */
-function checkPlaces(source: Source, { topics, consumers }: Scenario): void {
+function checkPlaces(source: Source, { topics, consumers, timeline }: Scenario): void {
   let partitions = 0;
   let places = 0;
   for (const [name, { options }] of Object.entries(topics)) {
     const groups = new Set(Object.values(consumers).flatMap(({ from, group }) => (from.includes(name) ? [group] : [])));
-    const own = numberOf(options, 'partitions', 1);
+    const own = Math.max(numberOf(options, 'partitions', 1), ...addedTo(timeline, name));
     partitions += own;
     places += own * (1 + groups.size);
   }
@@ -439,6 +452,15 @@ function checkPlaces(source: Source, { topics, consumers }: Scenario): void {
     `the topics have ${partitions} partitions together.`,
     `at most ${MOST_PLACES}, where each counts once more for every group that reads it`,
   );
+}
+
+/** How many partitions lines of the timeline give to a topic. */
+function addedTo(timeline: Scenario['timeline'], topic: string): readonly number[] {
+  return timeline.flatMap(({ action }) => {
+    if (action.type !== 'set' || typeof action.value !== 'number') return [];
+    const [section, name, option] = action.path;
+    return section === 'topics' && name === topic && option === 'partitions' ? [action.value] : [];
+  });
 }
 
 /** Combinations of settings that the broker or its client refuses. */
@@ -494,6 +516,35 @@ function checkDeclarations(source: Source, file: ScenarioEntry, scenario: Scenar
       const at = option === '' ? { ...spot, node: spot.keyNode } : source.child(spot, option);
       source.error(at, `\`${name}\`: ${text.replace(/\.$/, '')}.`);
     }
+  }
+}
+
+/** Values that an option may have and that it cannot be given when a line comes, after what the lines before it have set. */
+function checkChanges(source: Source, scenario: Scenario, changes: readonly Change[]): void {
+  // Lines of one time come in the order of the file.
+  const inOrder = changes.filter(({ atUs }) => atUs !== null).sort((a, b) => (a.atUs ?? 0) - (b.atUs ?? 0));
+  for (const change of changes) {
+    const { path, value, spot } = change;
+    const [section, name = '', ...rest] = path;
+    if (section !== 'queues' && section !== 'topics') continue;
+    const declared = scenario[section][name];
+    if (declared === undefined) continue;
+    const option = rest.join('.');
+    const before = inOrder
+      .slice(0, Math.max(0, inOrder.indexOf(change)))
+      .filter((one) => one.path.join('.') === path.join('.'))
+      .map((one) => one.value);
+    const { options } = declared;
+    const brokerOptions = scenario.brokers[declared.broker]?.options ?? {};
+    const refused = kindOf(source, scenario, declared.broker)?.refusesChange?.({
+      name,
+      option,
+      value,
+      before,
+      options,
+      brokerOptions,
+    });
+    if (refused) source.error(spot, refused.text, '', refused.hint);
   }
 }
 
