@@ -348,7 +348,7 @@ export const TOPIC_OPTIONS: OptionTable = {
     type: 'integer',
     min: 1,
     max: 1000,
-    doc: 'Number of partitions; num.partitions of the broker when left out.',
+    doc: 'Number of partitions; num.partitions of the broker when left out. A `set` line of the timeline may add some, and never take one away. Clients count them by their metadata: a key may then go to another partition than before, earlier for one producer than for another.',
     source: 'K1',
   },
   'replication.factor': {
@@ -857,7 +857,7 @@ export const SIMPLIFICATIONS: readonly string[] = [
   'A share consumer does not give up on records that it was told to leave; their locks end. Share groups have no dead-letter queue (KIP-1191, K93).',
   'Kafka Connect, its dead-letter queue, and Kafka Streams are not there; forward.to writes on as a Streams application does (K92, K93).',
   'Producers’ clocks are right, so no timestamp is refused (K8).',
-  'Topics are declared, none is made by being named (auto.create.topics.enable), and they keep their number of partitions for a whole run (K1).',
+  'Topics are declared, none is made by being named (auto.create.topics.enable). A client that has heard of no broker yet goes by the partitions that there are; the real one waits for its first metadata (K1).',
   'Transactions follow version 1 of their protocol: partitions are added by AddPartitionsToTxn before they are written to, and the epoch rises with InitProducerId and with fencing. With transaction.version 2 (KIP-890), which new clusters have since 4.0, the first write adds a partition, and the epoch rises with the end of each transaction (K38, K47).',
   'With idempotence, after one batch of a partition has failed, its later ones wait until its fate is known, and in the next epoch the numbers of all partitions begin anew, once nothing sent before is in doubt (K35).',
   'With group.protocol consumer, a static member whose former self has not been given up yet asks again and again, as if its process were restarted each time; the real client stops with UNRELEASED_INSTANCE_ID (K66).',

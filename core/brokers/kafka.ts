@@ -58,6 +58,7 @@ export const kafka: BrokerKind = {
     return {
       text: `\`${name}\` has ${has} ${has === 1 ? 'partition' : 'partitions'} then; ${value} would not be more.`,
       hint: 'Kafka adds partitions and never removes one (INVALID_PARTITIONS).',
+      instead: has + 1,
     };
   },
   commands: ['seek'],

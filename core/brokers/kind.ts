@@ -81,6 +81,13 @@ export interface Change {
   readonly brokerOptions: OptionValues;
 }
 
+export interface Refusal {
+  readonly text: string;
+  readonly hint: string;
+  /** A value that would do. */
+  readonly instead: number;
+}
+
 export interface BrokerKind {
   readonly kind: string;
   /** As people write it: `SQS`, `RabbitMQ`. */
@@ -99,8 +106,8 @@ export interface BrokerKind {
    * anew as a whole, its fields (`RedrivePolicy.maxReceiveCount`) where each may by itself; `*` stands for any name of a map.
    */
   readonly changeable?: readonly string[];
-  /** Why one that may change cannot be given this value, and what holds of it; null when it can. Absent where any valid value will do. */
-  refusesChange?(change: Change): { readonly text: string; readonly hint: string } | null;
+  /** Why one that may change cannot be given this value, and one that it can be given; null when it can. Absent where any valid value will do. */
+  refusesChange?(change: Change): Refusal | null;
   /** Which commands of the timeline its nodes carry out; absent for none of these. */
   readonly commands?: readonly ('redrive' | 'purge' | 'seek' | 'snapshot')[];
   /** Whether a node, by its name, has a disk that may be full (`fill` of the timeline); absent where none has, and `lacks.fill` says why. */

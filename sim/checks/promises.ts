@@ -525,6 +525,8 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): Setting | ''
   if (producer.key === null) return 'a producer without a key';
   if (kind === 'kafka') {
     if (textOf(producer.options, 'partitioner', 'default') === 'round-robin') return 'partitioner: round-robin';
+    const grown = producer.to.find((topic) => isGrown(scenario, topic));
+    if (grown !== undefined) return `set: topics.${grown}.partitions (a key may go to another partition from then on)`;
     if (isIdempotent(producer.options) || numberOf(producer.options, 'max.in.flight.requests.per.connection', 5) === 1)
       return '';
     return numberOf(producer.options, 'retries', 1) === 0
@@ -547,6 +549,11 @@ function sendOrderRisk(scenario: Scenario, producer: ProducerSpec): Setting | ''
   // Per partition and producer, and what is sent again goes in its order (P13).
   if (kind === 'pulsar') return '';
   return kind === 'rabbitmq' ? 'competing consumers keep no order of a key' : 'concurrent calls keep no order';
+}
+
+/** Whether partitions are added to a topic. Source: K1. */
+function isGrown({ timeline }: Scenario, topic: string): boolean {
+  return timeline.some(({ action }) => action.type === 'set' && action.path.join('.') === `topics.${topic}.partitions`);
 }
 
 function workOrderRisk(scenario: Scenario, consumer: ConsumerSpec): Setting | '' {

@@ -124,6 +124,7 @@ const SETTINGS = {
   'key-order': [
     'a producer without a key',
     'partitioner: round-robin',
+    'set: topics.*.partitions (a key may go to another partition from then on)',
     'max.in.flight.requests.per.connection above 1 without enable.idempotence',
     'enable_message_ordering: false of *',
     'resume_publish: what failed before is published after what follows, or never',

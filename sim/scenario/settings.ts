@@ -23,6 +23,8 @@ export interface Setting {
   readonly isSet: boolean;
   /** A `set` line of the timeline can change it while the scenario runs. */
   readonly canChange: boolean;
+  /** What such a line might set it to, to begin with: what it is, or where the broker would refuse that a value that it takes; '' for nothing. */
+  readonly next: string;
   readonly doc: string;
   /** Numbers of the rules that say so, such as `S2`; '' for words of the file itself. */
   readonly source: string;
@@ -69,10 +71,29 @@ export function settingsOf(text: string, scenario: Scenario): readonly SettingsO
         settings: [
           ...optionSettings(table, written, '', changeable),
           ...fieldSettings(FIELDS[section], written, changeable),
-        ],
+        ].map((one) => ({ ...one, next: insteadOf(one, section, name, broker, scenario) ?? one.next })),
       };
     }),
   );
+}
+
+/** What a line may set a setting to that the broker would not be given as it is; undefined where it would. */
+function insteadOf(
+  { name: option, canChange, value }: Setting,
+  section: Section,
+  name: string,
+  broker: BrokerKind | null,
+  { queues, topics, brokers, timeline }: Scenario,
+): string | undefined {
+  const declared = section === 'queues' ? queues[name] : section === 'topics' ? topics[name] : undefined;
+  if (!canChange || declared === undefined) return undefined;
+  const before = timeline.flatMap(({ action }) =>
+    action.type === 'set' && action.path.join('.') === `${section}.${name}.${option}` ? [action.value] : [],
+  );
+  const { options } = declared;
+  const brokerOptions = brokers[declared.broker]?.options ?? {};
+  const change = { name, option, value: Number(value), before, options, brokerOptions };
+  return broker?.refusesChange?.(change)?.instead.toString();
 }
 
 function brokerOf(section: Section, name: string, declared: object, { brokers }: Scenario): BrokerKind | null {
@@ -104,7 +125,7 @@ function optionSettings(
     const one = setting(full, written[name], otherwise, changeable.includes(full), spec.doc, spec.source);
     if (spec.type !== 'object') return [one];
     // What can be given anew as a whole takes more than the one value of a setting.
-    if (!one.isSet) return [{ ...one, value: 'none', canChange: false }];
+    if (!one.isSet) return [{ ...one, value: 'none', next: '', canChange: false }];
     return optionSettings(spec.fields, recordOf(written[name]), `${full}.`, changeable);
   });
 }
@@ -124,7 +145,8 @@ function setting(
   source: string,
 ): Setting {
   const isSet = written !== undefined;
-  return { name, value: isSet ? flow(written) : otherwise, otherwise, isSet, canChange, doc, source };
+  const value = isSet ? flow(written) : otherwise;
+  return { name, value, otherwise, isSet, canChange, next: value === 'none' ? '' : value, doc, source };
 }
 
 /** A value on one line, as YAML's flow style has it. */

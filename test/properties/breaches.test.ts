@@ -86,8 +86,8 @@ function searched({ claims, scope = '', setting, system, timeline = [] }: Breach
 const SIDES: readonly Side[] = ['sending', 'consuming', 'effect'];
 
 /** What the verdict says of this line's setting, in full; '' when the scenario's settings do not permit this breach by it. */
-function fullWords({ setting, system }: Breach, claim: ClaimName): string {
-  const scenario = scenarioOf(yamlOf(system));
+function fullWords({ setting, system, timeline = [] }: Breach, claim: ClaimName): string {
+  const scenario = scenarioOf(yamlOf({ ...system, ...(timeline.length > 0 ? { timeline } : {}) }));
   return SIDES.map((side) => permits(scenario, claim, side)).find((words) => words.includes(setting)) ?? '';
 }
 

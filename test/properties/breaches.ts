@@ -457,6 +457,16 @@ export const BREACHES: readonly Breach[] = [
   },
   {
     claims: ['key-order'],
+    scope: 'user',
+    setting: 'set: topics.jobs.partitions',
+    system: kafka({
+      producers: { maker: { 'metadata.max.age.ms': '5s', rate: '5/s' } },
+      consumers: { worker: { 'metadata.max.age.ms': '5s', process: '2s' } },
+    }),
+    timeline: [{ at: '5s', set: { 'topics.jobs.partitions': 5 } }],
+  },
+  {
+    claims: ['key-order'],
     setting: 'max.in.flight.requests.per.connection above 1',
     system: kafka({ producers: { maker: { 'enable.idempotence': false, rate: '100/s' } } }),
   },

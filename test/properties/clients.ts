@@ -96,6 +96,8 @@ export interface Particular {
   readonly consumers?: Document;
   /** When `from` is emptied; a queue only. */
   readonly purged?: Document | null;
+  /** What becomes of the broker's things meanwhile. */
+  readonly timeline?: readonly Document[];
   readonly nodes: readonly string[];
   readonly nodeSteps: readonly string[];
 }
@@ -117,7 +119,7 @@ export function systemOf(drawn: Common, own: Particular): Document {
           ...['worker', ...Object.keys(own.consumers ?? {})].map((fix) => ({ at: REPAIRED, fix })),
         ];
   const purge = (own.purged ?? null) === null ? [] : [{ ...own.purged, purge: own.from }];
-  const timeline = [...poison, ...purge, ...drawn.faults.map((fault) => lineOf(fault, cast))];
+  const timeline = [...poison, ...purge, ...(own.timeline ?? []), ...drawn.faults.map((fault) => lineOf(fault, cast))];
   return {
     title: 'A generated system',
     broker: own.broker,

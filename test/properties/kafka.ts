@@ -12,6 +12,9 @@ const cluster = fc.record({
   compacted: mostly(false, true),
   partitions: fc.integer({ min: 1, max: 3 }),
   lag: mostly('10s', '30s'),
+  /** So many partitions are added in the middle of the run. */
+  added: mostly(0, 1, 3),
+  addedAt: fc.constantFrom('6s', '12s', '25s'),
 });
 
 /** Producer settings that go together. */
@@ -87,6 +90,8 @@ export const kafka: fc.Arbitrary<Document> = fc
       ...(cluster.unclean ? { 'unclean.leader.election.enable': true } : {}),
       ...(cluster.compacted && drawn.keys > 0 ? COMPACTED : {}),
     };
+    // Clients that learn of partitions after five minutes would not live to see them.
+    const young: Document = cluster.added > 0 ? { 'metadata.max.age.ms': '8s' } : {};
     const shared = consuming.group === 'share';
     const forwards = consuming.forwards && !shared;
     return systemOf(drawn, {
@@ -102,13 +107,18 @@ export const kafka: fc.Arbitrary<Document> = fc
       places: { topics: { jobs: topic, ...(forwards ? { done: { ...topic, partitions: 1 } } : {}) } },
       to: 'jobs',
       from: 'jobs',
+      ...(cluster.added > 0
+        ? { timeline: [{ at: cluster.addedAt, set: { 'topics.jobs.partitions': cluster.partitions + cluster.added } }] }
+        : {}),
       producer: {
+        ...young,
         ...producing.sending,
         ...(producing.linger === null ? {} : { 'linger.ms': producing.linger }),
         ...producing.patience,
         ...(producing.partitioner === null ? {} : { partitioner: producing.partitioner }),
       },
       consumer: {
+        ...young,
         ...consuming.commit,
         'auto.offset.reset': consuming.reset,
         ...(consuming.isolation === null ? {} : { 'isolation.level': consuming.isolation }),

@@ -5,6 +5,7 @@
  */
 import { F, R } from '../../core/facts.ts';
 import { booleanOf, numberOf, textOf } from '../../core/options.ts';
+import type { Distribution } from '../../core/parts/distribution.ts';
 import { type Asked, judge, type Verdict } from '../../sim/checks/index.ts';
 import type { ClaimName } from '../../sim/checks/names.ts';
 import { promises } from '../../sim/checks/promises.ts';
@@ -163,7 +164,7 @@ function canFinish(scenario: Scenario): boolean {
     const lock = longestLock(scenario, consumer);
     if (kind === 'sqs' && work * 3 > lock) return false;
     const records = numberOf(consumer.options, 'max.poll.records', 500);
-    const turn = longestWork(consumer) * Math.min(records, messages);
+    const turn = (longestWork(consumer) + forwarding(scenario, consumer)) * Math.min(records, messages);
     if (kind === 'kafka' && turn * 3 > numberOf(consumer.options, 'max.poll.interval.ms', 300_000_000)) return false;
     // Each failure or crash may hold up everything behind it for as long as a lock or a session lasts.
     const failures = kind === 'sqs' || kind === 'google-pubsub' ? consumer.failProbability : 0;
@@ -226,11 +227,19 @@ function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
 
 /** In µs. These systems draw no exponential work. */
 function longestWork({ process }: ConsumerSpec): number {
-  return process.type === 'constant'
-    ? process.us
-    : process.type === 'uniform'
-      ? process.maxUs
-      : Number.POSITIVE_INFINITY;
+  return longest(process);
+}
+
+/** How long a Kafka consumer may take for the transaction in which it writes on what it made of one record, in µs. */
+function forwarding({ network }: Scenario, { options }: ConsumerSpec): number {
+  return textOf(options, 'forward.to') === '' ? 0 : FORWARDING_HOPS * longest(network.latency);
+}
+
+/** To begin it, write, commit the offset and end it, each there and back and to the replicas. */
+const FORWARDING_HOPS = 16;
+
+function longest(time: Distribution): number {
+  return time.type === 'constant' ? time.us : time.type === 'uniform' ? time.maxUs : Number.POSITIVE_INFINITY;
 }
 
 function repeats(scenario: Scenario, trace: Trace): Broken | null {

@@ -42,6 +42,7 @@ const SPOILED: Readonly<Record<string, readonly string[]>> = {
   'ordering/key-shared-join': ['consumers.packer.subscriptionType=Shared'],
   'ordering/parcel-comes-back': ['queues.tracking.enable_message_ordering=false'],
   'ordering/fifo-group-blocked': ['consumers.bookkeeper.on-failure=skip'],
+  'ordering/partitions-added': ['producers.bank-app.metadata.max.age.ms=5m'],
   'ordering/retries-in-flight': ['producers.thermostat.enable.idempotence=true'],
   'ordering/rides-by-city': ['producers.driver-app.key=ride'],
   'ordering/rides-by-ride': ['producers.driver-app.key=city'],

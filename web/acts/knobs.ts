@@ -39,7 +39,7 @@ function changeable(
     .map((one) => ({
       value: `${section}.${name}.${one.name}`,
       label: named ? `${name}: ${one.name}` : one.name,
-      fills: one.value === 'none' ? '' : one.value,
+      fills: one.next,
     }));
 }
 

@@ -9,7 +9,7 @@ import type { TimelineEntry } from '../../sim/scenario/types.ts';
 import { FACTS } from '../../sim/vocabulary.ts';
 import type { Moment, ShownRun } from '../lab.svelte.ts';
 import type { Inspected } from '../questions.ts';
-import { clock, count, machineWords, seconds, unsettledWord } from '../stage/describe.ts';
+import { clock, count, isUnborn, machineWords, seconds, unsettledWord } from '../stage/describe.ts';
 import { declaredAt, placeWord } from '../stage/places.ts';
 import { replicaBit } from '../stage/tape-scene.ts';
 
@@ -268,7 +268,10 @@ function placeView(moment: Moment, id: PlaceId): View | null {
     }
     case 'partition': {
       const partition = topology.partitions[id];
-      if (partition === undefined) return { ...base, counts: [], lists: [], related: [] };
+      if (partition === undefined) {
+        const status = isUnborn(trace, topology, id) ? 'not there yet' : '';
+        return { ...base, status, counts: [], lists: [], related: [] };
+      }
       const { logStart, end, watermark, hasWatermark, leader, epoch, inSync, replicas, committed } = partition;
       const messages: ListedMessage[] = [];
       for (let offset = end - 1; offset >= logStart && messages.length < SHOWN; offset--) {

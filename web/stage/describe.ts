@@ -1,10 +1,11 @@
 /** What stands in small print beside things on the stage: their settings, in few words. */
 import type { OptionValues } from '../../core/options.ts';
-import type { Micros } from '../../core/types.ts';
-import type { ActorState } from '../../sim/folds/topology.ts';
+import type { Micros, PlaceId } from '../../core/types.ts';
+import type { ActorState, Topology } from '../../sim/folds/topology.ts';
 import { durationWords, parseDuration } from '../../sim/scenario/duration.ts';
 import type { Scenario } from '../../sim/scenario/types.ts';
 import { RIGHT } from '../../sim/skew.ts';
+import type { Trace } from '../../sim/trace.ts';
 import type { LineValue, TimelineLine } from '../protocol.ts';
 import { deadLetterOf, nested } from './dead-letters.ts';
 
@@ -158,9 +159,24 @@ export function describeTopic(scenario: Scenario, name: string): string {
   const options = scenario.topics[name]?.options ?? {};
   const words: string[] = [];
   number(options, 'partitions', words, 'partitions');
+  for (const partitions of addedTo(scenario, name)) words.push(`later ${partitions}`);
   number(options, 'replication.factor', words, 'replication.factor');
   number(options, 'min.insync.replicas', words, 'min.insync.replicas');
   return words.join(', ');
+}
+
+/** To how many partitions lines of the timeline bring a topic. */
+function addedTo({ timeline }: Scenario, topic: string): readonly unknown[] {
+  return timeline.flatMap(({ action }) =>
+    action.type === 'set' && action.path.join('.') === `topics.${topic}.partitions` ? [action.value] : [],
+  );
+}
+
+/** Whether a partition is not there yet at this moment: others of its topic are. */
+export function isUnborn({ places }: Pick<Trace, 'places'>, { partitions, timeUs }: Topology, id: PlaceId): boolean {
+  const place = places[id];
+  if (place?.kind !== 'partition' || partitions[id] !== undefined || timeUs === 0) return false;
+  return partitions.some((other) => other !== undefined && places[other.place]?.parent === place.parent);
 }
 
 export function describeProducer(scenario: Scenario, declared: string): string {

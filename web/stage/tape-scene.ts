@@ -2,7 +2,7 @@
 import type { FactId, MessageId } from '../../core/types.ts';
 import type { PartitionState, Topology } from '../../sim/folds/topology.ts';
 import type { PartitionBox, TapesBox } from './boxes.ts';
-import { count, groupKind, short } from './describe.ts';
+import { count, groupKind, isUnborn, short } from './describe.ts';
 import { clamp } from './geometry.ts';
 import { niceCeiling, type Sheet, type State, widthOf } from './marks.ts';
 
@@ -11,7 +11,11 @@ const LOW_LAG = 68;
 
 export function drawPartition(sheet: Sheet, box: PartitionBox, topology: Topology): void {
   const partition = topology.partitions[box.place];
-  if (partition === undefined) return;
+  if (partition === undefined) {
+    if (isUnborn(sheet.run.trace, topology, box.place))
+      sheet.word(box.x + 12, box.y + box.h / 2 + 4, 'not there yet', 'faint', 'left');
+    return;
+  }
   const { cell } = box;
   const gap = cell >= 20 ? 6 : 3;
   const step = cell + gap;
@@ -272,9 +276,12 @@ export function drawTapes(sheet: Sheet, box: TapesBox, topology: Topology): void
   const left = box.x + 30;
   const w = box.x + box.w - 12 - left;
   const h = Math.max(2, Math.min(10, box.step - 2));
+  const there = box.places.filter((place) => !isUnborn(sheet.run.trace, topology, place)).length;
   let lagging = 0;
   let worst = 0;
   states.forEach((state, i) => {
+    // What is not there yet has no line.
+    if (state === undefined && isUnborn(sheet.run.trace, topology, box.places[i] ?? 0)) return;
     const y = box.y + 6 + i * box.step;
     if (box.step >= 10 || i % 8 === 0) sheet.word(left - 6, y + h / 2 + 4, String(i), 'soft', 'right');
     sheet.bar(left, y, w, h, 'line', 0.6);
@@ -291,7 +298,7 @@ export function drawTapes(sheet: Sheet, box: TapesBox, topology: Topology): void
   });
   const y = box.y + box.h + 13;
   sheet.word(box.x, y, `a full line is ${short(longest)} records`, 'soft', 'left');
-  const text = lagging === 0 ? 'no lag' : `${lagging} of ${box.places.length} lag, at most ${count(worst)}`;
+  const text = lagging === 0 ? 'no lag' : `${lagging} of ${there} lag, at most ${count(worst)}`;
   sheet.word(box.x + box.w, y, text, lagging === 0 ? 'soft' : 'fault', 'right', lagging > 0);
 }
 
