@@ -156,6 +156,13 @@ describe('a classic group (K53)', () => {
     expect(bench.story('rebalance-begun')).toEqual([]);
   });
 
+  it('does so at once, though a fetch of the leader still waits for records', () => {
+    members({ 'metadata.max.age.ms': 30 * SECOND, 'fetch.max.wait.ms': 25 * SECOND }, {});
+    grow(4, 'b1');
+    bench.wait(10 * SECOND + 200_000);
+    expect(bench.story('rebalance-begun')).toEqual(['b1 rebalance-begun billing (partitions added)']);
+  });
+
   it('deals out what is new, and all that is old', () => {
     members({ 'metadata.max.age.ms': 30 * SECOND }, {});
     grow(4, 'b1');
