@@ -22,6 +22,7 @@ describe('an epoch group', () => {
         rebalanceTimeoutUs: 60_000_000,
         assignor: undefined,
         owned: [],
+        reason: 'left the group',
       },
       0,
       news,
