@@ -102,7 +102,7 @@ export class Metrics {
   readonly #storedAt: Pages[] = [];
   /** By partition: who reads it, and how far behind each was at the last fact about it. */
   readonly #readers: ({ readonly group: GroupLag; lag: number }[] | undefined)[] = [];
-  /** By attribute that somebody watches: the latest message that had an effect per value, and how often an earlier one came later. */
+  /** By attribute that somebody watches: the latest message that had an effect per reader and value, and how often an earlier one came later. */
   readonly #orders = new Map<string, { readonly latest: Map<string, MessageId>; count: number }>();
   /** By store and row: its last value. */
   readonly #rows = new Map<PlaceId, Map<string, number>>();
@@ -391,12 +391,16 @@ export class Metrics {
       this.latency.add(took);
       this.freshLatency.add(took);
       this.place(from).latency.add(took);
+      // Each group reads a log in its own time, and each queue is worked off in its own.
+      const isShared = from > 0 && trace.places[from]?.kind !== 'partition';
+      const reader = isShared ? from : (trace.actors[consumer]?.group ?? '');
       for (const [attribute, order] of this.#orders) {
         const value = attribute === 'key' ? made.key : made.attributes[attribute];
         if (value === null || value === undefined) continue;
-        const latest = order.latest.get(String(value)) ?? 0;
+        const name = `${reader} ${value}`;
+        const latest = order.latest.get(name) ?? 0;
         if (message < latest) order.count++;
-        else order.latest.set(String(value), message);
+        else order.latest.set(name, message);
       }
     }
     if (!this.#watchesRows || store === 0) return;

@@ -314,7 +314,8 @@ export const FUNCTIONS: Readonly<Record<string, MetricFunction>> = {
   outOfOrder: {
     unit: 'count',
     args: [{ kind: 'attribute', optional: false }],
-    about: 'First effects that came after the effect of a later message with the same attribute (`key` for the key).',
+    about:
+      'First effects that came after the effect of a later message with the same attribute (`key` for the key), with the same queue or consumer group.',
     changes: ['applied'],
     value: (view, [attribute]) => view.metrics.outOfOrder(attribute ?? ''),
   },

@@ -7,6 +7,8 @@ import { checkExpression } from '../../../sim/scenario/expect-check.ts';
 import type { JudgedClaim } from '../../../sim/scenario/expect-compile.ts';
 import { FUNCTIONS } from '../../../sim/scenario/expect-functions.ts';
 import type { ExpressionNames } from '../../../sim/scenario/expect-names.ts';
+import { parseScenario } from '../../../sim/scenario/parse.ts';
+import { run } from '../../../sim/world.ts';
 import { busyQueue, type Stage, stage } from '../folds/build-trace.ts';
 import { consuming } from '../folds/consuming.ts';
 
@@ -198,6 +200,23 @@ test('effects of one key in the wrong order are counted', () => {
   made.fact(10_000_002, 'applied', { actor: 'db', message: 2, place: 'rows', peer: 'c-1', value: 5, detail: 1 });
   expect(evaluate('outOfOrder(account) == 1', { trace: made.trace, scenario, verdicts }).holds).toBe(true);
   expect(evaluate('outOfOrder(key) == 1', { trace: made.trace, scenario, verdicts }).holds).toBe(true);
+});
+
+test('who reads slowly puts nothing out of order for who reads quickly', () => {
+  const text = `
+title: Two queues
+broker: rabbitmq
+duration: 5s
+exchanges: { all: { type: fanout } }
+queues: { quick: { bindings: [{ exchange: all }] }, slow: { bindings: [{ exchange: all }] } }
+producers: { app: { to: all, key: user, send: [{ at: 1s, user: ana, times: 3 }] } }
+consumers:
+  sprinter: { from: quick, process: 10ms, effect: { insert: a } }
+  stroller: { from: slow, process: 500ms, effect: { insert: b } }
+`;
+  const { scenario: two } = parseScenario(text, { file: 'two.yaml' });
+  if (two === null) throw new Error('unreadable');
+  expect(evaluate('outOfOrder(user) == 0', { trace: run(two).trace, scenario: two, verdicts: [] }).actual).toBe('0');
 });
 
 test('an expression that was never checked does not hold, and says why', () => {
