@@ -13,6 +13,14 @@ async function focused(page: Page): Promise<string> {
   });
 }
 
+it('the first Tab on a page leads to its first control, and not to the panel that it opened with', async () => {
+  const { page, close } = await openPage('#scenario=photo-queue', { loads: true });
+  await settled(page);
+  await page.keyboard.press('Tab');
+  await expect.poll(() => focused(page)).toMatch(/^Seed/);
+  await close();
+});
+
 it('a dialog opens on what it is there for, and gives the focus back however it is closed', async () => {
   const { page, complaints, close } = await openPage('#scenario=photo-queue&t=4.3s', { reducedMotion: 'reduce' });
   await settled(page);

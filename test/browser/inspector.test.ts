@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { at, settled } from './lab.ts';
+import { at, openPanel, presentLine, settled } from './lab.ts';
 import { openPage } from './page.ts';
 
 it('a queue’s name opens its contents at the playhead, which follow it, and its settings with their source', async () => {
@@ -83,5 +83,15 @@ it('a partition shows its records with offsets, its leader and every group’s l
     .waitFor();
   await inspector.getByRole('region', { name: 'Settings of rides' }).getByText('partitions', { exact: true }).waitFor();
   expect(complaints).toEqual([]);
+  await close();
+});
+
+it('of a message that lay in several queues each delivery says which queue handed it out', async () => {
+  const { page, close } = await openPage('#scenario=quorum-requeue&t=12s', { reducedMotion: 'reduce' });
+  await settled(page);
+  await presentLine(page).click();
+  await openPanel(page, 'Inspector');
+  await page.locator('.deliveries li', { hasText: 'from quorum-orders to' }).first().waitFor();
+  await page.locator('.deliveries li', { hasText: 'from classic-orders to' }).first().waitFor();
   await close();
 });

@@ -48,3 +48,15 @@ export function edges(element: HTMLElement): () => void {
     element.removeEventListener('scroll', look);
   };
 }
+
+/** Scrolls what holds an element to the side, no farther than until it is in sight with so much room beside it, px. `scrollIntoView` would also have Tab go on from there. */
+export function showSideways(element: HTMLElement, room: number): void {
+  const holder = element.parentElement;
+  if (holder === null) return;
+  const own = element.getBoundingClientRect();
+  const all = holder.getBoundingClientRect();
+  const before = own.left - room - all.left;
+  const after = own.right + room - all.right;
+  if (before < 0) holder.scrollLeft += before;
+  else if (after > 0) holder.scrollLeft += after;
+}
