@@ -386,6 +386,7 @@ export class Definitions {
     if (queue.shared) return this.#host.cluster?.changed(queue, out);
     queue.lastUsedUs = out.now;
     this.#keeper.armUnused(queue, out);
+    if (queue.stream !== undefined) this.#keeper.streams.changed(queue, queue.stream, out);
     this.#keeper.settleQueue(queue, out);
   }
 

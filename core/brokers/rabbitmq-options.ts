@@ -157,7 +157,7 @@ export const QUEUE_OPTIONS: OptionTable = {
   'x-max-length-bytes': {
     type: 'bytes',
     min: 0,
-    doc: 'Most bytes of ready message bodies; beside x-max-length, whichever is hit first. In a stream: above it the oldest segment is removed.',
+    doc: 'Most bytes of ready message bodies; beside x-max-length, whichever is hit first. In a stream: above it the oldest segment is removed, when the next one begins.',
     source: 'R43, R66',
   },
   'x-max-age': {

@@ -82,7 +82,7 @@ export type SessionCommand = Ordered &
 
 export type Command = { readonly atUs: Micros } & (
   | SessionCommand
-  /** Time passed: something expires or a delayed retry is over. */
+  /** Time passed: something expires or a delayed retry is over. Or the limits were changed. */
   | { readonly type: 'tick' }
   /** All sessions of a node's processes before this incarnation are gone. */
   | { readonly type: 'node-gone'; readonly node: MemberNumber; readonly incarnation: number }
@@ -343,6 +343,8 @@ export class Replica {
         this.#endSession(command.session, atUs, effects);
         return effects.applied(command, true, 0);
       case 'tick':
+        // The limits of a stream were changed.
+        if (this.stream?.log.retain(atUs) === true) this.#startMoved(this.stream, effects);
         return;
       case 'node-gone':
         for (const session of [...this.sessions.keys()]) {
@@ -426,10 +428,7 @@ export class Replica {
       const entry = streamEntry(message, offset, 1);
       effects.appended(entry, offset);
       stream.appendFacts[offset - stream.factBase] = entry.readyFact;
-      if (stream.log.retain(atUs)) {
-        stream.forgetBelow(stream.log.start);
-        effects.startMoved(stream.log.start);
-      }
+      if (stream.log.retainIfBegun(atUs)) this.#startMoved(stream, effects);
       return true;
     }
     // What returns is taken over the limit (R36).
@@ -446,6 +445,11 @@ export class Replica {
     if (consumer !== undefined) this.#handOver(entry, consumer, consumer, effects);
     else contents.ready.add(entry);
     return true;
+  }
+
+  #startMoved(stream: Stream, effects: Effects): void {
+    stream.forgetBelow(stream.log.start);
+    effects.startMoved(stream.log.start);
   }
 
   #refuse(session: SessionNumber, number: number): void {

@@ -90,10 +90,17 @@ export class Streams {
   #flush(queue: Queue, stream: Stream, out: Out): void {
     const { log } = stream;
     if (!log.closeChunk(out.now)) return;
-    if (log.retain(out.now)) {
-      out.fact(F['log-start-moved'], 0, queue.place, 0, log.start);
-      stream.forgetBelow(log.start);
-    }
+    if (log.retainIfBegun(out.now)) this.#moved(queue, stream, out);
     this.push(queue, stream, out);
+  }
+
+  /** Its limits were changed, and are looked at once. */
+  changed(queue: Queue, stream: Stream, out: Out): void {
+    if (stream.log.retain(out.now)) this.#moved(queue, stream, out);
+  }
+
+  #moved(queue: Queue, stream: Stream, out: Out): void {
+    out.fact(F['log-start-moved'], 0, queue.place, 0, stream.log.start);
+    stream.forgetBelow(stream.log.start);
   }
 }

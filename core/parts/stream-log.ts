@@ -43,6 +43,8 @@ export class StreamLog {
   /** Never empty; the last one is being written. */
   #segments: Segment[] = [{ start: 0, bytes: 0, newestUs: 0 }];
   #readable = 0;
+  /** A segment was begun, and the limits were not looked at since. */
+  #began = false;
   sizeBytes = 0;
 
   constructor(rules: StreamRules) {
@@ -77,6 +79,7 @@ export class StreamLog {
     if (segment.bytes >= this.rules.segmentBytes) {
       segment = { start: offset, bytes: 0, newestUs: nowUs };
       this.#segments.push(segment);
+      this.#began = true;
     }
     segment.bytes += sizeBytes;
     segment.newestUs = nowUs;
@@ -108,8 +111,17 @@ export class StreamLog {
     return dropped;
   }
 
+  /**
+   * To be told after a chunk was closed: the server looks at the limits when it has begun a segment, and not before.
+   * Source: rabbitmq/osiris src/osiris_log.erl. Gives whether the start moved.
+   */
+  retainIfBegun(nowUs: Micros): boolean {
+    return this.#began && this.retain(nowUs);
+  }
+
   /** Removes the segments that the limits allow no longer, never the one being written (R66). Gives whether the start moved. */
   retain(nowUs: Micros): boolean {
+    this.#began = false;
     const { maxAgeUs, maxLengthBytes } = this.rules;
     const before = this.#base;
     while (this.#segments.length > 1) {

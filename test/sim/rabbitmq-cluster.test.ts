@@ -64,6 +64,24 @@ it('a stream is replicated too: a reader of another node reads on after an elect
   expect(countOf(trace, 'applied')).toBe(countOf(trace, 'produced'));
 });
 
+it('a replicated stream looks at its limits when a segment begins, and when they change (R66)', () => {
+  const run = (limit: string, at: string) =>
+    traceOf(
+      system(
+        `x-queue-type: stream, x-stream-max-segment-size-bytes: 2000${limit}`,
+        `{ at: ${at}, set: { queues.jobs.x-max-length-bytes: 5000 } }`,
+      )
+        .replace('delivery_mode: 2', 'delivery_mode: 2, size: 1000')
+        .replace('node: 3', 'node: 3, x-stream-offset: first'),
+    );
+  // Segments of two: the seventh message begins the fourth, and only then the first goes.
+  const story = factsOf(run(', x-max-length-bytes: 5000', '80s'), 'appended', 'log-start-moved');
+  expect(story.findIndex(({ name }) => name === 'log-start-moved')).toBe(7);
+  const [moved, ...others] = factsOf(run('', '60s'), 'log-start-moved');
+  expect(others).toEqual([]);
+  expect(moved?.timeUs).toBeLessThan(61_000_000);
+});
+
 it('a consumer whose node was away goes on, although what was sent to it meanwhile was taken back (R65)', () => {
   const timeline = '{ at: 1s, split: [[b3, worker], [b1, b2, maker]], heal: 20s }';
   const trace = traceOf(system('', timeline).replace('4.3', '4.2'));

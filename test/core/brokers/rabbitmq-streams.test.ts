@@ -114,6 +114,24 @@ describe('keeping a stream', () => {
     bench.publish('log', 'cc');
     expect(read(bench, 'first')).toBe('cc');
   });
+
+  test('looks at its limits when a segment begins, not before (R66)', () => {
+    const long = withStream('aa bb cc dd', { 'x-max-length-bytes': 6, 'x-stream-max-segment-size-bytes': 4 });
+    expect(read(long, 'first')).toBe('aa bb cc dd');
+    const old = withStream('aa bb cc', { 'x-max-age': '60s', 'x-stream-max-segment-size-bytes': 4 });
+    old.wait(61_000);
+    old.publish('log', 'dd');
+    expect(read(old, 'first')).toBe('aa bb cc dd');
+    old.publish('log', 'ee');
+    expect(read(old, 'first')).toBe('cc dd ee');
+  });
+
+  test('looks at its limits when they change (R66)', () => {
+    const bench = withStream('aa bb cc dd ee', { 'x-stream-max-segment-size-bytes': 4 });
+    bench.command({ type: 'set', path: ['queues', 'log', 'x-max-length-bytes'], value: 6 });
+    expect(bench.facts().at(-1)).toMatch(/^log-start-moved log/);
+    expect(read(bench, 'first')).toBe('cc dd ee');
+  });
 });
 
 describe('at-least-once dead-lettering (R55)', () => {
