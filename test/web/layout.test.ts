@@ -214,6 +214,26 @@ it('on a narrow stage names and nodes over the queues stand apart', () => {
   }
 });
 
+it('on a narrow stage no link of an exchange runs through a node over the queues', () => {
+  for (const file of [...FILES, 'poison/quorum-requeue', 'routing/sns-filter-slip', 'pipelines/one-invoice']) {
+    const narrow = layoutOf(file, 390, 700);
+    for (const [key, path] of pathsOf(narrow)) {
+      const [from, to] = key.split('→').map((end) => narrow.byKey.get(end));
+      if (from?.type !== 'exchange') continue;
+      for (let i = 1; i < 80; i++) {
+        const { x, y } = pointOn(path, i / 80);
+        const crossed = narrow.nodes.filter(
+          (node) => x > node.x && x < node.x + node.w && y > node.y && y < node.y + 21,
+        );
+        expect(
+          crossed.map(({ name }) => name),
+          `${file}: to ${to?.name}`,
+        ).toEqual([]);
+      }
+    }
+  }
+});
+
 it('on a narrow stage no link crosses a dead-letter queue: what goes there takes the edge', () => {
   for (const file of ['poison/with-dlq', 'poison/dlq-replay', 'routing/sns-filter-slip', 'exercises/retry-limit']) {
     const narrow = layoutOf(file, 390, 700);

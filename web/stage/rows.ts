@@ -103,7 +103,10 @@ export function rows(scenario: Scenario, parts: Parts, width: number): Arranged 
   if (hasMiddle) {
     const lines = chipLines(parts.nodes, inner);
     if (!isBeside) y += (lines.length - 1) * CHIP_LINE + 24;
-    nodes.push(...chipsAt(lines, width - MARGIN, y - 21 - (isBeside ? 0 : (lines.length - 1) * CHIP_LINE + 21)));
+    // On the left, the ways from an exchange to two queues lead past them.
+    const isLeft = twoAbreast && !isBeside && parts.exchanges.length > 0 && lines.length === 1;
+    const right = isLeft ? MARGIN + chipsW - 6 : width - MARGIN;
+    nodes.push(...chipsAt(lines, right, y - 21 - (isBeside ? 0 : (lines.length - 1) * CHIP_LINE + 21)));
   }
   const titleW = (isFirst: boolean): number => (isFirst && isBeside ? inner - chipsW - 8 : inner - 8);
   // There is no room for words on the links: the keys of its bindings stand over the queue.
