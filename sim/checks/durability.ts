@@ -74,21 +74,22 @@ export function confirmedAndLost(evidence: Evidence): readonly FactId[] {
   const { trace, confirmed } = evidence;
   const gone: FactId[] = [];
   if (!evidence.any('lost')) return gone;
-  const storedAgain = evidence.perMessage();
+  // By message and place: that it is stored there later on.
+  const storedAgain = new Set<number>();
+  const at = (id: FactId): number => trace.messageOf(id) * trace.places.length + trace.place(id);
   // Published again when nobody wanted it any more, and confirmed as such.
   const unwanted = evidence.perMessage();
   for (let id = trace.count; id >= 1; id--) {
     const kind = trace.kind(id);
     if (kind === F.appended) {
-      if (trace.detail(id) !== 2) storedAgain[trace.messageOf(id)] = id;
+      if (trace.detail(id) !== 2) storedAgain.add(at(id));
     } else if (kind === F.unroutable) unwanted[trace.messageOf(id)] = id;
     else if (kind === F.lost) {
       const message = trace.messageOf(id);
-      const again = storedAgain[message] as number;
       const after = unwanted[message] as number;
       const isAnother = after > 0 && trace.kind(trace.cause(after) || after) !== F.lost;
       if (isAnother && after < (confirmed[message] as number)) continue;
-      if (confirmed[message] === 0 || (again > 0 && trace.place(again) === trace.place(id))) continue;
+      if (confirmed[message] === 0 || storedAgain.has(at(id))) continue;
       const fate = evidence.queues.byPlace.get(trace.place(id));
       if (fate !== undefined && (fate.ready[message] as number) + (fate.inFlight[message] as number) > 0) continue;
       gone.push(id);

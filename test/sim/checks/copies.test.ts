@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import { judge, type Verdict } from '../../../sim/checks/index.ts';
 import { run } from '../../../sim/world.ts';
 import { scenarioOf } from '../runs.ts';
+import { build } from './lines.ts';
+import { scenario as bare } from './scenario.ts';
 
 function verdictOn(yaml: string, claim: string): Verdict | undefined {
   const scenario = scenarioOf(yaml);
@@ -82,6 +84,38 @@ timeline:
   - { at: 2s, lose: reply, probability: 30%, for: 10s }
 `;
   expect(verdictOn(system, 'commit-safety')?.verdict).toBe('holds');
+});
+
+const FANOUT = `
+title: Two queues of one exchange
+broker: rabbitmq
+duration: 30s
+exchanges: { orders: { type: fanout } }
+queues:
+  billing: { durable: true, bindings: [{ exchange: orders }] }
+  shipping: { durable: true, bindings: [{ exchange: orders }] }
+producers: { shop: { to: orders, rate: 1/s, messages: 5, confirms: true, delivery_mode: 2, retries: 5 } }
+consumers:
+  biller: { from: billing, effect: { insert: invoices } }
+  packer: { from: shipping, effect: { insert: parcels } }
+timeline: [{ when: appended, message: 3, crash: rabbitmq, restart: 2s }]
+`;
+
+it('looks in each of two queues for itself whether a retry stored the message again', () => {
+  expect(verdictOn(FANOUT, 'confirmed-durable')).toMatchObject({ verdict: 'holds' });
+});
+
+it('takes what one queue stored again for no copy of what another lost', () => {
+  const lines = [
+    '1 appended b 1 jobs',
+    '1 appended b 1 dead',
+    '2 confirmed p 1',
+    '*3 lost b 1 dead',
+    '4 appended b 1 jobs',
+  ];
+  const { made, marked } = build(['1 produced p 1 - - 100 0', ...lines], 90);
+  const [judged] = judge(made.trace, bare('rabbitmq'), [{ claim: 'confirmed-durable', scope: '' }]);
+  expect(judged).toMatchObject({ verdict: 'violated', witness: expect.arrayContaining([...marked]) });
 });
 
 it('balances the books of a queue whose dead letters go to two others', () => {
