@@ -8,6 +8,7 @@ import { F } from '../../core/facts.ts';
 import { textOf } from '../../core/options.ts';
 import type { ActorId, FactId, Micros, PlaceId } from '../../core/types.ts';
 import { type Evidence, type GroupId, witness } from './evidence.ts';
+import { startAt } from './log-history.ts';
 
 export interface Apart {
   /**
@@ -230,7 +231,8 @@ class Offsets {
     const { logs } = this.#evidence;
     const log = logs.byPlace.get(place);
     const message = log?.messages[offset] ?? 0;
-    if (log === undefined || message === 0 || offset < log.start || (log.facts[offset] as number) > by) return false;
+    if (log === undefined || message === 0 || offset < startAt(log, by) || (log.facts[offset] as number) > by)
+      return false;
     const removed = log.compacted.get(offset);
     return removed === undefined || removed > by;
   }

@@ -3,6 +3,7 @@ import { F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { inScope, many, witness } from './evidence.ts';
+import { startAt } from './log-history.ts';
 
 /** At most one owner per group, partition and generation; whoever is no longer the owner cannot commit. */
 export const singleOwner = defineCheck<Found>({
@@ -77,10 +78,11 @@ export const commitSafety = defineCheck<CommitAhead>({
       if (!inScope(evidence, place, scope) && !inScope(evidence, group, scope)) continue;
       const name = `${place} ${group}`;
       const to = trace.value(id);
+      const start = startAt(log, id);
       let offset = verified.get(name) ?? log.readers.get(group)?.firstOffset ?? 0;
       for (; offset < to; offset++) {
         const message = log.messages[offset] ?? 0;
-        if (message === 0 || offset < log.start || logs.aborted[message] !== 0) continue;
+        if (message === 0 || offset < start || logs.aborted[message] !== 0) continue;
         // What stood there by then was cut off since, and another filled its place.
         if ((log.facts[offset] as number) > id) continue;
         // What compaction had removed by then, nobody could do any more.

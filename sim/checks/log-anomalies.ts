@@ -6,7 +6,7 @@ import { F } from '../../core/facts.ts';
 import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, inScope, many, witness } from './evidence.ts';
-import type { LogRecord } from './log-history.ts';
+import { type LogRecord, startAt } from './log-history.ts';
 
 /** One offset, two values: both were seen, by a producer's confirmation or by a reader. */
 export const inconsistentOffsets = defineCheck<Found>({
@@ -196,7 +196,7 @@ export const pollSkip = defineCheck<Found>({
   find(evidence, scope) {
     const { logs } = evidence;
     const breach = walkPolls(evidence, scope, (log, from, to, id) => {
-      for (let offset = Math.max(from + 1, log.start); offset < to; offset++) {
+      for (let offset = Math.max(from + 1, startAt(log, id)); offset < to; offset++) {
         const message = log.messages[offset] ?? 0;
         if (
           message > 0 &&

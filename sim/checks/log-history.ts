@@ -3,6 +3,7 @@
  * counts as written: a follower's copies repeat it.
  */
 import { F } from '../../core/facts.ts';
+import { textOf } from '../../core/options.ts';
 import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Evidence, GroupId } from './evidence.ts';
 
@@ -18,9 +19,10 @@ export interface LogRecord {
   readonly firstWrites: Map<MessageId, FactId>;
   /** Messages that were written here more than once: a delivery of one cannot say which copy it was. */
   readonly duplicated: Set<MessageId>;
-  /** Offsets below are removed by retention, since the fact `startedBy`. */
+  /** Offsets below are removed by retention when the run ends. */
   start: number;
-  startedBy: FactId;
+  /** Each move of the start, in order. */
+  readonly starts: { readonly start: number; readonly by: FactId }[];
   /** By group: how far it read, and what it committed. */
   readonly readers: Map<GroupId, Reader>;
 }
@@ -31,6 +33,26 @@ export interface Reader {
   /** The last commit, and its fact; −1 when there was none. */
   committed: number;
   committedBy: FactId;
+  /** The commits that went further than any before them, in order. */
+  readonly advances: { readonly to: number; readonly by: FactId }[];
+}
+
+/** Where a log began when a fact happened. */
+export function startAt(log: LogRecord, id: FactId): number {
+  return log.starts.findLast(({ by }) => by < id)?.start ?? 0;
+}
+
+/** The fact with which retention took what stands at an offset; 0 when it is still there. */
+export function removedBy(log: LogRecord, offset: number): FactId {
+  if (offset >= log.start) return 0;
+  const written = log.facts[offset] ?? 0;
+  return log.starts.find(({ start, by }) => start > offset && by > written)?.by ?? 0;
+}
+
+/** Whether the group had committed past an offset before a fact happened. */
+export function passedBefore(reader: Reader, offset: number, id: FactId): boolean {
+  const first = reader.advances.find(({ to }) => to > offset);
+  return first !== undefined && first.by < id;
 }
 
 export class LogHistory {
@@ -96,7 +118,7 @@ export class LogHistory {
         case F['log-start-moved']: {
           const log = this.of(trace.place(id));
           log.start = trace.value(id);
-          log.startedBy = id;
+          log.starts.push({ start: log.start, by: id });
           break;
         }
         case F.lost:
@@ -132,10 +154,13 @@ export class LogHistory {
           const reader = this.#reader(trace.place(id), group);
           reader.committed = trace.value(id);
           reader.committedBy = id;
+          if (reader.committed > (reader.advances.at(-1)?.to ?? 0))
+            reader.advances.push({ to: reader.committed, by: id });
           break;
         }
       }
     }
+    this.#addDeclared(evidence);
   }
 
   of(place: PlaceId): LogRecord {
@@ -150,7 +175,7 @@ export class LogHistory {
         firstWrites: new Map(),
         duplicated: new Set(),
         start: 0,
-        startedBy: 0,
+        starts: [],
         readers: new Map(),
       };
       this.byPlace.set(place, log);
@@ -196,11 +221,28 @@ export class LogHistory {
     else log.offsets.delete(old);
   }
 
+  /** A group that is to read a log from its beginning is owed what stands there, even if it never got to it. */
+  #addDeclared(evidence: Evidence): void {
+    const { trace, scenario } = evidence;
+    for (const [name, { broker, from, group, options }] of Object.entries(scenario.consumers)) {
+      const reads = scenario.brokers[broker]?.kind === 'kafka' && textOf(options, 'group.type') !== 'share';
+      if (!reads || textOf(options, 'auto.offset.reset') !== 'earliest') continue;
+      const actor = trace.actors.find((one) => one.kind === 'consumer' && one.group === name);
+      const known = trace.places.find((place) => place.kind === 'group' && place.name === group);
+      if (actor === undefined && known === undefined) continue;
+      const id = known?.id ?? evidence.groupOf(actor?.id ?? 0);
+      for (const { place, readers } of this.byPlace.values()) {
+        if (!from.includes(trace.places[place]?.parent ?? '')) continue;
+        if (!readers.has(id)) this.#reader(place, id).firstOffset = 0;
+      }
+    }
+  }
+
   #reader(place: PlaceId, group: GroupId): Reader {
     const { readers } = this.of(place);
     let reader = readers.get(group);
     if (reader === undefined) {
-      reader = { firstOffset: Number.MAX_SAFE_INTEGER, committed: -1, committedBy: 0 };
+      reader = { firstOffset: Number.MAX_SAFE_INTEGER, committed: -1, committedBy: 0, advances: [] };
       readers.set(group, reader);
     }
     return reader;

@@ -7,6 +7,7 @@ import { type OptionValues, textOf } from '../../core/options.ts';
 import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import type { Trace } from '../trace.ts';
 import { type Evidence, type GroupId, inScope, type Ledger } from './evidence.ts';
+import { passedBefore, removedBy } from './log-history.ts';
 import { END, type QueueFate } from './queue-fates.ts';
 
 export interface Outcome {
@@ -134,31 +135,22 @@ function logOutcomes(evidence: Evidence, scope: string, tally: Tally, placed: Ui
           tally.deadLettered++;
           continue;
         }
+        // A group that came back later began at what was left, and its commits tell nothing of what was removed before.
+        const removed = removedBy(log, offset);
         if ((logs.lost[m] as number) > 0) note(tally, 'missing', evidence, m, group, undefined, logs.lost[m] as number);
         else if (logs.archived.get(group)?.has(m) === true)
           note(tally, 'removed', evidence, m, group, ledger, logs.archived.get(group)?.get(m) ?? 0);
-        else if ((logs.compacted[m] as number) > 0 && !passedBefore(evidence, log.place, group, offset, m))
+        else if ((logs.compacted[m] as number) > 0 && !passedBefore(reader, offset, logs.compacted[m] as FactId))
           note(tally, 'removed', evidence, m, group, ledger, logs.compacted[m] as number);
         else if (ledger !== undefined && evidence.underWay(ledger, m))
           note(tally, 'open', evidence, m, group, ledger, 0);
-        else if (offset >= reader.committed && offset >= log.start) note(tally, 'open', evidence, m, group, ledger, 0);
-        else if (offset < log.start && offset >= reader.committed)
-          note(tally, 'removed', evidence, m, group, ledger, log.startedBy);
+        else if (removed > 0 && !passedBefore(reader, offset, removed))
+          note(tally, 'removed', evidence, m, group, ledger, removed);
+        else if (removed === 0 && offset >= reader.committed) note(tally, 'open', evidence, m, group, ledger, 0);
         else note(tally, 'missing', evidence, m, group, ledger, reader.committedBy);
       }
     }
   }
-}
-
-/** Whether the group had committed past the offset before compaction removed what stood there: then it was the group that let it go. */
-function passedBefore(evidence: Evidence, place: PlaceId, group: GroupId, offset: number, message: MessageId): boolean {
-  const { trace, logs } = evidence;
-  const removed = logs.compacted[message] as FactId;
-  for (let id = evidence.first('committed'); id > 0 && id < removed; id++) {
-    if (trace.kind(id) !== F.committed || trace.place(id) !== place || trace.value(id) <= offset) continue;
-    if ((trace.detail(id) || evidence.groupOf(trace.peer(id))) === group) return true;
-  }
-  return false;
 }
 
 /** Confirmed messages that were never in a queue or log: a direct call, or an exchange without a fitting binding. */

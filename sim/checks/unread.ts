@@ -7,7 +7,7 @@ import type { FactId, MessageId } from '../../core/types.ts';
 import type { Arrivals } from './arrivals.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, many, witness } from './evidence.ts';
-import type { LogRecord } from './log-history.ts';
+import { type LogRecord, removedBy } from './log-history.ts';
 import { keepsOrder } from './order.ts';
 
 /** How many messages one group never read, and the first of them. */
@@ -130,7 +130,9 @@ function passedInLogs(evidence: Evidence, scope: string): Passed {
     for (const [m, write] of log.firstWrites) {
       if (delivered[m] !== 0 || !isOwed(evidence, m)) continue;
       const offset = log.offsets.get(m) ?? trace.value(write);
-      if (offset < firstOffset || offset < log.start || offset >= last) continue;
+      if (offset < firstOffset || offset >= last) continue;
+      const removed = removedBy(log, offset);
+      if (removed > 0 && !passedBefore(log, delivered, offset, removed)) continue;
       const later = delivered[log.messages[last] ?? 0] as number;
       found = counted(found, () => ({
         group,
@@ -141,6 +143,16 @@ function passedInLogs(evidence: Evidence, scope: string): Passed {
     }
   }
   return found;
+}
+
+/** Whether the group read on over an offset before a fact took what stood there: from the nearest that it read below to the nearest above. */
+function passedBefore(log: LogRecord, delivered: Uint32Array, offset: number, removed: FactId): boolean {
+  const readAt = (at: number): FactId => delivered[log.messages[at] ?? 0] as FactId;
+  let below = offset - 1;
+  while (below >= 0 && readAt(below) === 0) below--;
+  let above = offset + 1;
+  while (above < log.messages.length && readAt(above) === 0) above++;
+  return below >= 0 && readAt(below) < readAt(above) && readAt(above) < removed;
 }
 
 /** The highest offset of which the group was handed the message; −1 for none. */
