@@ -31,8 +31,10 @@ export const deliveryBound = defineCheck<PastLimit>({
       twice: ids.length > 1,
     });
     for (let id = 1; id <= trace.count; id++) {
-      const kind = trace.kind(id);
-      switch (kind) {
+      switch (trace.kind(id)) {
+        case F.changed:
+          limits.changed(id);
+          break;
         case F.appended: {
           if (trace.detail(id) === BY_A_FOLLOWER) break;
           tries.stored(trace.place(id), trace.messageOf(id));
@@ -51,7 +53,7 @@ export const deliveryBound = defineCheck<PastLimit>({
           if (isQueue(trace, place)) {
             graves.delivered(place, message);
             const limit = limits.at(place);
-            if (limit?.counts === 'deliveries') tries.use(place, place, message);
+            if (limits.countsDeliveries(place)) tries.use(place, place, message);
             if (limit?.counts === 'deliveries' && tries.left(limit, place, place, message) < 0)
               return broken(limit, id);
             if (limit?.counts === 'failures' && tries.left(limit, place, place, message) <= 0) return broken(limit, id);
@@ -256,6 +258,9 @@ export const deadLetterExactness = defineCheck<WrongDeath>({
     };
     for (let id = 1; id <= trace.count && broken === null; id++) {
       switch (trace.kind(id)) {
+        case F.changed:
+          limits.changed(id);
+          break;
         case F.delivered: {
           const place = trace.place(id);
           if (isQueue(trace, place)) add(handed, place, trace.messageOf(id));

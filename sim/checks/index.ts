@@ -10,7 +10,8 @@ import type { Scenario } from '../scenario/types.ts';
 import type { Trace } from '../trace.ts';
 import { atLeastOnce } from './at-least-once.ts';
 import { atMostOnce } from './at-most-once.ts';
-import type { AnyCheck } from './check.ts';
+import { scenariosBefore } from './changes.ts';
+import type { AnyCheck, Found } from './check.ts';
 import { conservation } from './conservation.ts';
 import { readCycle, writeCycle } from './cycles.ts';
 import { deadLetterExactness, deliveryBound } from './dead-letters.ts';
@@ -124,7 +125,7 @@ function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict 
   const { witness } = found;
   switch (found.seen) {
     case 'broken': {
-      const setting = permits(evidence.scenario, claim, found.side);
+      const setting = permitted(evidence, claim, found);
       const base = { claim, scope, sentence, witness };
       if (setting === '') return { ...base, verdict: 'violated' };
       if (isClaimed(evidence.scenario, claim, scope)) return { ...base, verdict: 'violated', setting };
@@ -154,6 +155,15 @@ function verdictOf(check: AnyCheck, evidence: Evidence, scope: string): Verdict 
       return { claim, scope, verdict: 'holds', sentence, witness };
     }
   }
+}
+
+/** The setting that permits what broke: one that held when it did, else one that held before. */
+function permitted({ scenario, trace }: Evidence, claim: ClaimName, { side, witness }: Found): string {
+  for (const state of scenariosBefore(scenario, trace, witness.at(-1) ?? trace.count)) {
+    const setting = permits(state, claim, side);
+    if (setting !== '') return setting;
+  }
+  return '';
 }
 
 /** Whether the scenario stands by the claim; `allowed` in the file means that it only watches it. */

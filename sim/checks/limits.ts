@@ -4,8 +4,9 @@
  */
 import { deliveryLimitOf, featuresOf } from '../../core/brokers/rabbitmq-options.ts';
 import { booleanOf, numberOf, tableOf, textOf } from '../../core/options.ts';
-import type { ActorId, PlaceId } from '../../core/types.ts';
-import type { ConsumerSpec } from '../scenario/types.ts';
+import type { ActorId, FactId, PlaceId } from '../../core/types.ts';
+import type { ConsumerSpec, Scenario } from '../scenario/types.ts';
+import { scenarioAfter } from './changes.ts';
 import { type Evidence, type GroupId, inScope } from './evidence.ts';
 
 export interface Limit {
@@ -24,19 +25,40 @@ export interface Limit {
 export class Limits {
   readonly #evidence: Evidence;
   /** By place, of queues whose own settings have a limit. */
-  readonly #ofQueue: readonly (Limit | null)[];
+  #ofQueue: readonly (Limit | null)[];
   readonly #ofGroup = new Map<GroupId, Limit | null>();
   readonly #ofConsumer = new Map<ActorId, Limit | null>();
   /** By queue whose readers have a limit: that of the last one that was shown something. */
   readonly #ofReaders = new Map<PlaceId, Limit>();
   readonly #scope: string;
+  /** As the `set` lines that were met have left it. */
+  #scenario: Scenario;
 
   constructor(evidence: Evidence, scope: string) {
     this.#evidence = evidence;
     this.#scope = scope;
-    this.#ofQueue = evidence.trace.places.map(({ id, kind, name }) =>
-      kind === 'queue' && inScope(evidence, id, scope) ? ofQueue(evidence, name) : null,
+    this.#scenario = evidence.scenario;
+    this.#ofQueue = this.#ofQueues();
+  }
+
+  #ofQueues(): readonly (Limit | null)[] {
+    return this.#evidence.trace.places.map(({ id, kind, name }) =>
+      kind === 'queue' && inScope(this.#evidence, id, this.#scope) ? ofQueue(this.#scenario, name) : null,
     );
+  }
+
+  /** From the fact `changed` on, other limits may hold. */
+  changed(id: FactId): void {
+    this.#scenario = scenarioAfter(this.#scenario, this.#evidence.trace, id);
+    this.#ofQueue = this.#ofQueues();
+  }
+
+  /** Whether each handing-out from a queue counts, by a limit that it has or may be given later (S9). */
+  countsDeliveries(place: PlaceId): boolean {
+    const limit = this.at(place);
+    if (limit !== null) return limit.counts === 'deliveries';
+    const { broker = '' } = this.#scenario.queues[this.#evidence.trace.placeName(place)] ?? {};
+    return this.#scenario.brokers[broker]?.kind === 'sqs';
   }
 
   /** Of a queue by its settings, or by what its readers keep to; null when there is none, as far as was seen. */
@@ -73,7 +95,7 @@ export class Limits {
   }
 }
 
-function ofQueue({ scenario }: Evidence, name: string): Limit | null {
+function ofQueue(scenario: Scenario, name: string): Limit | null {
   const queue = scenario.queues[name];
   if (queue === undefined) return null;
   const redrive = tableOf(queue.options, 'RedrivePolicy');
