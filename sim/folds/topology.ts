@@ -445,7 +445,8 @@ export class Topology {
         return;
       case F.started:
       case F.restarted:
-        setStatus(actor, 'up', time, id);
+        // Who was slowed is as slow after a restart.
+        setStatus(actor, actor.pace === 100 ? 'up' : 'slow', time, id);
         this.#hands.see(trace, id);
         return;
       case F.stopped:

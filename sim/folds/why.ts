@@ -107,7 +107,7 @@ function reasonOf(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
     case F['lock-expired']:
       return whyUnsettled(trace, scenario, id);
     case F.delivered:
-      return whyAgain(trace, id);
+      return whyAgain(trace, scenario, id);
     case F.sent:
       return whyLost(trace, scenario, id);
     case F.retried:
@@ -214,7 +214,7 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
       note: `${name} had failed on it and left it at ${clock(trace, settled)}, without a word to the broker`,
       next: failed > 0 ? failed : settled,
     };
-  const paused = own(F.paused);
+  const paused = stalledSince(trace, consumer, delivered, begun, id);
   if (paused > 0) {
     return {
       note: `${name} was paused for ${span(trace.value(paused) * 1000)} from ${clock(trace, paused)}`,
@@ -249,6 +249,30 @@ function whyUnsettled(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
 
 /** In `value` of `settled`: the broker is told nothing. */
 const LEFT = 3;
+
+/**
+ * The pause for which a consumer was not done by `until` with what it was handed: it still lasts, or the work would have been done without it, or it took
+ * most of the time before the work began. It may have begun before the delivery. 0 when there was none, or it made no difference.
+ */
+function stalledSince(trace: Trace, consumer: ActorId, delivered: FactId, begun: FactId, until: FactId): FactId {
+  const turns = indexOf(trace)
+    .mishaps(0, until)
+    .filter(
+      (fact) => trace.actor(fact) === consumer && (trace.kind(fact) === F.paused || trace.kind(fact) === F.resumed),
+    );
+  const paused = turns.findLast((fact) => trace.kind(fact) === F.paused) ?? 0;
+  const resumed = turns.findLast((fact) => fact > paused) ?? 0;
+  if (paused === 0 || resumed === 0) return paused;
+  if (resumed < delivered) return 0;
+  const from = Math.max(trace.time(paused), trace.time(delivered));
+  const endUs = trace.time(until);
+  if (begun === 0) return (trace.time(resumed) - from) * 2 >= endUs - trace.time(delivered) ? paused : 0;
+  // Work that has begun goes on meanwhile; what it comes to is done when the process goes on.
+  const waitedUs = Math.max(0, Math.min(trace.time(resumed), trace.time(begun)) - from);
+  const doneUs = trace.time(begun) + trace.value(begun) * 1000;
+  const wouldBeUs = doneUs - waitedUs;
+  return wouldBeUs < Math.max(doneUs, trace.time(resumed)) && wouldBeUs <= endUs ? paused : 0;
+}
 
 /** Why compaction took a record: a later one of its key stood there. */
 function whyCompacted(trace: Trace, id: FactId): Reason {
@@ -309,12 +333,18 @@ function whyAborted(trace: Trace, id: FactId): Reason {
 }
 
 /** Why a message is handed out although it was before. */
-function whyAgain(trace: Trace, id: FactId): Reason {
+function whyAgain(trace: Trace, scenario: WhyScenario, id: FactId): Reason {
   if (trace.detail(id) < 2) return NOTHING;
   const message = trace.messageOf(id);
   const place = trace.place(id);
   const facts = indexOf(trace).factsOf(message);
-  const before = lastBefore(facts, id, (fact) => trace.kind(fact) === F.delivered && trace.place(fact) === place);
+  const isLog = trace.places[place]?.kind === 'partition';
+  const group = groupOf(trace, scenario, trace.peer(id));
+  // Each group reads a log for itself; what another was handed is nothing to this one.
+  const before = lastBefore(facts, id, (fact) => {
+    if (trace.kind(fact) !== F.delivered || trace.place(fact) !== place) return false;
+    return !isLog || groupOf(trace, scenario, trace.peer(fact)) === group;
+  });
   if (before === 0) return NOTHING;
   const back = lastBefore(facts, id, (fact) => {
     const kind = trace.kind(fact);
@@ -323,23 +353,30 @@ function whyAgain(trace: Trace, id: FactId): Reason {
   });
   const first = trace.actorName(trace.peer(before));
   if (back > 0) return { note: `it came back from ${first}`, next: back };
-  if (trace.places[place]?.kind !== 'partition') return NOTHING;
+  if (!isLog) return NOTHING;
   const stored = facts.filter((fact) => fact < id && trace.kind(fact) === F.appended && trace.detail(fact) !== 2);
   const copy = stored.filter((fact) => trace.place(fact) === place)[1] ?? 0;
   if (copy > 0) return { note: `it stands in ${trace.placeName(place)} twice`, next: copy };
   // A log hands out again what nobody had committed when the reader changed or came back.
-  const turn = readerChanged(trace, place, before, id);
+  const turn = readerChanged(trace, place, group, before, id);
   return {
     note: `${first} had got it at ${clock(trace, before)}, and the group had not committed past it`,
     next: turn,
   };
 }
 
+/** The group for which a consumer reads, by its declaration. */
+function groupOf(trace: Trace, { consumers }: WhyScenario, consumer: ActorId): string {
+  const declared = trace.actors[consumer]?.group ?? '';
+  return consumers[declared]?.group ?? declared;
+}
+
 /** The last event between two facts that makes a group read a partition anew from its committed offset. */
-function readerChanged(trace: Trace, partition: PlaceId, after: FactId, before: FactId): FactId {
+function readerChanged(trace: Trace, partition: PlaceId, group: string, after: FactId, before: FactId): FactId {
   for (let id = before - 1; id > after; id--) {
     const kind = trace.kind(id);
-    if ((kind === F.assigned || kind === F.sought) && trace.place(id) === partition) return id;
+    if ((kind !== F.assigned && kind !== F.sought) || trace.place(id) !== partition) continue;
+    if (trace.detail(id) === 0 || trace.placeName(trace.detail(id)) === group) return id;
   }
   return 0;
 }
@@ -399,8 +436,16 @@ function whyGone(trace: Trace, id: FactId): Reason {
   const cut = lastAtPlace(trace, id, trace.place(id), [F.truncated]);
   if (cut > 0 && trace.actor(cut) === trace.actor(id)) return { note: '', next: cut };
   const elected = lastAtPlace(trace, id, trace.place(id), [F.elected]);
-  return { note: '', next: elected > 0 ? elected : brokerCrash(trace, 0, id) };
+  if (elected > 0) return { note: '', next: elected };
+  const cause = trace.cause(id);
+  const isNode = trace.actors[trace.actor(id)]?.kind === 'broker';
+  // Other reasons have nothing to do with a process that ended, and a crash that is the cause is the one.
+  if (!isNode || !WITH_A_NODE.has(trace.detail(id)) || (cause > 0 && trace.kind(cause) === F.crashed)) return NOTHING;
+  return { note: '', next: brokerCrash(trace, 0, id) };
 }
+
+/** Reasons for which something is lost because a node went down. */
+const WITH_A_NODE: ReadonlySet<number> = new Set([R['kept in memory only'], R['not flushed'], R['not replicated']]);
 
 /** Why a replica cut its log: its disk's cache went with its crash, or it follows a leader that has other records there. */
 function whyCut(trace: Trace, id: FactId): Reason {

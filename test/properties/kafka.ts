@@ -148,6 +148,8 @@ export const kafka: fc.Arbitrary<Document> = fc
                 'isolation.level': 'read_committed',
                 'enable.auto.commit': false,
                 'session.timeout.ms': '10s',
+                // Whose answer to a join is lost waits for longer than this before it asks again.
+                'max.poll.interval.ms': '60s',
               },
             },
           }

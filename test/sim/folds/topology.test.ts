@@ -135,6 +135,11 @@ test('a crash empties the hands; a pause keeps them', () => {
   made.fact(130, 'restarted', { actor: 'c-1' });
   made.fact(131, 'slowed', { actor: 'c-1', value: 300 });
   expect(end(made).actors[made.actor('c-1')]).toMatchObject({ status: 'slow', pace: 300 });
+  made.fact(140, 'crashed', { actor: 'c-1' });
+  made.fact(150, 'restarted', { actor: 'c-1' });
+  expect(end(made).actors[made.actor('c-1')]).toMatchObject({ status: 'slow', pace: 300 });
+  made.fact(160, 'slowed', { actor: 'c-1', value: 100 });
+  expect(end(made).actors[made.actor('c-1')]).toMatchObject({ status: 'up', pace: 100 });
   expect(end(made).actors[made.actor('c-2')]?.status ?? 'unstarted').toBe('unstarted');
 });
 
