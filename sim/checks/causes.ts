@@ -34,7 +34,8 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
   };
   let lockMs = 0;
   let crashedAt = 0;
-  const copy = secondCopy(evidence, message, to);
+  const delivered = deliveryBehind(evidence, message, to);
+  const copy = secondCopy(evidence, message, delivered);
   if (copy > 0) offer(8, copy, `${evidence.placeOf(copy)} stored it a second time at ${evidence.at(copy)}`);
   for (let id = from; id <= to; id++) {
     const kind = trace.kind(id);
@@ -46,7 +47,7 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
     } else if (kind === F.crashed && trace.actors[actor]?.kind === 'broker') {
       offer(4, id, `${trace.actorName(actor)} crashed at ${evidence.at(id)}`);
     } else if (kind === F.sought) {
-      offer(9, id, `${evidence.placeOf(id)} was set back to offset ${trace.value(id)} at ${evidence.at(id)}`);
+      if (leadsTo(evidence, id, delivered)) offer(9, id, `${soughtWords(evidence, id)} at ${evidence.at(id)}`);
     } else if (kind === F.revoked && trace.peer(id) === worker) {
       offer(
         3,
@@ -104,18 +105,42 @@ export function whyAgain(evidence: Evidence, message: MessageId, worker: ActorId
   return best;
 }
 
-/**
- * What stored the message again, if that is why it came again with `to`: a send that was tried again. It may have been stored twice before anybody was handed the first
- * copy. In a queue each copy has a first attempt of its own; in a log the copies of a message are counted as one. 0 when it is there once, or the same copy came again.
- */
-function secondCopy(evidence: Evidence, message: MessageId, to: FactId): FactId {
+/** The last delivery of the message, by a fact, to the consumer that the fact is about; 0 when there was none. */
+function deliveryBehind(evidence: Evidence, message: MessageId, to: FactId): FactId {
   const { trace } = evidence;
   const consumer = trace.kind(to) === F.delivered ? trace.peer(to) : evidence.workerOf(to);
-  let delivered = to;
-  for (; delivered > 0; delivered--) {
-    const isDelivery = trace.kind(delivered) === F.delivered && trace.messageOf(delivered) === message;
-    if (isDelivery && trace.peer(delivered) === consumer) break;
+  for (let id = to; id > 0; id--) {
+    if (trace.kind(id) === F.delivered && trace.messageOf(id) === message && trace.peer(id) === consumer) return id;
   }
+  return 0;
+}
+
+/** Whether a seek may have led to a delivery: it is of the same place, in a partition of the same group and to no later record. */
+function leadsTo(evidence: Evidence, sought: FactId, delivered: FactId): boolean {
+  const { trace } = evidence;
+  const place = trace.place(delivered);
+  if (delivered === 0 || trace.place(sought) !== place) return false;
+  if (trace.places[place]?.kind !== 'partition') return true;
+  const group = evidence.groupAt(place, trace.peer(delivered));
+  return (
+    trace.detail(sought) === group && trace.value(sought) <= evidence.logs.offsetOf(place, trace.messageOf(delivered))
+  );
+}
+
+/** What a seek did: to an offset where there are offsets, else to a time or a snapshot, as the fact itself says. */
+function soughtWords(evidence: Evidence, sought: FactId): string {
+  const { trace } = evidence;
+  return trace.places[trace.place(sought)]?.kind === 'partition'
+    ? `${evidence.placeOf(sought)} was set back to offset ${trace.value(sought)}`
+    : (trace.sentence(sought).split(':')[0] ?? '');
+}
+
+/**
+ * What stored the message again, if that is why it came again with the fact `delivered`: a send that was tried again. It may have been stored twice before anybody was handed the first
+ * copy. In a queue each copy has a first attempt of its own; in a log the copies of a message are counted as one. 0 when it is there once, or the same copy came again.
+ */
+function secondCopy(evidence: Evidence, message: MessageId, delivered: FactId): FactId {
+  const { trace } = evidence;
   const place = trace.places[trace.place(delivered)];
   const isLog = place?.kind === 'partition';
   if (delivered === 0 || place === undefined || (!isLog && trace.detail(delivered) > 1)) return 0;

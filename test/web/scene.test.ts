@@ -68,6 +68,32 @@ it('an open breaker stands on the link to its store, and says for how long', () 
   expect(scene.words.some(({ text }) => /^open \d/.test(text))).toBe(true);
 });
 
+const isolating = (timeline: string): string => `
+title: Cut off
+duration: 20s
+broker: sqs
+queues: { jobs: {} }
+producers: { app: { to: jobs, rate: 1/s } }
+consumers: { worker: { from: jobs, effect: { insert: done } }, clerk: { from: jobs, effect: { insert: done } } }
+timeline: [${timeline}]
+`;
+const cutAt = (timeline: string): readonly string[] => {
+  const { at, run } = staged(isolating(timeline));
+  const scene = at(12_000_000);
+  expect(scene.words.map(({ text }) => text)).toContain('split');
+  const name = (key: string): string => run.trace.actorName(Number(key.slice(6)));
+  const ends = (key: string): readonly string[] => key.match(/actor \d+/g)?.map(name) ?? [];
+  return [...new Set(scene.wires.filter(({ cut }) => cut).flatMap(({ key }) => ends(key)))].sort();
+};
+
+it('who is isolated is cut off from everybody else, and nobody else from anybody', () => {
+  expect(cutAt('{ at: 5s, isolate: worker }')).toEqual(['done', 'worker']);
+});
+
+it('each of several splits is drawn', () => {
+  expect(cutAt('{ at: 5s, isolate: worker }, { at: 6s, isolate: clerk }')).toEqual(['clerk', 'done', 'worker']);
+});
+
 it('a split cuts the links across it and stands between the nodes that cannot hear each other', () => {
   const { at } = stagedFile('replication/split-and-serve', 20_000_000);
   const scene = at(15_000_000);

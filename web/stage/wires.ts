@@ -20,6 +20,7 @@ export function drawWires(
   const { run } = sheet;
   const hasTapes = layout.stacked && layout.boxes.filter(({ type }) => type === 'partition').length > 1;
   const breakers = topology.actors.reduce((all, actor) => all + Number(actor.breaker !== null), 0);
+  const splits = splitsOf(run, topology);
   const cuts: { readonly x: number; readonly y: number }[] = [];
   for (const link of layout.links) {
     const path = paths.get(link.key);
@@ -28,7 +29,7 @@ export function drawWires(
     if (link.dynamic && !busy && !isAssigned(topology, link)) continue;
     // One above the other, too many links would go past the tapes between: only what travels is shown.
     if (hasTapes && !busy) continue;
-    const cut = isCut(run, topology, link);
+    const cut = isCut(run, topology, splits, link);
     const breaker = breakerOf(run, topology, link);
     const isShunned = topology.actors[numberOf(link.from)]?.shunned.includes(numberOf(link.to)) === true;
     const isWrong = cut || breaker !== null || (isShunned && link.from.startsWith('actor'));
@@ -54,14 +55,14 @@ export function drawWires(
       });
     }
   }
-  drawSplit(sheet, layout, topology, cuts);
+  drawSplit(sheet, layout, splits, cuts);
 }
 
 /** One gap over all links that are cut, with its name, and a stroke between nodes that cannot hear each other. */
 function drawSplit(
   sheet: Sheet,
   layout: Layout,
-  topology: Topology,
+  splits: readonly Sides[],
   cuts: readonly { readonly x: number; readonly y: number }[],
 ): void {
   const sorted = [...cuts].sort((a, b) => a.y - b.y || a.x - b.x);
@@ -80,13 +81,11 @@ function drawSplit(
     sheet.stroke(x, y, x - 6, y + 30, 'fault', 1.5, true);
     sheet.word(first.x + 8, first.y - 36, 'split', 'fault', 'center', true);
   }
-  const sides = splitSides(sheet.run, topology);
-  if (sides === null) return;
+  if (splits.length === 0) return;
   layout.nodes.forEach((node, i) => {
     const next = layout.nodes[i + 1];
     if (next === undefined || next.y !== node.y) return;
-    const [a, b] = [sideOfActor(sheet.run, sides, node.actor), sideOfActor(sheet.run, sides, next.actor)];
-    if (a === b || a < 0 || b < 0) return;
+    if (!isApart(sheet.run, splits, node.actor, next.actor)) return;
     const x = (node.x + node.w + next.x) / 2;
     sheet.stroke(x + 2, node.y - 4, x - 2, node.y + 24, 'fault', 2);
   });
@@ -94,36 +93,39 @@ function drawSplit(
 
 type Sides = readonly (readonly string[])[];
 
-/** The sides of the first split that lasts; null for none. */
-function splitSides(run: ShownRun, topology: Topology): Sides | null {
-  for (const { kind, entry } of topology.faults) {
+/** The sides of each split that lasts. */
+function splitsOf(run: ShownRun, topology: Topology): readonly Sides[] {
+  return topology.faults.flatMap(({ kind, entry }) => {
     const action = kind === 'split' ? run.scenario.timeline[entry]?.action : undefined;
-    if (action?.type === 'split') return action.sides;
-  }
-  return null;
+    return action?.type === 'split' ? [action.sides] : [];
+  });
 }
 
-function isCut(run: ShownRun, topology: Topology, link: Link): boolean {
-  const sides = splitSides(run, topology);
-  if (sides === null) return false;
-  const a = sideOf(run, sides, link.from, topology);
-  const b = sideOf(run, sides, link.to, topology);
-  return a >= 0 && b >= 0 && a !== b;
+/** Whether some split stands between two actors. With a single side, that one is cut off from everybody else. */
+function isApart(run: ShownRun, splits: readonly Sides[], one: number, other: number): boolean {
+  if (one === 0 || other === 0) return false;
+  return splits.some((sides) => {
+    const a = sideOfActor(run, sides, one);
+    const b = sideOfActor(run, sides, other);
+    return a !== b && (sides.length === 1 || (a >= 0 && b >= 0));
+  });
 }
 
-/** The side of a split that a box is on; a queue or partition is where its broker or leader is. −1 for none. */
-function sideOf(run: ShownRun, sides: Sides, key: string, topology: Topology): number {
-  const { trace } = run;
+function isCut(run: ShownRun, topology: Topology, splits: readonly Sides[], link: Link): boolean {
+  return isApart(run, splits, actorAt(run, link.from, topology), actorAt(run, link.to, topology));
+}
+
+/** The actor that a box stands for; a queue or partition is where its broker or leader is. 0 for none. */
+function actorAt({ trace }: ShownRun, key: string, topology: Topology): number {
   const id = numberOf(key);
-  if (key.startsWith('actor')) return sideOfActor(run, sides, id);
+  if (key.startsWith('actor')) return id;
   const leader = topology.partitions[id]?.leader ?? 0;
-  return sideOfActor(run, sides, leader > 0 ? leader : (trace.actors.find(({ kind }) => kind === 'broker')?.id ?? 0));
+  return leader > 0 ? leader : (trace.actors.find(({ kind }) => kind === 'broker')?.id ?? 0);
 }
 
 function sideOfActor({ trace }: ShownRun, sides: Sides, id: number): number {
   const actor = trace.actors[id];
-  if (actor === undefined || id === 0) return -1;
-  return sides.findIndex((side) => side.includes(actor.name) || side.includes(actor.group));
+  return sides.findIndex((side) => actor !== undefined && (side.includes(actor.name) || side.includes(actor.group)));
 }
 
 /** The breaker on the way from a consumer to its store; null when it is closed. */
