@@ -156,7 +156,13 @@ interface Storm extends Found {
   readonly late: number;
 }
 
-/** After the last fault, repeats become fewer: no retry storm. */
+/** So many repeats in the last quarter at least make a storm. */
+const STORM = 3;
+
+/**
+ * After the last fault repeats stop: no message goes on coming again, and they do not become more and more. A round of repeats that comes late is no storm, nor
+ * are the few that steady work always has.
+ */
 export const boundedRedelivery = defineCheck<Storm>({
   claim: 'bounded-redelivery',
   idle: 'nothing was handed out a second time',
@@ -164,32 +170,45 @@ export const boundedRedelivery = defineCheck<Storm>({
     const { trace } = evidence;
     const fault = evidence.lastFault;
     const from = fault === 0 ? 0 : trace.time(fault);
-    const quarter = (trace.endedAtUs - from) / 4;
-    let early = 0;
-    let late = 0;
-    let repeats = 0;
+    const quarterUs = (trace.endedAtUs - from) / 4;
+    // By quarter after the last fault, 0 for what came before it: deliveries, and those among them that were repeats.
+    const handed = [0, 0, 0, 0, 0];
+    const repeated = [0, 0, 0, 0, 0];
+    // By group and message: the quarter of its first repeat.
+    const since = new Map<number, number>();
+    let persistent = 0;
     let last = 0;
     for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
-      if (trace.kind(id) !== F.delivered || trace.detail(id) < 2 || !inScope(evidence, trace.place(id), scope))
-        continue;
-      repeats++;
+      if (trace.kind(id) !== F.delivered || !inScope(evidence, trace.place(id), scope)) continue;
       const time = trace.time(id) - from;
-      if (time < 0) continue;
-      if (time < quarter) early++;
-      else if (time >= quarter * 3) {
-        late++;
-        last = id;
-      }
+      const quarter = time < 0 ? 0 : Math.min(4, 1 + Math.floor(time / quarterUs));
+      handed[quarter] = (handed[quarter] as number) + 1;
+      if (trace.detail(id) < 2) continue;
+      repeated[quarter] = (repeated[quarter] as number) + 1;
+      const group = evidence.groupAt(trace.place(id), trace.peer(id));
+      const name = group * (trace.messageCount + 1) + trace.messageOf(id);
+      const first = since.get(name) ?? quarter;
+      since.set(name, first);
+      if (quarter < 4) continue;
+      last = id;
+      // A whole quarter lies between its first repeat and this one.
+      if (first < 3) persistent++;
     }
-    const base = { exercised: repeats > 0, early, late };
-    if (repeats === 0 || late === 0) return { ...base, seen: 'sound', witness: [] };
-    if (quarter * 4 < STRETCH_US) return { ...base, seen: 'open', witness: [] };
-    return late >= early && late >= 3
+    const [, early = 0, second = 0, third = 0, late = 0] = repeated;
+    const base = { exercised: since.size > 0, early, late };
+    if (late === 0) return { ...base, seen: 'sound', witness: [] };
+    if (quarterUs * 4 < STRETCH_US) return { ...base, seen: 'open', witness: [] };
+    const share = (n: number): number => (repeated[n] as number) / Math.max(1, handed[n] as number);
+    const isGrowing = early < second && second < third && third < late && late >= STORM && share(4) >= 2 * share(1);
+    return (persistent >= STORM && late >= early) || isGrowing
       ? { ...base, seen: 'broken', witness: witness(fault, last) }
       : { ...base, seen: 'sound', witness: [] };
   },
   explain(evidence, found) {
-    if (found.seen === 'sound') return 'Repeated deliveries became fewer once the last fault was over.';
+    if (found.seen === 'sound' && (found.late === 0 || found.late < found.early))
+      return 'Repeated deliveries became fewer once the last fault was over.';
+    if (found.seen === 'sound')
+      return `The last quarter after the last fault still had ${many(found.late, 'repeat')}, but no message went on coming again, and they did not become more and more.`;
     if (found.seen === 'open')
       return 'Messages still came again when the run ended, too soon after the last fault to tell whether that stops.';
     const last = found.witness[found.witness.length - 1] as FactId;

@@ -54,6 +54,8 @@ const team = (c: string, generation: number, t: number): Line[] => [
   `${t} assigned b - rides/0 ${c} ${generation} team`,
 ];
 
+const TEN = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const handed = (t: number, m: number, attempt: number): Line => `${t} delivered b ${m} jobs c-1 3000 ${attempt}`;
 const smooth = [...sent(1, 1), ...taken(1, 2, 'c-1'), ...done(1, 3, 'c-1')];
 const crashedAndDone = [
   ...sent(1, 1),
@@ -1126,6 +1128,31 @@ const cases: readonly Case[] = [
     { endS: 100 },
   ),
   queue('bounded-redelivery', 'holds', 'it came again once', crashedAndDone, { endS: 100 }),
+  queue(
+    'bounded-redelivery',
+    'holds',
+    'one round of repeats that comes late is done',
+    [...TEN.flatMap((m) => sent(m, 0)), ...TEN.map((m) => handed(1, m, 1)), ...TEN.map((m) => handed(95, m, 2))],
+    { endS: 100 },
+  ),
+  queue(
+    'bounded-redelivery',
+    'holds',
+    'now and then one of steady work comes again',
+    [...TEN.flatMap((m) => sent(m, 0)), ...TEN.flatMap((m) => [handed(m * 9 - 4, m, 1), handed(m * 9 - 3, m, 2)])],
+    { endS: 92 },
+  ),
+  queue(
+    'bounded-redelivery',
+    'violated',
+    'more and more comes again',
+    [
+      ...TEN.flatMap((m) => sent(m, 0)),
+      ...TEN.map((m) => handed(1, m, 1)),
+      ...[20, 40, 45, 60, 65, 70, 80, 85, 90, 95].map((t, i) => `${i === 9 ? '*' : ''}${handed(t, i + 1, 2)}`),
+    ],
+    { endS: 100 },
+  ),
   queue('bounded-redelivery', 'not exercised', 'no repeat', smooth),
 
   log('rebalance-settles', 'violated', 'the generation goes on rising', [
