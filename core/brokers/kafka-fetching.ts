@@ -4,7 +4,6 @@
  */
 import { F } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
-import { AbortedFilter } from '../parts/txn-index.ts';
 import type { ActorId, MessageId, TimerId } from '../types.ts';
 import type { PartitionIndex } from './kafka-cluster.ts';
 import { type Hosted, type HostedPartitions, idOf } from './kafka-partitions.ts';
@@ -128,20 +127,17 @@ export class Fetching {
         continue;
       }
       const { replica, info } = hosted;
-      const read = replica.read(
-        offset,
-        replica.readableEnd(request.isolation),
-        request.partitionBytes,
-        request.isolation,
-      );
-      const filter = new AbortedFilter(read.aborted);
       const records: KafkaRecord[] = [];
       const attempts: number[] = [];
       let nextOffset = offset;
       let lastEpoch = -1;
-      for (const record of read.records) {
-        if (filter.passes(record) && record.value !== null) {
-          if (room === 0) break;
+      let bytes = 0;
+      replica.visit(offset, replica.readableEnd(request.isolation), request.isolation, (record, isSeen) => {
+        // Whole records, and one at least, as long as they fit.
+        if (bytes > 0 && bytes + record.sizeBytes > request.partitionBytes) return false;
+        bytes += record.sizeBytes;
+        if (isSeen) {
+          if (room === 0) return false;
           room--;
           const message = idOf(record.value);
           const attempt = this.#partitions.cluster.countDelivery(request.group, info.place, message);
@@ -153,7 +149,8 @@ export class Fetching {
         }
         nextOffset = record.offset + 1;
         lastEpoch = record.leaderEpoch;
-      }
+        return true;
+      });
       if (nextOffset > offset) partitions.push({ partition, error, records, attempts, nextOffset, lastEpoch });
     }
     const answer: FetchAnswer = { type: 'kafka/Fetch.answer', id: request.id, error: 'NONE', partitions, sizeBytes };

@@ -10,7 +10,6 @@ import { isWithin, parseOffsetReset, resetQuery } from '../parts/offset-reset.ts
 import type { LogRecord } from '../parts/partition-log.ts';
 import type { PartitionReplica } from '../parts/partition-replica.ts';
 import { type AcknowledgeType, type ShareEnd, SharePartition } from '../parts/share-partition.ts';
-import { AbortedFilter } from '../parts/txn-index.ts';
 import type { ActorId, Message, MessageId, Micros, PlaceId, TimerId } from '../types.ts';
 import type { KafkaCluster, PartitionIndex, PartitionInfo, ShareRecorded } from './kafka-cluster.ts';
 import { durationOf, integerOf } from './kafka-options.ts';
@@ -71,7 +70,6 @@ interface WaitTimer extends Wire {
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 const FRAME_BYTES = 100;
-const SCAN_BYTES = 1_048_576;
 
 export class ShareManager {
   readonly #cluster: KafkaCluster;
@@ -157,13 +155,19 @@ export class ShareManager {
 
   /** Something of this partition can be handed out now. */
   wake(index: PartitionIndex, out: Out): void {
-    if (this.#parked.length === 0) return;
-    for (const parked of [...this.#parked]) {
-      // The one before may have taken it all.
-      if (!parked.request.partitions.includes(index) || !this.#isReady(index, parked.request, out)) continue;
-      this.#parked.splice(this.#parked.indexOf(parked), 1);
-      out.cancel(parked.timer);
-      this.#answer(parked.from, parked.request, out);
+    // What one of a group cannot have, none of it can; and the one before may have taken it all.
+    const without: string[] = [];
+    for (let at = 0; at < this.#parked.length; ) {
+      const { from, request, timer } = this.#parked[at] as Parked;
+      if (without.includes(request.group) || !request.partitions.includes(index)) at++;
+      else if (!this.#isReady(index, request, out)) {
+        without.push(request.group);
+        at++;
+      } else {
+        this.#parked.splice(at, 1);
+        out.cancel(timer);
+        this.#answer(from, request, out);
+      }
     }
   }
 
@@ -287,30 +291,22 @@ export class ShareManager {
     const deliveryCounts: number[] = [];
     const before = state.startOffset;
     let offset = state.nextFetchOffset;
-    const end = replica.readableEnd(share.isolation);
-    while (records.length < limit && offset < end) {
-      const read = replica.read(offset, end, SCAN_BYTES, share.isolation);
-      if (read.records.length === 0) break;
-      const filter = new AbortedFilter(read.aborted);
-      for (const record of read.records) {
-        // First, because a window in which nothing is left has room again.
-        if (offset < record.offset) state.archiveMissing(offset, record.offset);
-        if (records.length >= limit || (record.offset >= state.endOffset && !state.hasRoom)) {
-          offset = end;
-          break;
-        }
-        offset = record.offset + 1;
-        if (!filter.passes(record) || record.value === null) {
-          state.skip(record.offset, record.offset + 1);
-          continue;
-        }
-        const acquired = state.acquireOne(memberId, record.offset, out.now);
-        if (acquired === undefined) continue;
-        records.push(record);
-        deliveryCounts.push(acquired.deliveryCount);
-        out.fact(F.delivered, idOf(record), info.place, from, Math.floor(share.lockUs / 1000), acquired.deliveryCount);
+    replica.visit(offset, replica.readableEnd(share.isolation), share.isolation, (record, isSeen) => {
+      // First, because a window in which nothing is left has room again.
+      if (offset < record.offset) state.archiveMissing(offset, record.offset);
+      if (records.length >= limit || (record.offset >= state.endOffset && !state.hasRoom)) return false;
+      offset = record.offset + 1;
+      if (!isSeen) {
+        state.skip(record.offset, record.offset + 1);
+        return true;
       }
-    }
+      const acquired = state.acquireOne(memberId, record.offset, out.now);
+      if (acquired === undefined) return true;
+      records.push(record);
+      deliveryCounts.push(acquired.deliveryCount);
+      out.fact(F.delivered, idOf(record), info.place, from, Math.floor(share.lockUs / 1000), acquired.deliveryCount);
+      return true;
+    });
     // What compaction had removed, or was no record, is passed over for good.
     this.#moved(share, before, out);
     if (records.length > 0) this.#arm(share, out.now + share.lockUs, out);
@@ -326,6 +322,8 @@ export class ShareManager {
     if (share === undefined || first === undefined) return 'INVALID_REQUEST';
     const { state, info } = share;
     const before = state.startOffset;
+    const wasFull = !state.hasRoom;
+    let released = false;
     const tooLate = (low: number, below: number): void => {
       for (let offset = low; offset < below; offset++) {
         const message = this.#messageAt(share, offset);
@@ -339,13 +337,17 @@ export class ShareManager {
     for (const { from: low, to, type } of acks.ranges) {
       // The group is done with these by what others said, or the log has deleted them.
       tooLate(low, Math.min(before, to + 1));
-      const ended = (end: ShareEnd): void => this.#ended(share, end, type, out);
+      const ended = (end: ShareEnd): void => {
+        released ||= end.state === 'AVAILABLE';
+        this.#ended(share, end, type, out);
+      };
       state.acknowledge(memberId, low, to, type, out.now, ended);
       for (let offset = Math.max(low, before); offset <= to && type === 'RENEW'; offset++)
         out.fact(F.extended, this.#messageAt(share, offset), info.place, from, Math.floor(share.lockUs / 1000));
     }
     this.#moved(share, before, out);
-    this.wake(info.index, out);
+    // What is accepted gives nobody anything but room.
+    if (released || (wasFull && state.hasRoom)) this.wake(info.index, out);
     return 'NONE';
   }
 

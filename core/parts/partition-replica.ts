@@ -11,7 +11,7 @@ import type { SequenceError } from './producer-state.ts';
 import { ProducerStates, sequenceAfter, sequenceBefore } from './producer-state.ts';
 import type { TxnResult } from './txn-coordinator.ts';
 import type { AbortedTransaction } from './txn-index.ts';
-import { TxnIndex } from './txn-index.ts';
+import { AbortedFilter, TxnIndex } from './txn-index.ts';
 
 /** A record as a client sends it. */
 export interface NewRecord<V> {
@@ -202,6 +202,17 @@ export class PartitionReplica<V> {
   /** Whether a fetch at `offset` is out of range. Source: K6. */
   outOfRange(offset: number): boolean {
     return offset < this.log.startOffset || offset > this.log.endOffset;
+  }
+
+  /** Calls `visit` for each record in [offset, below) in order, and says whether an application that reads at this level sees it, until it returns false. Source: K46. */
+  visit(
+    offset: number,
+    below: number,
+    isolation: IsolationLevel,
+    visit: (record: LogRecord<V>, isSeen: boolean) => boolean,
+  ): void {
+    const filter = new AbortedFilter(isolation === 'read_committed' ? this.txns.abortedIn(offset, below) : []);
+    this.log.scan(offset, below, (record) => visit(record, filter.passes(record) && record.value !== null));
   }
 
   /** Records from `offset` up to `below`, whole, until `maxBytes` are reached (at least one record, if there is any). */

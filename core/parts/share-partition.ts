@@ -60,8 +60,9 @@ export class SharePartition {
   #start: number;
   /** One past the last offset that was ever acquired. */
   #end: number;
-  /** Offsets that were given back, so that they are looked for only when there are some. */
+  /** Offsets that were given back, so that they are looked for only when there are some, and below which of all there is none. */
   #available = 0;
+  #availableFrom = 0;
   #acquired = 0;
 
   /** Begins empty: the first acquisition may be at `start` or anywhere above. Source: K100. */
@@ -83,9 +84,11 @@ export class SharePartition {
 
   /** Where the next fetch has to look: at the first offset that was given back, else beyond the window. */
   get nextFetchOffset(): number {
-    if (this.#available > 0)
-      for (const record of this.#records.values()) if (record.state === 'AVAILABLE') return record.offset;
-    return this.#end;
+    if (this.#available === 0) return this.#end;
+    let offset = Math.max(this.#availableFrom, this.#start);
+    while (offset < this.#end && this.#records.get(offset)?.state !== 'AVAILABLE') offset++;
+    this.#availableFrom = offset;
+    return offset;
   }
 
   /** Offsets of the window that are not final. */
@@ -272,6 +275,7 @@ export class SharePartition {
     this.#start = start;
     this.#end = start;
     this.#available = 0;
+    this.#availableFrom = start;
     this.#acquired = 0;
     for (const { offset, state, deliveryCount } of records) {
       this.#records.set(offset, { offset, state, deliveryCount, owner: '', lockedUntilUs: 0 });
@@ -293,6 +297,7 @@ export class SharePartition {
     const { offset, deliveryCount, owner } = record;
     this.#count(record.state, -1);
     this.#count(state, 1);
+    if (state === 'AVAILABLE' && (this.#available === 1 || offset < this.#availableFrom)) this.#availableFrom = offset;
     record.state = state;
     record.owner = '';
     record.lockedUntilUs = 0;

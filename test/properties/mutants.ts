@@ -307,16 +307,15 @@ export const MUTANTS: readonly Mutant[] = [
     does: 'Kafka passes over a record that is read',
     kills: ['at-least-once', 'exactly-once-effect', 'commit-safety', 'lost-write', 'unseen', 'poll-skip'],
     system: kafka({}),
-    bug: instead(PartitionReplica, 'read', (right, args) => {
-      const read = right(...args);
-      return { ...read, records: read.records.filter(({ offset, control }) => offset !== 3 || control !== 'none') };
-    }),
+    bug: instead(PartitionReplica, 'visit', (right, [from, below, isolation, visit]) =>
+      right(from, below, isolation, (record, isSeen) => record.offset === 3 || visit(record, isSeen)),
+    ),
   },
   {
     does: 'Kafka reads what lies before the offset that was asked for',
     kills: ['at-most-once', 'nonmonotonic-poll', 'bounded-redelivery'],
     system: kafka({}),
-    bug: instead(PartitionReplica, 'read', (right, [offset, ...rest]) => right(Math.max(0, offset - 1), ...rest)),
+    bug: instead(PartitionReplica, 'visit', (right, [offset, ...rest]) => right(Math.max(0, offset - 1), ...rest)),
   },
   {
     does: 'Kafka shows aborted records to readers of committed ones',

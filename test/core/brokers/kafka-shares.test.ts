@@ -1,5 +1,5 @@
 /** What a share group makes of offsets that hold nothing for it (K107): they are passed over, and that is told, since nobody will acknowledge them. */
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type {
   ClientRequest,
   EpochHeartbeatAnswer,
@@ -7,7 +7,8 @@ import type {
   ShareAcknowledgeAnswer,
   ShareFetchAnswer,
 } from '../../../core/brokers/kafka-wires.ts';
-import type { AcknowledgeType } from '../../../core/parts/share-partition.ts';
+import { PartitionLog } from '../../../core/parts/partition-log.ts';
+import { type AcknowledgeType, SharePartition } from '../../../core/parts/share-partition.ts';
 import type { Message } from '../../../core/types.ts';
 import { type BenchOptions, type HandClient, KafkaBench, produce } from './kafka-bench.ts';
 
@@ -191,6 +192,47 @@ it('tells that an ack came too late although the group is done with its record, 
     'b1 ack-refused m1 rides/0 → worker (lock expired)',
     'b1 acked m2 rides/0 → worker',
   ]);
+});
+
+describe('looks no further than it must', () => {
+  beforeEach(() => begin({}));
+
+  it('at the log: a fetch of one record does not read the backlog behind it', () => {
+    publish(...Array.from({ length: 50 }, (_, i) => `k${i}`));
+    let seen = 0;
+    const plain = PartitionLog.prototype.scan;
+    vi.spyOn(PartitionLog.prototype, 'scan').mockImplementation(function (
+      this: PartitionLog<unknown>,
+      from,
+      below,
+      visit,
+    ) {
+      plain.call(this, from, below, (record) => {
+        seen++;
+        return visit(record);
+      });
+    });
+    client.ask('b1', { ...request(0), maxRecords: 1 } as Omit<ClientRequest, 'id'>);
+    vi.restoreAllMocks();
+    expect(seen).toBeLessThan(5);
+  });
+
+  it('at who waits: one record is offered until somebody has it, and an accepted one wakes nobody (K102)', () => {
+    const fetches = ['x', 'y', 'z'].map((memberId) =>
+      client.send('b1', { ...request(20 * SECOND), memberId, maxRecords: 1 } as Omit<ClientRequest, 'id'>),
+    );
+    bench.wait(SECOND);
+    const asked = vi.spyOn(SharePartition.prototype, 'canAcquire', 'get');
+    publish('a');
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(fetches.map((id) => idsIn(client.answer<ShareFetchAnswer>(id)))).toEqual([[1], undefined, undefined]);
+    const ranges = [{ from: 0, to: 0, type: 'ACCEPT' }];
+    const acks = [{ partition: bench.partition('rides'), ranges }];
+    const wire = { type: 'kafka/ShareAcknowledge', group: 'billing', memberId: 'x', acks, closes: false };
+    client.ask('b1', wire as Omit<ClientRequest, 'id'>);
+    expect(asked).toHaveBeenCalledTimes(2);
+    vi.restoreAllMocks();
+  });
 });
 
 it('knows after a restart of its coordinator which epoch each member had come to (K100)', () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type {
   Answer,
   ClientRequest,
@@ -9,6 +9,7 @@ import type {
   SyncGroupAnswer,
 } from '../../../core/brokers/kafka-wires.ts';
 import type { SeekTarget, Wire } from '../../../core/machine.ts';
+import { PartitionLog } from '../../../core/parts/partition-log.ts';
 import {
   type FetchAnswer,
   fetch,
@@ -91,6 +92,36 @@ describe('replication (K15-K18)', () => {
     expect(client.answer(id)).toBeUndefined();
     bench.wait(5 * SECOND);
     expect(read(client.answer<FetchAnswer>(id))).toEqual([1, 2]);
+  });
+
+  it('looks at no more of a backlog than it answers with', () => {
+    const bench = new KafkaBench({ nodes: 1 });
+    const client = bench.client('app');
+    bench.start();
+    client.ask(
+      'b1',
+      produce(
+        bench,
+        Array.from({ length: 50 }, () => bench.message()),
+      ),
+    );
+    const plain = PartitionLog.prototype.scan;
+    let seen = 0;
+    vi.spyOn(PartitionLog.prototype, 'scan').mockImplementation(function (
+      this: PartitionLog<unknown>,
+      from,
+      below,
+      visit,
+    ) {
+      plain.call(this, from, below, (record) => {
+        seen++;
+        return visit(record);
+      });
+    });
+    const answer = client.ask<FetchAnswer>('b1', { ...fetch(bench, 0), maxRecords: 2 } as Omit<ClientRequest, 'id'>);
+    vi.restoreAllMocks();
+    expect(read(answer)).toEqual([1, 2]);
+    expect(seen).toBeLessThan(5);
   });
 
   it('removes a silent node from the in-sync set, and takes it back when it has caught up (K19, K20)', () => {
