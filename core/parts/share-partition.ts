@@ -145,6 +145,21 @@ export class SharePartition {
 
   /** Offsets of the window in [from, below) whose records compaction has removed since: nobody can be handed them any more. Source: K107. */
   archiveMissing(from: number, below: number): void {
+    this.#archiveAvailable(from, below);
+    this.#moveStart();
+  }
+
+  /** Offsets that hold no record (compaction, transaction markers) are passed over: they are archived unseen, or after they were given back if compaction has emptied them since. */
+  skip(from: number, below: number): void {
+    this.#archiveAvailable(from, below);
+    for (let offset = Math.max(from, this.#end); offset < below; offset++) {
+      this.#records.set(offset, { offset, state: 'ARCHIVED', deliveryCount: 0, owner: '', lockedUntilUs: 0 });
+      this.#end = offset + 1;
+    }
+    this.#moveStart();
+  }
+
+  #archiveAvailable(from: number, below: number): void {
     if (this.#available === 0) return;
     for (let offset = Math.max(from, this.#start); offset < Math.min(below, this.#end); offset++) {
       const record = this.#records.get(offset);
@@ -152,16 +167,6 @@ export class SharePartition {
       this.#available--;
       record.state = 'ARCHIVED';
     }
-    this.#moveStart();
-  }
-
-  /** Offsets that hold no record (compaction, transaction markers) are passed over: they are archived unseen. */
-  skip(from: number, below: number): void {
-    for (let offset = Math.max(from, this.#end); offset < below; offset++) {
-      this.#records.set(offset, { offset, state: 'ARCHIVED', deliveryCount: 0, owner: '', lockedUntilUs: 0 });
-      this.#end = offset + 1;
-    }
-    this.#moveStart();
   }
 
   /**

@@ -34,6 +34,16 @@ describe('a share partition', () => {
     expect(share.startOffset).toBe(1);
   });
 
+  it('passes over what was given back and has been emptied by compaction since, so that no fetch looks there for ever', () => {
+    share.acquire('m1', 0, 1, 0);
+    share.memberGone('m1', note);
+    expect(share.nextFetchOffset).toBe(0);
+    share.skip(0, 1);
+    expect([share.nextFetchOffset, share.startOffset]).toEqual([1, 1]);
+    share.archiveMissing(1, 2);
+    expect([share.nextFetchOffset, share.startOffset, share.inFlight]).toEqual([2, 2, 0]);
+  });
+
   it('refuses the whole range when one offset of it is not held (K105)', () => {
     share.acquire('m1', 0, 0, 0);
     share.acquire('m2', 1, 1, 0);
