@@ -10,6 +10,8 @@
 export interface Taker {
   /** `x-priority`: larger goes first. */
   readonly priority: number;
+  /** How many deliveries it may hold; only `single-by-priority` asks for it. */
+  readonly prefetch?: number;
   /** Whether its prefetch has room for one more delivery, after `further` others (none unless told). */
   canTake(further?: number): boolean;
   /** Deliveries it has not settled. */
@@ -122,12 +124,18 @@ export class CompetingConsumers<C extends Taker> {
     return first !== undefined && first.priority > single.priority;
   }
 
-  /** Of the highest priority, the one registered first. */
+  /** Of the highest priority, the one registered first; in a quorum queue the one with the largest prefetch, and of those the first. */
   #first(): C | undefined {
     let first: C | undefined;
     for (const consumer of this.#registered)
-      if (first === undefined || consumer.priority > first.priority) first = consumer;
+      if (first === undefined || this.#precedes(consumer, first)) first = consumer;
     return first;
+  }
+
+  /** Whether one that was registered later goes before another all the same (server:src/rabbit_fifo.erl, sort_waiting). */
+  #precedes(later: C, earlier: C): boolean {
+    if (later.priority !== earlier.priority) return later.priority > earlier.priority;
+    return this.#mode === 'single-by-priority' && (later.prefetch ?? 0) > (earlier.prefetch ?? 0);
   }
 }
 

@@ -100,4 +100,14 @@ describe('a single active consumer', () => {
     expect(consumers.active()).toBe(b);
     expect(give(1)).toBe('b');
   });
+
+  test('in a quorum queue of those that wait with one priority the largest prefetch goes first (R60)', () => {
+    const [a, b, c, d] = [new Worker('a', 5), new Worker('b', 1), new Worker('c', 10), new Worker('d', 10)];
+    const { consumers } = line('single-by-priority', a, b, c, d);
+    expect(consumers.active()).toBe(a);
+    consumers.remove(a);
+    expect(consumers.active()).toBe(c);
+    consumers.remove(c);
+    expect(consumers.active()).toBe(d);
+  });
 });
