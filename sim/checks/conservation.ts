@@ -2,9 +2,10 @@
  * Conservation: at every moment each message is in one known state, and no step takes out what was not there or hands out what was not ready. What
  * reached a broker and is never heard of again has vanished. It is the check that catches a broker that forgets, not a setting that loses.
  */
-import { F } from '../../core/facts.ts';
+import { F, FATES } from '../../core/facts.ts';
 import { HOPS } from '../../core/machine.ts';
 import type { ActorId, FactId, MessageId, Micros } from '../../core/types.ts';
+import type { Trace } from '../trace.ts';
 import { couldLose } from './at-least-once.ts';
 import { couldRepeat } from './at-most-once.ts';
 import { defineCheck, type Found } from './check.ts';
@@ -103,10 +104,10 @@ function deliveredButNotWritten(evidence: Evidence): FactId {
 /**
  * Whether a node never read what was sent to it: it was down when that arrived, had been down just before it was sent, so that it came by a connection of
  * which only the sender did not know that it had ended, went down before it went on from a pause, its sender
- * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence; or
- * it reads nothing of who publishes, because a disk is full, and the connection ended before there was room.
+ * died meanwhile and the end of the connection came first, or the connection broke soon after, because of a frame before it that was lost or of a silence; it waits
+ * behind a frame that was lost, until the client's own patience ends or, as the run did, not yet; or it reads nothing of who publishes, because a disk is full, and the connection ended before there was room.
  */
-function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
+function neverRead({ trace, clocks, scenario }: Evidence, sent: FactId): boolean {
   const node = trace.peer(sent);
   const sender = trace.actor(sent);
   // Both wait by their own clocks.
@@ -119,14 +120,28 @@ function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
   let readUs = arrivesUs;
   let isUp = true;
   let isPaused = false;
+  // Where requests go over one connection, what comes after a lost one is not read before that has ended.
+  const inOrder = ORDERED.includes(scenario.brokers[brokerOf(node)]?.kind ?? '');
+  let isBehind = false;
   for (let id = 1; id <= trace.count; id++) {
     const isLater = trace.time(id) > arrivesUs;
     if (isLater && !isUp) return true;
-    if (isLater && !isPaused && full.size === 0 && waited(readUs, trace.time(id)) > NOTICED_US) return false;
+    if (isLater && !isPaused && !isBehind && full.size === 0 && waited(readUs, trace.time(id)) > NOTICED_US)
+      return false;
     const kind = trace.kind(id);
-    if (kind === F['connection-lost'] && id > sent) {
+    if (kind === F['connection-lost']) {
       const ends = [trace.actor(id), trace.peer(id)];
-      if (ends.includes(sender) && ends.includes(node)) return true;
+      if (ends.includes(sender) && ends.includes(node)) {
+        if (id > sent) return true;
+        isBehind = false;
+      }
+    }
+    if (inOrder && kind === F.sent && id < sent && trace.actor(id) === sender && trace.peer(id) === node)
+      isBehind ||= !arrives(trace.detail(id) >> 3);
+    // What it does for that client comes over another connection then: nothing fills a gap.
+    if (isBehind && trace.actor(id) === node && answers(trace, id, sender, node)) {
+      if (id > sent) return true;
+      isBehind = false;
     }
     if (kind === F['disk-filled'] && !isLater && brokerOf(trace.actor(id)) === brokerOf(node))
       full.add(trace.actor(id));
@@ -147,8 +162,21 @@ function neverRead({ trace, clocks }: Evidence, sent: FactId): boolean {
       if (isLater) readUs = trace.time(id);
     }
   }
-  return !isUp || isPaused;
+  return !isUp || isPaused || isBehind;
 }
+
+/** Whether a fact is what a node did with a request of a client. */
+function answers(trace: Trace, id: FactId, sender: ActorId, node: ActorId): boolean {
+  const cause = trace.cause(id);
+  return cause > 0 && trace.kind(cause) === F.sent && trace.actor(cause) === sender && trace.peer(cause) === node;
+}
+
+function arrives(fate: number): boolean {
+  return FATES[fate] === 'passed' || FATES[fate] === 'duplicated';
+}
+
+/** Brokers whose clients speak to a node over one connection that keeps the order of what goes over it. */
+const ORDERED: readonly string[] = ['kafka', 'rabbitmq', 'pulsar'];
 
 /** Broken streams are noticed within a second; the notice itself takes a while, too. */
 const NOTICED_US = 2_000_000;
@@ -169,8 +197,7 @@ function vanishedRequest(evidence: Evidence): FactId {
     const id = last[m] as number;
     if (id === 0 || trace.kind(id) !== F.sent) continue;
     const detail = trace.detail(id);
-    const fate = detail >> 3;
-    if ((detail & 7) !== REQUEST || (fate !== 0 && fate !== 4)) continue;
+    if ((detail & 7) !== REQUEST || !arrives(detail >> 3)) continue;
     if (trace.actors[trace.peer(id)]?.kind !== 'broker' || trace.time(id) + trace.value(id) >= trace.endedAtUs)
       continue;
     if (!neverRead(evidence, id)) return id;

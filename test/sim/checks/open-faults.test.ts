@@ -73,6 +73,23 @@ describe('a request of which nothing more is heard', () => {
     expect(heard('4 paused b', ...request, '9 resumed b')).toBe('violated');
   });
 
+  it('waits behind one that was lost, where a connection keeps their order, and is read only over another', () => {
+    const behind: readonly Line[] = ['4 produced p 2 - - 100 0', '4 sent p 2 - b 0 16', ...request];
+    const ofKafka = (...lines: readonly Line[]) =>
+      verdict('conservation', 'kafka', lines, {
+        ...crash,
+        brokers: { b: { kind: 'kafka', options: {} } },
+        producers: { p: producer() },
+      });
+    expect(ofKafka(...restarted, ...request)).toBe('violated');
+    expect(ofKafka(...restarted, ...behind)).not.toBe('violated');
+    expect(ofKafka(...restarted, ...behind, '30 connection-lost b - - p')).not.toBe('violated');
+    expect(heard(...restarted, ...behind)).toBe('violated');
+    // The connection ended before the request was made, so it came by another one.
+    const [made, lost, ...later] = behind;
+    expect(ofKafka(...restarted, `${made}`, `${lost}`, '4 connection-lost b - - p', ...later)).toBe('violated');
+  });
+
   it('was never read by a node that was down, or lost its connection once it went on', () => {
     expect(heard('4 crashed b', ...request, '9 restarted b')).not.toBe('violated');
     expect(heard('4 paused b', ...request, '8 crashed b', '9 restarted b')).not.toBe('violated');
