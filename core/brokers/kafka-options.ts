@@ -361,12 +361,12 @@ export const TOPIC_OPTIONS: OptionTable = {
   'min.insync.replicas': {
     type: 'integer',
     min: 1,
-    doc: 'As the broker’s option of the same name, which counts when this is left out.',
+    doc: 'With acks=all, a write to this topic needs so many in-sync replicas. Left out, the broker’s option of the same name counts.',
     source: 'K16',
   },
   'unclean.leader.election.enable': {
     type: 'boolean',
-    doc: 'As the broker’s option of the same name, which counts when this is left out.',
+    doc: 'May a replica of this topic that lags become leader when no in-sync one is alive? Left out, the broker’s option of the same name counts.',
     source: 'K23',
   },
   'retention.ms': {
