@@ -9,6 +9,7 @@ import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, many, witness } from './evidence.ts';
 import { type Outcome, outcomes } from './outcomes.ts';
 import type { Side } from './promises.ts';
+import { type Troubles, troublesOf } from './troubles.ts';
 
 interface Missing extends Found {
   readonly outcome: Outcome | null;
@@ -28,7 +29,7 @@ export const atLeastOnce = defineCheck<Missing>({
     const outcome = tally.firstMissing ?? (open > 0 ? tally.firstOpen : tally.firstRemoved);
     return {
       seen: missing > 0 ? 'broken' : open > 0 ? 'open' : removed > 0 ? 'removed' : 'sound',
-      exercised: tally.owed > 0 && couldLose(evidence),
+      exercised: tally.owed > 0 && couldLose(troublesOf(evidence, scope)),
       witness: outcome === null ? [] : witness(outcome.confirmed, outcome.delivered, outcome.end),
       ...(tally.firstRemoved === null ? {} : { policy: tally.firstRemoved.policy }),
       ...(tally.owed > 0 ? {} : { idle: NOTHING_CONFIRMED }),
@@ -62,12 +63,12 @@ export const atLeastOnce = defineCheck<Missing>({
 export const NOTHING_CONFIRMED = 'of what somebody reads, no message was confirmed to its producer';
 
 /** Whether anything happened that could make a confirmed message vanish without its effect. */
-export function couldLose(evidence: Evidence): boolean {
+export function couldLose(troubles: Troubles): boolean {
   return (
-    evidence.crashHolding > 0 ||
-    evidence.brokerCrash > 0 ||
-    evidence.lost('request', 'reply', 'delivery', 'ack', 'effect', 'effect-reply', 'replication') ||
-    evidence.any(
+    troubles.crashHolding > 0 ||
+    troubles.brokerCrash > 0 ||
+    troubles.lost('request', 'reply', 'delivery', 'ack', 'effect', 'effect-reply', 'replication') ||
+    troubles.any(
       'lock-expired',
       'nacked',
       'requeued',

@@ -3,7 +3,8 @@ import { F } from '../../core/facts.ts';
 import type { FactId, MessageId } from '../../core/types.ts';
 import { whyAgain } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
-import { type Evidence, type GroupId, inScope, witness } from './evidence.ts';
+import { type GroupId, inScope, witness } from './evidence.ts';
+import { type Troubles, troublesOf } from './troubles.ts';
 
 interface Repeat extends Found {
   readonly message: MessageId;
@@ -46,7 +47,7 @@ export const atMostOnce = defineCheck<Repeat>({
       seen,
       side: because.fact > 0 && trace.kind(because.fact) === F.appended ? 'sending' : 'consuming',
       messages,
-      exercised: couldRepeat(evidence),
+      exercised: couldRepeat(troublesOf(evidence, scope)),
       witness: witness(best.first, because.fact, best.second),
       why: because.words,
     };
@@ -63,13 +64,13 @@ export const atMostOnce = defineCheck<Repeat>({
 });
 
 /** Whether anything happened that makes brokers or clients do something again. */
-export function couldRepeat(evidence: Evidence): boolean {
+export function couldRepeat(troubles: Troubles): boolean {
   return (
-    evidence.crashHolding > 0 ||
-    evidence.brokerCrash > 0 ||
-    evidence.lost('request', 'reply', 'delivery', 'ack', 'effect', 'effect-reply') ||
-    evidence.doubled('request', 'delivery', 'effect') ||
-    evidence.any(
+    troubles.crashHolding > 0 ||
+    troubles.brokerCrash > 0 ||
+    troubles.lost('request', 'reply', 'delivery', 'ack', 'effect', 'effect-reply') ||
+    troubles.doubled('request', 'delivery', 'effect') ||
+    troubles.any(
       'lock-expired',
       'nacked',
       'requeued',

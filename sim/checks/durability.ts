@@ -6,6 +6,7 @@ import { couldRepeat } from './at-most-once.ts';
 import { reasonOf } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, isKeptFor, isMeant, many, witness } from './evidence.ts';
+import { troublesOf } from './troubles.ts';
 
 /** Every delivery has an earlier production of that message. */
 export const noFabrication = defineCheck<Found>({
@@ -13,7 +14,8 @@ export const noFabrication = defineCheck<Found>({
   idle: 'nothing was sent twice, given back, lost or crashed, so no broker had a reason to invent anything',
   find(evidence, scope) {
     const { trace } = evidence;
-    const exercised = evidence.any('delivered') && (couldRepeat(evidence) || couldLose(evidence));
+    const troubles = troublesOf(evidence, scope);
+    const exercised = troubles.any('delivered') && (couldRepeat(troubles) || couldLose(troubles));
     const produced = new Uint8Array(trace.messageCount + 1);
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
@@ -41,10 +43,11 @@ export const confirmedDurable = defineCheck<LostAfterYes>({
   idle: 'no broker crashed, no leader changed and no log was cut',
   find(evidence, scope) {
     const { trace, confirmed } = evidence;
+    const troubles = troublesOf(evidence, scope);
     const exercised =
       evidence.any('confirmed') &&
-      (evidence.brokerCrash > 0 ||
-        evidence.any('lost', 'truncated', 'leader-lost', 'expired', 'evicted', 'log-start-moved'));
+      (troubles.brokerCrash > 0 ||
+        troubles.any('lost', 'truncated', 'leader-lost', 'expired', 'evicted', 'log-start-moved'));
     const gone = confirmedAndLost(evidence).filter((id) => isKeptFor(evidence, trace.place(id), scope));
     if (gone.length > 0) {
       const lost = gone[0] as FactId;

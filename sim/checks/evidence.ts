@@ -59,9 +59,10 @@ export class Evidence {
   /** By kind of hop: the first one that was lost, the first one that was doubled. */
   readonly lostHops = new Uint32Array(HOPS.length);
   readonly doubledHops = new Uint32Array(HOPS.length);
-  /** The first crash of a consumer that held a message; of a broker node; of a producer. */
-  crashHolding: FactId = 0;
-  brokerCrash: FactId = 0;
+  /** Crashes of consumers that held a message, and of broker nodes. */
+  readonly crashesHolding: FactId[] = [];
+  readonly brokerCrashes: FactId[] = [];
+  /** The first crash of a producer. */
   producerCrash: FactId = 0;
   /** What the clocks of processes showed that the timeline has skewed. */
   readonly clocks = new Clocks();
@@ -100,6 +101,16 @@ export class Evidence {
     this.trace = trace;
     this.scenario = scenario;
     this.#survey();
+  }
+
+  /** The first crash of a consumer that held a message; 0 for none. */
+  get crashHolding(): FactId {
+    return this.crashesHolding[0] ?? 0;
+  }
+
+  /** The first crash of a broker node; 0 for none. */
+  get brokerCrash(): FactId {
+    return this.brokerCrashes[0] ?? 0;
   }
 
   count(name: FactName): number {
@@ -463,6 +474,7 @@ export class Evidence {
     const current = new Uint32Array(actors);
     const unfinished = new Uint8Array(actors);
     const settledEarly = new Uint32Array(actors);
+    const worked: FactId[] = [];
     const openFaults = new Map<string, FactId>();
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
@@ -502,6 +514,7 @@ export class Evidence {
         case F.applied: {
           const consumer = this.workerOf(id);
           if (current[consumer] === trace.messageOf(id)) unfinished[consumer] = (unfinished[consumer] as number) & 2;
+          worked[consumer] = id;
           break;
         }
         case F.settled: {
@@ -519,9 +532,11 @@ export class Evidence {
           const actor = trace.actor(id);
           const type = trace.actors[actor]?.kind;
           if (type === 'consumer') {
-            const holds = (waiting[actor] as number) > 0 || (unfinished[actor] as number) > 0;
-            if (holds && this.crashHolding === 0) this.crashHolding = id;
-          } else if (type === 'broker' && this.brokerCrash === 0) this.brokerCrash = id;
+            // Who dies in the moment of the effect has the message in hand, whatever the broker was told before.
+            const dies = worked[actor] !== undefined && trace.time(worked[actor]) === trace.time(id);
+            const holds = dies || (waiting[actor] as number) > 0 || (unfinished[actor] as number) > 0;
+            if (holds) this.crashesHolding.push(id);
+          } else if (type === 'broker') this.brokerCrashes.push(id);
           else if (type === 'producer' && this.producerCrash === 0) this.producerCrash = id;
           waiting[actor] = 0;
           unfinished[actor] = 0;

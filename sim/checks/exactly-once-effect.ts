@@ -9,6 +9,7 @@ import { whyAgain } from './causes.ts';
 import { defineCheck, type Found } from './check.ts';
 import { inScope, many, witness } from './evidence.ts';
 import { type Outcome, outcomes, type Tally } from './outcomes.ts';
+import { troublesOf } from './troubles.ts';
 
 interface Doubled extends Found {
   readonly message: MessageId;
@@ -45,7 +46,8 @@ export const exactlyOnceEffect = defineCheck<Doubled>({
     }
     const tally = outcomes(evidence, scope);
     const base = { message, first, second, doubled, redelivered, tally };
-    const exercised = (tally.owed > 0 || redelivered > 0) && (couldRepeat(evidence) || couldLose(evidence));
+    const troubles = troublesOf(evidence, scope);
+    const exercised = (tally.owed > 0 || redelivered > 0) && (couldRepeat(troubles) || couldLose(troubles));
     if (second > 0) {
       const because = whyAgain(
         evidence,

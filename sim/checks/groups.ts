@@ -4,6 +4,7 @@ import type { ActorId, FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { inScope, many, witness } from './evidence.ts';
 import { startAt } from './log-history.ts';
+import { troublesOf } from './troubles.ts';
 
 /** At most one owner per group, partition and generation; whoever is no longer the owner cannot commit. */
 export const singleOwner = defineCheck<Found>({
@@ -38,7 +39,8 @@ export const singleOwner = defineCheck<Found>({
         return { seen: 'broken', exercised: true, witness: [owner.fact, id] };
       }
     }
-    return { seen: 'sound', exercised: evidence.count('rebalanced') > 1 && evidence.any('assigned'), witness: [] };
+    const troubles = troublesOf(evidence, scope);
+    return { seen: 'sound', exercised: troubles.count('rebalanced') > 1 && troubles.any('assigned'), witness: [] };
   },
   explain(evidence, { witness: [first, second] }) {
     if (first === undefined || second === undefined)
@@ -106,9 +108,10 @@ export const commitSafety = defineCheck<CommitAhead>({
       verified.set(name, Math.max(to, verified.get(name) ?? 0));
     }
     if (first !== null) return { ...first, times };
+    const troubles = troublesOf(evidence, scope);
     const exercised =
-      evidence.any('committed') &&
-      (evidence.crashHolding > 0 || evidence.any('failed', 'revoked', 'skipped', 'stopped') || evidence.lost('ack'));
+      troubles.any('committed') &&
+      (troubles.crashHolding > 0 || troubles.any('failed', 'revoked', 'skipped', 'stopped') || troubles.lost('ack'));
     return { seen: 'sound', exercised, witness: [], message: 0, offset: 0, times: 0 };
   },
   explain(evidence, found) {
@@ -142,9 +145,10 @@ export const commitMonotonic = defineCheck<Found>({
         return { seen: 'broken', exercised: true, witness: [before, id] };
       last.set(name, id);
     }
+    const troubles = troublesOf(evidence, scope);
     const exercised =
-      evidence.any('committed') &&
-      (evidence.count('rebalanced') > 1 || evidence.any('sought', 'revoked') || evidence.crashHolding > 0);
+      troubles.any('committed') &&
+      (troubles.count('rebalanced') > 1 || troubles.any('sought', 'revoked') || troubles.crashHolding > 0);
     return { seen: 'sound', exercised, witness: [] };
   },
   explain(evidence, { witness: [before, after] }) {

@@ -7,6 +7,7 @@ import type { FactId, MessageId, Micros, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, many, seconds, witness } from './evidence.ts';
 import { isRead } from './outcomes.ts';
+import { troublesOf } from './troubles.ts';
 
 /** How long a live group may make no effect although something waits for it. Longer than the usual locks, sessions and backoffs. */
 const PATIENCE_US: Micros = 60_000_000;
@@ -256,7 +257,7 @@ export const rebalanceSettles = defineCheck<Restless>({
     }
     const [open = 0] = begun.values();
     const most = [...late.values()].reduce((most, own) => (own.length > most.length ? own : most), []);
-    const base = { exercised: evidence.count('rebalanced') > 1, rebalances: most.length };
+    const base = { exercised: troublesOf(evidence, scope).count('rebalanced') > 1, rebalances: most.length };
     if (most.length >= 3)
       return { ...base, seen: 'broken', witness: witness(cause, most[0] as FactId, most[most.length - 1] as FactId) };
     return open > 0 ? { ...base, seen: 'open', witness: [open] } : { ...base, seen: 'sound', witness: [] };

@@ -7,6 +7,7 @@ import type { ActorId, FactId, MessageId, Micros, PlaceId } from '../../core/typ
 import type { Trace } from '../trace.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, isMeant, many, oneMore, seconds, witness } from './evidence.ts';
+import { troublesOf } from './troubles.ts';
 
 /** A lock's length is recorded in whole milliseconds. */
 const ROUNDING_US: Micros = 1000;
@@ -383,7 +384,7 @@ export const zombieOverlap = defineCheck<Overlap>({
     }
     return {
       seen: messages > 0 ? 'broken' : 'sound',
-      exercised: messages > 0 || evidence.any('lock-expired', 'revoked', 'connection-lost'),
+      exercised: messages > 0 || troublesOf(evidence, scope).any('lock-expired', 'revoked', 'connection-lost'),
       witness: first.length === 0 ? [] : witness(...first),
       messages,
     };

@@ -5,6 +5,7 @@ import type { FactId, MessageId, PlaceId } from '../../core/types.ts';
 import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, witness } from './evidence.ts';
 import { isQueue } from './queue-fates.ts';
+import { troublesOf } from './troubles.ts';
 
 /** First attempts follow the order of the log (or of the queue, where the broker keeps one); only a repeat may step back. */
 export const partitionOrder = defineCheck<Found>({
@@ -55,11 +56,12 @@ export const partitionOrder = defineCheck<Found>({
         front.fact = id;
       }
     }
+    const troubles = troublesOf(evidence, scope);
     const exercised =
       pairs &&
-      (evidence.any('requeued', 'revoked', 'sought', 'leader-lost') ||
-        evidence.crashHolding > 0 ||
-        evidence.brokerCrash > 0);
+      (troubles.any('requeued', 'revoked', 'sought', 'leader-lost') ||
+        troubles.crashHolding > 0 ||
+        troubles.brokerCrash > 0);
     return { seen: 'sound', exercised, witness: [] };
   },
   explain(evidence, { witness: [before, after] }) {

@@ -9,6 +9,7 @@ import { defineCheck, type Found } from './check.ts';
 import { type Evidence, type GroupId, inScope, many, witness } from './evidence.ts';
 import { type LogRecord, removedBy } from './log-history.ts';
 import { keepsOrder } from './order.ts';
+import { troublesOf } from './troubles.ts';
 
 /** How many messages one group never read, and the first of them. */
 interface Passed {
@@ -30,7 +31,7 @@ export const lostWrite = defineCheck<Unread>({
   idle: 'no broker crashed, no log was cut and no group changed its members',
   find(evidence, scope) {
     const unread = joined(passedInLogs(evidence, scope), goneFromTopics(evidence, scope, true));
-    return { ...unread, seen: unread.messages > 0 ? 'broken' : 'sound', exercised: isExercised(evidence) };
+    return { ...unread, seen: unread.messages > 0 ? 'broken' : 'sound', exercised: isExercised(evidence, scope) };
   },
   explain(evidence, found) {
     const [confirmed] = found.witness;
@@ -51,7 +52,7 @@ export const unseen = defineCheck<Unread>({
   claim: 'unseen',
   idle: 'no broker crashed, no log was cut and no group changed its members',
   find(evidence, scope) {
-    const exercised = isExercised(evidence);
+    const exercised = isExercised(evidence, scope);
     const gone = joined(
       passedInLogs(evidence, scope),
       goneFromLogs(evidence, scope),
@@ -77,13 +78,14 @@ function isTopic(evidence: Evidence, group: GroupId): boolean {
   return evidence.trace.places[group]?.kind === 'queue';
 }
 
-function isExercised(evidence: Evidence): boolean {
+function isExercised(evidence: Evidence, scope: string): boolean {
+  const troubles = troublesOf(evidence, scope);
   return (
     evidence.logs.byPlace.size + evidence.arrivals.length > 0 &&
-    (evidence.brokerCrash > 0 ||
-      evidence.crashHolding > 0 ||
-      evidence.any('truncated', 'leader-lost', 'lost') ||
-      evidence.count('rebalanced') > 1)
+    (troubles.brokerCrash > 0 ||
+      troubles.crashHolding > 0 ||
+      troubles.any('truncated', 'leader-lost', 'lost') ||
+      troubles.count('rebalanced') > 1)
   );
 }
 
