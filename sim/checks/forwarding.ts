@@ -133,6 +133,8 @@ class Offsets {
   readonly #evidence: Evidence;
   readonly #last = new Map<number, FactId>();
   readonly #undone = new Map<number, Map<number, FactId>>();
+  /** When the transaction began, by the fact that aborted it. */
+  readonly #begunOf = new Map<FactId, FactId>();
   /** The last transaction that was committed with an input, since the group was last sent back. */
   readonly #written = new Map<number, Map<number, FactId>>();
 
@@ -201,7 +203,8 @@ class Offsets {
   }
 
   /** What another member has forwarded is done, even if this one, which was the owner once, began or ends it later. */
-  undone({ inputs }: Forwarded, abort: FactId): void {
+  undone({ inputs, begun }: Forwarded, abort: FactId): void {
+    this.#begunOf.set(abort, begun);
     for (const input of inputs) {
       const key = this.#groupAt(input);
       const offset = this.#offsetOf(input);
@@ -217,7 +220,8 @@ class Offsets {
     this.#last.set(key, id);
     for (const [offset, abort] of this.#undone.get(key) ?? [])
       if (
-        abort > (this.#begun.get(key) ?? 0) &&
+        // Who has it now may have found its place at the log's end while the abort was still to come.
+        (this.#begunOf.get(abort) as FactId) > (this.#begun.get(key) ?? 0) &&
         offset >= 0 &&
         offset < trace.value(id) &&
         this.#isThere(trace.place(id), offset, id)

@@ -63,6 +63,10 @@ describe('a transaction that forwards', () => {
   it('may be passed by a group that has committed nothing and begins anew at the end of the log (K70)', () => {
     const begins = '4.5 assigned b - rides/0 c-1 2 team';
     expect(told([...read, ...writes(2, 3), aborted, begins, offset]).verdict).toBe('holds');
+    const sooner = '2.5 assigned b - rides/0 c-2 2 team';
+    expect(told([...read, sooner, ...writes(2, 3), aborted, offset]).verdict).toBe('violated');
+    const [begun = '', ...rest] = writes(2, 3);
+    expect(told([...read, begun, sooner, ...rest, aborted, offset]).verdict).toBe('holds');
     // Where it had committed, it goes on there.
     const before = '1.5 committed b - rides/0 c-1 0 team';
     expect(told([before, ...read, ...writes(2, 3), aborted, begins, offset]).verdict).toBe('violated');
