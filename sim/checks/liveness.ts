@@ -59,6 +59,23 @@ function waiting(evidence: Evidence, scope: string): readonly Waiting[] {
   return found;
 }
 
+/**
+ * Whether a lock on some of what waits in a queue ends after the run only, and is longer than anybody waits here: what comes then nobody can know. A short
+ * lock that is granted again and again is no excuse.
+ */
+function isLocked(evidence: Evidence, { place }: Waiting): boolean {
+  const { trace, queues } = evidence;
+  const fate = queues.byPlace.get(place);
+  if (fate === undefined) return false;
+  const until = new Map<MessageId, Micros>();
+  for (let id = evidence.first('delivered'); id > 0 && id <= trace.count; id++) {
+    if (trace.place(id) !== place || (trace.kind(id) !== F.delivered && trace.kind(id) !== F.extended)) continue;
+    const lockUs = trace.value(id) * 1000;
+    until.set(trace.messageOf(id), lockUs > PATIENCE_US ? trace.time(id) + lockUs : 0);
+  }
+  return [...until].some(([message, endUs]) => endUs > trace.endedAtUs && (fate.inFlight[message] as number) > 0);
+}
+
 /** The last effect of each group. */
 function lastEffects(evidence: Evidence): Map<GroupId, FactId> {
   const last = new Map<GroupId, FactId>();
@@ -100,6 +117,10 @@ export const progress = defineCheck<Stalled>({
         forUs,
       };
       if (forUs >= PATIENCE_US) {
+        if (isLocked(evidence, wait)) {
+          open ??= { ...stalled, seen: 'open' };
+          continue;
+        }
         if (evidence.coreSurvives) return { ...stalled, exercised: true, seen: 'broken' };
         open ??= { ...stalled, seen: 'open', isDark: true };
         continue;
@@ -126,21 +147,25 @@ export const drained = defineCheck<Stalled>({
   idle: 'nothing was stored anywhere',
   find(evidence, scope) {
     const { trace } = evidence;
-    const [wait] = waiting(evidence, scope);
-    if (wait === undefined) {
-      return { seen: 'sound', exercised: evidence.any('appended'), witness: [], place: '', messages: 0, forUs: 0 };
+    const effects = lastEffects(evidence);
+    let open: Stalled | null = null;
+    for (const wait of waiting(evidence, scope)) {
+      const since = Math.max(effects.get(wait.group) ?? 0, wait.oldest, evidence.lastFault);
+      const forUs = trace.endedAtUs - trace.time(since);
+      const stalled = {
+        exercised: true,
+        witness: [wait.oldest],
+        place: trace.placeName(wait.place),
+        messages: wait.messages,
+        forUs,
+      };
+      if (forUs >= PATIENCE_US && evidence.openFault === 0 && !isLocked(evidence, wait))
+        return { ...stalled, seen: 'broken' };
+      open ??= { ...stalled, seen: 'open' };
     }
-    const since = Math.max(lastEffects(evidence).get(wait.group) ?? 0, wait.oldest, evidence.lastFault);
-    const forUs = trace.endedAtUs - trace.time(since);
-    const seen = forUs >= PATIENCE_US && evidence.openFault === 0 ? 'broken' : 'open';
-    return {
-      seen,
-      exercised: true,
-      witness: [wait.oldest],
-      place: trace.placeName(wait.place),
-      messages: wait.messages,
-      forUs,
-    };
+    return (
+      open ?? { seen: 'sound', exercised: evidence.any('appended'), witness: [], place: '', messages: 0, forUs: 0 }
+    );
   },
   explain(evidence, found) {
     if (found.seen === 'sound') return 'When the run ended, nothing was ready or in flight.';

@@ -1115,6 +1115,27 @@ const cases: readonly Case[] = [
     ['1 produced p 1 - - 100 0', '*1 appended b 1 dead'],
     { endS: 90, scenario: { ...QUEUE, consumers: { c: consumer({ from: ['dead'] }) } } },
   ),
+  queue(
+    'drained',
+    'undecided',
+    'a lock outlasts the run',
+    ['1 produced p 1 - - 100 0', '*1 appended b 1 jobs', '2 delivered b 1 jobs c-1 300000 1'],
+    { endS: 90 },
+  ),
+  queue(
+    'drained',
+    'violated',
+    'a lock has ended and nothing came of it',
+    ['1 produced p 1 - - 100 0', '*1 appended b 1 jobs', '2 delivered b 1 jobs c-1 3000 1'],
+    { endS: 90 },
+  ),
+  queue(
+    'drained',
+    'violated',
+    'one queue still moves and the other is stuck',
+    [...smooth, '4 produced p 2 - - 100 0', '*4 appended b 2 line.fifo', ...sent(3, 85)],
+    { endS: 90 },
+  ),
   queue('drained', 'not exercised', 'nothing was stored', ['1 started b']),
 
   queue(
