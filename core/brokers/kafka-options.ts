@@ -718,7 +718,7 @@ export const CONSUMER_OPTIONS: OptionTable = {
   'group.instance.id': {
     type: 'text',
     default: '',
-    doc: 'Makes the member static: a restart within session.timeout.ms gets its partitions back without a rebalance. Instances after the first add their number.',
+    doc: 'Makes the member static: a restart within session.timeout.ms gets its partitions back without a rebalance. Instances after the first add their number. A classic group whose leader comes back so does not see partitions that were added meanwhile: they are handed out with the next rebalance.',
     source: 'K66',
   },
   'group.protocol': {

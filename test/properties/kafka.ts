@@ -94,6 +94,8 @@ export const kafka: fc.Arbitrary<Document> = fc
     const young: Document = cluster.added > 0 ? { 'metadata.max.age.ms': '8s' } : {};
     const shared = consuming.group === 'share';
     const forwards = consuming.forwards && !shared;
+    // A static leader that was away meanwhile takes the partitions that it finds for those that it assigned, and nobody else looks after them.
+    const grows = cluster.added > 0 && (consuming.member === null || consuming.group === 'consumer' || shared);
     return systemOf(drawn, {
       broker: {
         kind: 'kafka',
@@ -107,7 +109,7 @@ export const kafka: fc.Arbitrary<Document> = fc
       places: { topics: { jobs: topic, ...(forwards ? { done: { ...topic, partitions: 1 } } : {}) } },
       to: 'jobs',
       from: 'jobs',
-      ...(cluster.added > 0
+      ...(grows
         ? { timeline: [{ at: cluster.addedAt, set: { 'topics.jobs.partitions': cluster.partitions + cluster.added } }] }
         : {}),
       producer: {
