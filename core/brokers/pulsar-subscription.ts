@@ -637,7 +637,7 @@ export class PulsarSubscription {
     const { cursor } = this.record;
     const { ledger } = this.host.info;
     const fromUs = ledger.entry(to)?.publishedAtUs ?? out.now;
-    out.fact(F.sought, 0, this.place, 0, Math.floor(fromUs / 1_000_000), this.place);
+    out.fact(F.sought, 0, this.place, 0, Math.floor(fromUs / 1_000_000));
     this.rewind(R.none, out);
     for (let i = cursor.markDelete + 1; i < to; i++) this.#pass(i, F.evicted, R.purged, out);
     for (let i = to; i < ledger.end; i++) {
