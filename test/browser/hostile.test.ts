@@ -106,7 +106,7 @@ const LINKS: readonly (readonly [what: string, hash: string, words: string])[] =
   ['of a version that is none', `#v=${encodeURIComponent(SCRIPT)}&z=AAAA`, 'This link has no version that could be'],
   ['that unpacks to 50 MB', bomb, 'This link holds more than a scenario can be'],
   ['to a scenario that there is not', `#scenario=${encodeURIComponent(IMAGE)}`, 'There is no scenario "<img src=x'],
-  ['with a time that is none', `#scenario=photo-queue&t=${encodeURIComponent(SCRIPT)}`, "The link's time"],
+  ['with a time that is none', `#scenario=photo-queue&t=${encodeURIComponent(SCRIPT)}`, 'which is no time'],
   ['with a text that is none', '#yaml=%FF%FE', 'The link holds no readable scenario.'],
   ['with a seed of a million letters', `#scenario=photo-queue&seed=${'x'.repeat(1_000_000)}`, "The link's seed"],
   ['with tags of other languages', packed({ yaml: 'title: !!js/function "f"\nbroker: !x sqs\n' }), 'Unresolved tag'],
