@@ -10,9 +10,7 @@ import { breachOf } from '../test/properties/report.ts';
 const PROGRESS_MS = 5_000;
 const USAGE = `usage: npm run props -- [--runs 1000] [--broker ${Object.keys(FAMILIES).join('|')}] [--seed N]`;
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string' }, broker: { type: 'string' }, seed: { type: 'string' } },
-});
+const values = asked();
 const runs = Number(values.runs ?? 1000);
 const seed = Number(values.seed ?? Date.now() % 2_147_483_647);
 const wanted = Object.entries(FAMILIES).filter(
@@ -21,6 +19,16 @@ const wanted = Object.entries(FAMILIES).filter(
 if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed) || wanted.length === 0) {
   console.error(USAGE);
   process.exit(2);
+}
+
+function asked(): { readonly runs?: string; readonly broker?: string; readonly seed?: string } {
+  const option = { type: 'string' } as const;
+  try {
+    return parseArgs({ options: { runs: option, broker: option, seed: option } }).values;
+  } catch {
+    console.error(USAGE);
+    process.exit(2);
+  }
 }
 
 let breaches = 0;

@@ -207,7 +207,14 @@ function longestLock(scenario: Scenario, consumer: ConsumerSpec): number {
   const locks = consumer.from.map((name) => {
     const options = scenario.queues[name]?.options ?? {};
     const streamed = booleanOf(options, 'enable_exactly_once_delivery') ? 60_000_000 : 0;
-    return Math.max(numberOf(options, 'VisibilityTimeout'), numberOf(options, 'ack_deadline_seconds'), streamed);
+    // After failures a push endpoint is left alone for up to a minute (G6).
+    const pushed = options['push_config'] === undefined ? 0 : 60_000_000;
+    return Math.max(
+      numberOf(options, 'VisibilityTimeout'),
+      numberOf(options, 'ack_deadline_seconds'),
+      streamed,
+      pushed,
+    );
   });
   const kind = scenario.brokers[consumer.broker]?.kind;
   const session = kind === 'kafka' ? 45_000_000 : 0;
