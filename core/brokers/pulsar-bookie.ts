@@ -38,9 +38,11 @@ export class PulsarBookie implements Machine {
         return this.#answer(from, { type: 'bookie/fenced', topic, epoch, entries }, 0, out);
       }
       case 'bookie/store': {
-        const { entries } = this.#shelf(request.topic);
-        for (const entry of request.entries) entries.set(entry.index, { entry, epoch: request.epoch });
-        return;
+        const shelf = this.#shelf(request.topic);
+        const { topic, epoch } = request;
+        if (epoch < shelf.epoch) return;
+        for (const entry of request.entries) shelf.entries.set(entry.index, { entry, epoch });
+        return this.#answer(from, { type: 'bookie/stored', topic, epoch }, 0, out);
       }
       case 'bookie/trim': {
         const { entries } = this.#shelf(request.topic);

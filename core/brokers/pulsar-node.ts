@@ -124,6 +124,8 @@ export class PulsarNode implements Machine, BookieView {
         return;
       case 'bookie/added':
         return this.#writers.get(input.topic)?.added(input, this.#cluster.bookies.indexOf(from), out);
+      case 'bookie/stored':
+        return this.#writers.get(input.topic)?.copied(this.#cluster.bookies.indexOf(from), input.epoch);
       case 'bookie/fenced':
         return this.#fenced(from, input, out);
       case 'bookie/up':

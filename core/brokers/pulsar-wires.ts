@@ -356,6 +356,7 @@ export type BookieAnswer =
       readonly ok: boolean;
       readonly message: MessageId;
     }
+  | { readonly type: 'bookie/stored'; readonly topic: TopicNumber; readonly epoch: number }
   | {
       readonly type: 'bookie/fenced';
       readonly topic: TopicNumber;

@@ -8,7 +8,7 @@ import { F, R } from '../facts.ts';
 import type { Out, Wire } from '../machine.ts';
 import type { LedgerEntry } from '../parts/managed-ledger.ts';
 import type { FactId, MessageId, Micros } from '../types.ts';
-import type { PulsarCluster, TopicInfo } from './pulsar-cluster.ts';
+import type { PulsarCluster, Segment, TopicInfo } from './pulsar-cluster.ts';
 import type { ProducerSession, PulsarTopic } from './pulsar-topic.ts';
 import type { BookieAnswer, BookieRequest, HeldEntry, Send } from './pulsar-wires.ts';
 
@@ -50,6 +50,13 @@ interface Writing {
   stored: number;
 }
 
+/** What a failed bookie held, on its way to a spare one: until that has it, the failed one counts as its holder. */
+interface Copying {
+  spare: number;
+  readonly failed: number;
+  readonly segments: readonly Segment[];
+}
+
 export interface WriterTimer extends Wire {
   readonly type: 'pulsar/add-timeout';
   readonly writer: BookieWriter;
@@ -68,6 +75,7 @@ export class BookieWriter implements EntryWriter {
   /** By bookie: adds that it has not answered, and since when it is silent. */
   readonly #unanswered: number[] = [];
   readonly #silentSinceUs: Micros[] = [];
+  #copies: Copying[] = [];
   #armed = false;
   #closed = false;
 
@@ -112,6 +120,13 @@ export class BookieWriter implements EntryWriter {
     this.#advance(out);
   }
 
+  /** A spare bookie has what it was sent: it stands for the failed one from now on. */
+  copied(bookie: number, epoch: number): void {
+    if (this.#closed || epoch !== this.#epoch) return;
+    for (const copying of this.#copies) if (copying.spare === bookie) takeOver(copying);
+    this.#copies = this.#copies.filter(({ spare }) => spare !== bookie);
+  }
+
   /** A bookie is gone: another takes its place from here on, and gets what it had (P11). */
   lostBookie(bookie: number, out: Out): void {
     if (!this.#ensemble.includes(bookie)) return;
@@ -134,6 +149,7 @@ export class BookieWriter implements EntryWriter {
       this.#unanswered[bookie] = 0;
       this.#view.suspect(bookie, out);
     }
+    for (const copying of this.#copies) this.#copy(copying, out);
     this.#arm(out);
   }
 
@@ -152,6 +168,7 @@ export class BookieWriter implements EntryWriter {
     this.#closed = true;
     this.#open = [];
     this.#first = 0;
+    this.#copies = [];
   }
 
   #advance(out: Out): void {
@@ -209,23 +226,40 @@ export class BookieWriter implements EntryWriter {
     this.#arm(out);
   }
 
-  /** What the failed bookie held of this topic goes to another one, which stands for it from now on. */
+  /** What the failed bookie held of this topic goes to another one, and what was on its way to it. */
   #copyTo(spare: number, failed: number, out: Out): void {
+    for (const copying of this.#copies) {
+      if (copying.spare !== failed) continue;
+      copying.spare = spare;
+      this.#copy(copying, out);
+    }
+    const segments = this.#info.segments.filter(
+      ({ ensemble }) => ensemble.includes(failed) && !ensemble.includes(spare),
+    );
+    if (segments.length === 0) return;
+    const copying: Copying = { spare, failed, segments };
+    this.#copies.push(copying);
+    this.#copy(copying, out);
+  }
+
+  #copy(copying: Copying, out: Out): void {
+    const { spare, failed, segments: concerned } = copying;
     const { segments, ledger, number } = this.#info;
     const start = ledger.tieredUpTo(out.now, this.#cluster.settings.offloadLagUs);
     const entries: LedgerEntry[] = [];
     for (let s = 0; s < segments.length; s++) {
-      const segment = segments[s];
-      if (segment === undefined || !segment.ensemble.includes(failed) || segment.ensemble.includes(spare)) continue;
+      const segment = segments[s] as Segment;
+      if (!concerned.includes(segment)) continue;
       const end = segments[s + 1]?.from ?? ledger.end;
       for (let index = Math.max(segment.from, start); index < end; index++) {
         const entry = ledger.entry(index);
         if (entry !== undefined && this.#writeSet(index, segment.ensemble).includes(failed)) entries.push(entry);
       }
-      segment.ensemble[segment.ensemble.indexOf(failed)] = spare;
     }
-    if (entries.length > 0)
-      this.#say(spare, { type: 'bookie/store', topic: number, epoch: this.#epoch, entries }, 0, out);
+    if (entries.length === 0) {
+      takeOver(copying);
+      this.#copies = this.#copies.filter((one) => one !== copying);
+    } else this.#say(spare, { type: 'bookie/store', topic: number, epoch: this.#epoch, entries }, 0, out);
   }
 
   /** Entry k goes to Qw bookies, from k mod E on (P10). */
@@ -261,7 +295,7 @@ export class BookieWriter implements EntryWriter {
   }
 
   #arm(out: Out): void {
-    if (this.#armed || !this.#ensemble.some((bookie) => this.#owes(bookie))) return;
+    if (this.#armed || (this.#copies.length === 0 && !this.#ensemble.some((bookie) => this.#owes(bookie)))) return;
     this.#armed = true;
     const timer: WriterTimer = { type: 'pulsar/add-timeout', writer: this };
     out.timer(this.#cluster.settings.addEntryTimeoutUs, timer, 0);
@@ -351,6 +385,13 @@ export class LedgerRecovery {
 
   #held(): Set<number> {
     return new Set(this.info.segments.flatMap(({ ensemble }) => ensemble));
+  }
+}
+
+function takeOver({ spare, failed, segments }: Copying): void {
+  for (const { ensemble } of segments) {
+    const slot = ensemble.indexOf(failed);
+    if (slot >= 0 && !ensemble.includes(spare)) ensemble[slot] = spare;
   }
 }
 

@@ -580,6 +580,47 @@ timeline:
     for: 20s
 `,
   },
+  {
+    fault:
+      'A cut-off owner of a Pulsar topic wrote down that a spare bookie held what it had never been able to send there, and the next owner did not ask who did',
+    yaml: `
+title: A copy that never came
+broker:
+  kind: pulsar
+  nodes: 3
+  metadataStoreSessionTimeoutMillis: 6s
+  bookies: 4
+  managedLedgerDefaultAckQuorum: 2
+  addEntryTimeout: 2s
+  transactionCoordinatorEnabled: true
+seed: 0
+duration: 300s
+topics: { jobs: { subscriptions: [worker] }, done: { subscriptions: [reader] } }
+producers:
+  maker:
+    to: jobs
+    rate: 50/s
+    messages: 7
+    start: 5s
+    batchingEnabled: false
+    enableTransaction: true
+    transactionMessages: 3
+    transactionTimeout: 10s
+consumers:
+  worker:
+    from: jobs
+    count: 2
+    process: 200ms
+    effect: { insert: results }
+    concurrency: 2
+    subscriptionType: Shared
+    forward.to: done
+    transactionTimeout: 10s
+  reader: { from: done, effect: { insert: read } }
+network: { latency: 10ms..300ms }
+timeline: [{ when: appended, nth: 7, isolate: b1, heal: 7s }]
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {

@@ -154,7 +154,8 @@ function canFinish(scenario: Scenario): boolean {
     const kind = scenario.brokers[consumer.broker]?.kind;
     // RabbitMQ waits for the ack of what is left for as long as the connection lives.
     if (kind === 'rabbitmq' && consumer.onFailure === 'leave') return false;
-    if (kind === 'pulsar' && (!comesAgain(consumer) || comesAsAWhole(scenario, consumer))) return false;
+    if (kind === 'pulsar' && (!comesAgain(scenario, consumer, messages) || comesAsAWhole(scenario, consumer)))
+      return false;
     // What a Redis consumer leaves stays pending until somebody claims it (X8).
     if (kind === 'redis-streams' && !claims(consumer)) return false;
     // A group without a commit begins at the end again, and what it passes over waits for nobody.
@@ -179,16 +180,20 @@ function claims({ options, ...consumer }: ConsumerSpec): boolean {
   return idleUs >= longestWork({ options, ...consumer }) * 3 * Math.ceil(consumer.prefetch / consumer.concurrency);
 }
 
-/** Whether a Pulsar client asks again for what it leaves, and not for what it is still at work on. */
-function comesAgain(consumer: ConsumerSpec): boolean {
+/** Whether a Pulsar client asks again for what it leaves, and not for what it is still at work on; a batch is waited for as a whole, from the first of its messages on (P33). */
+function comesAgain(scenario: Scenario, consumer: ConsumerSpec, messages: number): boolean {
   const timeout = numberOf(consumer.options, 'ackTimeout');
   if (timeout === 0) return consumer.onFailure !== 'leave';
-  return longestWork(consumer) * 3 <= timeout;
+  return longestWork(consumer) * Math.max(3, acksWholeBatches(scenario, consumer) ? messages : 1) <= timeout;
 }
 
 /** Whether all messages of a Pulsar batch come again when one of them fails: a large one is then never done, as another fails the next time (P33). */
-function comesAsAWhole({ producers }: Scenario, { options, failProbability }: ConsumerSpec): boolean {
-  if (failProbability === 0 || booleanOf(options, 'acknowledgmentAtBatchIndexLevelEnabled')) return false;
+function comesAsAWhole(scenario: Scenario, consumer: ConsumerSpec): boolean {
+  return consumer.failProbability > 0 && acksWholeBatches(scenario, consumer);
+}
+
+function acksWholeBatches({ producers }: Scenario, { options }: ConsumerSpec): boolean {
+  if (booleanOf(options, 'acknowledgmentAtBatchIndexLevelEnabled')) return false;
   return Object.values(producers).some((producer) => booleanOf(producer.options, 'batchingEnabled', true));
 }
 
