@@ -8,6 +8,26 @@ import { defineCheck, type Found } from './check.ts';
 import { type Evidence, inScope, many, witness } from './evidence.ts';
 import { type LogRecord, startAt } from './log-history.ts';
 
+/** Where a node has written a message. Two may have, when one still took itself for the leader. */
+interface Standing {
+  readonly node: ActorId;
+  readonly offset: number;
+}
+
+/** Where a message stands that this node hands out: where it has written it itself, else where it was written last; −1 for nowhere. */
+function offsetAt(own: readonly Standing[] | undefined, node: ActorId): number {
+  const standing = own?.findLast((one) => one.node === node) ?? own?.at(-1);
+  return standing?.offset ?? -1;
+}
+
+/** A node has cut its log back to an offset: what it had written from there on stands there no more. */
+function cut(standing: Map<MessageId, Standing[]>, node: ActorId, from: number): void {
+  for (const [message, own] of standing) {
+    const left = own.filter((one) => one.node !== node || one.offset < from);
+    if (left.length < own.length) standing.set(message, left);
+  }
+}
+
 /** One offset, two values: both were seen, by a producer's confirmation or by a reader. */
 export const inconsistentOffsets = defineCheck<Found>({
   claim: 'inconsistent-offsets',
@@ -15,27 +35,35 @@ export const inconsistentOffsets = defineCheck<Found>({
   find(evidence, scope) {
     const { trace, scenario } = evidence;
     const seen = new Map<PlaceId, Map<number, FactId>>();
-    const stands = new Map<PlaceId, Map<MessageId, number>>();
+    const stands = new Map<PlaceId, Map<MessageId, Standing[]>>();
     // A publisher to a stream is told that it is stored, and never where.
     const streams = trace.places.map(({ kind, name }) => kind === 'partition' && scenario.queues[name] !== undefined);
     for (let id = 1; id <= trace.count; id++) {
       const kind = trace.kind(id);
-      if (kind !== F.appended && kind !== F.confirmed && kind !== F.delivered) continue;
+      if (kind !== F.appended && kind !== F.truncated && kind !== F.confirmed && kind !== F.delivered) continue;
       const place = trace.place(id);
       if (trace.places[place]?.kind !== 'partition' || !inScope(evidence, place, scope)) continue;
       const message = trace.messageOf(id);
-      let offsets = stands.get(place);
-      if (offsets === undefined) {
-        offsets = new Map();
-        stands.set(place, offsets);
+      const node = trace.actor(id);
+      let standing = stands.get(place);
+      if (standing === undefined) {
+        standing = new Map();
+        stands.set(place, standing);
       }
       if (kind === F.appended) {
-        if (trace.detail(id) !== 2) offsets.set(message, trace.value(id));
+        if (trace.detail(id) === 2) continue;
+        const own = standing.get(message);
+        if (own === undefined) standing.set(message, [{ node, offset: trace.value(id) }]);
+        else own.push({ node, offset: trace.value(id) });
+        continue;
+      }
+      if (kind === F.truncated) {
+        cut(standing, node, trace.value(id));
         continue;
       }
       // A copy of a message that stands twice cannot be told from the other one.
       const isTold = kind === F.confirmed && streams[place] !== true;
-      const offset = isTold ? trace.value(id) : (offsets.get(message) ?? -1);
+      const offset = isTold ? trace.value(id) : offsetAt(standing.get(message), node);
       if (offset < 0) continue;
       let at = seen.get(place);
       if (at === undefined) {

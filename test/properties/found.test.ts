@@ -621,6 +621,54 @@ network: { latency: 10ms..300ms }
 timeline: [{ when: appended, nth: 7, isolate: b1, heal: 7s }]
 `,
   },
+  {
+    fault:
+      'What a stalled Kafka leader wrote and had to cut again counted for where a message stands, so that one offset seemed to be seen with two messages',
+    yaml: `
+title: A leader that stalled
+broker:
+  kind: kafka
+  nodes: 3
+  replica.lag.time.max.ms: 30s
+  offsets.topic.num.partitions: 2
+  transaction.state.log.num.partitions: 2
+  transaction.state.log.min.isr: 2
+seed: 0
+duration: 300s
+topics:
+  jobs: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+  done: { partitions: 1, replication.factor: 3, min.insync.replicas: 2 }
+producers:
+  maker: { to: jobs, rate: 2/s, messages: 3, start: 5s, acks: all, enable.idempotence: false, linger.ms: 0ms, partitioner: round-robin }
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect: { insert: results }
+    dedup: { window: 10m, durable: true }
+    crash: { probability: 10%, step: received, restart: 2s }
+    enable.auto.commit: false
+    auto.offset.reset: earliest
+    max.poll.interval.ms: 8s
+    partition.assignment.strategy: [range]
+    forward.to: done
+    transaction.timeout.ms: 10s
+  reader:
+    from: done
+    effect: { insert: read }
+    auto.offset.reset: earliest
+    isolation.level: read_committed
+    enable.auto.commit: false
+    session.timeout.ms: 10s
+    max.poll.interval.ms: 60s
+network: { latency: 1ms..5ms }
+timeline:
+  - { at: 6s, poison: maker, messages: 1 }
+  - { at: 45s, fix: worker }
+  - { at: 45s, fix: reader }
+  - { when: appended, nth: 1, of: b1, pause: b1, for: 32s }
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
