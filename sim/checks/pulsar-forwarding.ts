@@ -107,7 +107,8 @@ export function acksApart(evidence: Evidence): Apart | null {
     if (brought.has(at) || (copies.get(at) ?? 0) > 1) continue;
     if (shownAgain > 0) return { lacks: 'once', witness: witness(shown, shownAgain) };
     const ended = left.get(at) ?? 0;
-    if (shown > 0 && ended === 0 && isOver(shown)) return { lacks: 'ack', witness: witness(shown) };
+    if (shown > 0 && ended === 0 && !buried.has(message) && isOver(shown))
+      return { lacks: 'ack', witness: witness(shown) };
     const acked =
       ended > 0 && trace.kind(ended) === F.acked && forwards[trace.peer(ended)] === true && !buried.has(message);
     if (acked && shown === 0 && gone > 0 && isOver(ended)) return { lacks: 'made', witness: witness(gone, ended) };

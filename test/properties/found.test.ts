@@ -669,6 +669,76 @@ timeline:
   - { when: appended, nth: 1, of: b1, pause: b1, for: 32s }
 `,
   },
+  {
+    fault:
+      'Of a Pulsar message that was buried while a transaction that had written it on was still open, it was said that it would be made again',
+    yaml: `
+title: A dead letter of what is being written on
+broker:
+  kind: pulsar
+  bookies: 3
+  managedLedgerDefaultAckQuorum: 2
+  addEntryTimeout: 2s
+  brokerDeduplicationEnabled: true
+  transactionCoordinatorEnabled: true
+seed: 0
+duration: 300s
+topics:
+  jobs:
+    subscriptions:
+      - worker
+  done:
+    subscriptions:
+      - reader
+producers:
+  maker:
+    to: jobs
+    rate: 10/s
+    messages: 3
+    start: 5s
+    batchingEnabled: false
+    sendTimeout: 2s
+consumers:
+  worker:
+    from: jobs
+    process: 200ms
+    effect:
+      insert: results
+    concurrency: 2
+    fail: 20%
+    subscriptionType: Shared
+    receiverQueueSize: 1
+    acknowledgmentAtBatchIndexLevelEnabled: true
+    negativeAckRedeliveryBackoff:
+      minDelay: 500ms
+      maxDelay: 5s
+    ackTimeout: 3s
+    deadLetterPolicy:
+      maxRedeliverCount: 1
+      initialSubscriptionName: graves
+    forward.to: done
+    transactionTimeout: 10s
+  reader:
+    from: done
+    effect:
+      insert: read
+network:
+  latency: 10ms..300ms
+timeline:
+  - at: 6s
+    poison: maker
+    messages: 1
+  - at: 45s
+    fix: worker
+  - at: 45s
+    fix: reader
+  - when: received
+    nth: 1
+    lose: effect-reply
+    times: 3
+    for: 20s
+`,
+  },
 ];
 
 it.each(FOUND)('$fault: not any more', ({ yaml }) => {
